@@ -1,0 +1,189 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+static enum log_target log_target = LOG_TO_STDERR;
+static int log_is_verbose;
+static const char *log_procname = "beacond";
+
+/*
+ * procname: the name put before each line (not copied); verbose: 0 hides
+ * log_debug().
+ */
+void
+log_init(const char *procname, enum log_target target, int verbose)
+{
+	log_procname = procname;
+	log_target = target;
+	log_is_verbose = verbose;
+	if (target == LOG_TO_SYSLOG)
+		openlog(procname, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
+void
+log_set_verbose(int verbose)
+{
+	log_is_verbose = verbose;
+}
+
+int
+log_verbose(void)
+{
+	return (log_is_verbose);
+}
+
+/* Hands one finished line to where the lines of this process go. */
+void
+log_line(int priority, const char *procname, const char *text)
+{
+	char line[LOG_LINE_MAX];
+	int n;
+
+	switch (log_target) {
+	case LOG_TO_PARENT:
+		n = snprintf(line, sizeof(line), "%c%s", priority + '0', text);
+		if (n < 0)
+			return;
+		if ((size_t)n >= sizeof(line))
+			n = sizeof(line) - 1;
+		/* A full log channel loses the line, never the process. */
+		(void)send(LOG_CHILD_FD, line, (size_t)n,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+		break;
+	case LOG_TO_SYSLOG:
+		syslog(priority, "%s: %s", procname, text);
+		break;
+	case LOG_TO_STDERR:
+		n = snprintf(line, sizeof(line), "%s: %s\n", procname, text);
+		if (n < 0)
+			return;
+		if ((size_t)n >= sizeof(line)) {
+			n = sizeof(line) - 1;
+			line[n - 1] = '\n';
+		}
+		/* One write a line, so that lines of processes never mix. */
+		if (write(STDERR_FILENO, line, (size_t)n) == -1)
+			return;
+		break;
+	}
+}
+
+static void
+log_format(int priority, int error, const char *fmt, va_list ap)
+{
+	char text[LOG_LINE_MAX];
+	int n, saved;
+
+	saved = errno;
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	if (n >= 0 && (size_t)n < sizeof(text) && error != 0)
+		(void)snprintf(text + n, sizeof(text) - (size_t)n, ": %s",
+		    strerror(error));
+	log_line(priority, log_procname, text);
+	errno = saved;
+}
+
+void
+log_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_format(LOG_ERR, errno, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_warnx(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_format(LOG_WARNING, 0, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_info(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_format(LOG_INFO, 0, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_debug(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!log_is_verbose)
+		return;
+	va_start(ap, fmt);
+	log_format(LOG_DEBUG, 0, fmt, ap);
+	va_end(ap);
+}
+
+/*
+ * A warning that somebody outside can cause at will.  now: any clock in
+ * seconds; a caller in the packet path passes the one of its loop.
+ */
+void
+log_limited(struct log_limit *limit, uint32_t now, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (now - limit->window >= LOG_LIMIT_PERIOD) {
+		if (limit->muted > 0)
+			log_warnx("%llu similar lines left out",
+			    (unsigned long long)limit->muted);
+		limit->window = now;
+		limit->lines = 0;
+		limit->muted = 0;
+	}
+	if (limit->lines >= LOG_LIMIT_LINES) {
+		limit->muted++;
+		return;
+	}
+	limit->lines++;
+	va_start(ap, fmt);
+	log_format(LOG_WARNING, 0, fmt, ap);
+	va_end(ap);
+}
+
+void
+fatal(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_format(LOG_CRIT, errno, fmt, ap);
+	va_end(ap);
+	exit(1);
+}
+
+void
+fatalx(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_format(LOG_CRIT, 0, fmt, ap);
+	va_end(ap);
+	exit(1);
+}

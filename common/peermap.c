@@ -1,0 +1,162 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/peermap.h"
+
+/* An entry as eight words, the units that are copied without tearing. */
+typedef uint64_t word __attribute__((may_alias));
+
+/* The three parts of a mapped peer map. */
+void
+peermap_view(struct peermap *map, const void *base)
+{
+	const uint8_t *p = base;
+
+	map->header = base;
+	map->half[0] = (const void *)(p + PEERMAP_INDEX_OFF);
+	map->half[1] =
+	    (const void *)(p + PEERMAP_INDEX_OFF + PEERMAP_INDEX_BYTES);
+	map->entries = (const void *)(p + PEERMAP_ENTRY_OFF);
+}
+
+/*
+ * Maps the descriptor that the parent sent, read-only.  Returns 0, or -1 with
+ * errno: EINVAL if it is no peer map of this layout.  fd stays the caller's.
+ */
+int
+peermap_open(struct peermap *map, int fd)
+{
+	struct stat st;
+	void *base;
+
+	if (fstat(fd, &st) == -1)
+		return (-1);
+	if (st.st_size != (off_t)PEERMAP_BYTES) {
+		errno = EINVAL;
+		return (-1);
+	}
+	base = mmap(NULL, PEERMAP_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+	if (base == MAP_FAILED)
+		return (-1);
+	peermap_view(map, base);
+	if (map->header->magic != PEERMAP_MAGIC) {
+		(void)munmap(base, PEERMAP_BYTES);
+		errno = EINVAL;
+		return (-1);
+	}
+	return (0);
+}
+
+/*
+ * Keyed, because UDP lets strangers choose the node ids that fill the table:
+ * two rounds of multiply and fold (the construction of wyhash).
+ */
+uint32_t
+peermap_hash(const struct peermap_header *header, uint32_t node)
+{
+	unsigned __int128 m;
+	uint64_t x;
+
+	m = (unsigned __int128)(node ^ header->key[0]) *
+	    (header->key[1] | 1);
+	x = (uint64_t)m ^ (uint64_t)(m >> 64);
+	m = (unsigned __int128)(x ^ header->key[1]) * 0x9e3779b97f4a7c15ULL;
+	return ((uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)));
+}
+
+static uint32_t
+peermap_probe(const struct peermap *map, uint32_t index, uint32_t node)
+{
+	const _Atomic uint32_t *slots;
+	uint32_t at, i, mask, number;
+
+	slots = map->half[index & 1];
+	mask = (1U << (index >> 1)) - 1;
+	at = peermap_hash(map->header, node) & mask;
+	/* Bounded, should a rebuild pull the index away under us. */
+	for (i = 0; i <= mask; i++) {
+		number =
+		    atomic_load_explicit(&slots[at], memory_order_acquire);
+		if (number == 0)
+			break;
+		if (number <= PEERMAP_NODES_MAX &&
+		    __atomic_load_n(&map->entries[number - 1].node,
+			__ATOMIC_RELAXED) == node)
+			return (number - 1);
+		at = (at + 1) & mask;
+	}
+	return (PEERMAP_NONE);
+}
+
+/*
+ * The number of node's entry, or PEERMAP_NONE.  A number stays good as a hint:
+ * peermap_read() tells whether the entry is still that node's.
+ */
+uint32_t
+peermap_find(const struct peermap *map, uint32_t node)
+{
+	uint32_t again, index, number;
+
+	if (node == 0)
+		return (PEERMAP_NONE);
+	again = atomic_load_explicit(&map->header->index,
+	    memory_order_acquire);
+	do {
+		index = again;
+		number = peermap_probe(map, index, node);
+		if (number != PEERMAP_NONE)
+			break;
+		again = atomic_load_explicit(&map->header->index,
+		    memory_order_acquire);
+	} while (again != index);
+	return (number);
+}
+
+/*
+ * Copies entry `number` as of one moment.  Returns 1, or 0 if it is not (or no
+ * longer) node's.  Never waits for long: the parent's writes are a few stores.
+ */
+int
+peermap_read(const struct peermap *map, uint32_t number, uint32_t node,
+    struct peermap_entry *out)
+{
+	const struct peermap_entry *entry;
+	const word *from;
+	word *to;
+	uint32_t seq;
+	size_t i;
+
+	if (number >= PEERMAP_NODES_MAX)
+		return (0);
+	entry = &map->entries[number];
+	from = (const word *)entry;
+	to = (word *)out;
+	for (;;) {
+		seq = atomic_load_explicit(&entry->seq, memory_order_acquire);
+		if (seq & 1)
+			continue;
+		for (i = 0; i < sizeof(*entry) / sizeof(*from); i++)
+			to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&entry->seq, memory_order_relaxed) ==
+		    seq)
+			break;
+	}
+	return (out->node == node && node != 0);
+}
+
+/* Find and read in one.  Returns 1, or 0 if node is nowhere. */
+int
+peermap_lookup(const struct peermap *map, uint32_t node,
+    struct peermap_entry *out)
+{
+	return (peermap_read(map, peermap_find(map, node), node, out));
+}

@@ -1,0 +1,90 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef COMMON_PEERMAP_H
+#define COMMON_PEERMAP_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The peer map: where each node is (DESIGN.md 3).  One memfd; the parent alone
+ * can write it, every child maps it read-only and looks up without a lock.
+ *
+ *	header | index half A | index half B | entries
+ *
+ * Entries stand densely in the order in which they were first needed, so that
+ * memory follows the number of nodes and not the size of the table.  The index
+ * is an open-addressing hash of entry numbers (+1; 0 = never used, PEERMAP_TOMB
+ * = removed).  It starts small; when it gets full the parent builds a larger
+ * one in the other half and publishes it with one store.  Readers that miss
+ * look at that word again.
+ */
+#define PEERMAP_NODES_MAX   (1U << 20)
+#define PEERMAP_SHIFT_MIN   12
+#define PEERMAP_SHIFT_MAX   21
+#define PEERMAP_TOMB	    UINT32_MAX
+#define PEERMAP_NONE	    UINT32_MAX
+#define PEERMAP_WORKERS_MAX 64
+#define PEERMAP_MAGIC	    0x62656d31U /* "bem1"; another layout, another */
+
+#define PEERMAP_UDP_EX 0x01 /* sent DiscoverEx: gets 09 in place of 06 */
+
+struct peermap_header {
+	uint32_t magic;
+	uint32_t pad;
+	uint64_t key[2];		  /* of the index's hash */
+	_Atomic uint32_t index;		  /* shift << 1 | half */
+	_Atomic uint32_t sessions;	  /* nodes connected by WebSocket */
+	/* Open sockets of each worker; UINT32_MAX: not running. */
+	_Atomic uint32_t load[PEERMAP_WORKERS_MAX];
+};
+
+/* One cache line a node. */
+struct peermap_entry {
+	_Atomic uint32_t seq; /* odd while the parent writes */
+	uint32_t node;	      /* 0: free */
+	/* WebSocket */
+	uint32_t generation; /* 0: no session */
+	uint32_t slot;
+	uint16_t worker;
+	uint8_t replaced; /* times, within the window that began at rwindow */
+	uint8_t flags;	  /* PEERMAP_UDP_* */
+	uint32_t since;	  /* admission, unix seconds */
+	uint64_t keyid;	  /* fingerprint of the key that it was admitted with */
+	/* UDP */
+	uint8_t addr[16]; /* IPv6 or v4-mapped, network order */
+	uint16_t port;	  /* host order; 0: no endpoint */
+	uint16_t beacon;  /* peer beacon's source number + 1; 0: none */
+	uint32_t seen;	  /* last Discover, unix seconds */
+	uint32_t moved;	  /* last change of the address, unix seconds */
+	uint32_t rwindow; /* unix seconds */
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct peermap_entry) == 64, "one cache line");
+
+#define PEERMAP_INDEX_OFF   4096
+#define PEERMAP_INDEX_BYTES ((size_t)sizeof(uint32_t) << PEERMAP_SHIFT_MAX)
+#define PEERMAP_ENTRY_OFF   (PEERMAP_INDEX_OFF + 2 * PEERMAP_INDEX_BYTES)
+#define PEERMAP_BYTES \
+	(PEERMAP_ENTRY_OFF + \
+	    (size_t)PEERMAP_NODES_MAX * sizeof(struct peermap_entry))
+
+struct peermap {
+	const struct peermap_header *header;
+	const _Atomic uint32_t *half[2];
+	const struct peermap_entry *entries;
+};
+
+int peermap_open(struct peermap *, int);
+void peermap_view(struct peermap *, const void *);
+uint32_t peermap_hash(const struct peermap_header *, uint32_t);
+uint32_t peermap_find(const struct peermap *, uint32_t);
+int peermap_read(const struct peermap *, uint32_t, uint32_t,
+    struct peermap_entry *);
+int peermap_lookup(const struct peermap *, uint32_t, struct peermap_entry *);
+
+#endif /* COMMON_PEERMAP_H */

@@ -1,0 +1,455 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef COMMON_PROTO_H
+#define COMMON_PROTO_H
+
+#include <stdint.h>
+
+/*
+ * Everything that the processes say to each other (DESIGN.md 2), one enum per
+ * direction.  The receiver's table (struct channel_rule) holds sizes, states
+ * and handlers.  All structs consist of naturally aligned unsigned integers in
+ * host order without padding; addresses are 16 bytes, IPv6 or v4-mapped, in
+ * network order; ports are host order; times are unix seconds unless said.
+ *
+ * A connection in a worker is named by (slot, serial): slot is its place in
+ * the worker's table, serial grows with each use of the place.  worker is the
+ * number of a worker, epoch grows with each of its restarts.
+ */
+#define BEACOND_VERSION "0.1"
+
+#define PROTO_VERSION_LEN   16
+#define PROTO_WORKERS_MAX   64
+#define PROTO_LISTENERS_MAX 64
+#define PROTO_NONCE_LEN	    32
+#define PROTO_KEY_LEN	    32
+#define PROTO_SIG_LEN	    64
+#define PROTO_NONCES_MAX    64 /* in one AW_NONCES */
+#define PROTO_REASON_LEN    64
+#define PROTO_BEACONS_MAX   4096 /* sources of gossip */
+#define PROTO_SYNC_MAX	    16374 /* ids in one Sync datagram */
+#define PROTO_SYNC_CHUNK    2048  /* ids in one WP_SYNC or PW_SYNC */
+
+#define PROTO_STRUCT(name, size) \
+	_Static_assert(sizeof(struct name) == (size), #name " has padding")
+
+/* Descriptors that a child finds open when it starts. */
+#define CHILD_PARENT_FD 3 /* the channel to the parent */
+/* LOG_CHILD_FD is 4 */
+
+/* Seconds without a MSG PONG after which a child counts as hung. */
+#define CHILD_HANG_TIMEOUT  10
+#define CHILD_PING_INTERVAL 2
+
+/* First message to a child, and its answer: both ends of one build. */
+struct msg_hello {
+	char version[PROTO_VERSION_LEN];
+	uint32_t worker; /* own number; 0 for auth */
+	uint32_t nworkers;
+	uint32_t epoch;
+	uint32_t verbose;
+};
+PROTO_STRUCT(msg_hello, 32);
+
+/* What the configuration tells a child; sent again after a reload. */
+struct msg_settings {
+	uint32_t auth_timeout;	 /* seconds, as are the next four */
+	uint32_t head_timeout;
+	uint32_t idle_timeout;
+	uint32_t ping_interval;
+	uint32_t write_timeout;
+	uint32_t max_peers;	 /* 0: unlimited */
+	uint32_t max_frame;	 /* bytes of one message */
+	uint32_t legacy_signatures;	 /* boolean */
+	uint32_t source_packet_limit;	 /* packets/s; 0: off */
+	uint32_t source_upgrade_limit;	 /* upgrades/s, this worker's share */
+	uint32_t require_punch_grant;	 /* boolean */
+	uint32_t punch_source_limit;	 /* per source ip per second; 0: off */
+	uint32_t punch_total_limit;	 /* per second, this worker's share */
+	uint32_t gossip_from_any;	 /* boolean */
+	uint32_t beacon_id;
+	uint32_t max_sockets;		 /* connections this worker may hold */
+};
+PROTO_STRUCT(msg_settings, 64);
+
+struct msg_address {
+	uint8_t addr[16];
+	uint16_t port;
+	uint16_t prefix; /* bits, for lists of networks; else 128 */
+	uint32_t number; /* what it is depends on the message */
+};
+PROTO_STRUCT(msg_address, 24);
+
+/* ---- parent -> worker ------------------------------------------------- */
+/*
+ * Start: HELLO SETTINGS MAP COUNTERS LISTENER* UDP* AUTH SIBLING* EXEMPT*
+ * START; the worker answers WP_READY.  After a restart of auth or of another
+ * worker: AUTH or SIBLING once more, replacing the earlier channel.
+ */
+enum parent_to_worker {
+	PW_HELLO = 0x100, /* msg_hello */
+	PW_SETTINGS,	  /* msg_settings */
+	PW_MAP,		  /* fd: the peer map */
+	PW_COUNTERS,	  /* fd: the worker's page */
+	PW_LISTENER,	  /* fd: a listening TCP socket, shared by all */
+	PW_UDP,		  /* msg_udp + fd: this worker's socket */
+	PW_AUTH,	  /* fd: channel to auth */
+	PW_SIBLING,	  /* msg_sibling + fd: channel to another worker */
+	PW_EXEMPT,	  /* msg_address: network exempt from punch limits;
+			   * prefix 0xffff: forget the list so far */
+	PW_BEACON,	  /* msg_address: source number's address; port 0:
+			   * number is free again */
+	PW_START,	  /* empty */
+	PW_OPEN,	  /* msg_open: the session is in the map */
+	PW_REFUSE,	  /* msg_refuse: it is not going to be */
+	PW_CLOSE,	  /* msg_close: replaced or revoked */
+	PW_STAT,	  /* msg_stat: WP_STAT is wanted */
+	PW_SYNC,	  /* msg_sync + u32 ids: gossip to send */
+	PW_PING,	  /* empty; WP_PONG is wanted at once */
+	PW_SHUTDOWN	  /* empty: say goodbye to all peers, then exit */
+};
+
+/* kind of a msg_udp */
+enum udp_kind {
+	UDP_LISTENER, /* address from the configuration */
+	UDP_SHARE     /* a further port for gossip; number says which share */
+};
+
+struct msg_udp {
+	uint32_t kind;
+	uint32_t number;
+};
+PROTO_STRUCT(msg_udp, 8);
+
+struct msg_sibling {
+	uint32_t worker;
+};
+PROTO_STRUCT(msg_sibling, 4);
+
+struct msg_open {
+	uint32_t slot;
+	uint32_t serial;
+	uint32_t node;
+	uint32_t generation;
+};
+PROTO_STRUCT(msg_open, 16);
+
+enum refuse_reason { REFUSE_CAPACITY = 1, REFUSE_FLAPPING };
+
+struct msg_refuse {
+	uint32_t slot;
+	uint32_t serial;
+	uint32_t reason; /* enum refuse_reason */
+};
+PROTO_STRUCT(msg_refuse, 12);
+
+enum close_reason { CLOSE_REPLACED = 1, CLOSE_REVOKED };
+
+struct msg_close {
+	uint32_t slot;
+	uint32_t generation;
+	uint32_t reason; /* enum close_reason */
+};
+PROTO_STRUCT(msg_close, 12);
+
+struct msg_stat {
+	uint32_t slot;
+	uint32_t generation;
+	uint32_t request; /* comes back in the answer */
+};
+PROTO_STRUCT(msg_stat, 12);
+
+/* One Sync in chunks of at most PROTO_SYNC_CHUNK ids. */
+struct msg_sync {
+	uint8_t addr[16]; /* of the beacon that sent it or is to get it */
+	uint16_t port;
+	uint16_t count;	  /* ids that follow */
+	uint32_t beacon;  /* beacon id */
+	uint32_t share;	  /* PW: which of our ports sends it; WP: 0 */
+	uint32_t first;	  /* boolean: begins a Sync */
+	uint32_t last;	  /* boolean: ends it */
+};
+PROTO_STRUCT(msg_sync, 36);
+
+/* ---- worker -> parent ------------------------------------------------- */
+enum worker_to_parent {
+	WP_READY = 0x200, /* msg_hello */
+	WP_CLOSED,	  /* msg_closed: an open session has ended */
+	WP_STAT,	  /* msg_stat_reply */
+	WP_ENDPOINT,	  /* msg_endpoint: a Discover was seen */
+	WP_SYNC,	  /* msg_sync + u32 ids: gossip received */
+	WP_PONG		  /* empty */
+};
+
+struct msg_closed {
+	uint32_t node;
+	uint32_t generation;
+};
+PROTO_STRUCT(msg_closed, 8);
+
+struct msg_stat_reply {
+	uint32_t request;
+	uint32_t known; /* boolean: slot and generation are an open session */
+	uint64_t frames_in;
+	uint64_t frames_out;
+	uint8_t addr[16]; /* of the client, as the proxy reported it */
+	uint32_t port;
+	uint32_t queued; /* bytes that wait for the peer to read */
+};
+PROTO_STRUCT(msg_stat_reply, 48);
+
+struct msg_endpoint {
+	uint32_t node;
+	uint32_t flags; /* PEERMAP_UDP_* */
+	uint8_t addr[16];
+	uint32_t port;
+};
+PROTO_STRUCT(msg_endpoint, 28);
+
+/* ---- parent -> auth --------------------------------------------------- */
+/*
+ * Start: HELLO SETTINGS MAP COUNTERS KEYS WORKER* START; auth answers AP_READY
+ * when the keys are read.  KEYS again: the file is to be read anew.
+ */
+enum parent_to_auth {
+	PA_HELLO = 0x300, /* msg_hello */
+	PA_SETTINGS,	  /* msg_settings */
+	PA_MAP,		  /* fd: the peer map */
+	PA_COUNTERS,	  /* fd: auth's page */
+	PA_KEYS,	  /* msg_keys + fd: the key file, open for reading */
+	PA_WORKER,	  /* msg_worker + fd: channel to that worker */
+	PA_START,	  /* empty */
+	PA_PING,	  /* empty; AP_PONG is wanted at once */
+	PA_SHUTDOWN	  /* empty: exit */
+};
+
+#define PROTO_PATH_LEN 256
+
+struct msg_keys {
+	char path[PROTO_PATH_LEN]; /* for messages; NUL-terminated */
+};
+PROTO_STRUCT(msg_keys, 256);
+
+struct msg_worker {
+	uint32_t worker;
+	uint32_t epoch;
+};
+PROTO_STRUCT(msg_worker, 8);
+
+/* ---- auth -> parent --------------------------------------------------- */
+enum auth_to_parent {
+	AP_READY = 0x400, /* msg_hello */
+	AP_ADMIT,	  /* msg_admit: the client proved to be node */
+	AP_REVOKE,	  /* msg_closed: the session's key is gone */
+	AP_KEYS,	  /* msg_keys_read: a key file was read */
+	AP_HOSTILE,	  /* msg_hostile: a worker broke the rules */
+	AP_PONG		  /* empty */
+};
+
+struct msg_admit {
+	uint32_t worker;
+	uint32_t epoch;
+	uint32_t slot;
+	uint32_t serial;
+	uint32_t node;
+	uint32_t pad;	/* zero */
+	uint64_t keyid; /* fingerprint of the key */
+};
+PROTO_STRUCT(msg_admit, 32);
+
+struct msg_keys_read {
+	uint32_t keys;
+	uint32_t bad; /* lines skipped */
+};
+PROTO_STRUCT(msg_keys_read, 8);
+
+struct msg_hostile {
+	uint32_t worker;
+	uint32_t epoch;
+	char reason[PROTO_REASON_LEN]; /* NUL-terminated */
+};
+PROTO_STRUCT(msg_hostile, 72);
+
+/* ---- worker -> auth --------------------------------------------------- */
+enum worker_to_auth {
+	WA_NONCES = 0x500, /* msg_nonces_wanted: AW_NONCES is wanted */
+	WA_VERIFY,	   /* msg_verify */
+	WA_FIRST_KEY,	   /* msg_first_key: a Discover carried a key */
+	WA_GRANT	   /* msg_grant: AW_GRANTED if it is good, else nothing */
+};
+
+struct msg_nonces_wanted {
+	uint32_t count; /* 1 to PROTO_NONCES_MAX */
+};
+PROTO_STRUCT(msg_nonces_wanted, 4);
+
+struct msg_verify {
+	uint32_t slot;
+	uint32_t serial;
+	uint32_t nonce; /* its number, see msg_nonces */
+	uint32_t node;
+	uint64_t ts; /* as sent in the challenge */
+	uint8_t sig[PROTO_SIG_LEN];
+};
+PROTO_STRUCT(msg_verify, 88);
+
+struct msg_first_key {
+	uint32_t node;
+	uint8_t key[PROTO_KEY_LEN];
+};
+PROTO_STRUCT(msg_first_key, 36);
+
+/* A PunchRequest that waits in the worker under `request`. */
+struct msg_grant {
+	uint32_t request;
+	uint32_t requester;
+	uint32_t target;
+	uint32_t pad; /* zero */
+	uint64_t expiry;
+	uint8_t sig[PROTO_SIG_LEN];
+};
+PROTO_STRUCT(msg_grant, 88);
+
+/* ---- auth -> worker --------------------------------------------------- */
+enum auth_to_worker {
+	AW_NONCES = 0x600, /* msg_nonces + count * PROTO_NONCE_LEN bytes */
+	AW_REFUSED,	   /* msg_refused: close 1008, whatever the reason */
+	AW_GRANTED	   /* msg_granted */
+};
+
+/* The nonces are numbered first, first + 1, ... */
+struct msg_nonces {
+	uint32_t first;
+	uint32_t count;
+};
+PROTO_STRUCT(msg_nonces, 8);
+
+struct msg_refused {
+	uint32_t slot;
+	uint32_t serial;
+};
+PROTO_STRUCT(msg_refused, 8);
+
+struct msg_granted {
+	uint32_t request;
+	uint32_t ok; /* boolean */
+};
+PROTO_STRUCT(msg_granted, 8);
+
+/* ---- worker -> worker ------------------------------------------------- */
+enum worker_to_worker {
+	/*
+	 * One packet for a node whose session the receiver owns.  peerid: the
+	 * destination node; pid: the sender node; data: the payload.
+	 */
+	WW_PACKET = 0x700
+};
+
+/* ---- beaconctl <-> parent --------------------------------------------- */
+/* A request is answered by its rows, then by CTL_END. */
+enum ctl_request {
+	CTL_SHOW_SUMMARY = 0x800, /* empty -> CTL_SUMMARY, CTL_CHILD* */
+	CTL_SHOW_METRICS,	  /* empty -> CTL_METRICS */
+	CTL_SHOW_PEER,		  /* msg_ctl_node -> CTL_PEER if connected */
+	CTL_SHOW_PEERS,		  /* empty -> CTL_PEER* */
+	CTL_SHOW_NODE,		  /* msg_ctl_node -> CTL_NODE if known */
+	CTL_SHOW_NODES,		  /* empty -> CTL_NODE* */
+	CTL_SHOW_BEACONS,	  /* empty -> CTL_BEACON* */
+	CTL_RELOAD,		  /* empty */
+	CTL_STOP		  /* empty */
+};
+
+enum ctl_reply {
+	CTL_SUMMARY = 0x900, /* msg_ctl_summary */
+	CTL_CHILD,	     /* msg_ctl_child */
+	CTL_METRICS,	     /* msg_ctl_metrics */
+	CTL_PEER,	     /* msg_ctl_peer */
+	CTL_NODE,	     /* msg_ctl_entry */
+	CTL_BEACON,	     /* msg_ctl_beacon */
+	CTL_END		     /* msg_ctl_end */
+};
+
+struct msg_ctl_node {
+	uint32_t node;
+};
+PROTO_STRUCT(msg_ctl_node, 4);
+
+struct msg_ctl_summary {
+	char version[PROTO_VERSION_LEN];
+	uint64_t started; /* unix seconds */
+	uint64_t now;	  /* unix seconds */
+	uint32_t peers;
+	uint32_t max_peers;
+	uint32_t keys;
+	uint32_t key_lines_bad;
+	uint32_t nodes;	  /* entries of the peer map */
+	uint32_t beacons; /* sources of gossip heard lately */
+	uint32_t draining;
+	uint32_t pad;
+};
+PROTO_STRUCT(msg_ctl_summary, 64);
+
+enum ctl_child_state { CHILD_DOWN, CHILD_STARTING, CHILD_RUNNING };
+
+struct msg_ctl_child {
+	uint32_t role; /* 0: parent, 1: auth, 2: worker */
+	uint32_t worker;
+	uint32_t pid;
+	uint32_t restarts;
+	uint32_t state;	 /* enum ctl_child_state */
+	uint32_t load;	 /* open connections; 0 unless a worker */
+	uint64_t since;	 /* unix seconds of its start */
+};
+PROTO_STRUCT(msg_ctl_child, 32);
+
+struct msg_ctl_peer {
+	uint32_t node;
+	uint32_t worker;
+	uint32_t slot;
+	uint32_t generation;
+	uint64_t since;
+	/* The rest comes from the worker; zero in CTL_SHOW_PEERS. */
+	uint64_t frames_in;
+	uint64_t frames_out;
+	uint8_t addr[16];
+	uint32_t port;
+	uint32_t queued;
+};
+PROTO_STRUCT(msg_ctl_peer, 64);
+
+/* All that the peer map has of a node; zero means: not by that transport. */
+struct msg_ctl_entry {
+	uint32_t node;
+	uint32_t worker;
+	uint32_t generation;
+	uint32_t flags; /* PEERMAP_UDP_* */
+	uint8_t addr[16];
+	uint32_t port;
+	uint32_t beacon; /* beacon id */
+	uint64_t since;
+	uint64_t seen;
+	uint8_t beacon_addr[16];
+	uint32_t beacon_port;
+	uint32_t pad;
+};
+PROTO_STRUCT(msg_ctl_entry, 80);
+
+struct msg_ctl_beacon {
+	uint8_t addr[16];
+	uint32_t port;
+	uint32_t beacon; /* id; 0 if never heard */
+	uint32_t nodes;
+	uint32_t configured; /* boolean */
+	uint64_t heard;	     /* unix seconds; 0: never */
+};
+PROTO_STRUCT(msg_ctl_beacon, 40);
+
+struct msg_ctl_end {
+	uint32_t error; /* 0, or an errno: ENOENT for a node not found */
+};
+PROTO_STRUCT(msg_ctl_end, 4);
+
+#endif /* COMMON_PROTO_H */

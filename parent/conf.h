@@ -1,0 +1,73 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef PARENT_CONF_H
+#define PARENT_CONF_H
+
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/proto.h"
+
+/* beacond.conf(5).  Limits of what can be configured. */
+#define CONF_PATH_MAX	 PROTO_PATH_LEN
+#define CONF_USER_MAX	 32
+#define CONF_DEFAULT	 "/etc/beacond.conf"
+
+enum conf_address_kind {
+	CONF_LISTEN,	  /* listen on ADDRESS port PORT */
+	CONF_LISTEN_UDP,  /* listen udp on ADDRESS port PORT */
+	CONF_PEER_BEACON, /* peer beacon ADDRESS port PORT */
+	CONF_PUNCH_EXEMPT /* punch exempt ADDRESS[/PREFIX] */
+};
+
+/* One directive that names an address; kept in the order of the file. */
+struct conf_address {
+	TAILQ_ENTRY(conf_address) entry;
+	enum conf_address_kind kind;
+	struct sockaddr_storage ss;
+	socklen_t sslen;
+	int prefix; /* CONF_PUNCH_EXEMPT: bits; else -1 */
+	char file[CONF_PATH_MAX]; /* where it stands, for later errors */
+	int line;
+};
+TAILQ_HEAD(conf_addresses, conf_address);
+
+struct config {
+	struct conf_addresses addresses;
+	uint32_t workers; /* 0: auto */
+	char keys_file[CONF_PATH_MAX];
+	char control_socket[CONF_PATH_MAX];
+	char user[CONF_USER_MAX];	 /* "": none */
+	char worker_user[CONF_USER_MAX]; /* "": same as user */
+	char auth_user[CONF_USER_MAX];	 /* "": same as user */
+	uint32_t auth_timeout;		 /* seconds, as all timeouts */
+	uint32_t idle_timeout;
+	uint32_t ping_interval;
+	uint32_t write_timeout;
+	uint32_t max_peers; /* 0: unlimited */
+	uint32_t max_frame; /* bytes */
+	int legacy_signatures;
+	uint32_t source_packet_limit;  /* packets/s; 0: off */
+	uint32_t source_upgrade_limit; /* upgrades/s; 0: off */
+	int require_punch_grant;
+	uint32_t punch_source_limit; /* per source per second; 0: off */
+	uint32_t punch_total_limit;  /* per second; 0: off */
+	uint32_t beacon_id;
+	int accept_gossip_from_any;
+	struct sockaddr_storage default_beacon; /* ss_family 0: none */
+	socklen_t default_beacon_len;
+};
+
+struct config *conf_new(void);
+void conf_free(struct config *);
+int conf_parse(struct config *, const char *, FILE *);
+void conf_print(const struct config *, FILE *);
+
+#endif /* PARENT_CONF_H */

@@ -1,0 +1,21 @@
+# Unit tests: regress/unit/ROLE/NAME_test.c links with that role's objects
+# (never its main) and common/, nothing else.
+
+UNIT_ROLES := common parent worker auth parent-ctl
+UNIT_LIBS  := -lev -lbsd -lsodium -ljansson -lmd -lseccomp
+unit_tests  = $(patsubst regress/unit/%.c,$(BUILD)/unit/%,\
+	      $(wildcard regress/unit/$(1)/*_test.c))
+
+define unit_role
+$(call unit_tests,$(1)): $(BUILD)/unit/$(1)/%: \
+    $(BUILD)/obj/regress/unit/$(1)/%.o \
+    $(if $(filter common,$(1)),,$(BUILD)/lib$(1).a) $(LIBCOMMON)
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(UNIT_LIBS)
+endef
+$(foreach r,$(UNIT_ROLES),$(eval $(call unit_role,$(r))))
+
+UNIT_TESTS := $(foreach r,$(UNIT_ROLES),$(call unit_tests,$(r)))
+
+.PHONY: unit
+unit: $(UNIT_TESTS)
