@@ -56,12 +56,12 @@ struct channel {
 	channel_end_fn on_end;
 	void *owner;
 	const char *name; /* for the log; not copied */
-	uint32_t state;	  /* one bit, compared with channel_rule.states */
-	size_t limit;	  /* most bytes queued for sending */
+	uint32_t state;   /* one bit, compared with channel_rule.states */
 	int open;
 	int paused;
 	int dirty; /* on the list of channels to flush */
-	TAILQ_ENTRY(channel) entry;
+	TAILQ_ENTRY(channel)
+	entry;
 };
 
 #define CHANNEL_LIMIT (4U << 20) /* default bound of a queue, bytes */
@@ -71,10 +71,10 @@ int channel_pair(int[2]);
 int channel_open(struct channel *, struct ev_loop *, int, const char *,
     const struct channel_rule *, size_t, channel_end_fn, void *);
 void channel_close(struct channel *);
-int channel_send(struct channel *, uint32_t, uint32_t, int, const void *,
-    size_t);
-int channel_sendv(struct channel *, uint32_t, uint32_t,
-    const struct iovec *, int);
+int channel_send(
+    struct channel *, uint32_t, uint32_t, int, const void *, size_t);
+int channel_sendv(
+    struct channel *, uint32_t, uint32_t, const struct iovec *, int);
 size_t channel_queued(const struct channel *);
 int channel_flush(struct channel *);
 void channel_pause(struct channel *);

@@ -39,8 +39,8 @@ counters_open(int fd)
 		errno = EINVAL;
 		return (-1);
 	}
-	page = mmap(NULL, COUNTERS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-	    fd, 0);
+	page = mmap(
+	    NULL, COUNTERS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (page == MAP_FAILED)
 		return (-1);
 	counters = page;

@@ -61,8 +61,8 @@ log_line(int priority, const char *procname, const char *text)
 		if ((size_t)n >= sizeof(line))
 			n = sizeof(line) - 1;
 		/* A full log channel loses the line, never the process. */
-		(void)send(LOG_CHILD_FD, line, (size_t)n,
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
+		(void)send(
+		    LOG_CHILD_FD, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 		break;
 	case LOG_TO_SYSLOG:
 		syslog(priority, "%s: %s", procname, text);

@@ -39,9 +39,7 @@ void log_info(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_limited(struct log_limit *, uint32_t, const char *, ...)
     __attribute__((format(printf, 3, 4)));
-void fatal(const char *, ...)
-    __attribute__((noreturn, format(printf, 1, 2)));
-void fatalx(const char *, ...)
-    __attribute__((noreturn, format(printf, 1, 2)));
+void fatal(const char *, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void fatalx(const char *, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 #endif /* COMMON_LOG_H */

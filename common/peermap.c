@@ -65,8 +65,7 @@ peermap_hash(const struct peermap_header *header, uint32_t node)
 	unsigned __int128 m;
 	uint64_t x;
 
-	m = (unsigned __int128)(node ^ header->key[0]) *
-	    (header->key[1] | 1);
+	m = (unsigned __int128)(node ^ header->key[0]) * (header->key[1] | 1);
 	x = (uint64_t)m ^ (uint64_t)(m >> 64);
 	m = (unsigned __int128)(x ^ header->key[1]) * 0x9e3779b97f4a7c15ULL;
 	return ((uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)));
@@ -83,8 +82,7 @@ peermap_probe(const struct peermap *map, uint32_t index, uint32_t node)
 	at = peermap_hash(map->header, node) & mask;
 	/* Bounded, should a rebuild pull the index away under us. */
 	for (i = 0; i <= mask; i++) {
-		number =
-		    atomic_load_explicit(&slots[at], memory_order_acquire);
+		number = atomic_load_explicit(&slots[at], memory_order_acquire);
 		if (number == 0)
 			break;
 		if (number <= PEERMAP_NODES_MAX &&
@@ -107,15 +105,14 @@ peermap_find(const struct peermap *map, uint32_t node)
 
 	if (node == 0)
 		return (PEERMAP_NONE);
-	again = atomic_load_explicit(&map->header->index,
-	    memory_order_acquire);
+	again = atomic_load_explicit(&map->header->index, memory_order_acquire);
 	do {
 		index = again;
 		number = peermap_probe(map, index, node);
 		if (number != PEERMAP_NONE)
 			break;
-		again = atomic_load_explicit(&map->header->index,
-		    memory_order_acquire);
+		again = atomic_load_explicit(
+		    &map->header->index, memory_order_acquire);
 	} while (again != index);
 	return (number);
 }
@@ -155,8 +152,8 @@ peermap_read(const struct peermap *map, uint32_t number, uint32_t node,
 
 /* Find and read in one.  Returns 1, or 0 if node is nowhere. */
 int
-peermap_lookup(const struct peermap *map, uint32_t node,
-    struct peermap_entry *out)
+peermap_lookup(
+    const struct peermap *map, uint32_t node, struct peermap_entry *out)
 {
 	return (peermap_read(map, peermap_find(map, node), node, out));
 }

@@ -26,19 +26,20 @@
 #define PEERMAP_NODES_MAX   (1U << 20)
 #define PEERMAP_SHIFT_MIN   12
 #define PEERMAP_SHIFT_MAX   21
-#define PEERMAP_TOMB	    UINT32_MAX
-#define PEERMAP_NONE	    UINT32_MAX
+#define PEERMAP_TOMB        UINT32_MAX
+#define PEERMAP_NONE        UINT32_MAX
 #define PEERMAP_WORKERS_MAX 64
-#define PEERMAP_MAGIC	    0x62656d31U /* "bem1"; another layout, another */
+#define PEERMAP_MAGIC       0x62656d31U /* "bem1"; another layout, another */
 
 #define PEERMAP_UDP_EX 0x01 /* sent DiscoverEx: gets 09 in place of 06 */
 
 struct peermap_header {
 	uint32_t magic;
 	uint32_t pad;
-	uint64_t key[2];		  /* of the index's hash */
-	_Atomic uint32_t index;		  /* shift << 1 | half */
-	_Atomic uint32_t sessions;	  /* nodes connected by WebSocket */
+	uint64_t key[2];           /* of the index's hash */
+	_Atomic uint32_t index;    /* shift << 1 | half */
+	_Atomic uint32_t sessions; /* nodes connected by WebSocket */
+	_Atomic uint32_t used; /* entries ever handed out: where a walk ends */
 	/* Open sockets of each worker; UINT32_MAX: not running. */
 	_Atomic uint32_t load[PEERMAP_WORKERS_MAX];
 };
@@ -46,21 +47,21 @@ struct peermap_header {
 /* One cache line a node. */
 struct peermap_entry {
 	_Atomic uint32_t seq; /* odd while the parent writes */
-	uint32_t node;	      /* 0: free */
+	uint32_t node;        /* 0: free */
 	/* WebSocket */
 	uint32_t generation; /* 0: no session */
 	uint32_t slot;
 	uint16_t worker;
 	uint8_t replaced; /* times, within the window that began at rwindow */
-	uint8_t flags;	  /* PEERMAP_UDP_* */
-	uint32_t since;	  /* admission, unix seconds */
-	uint64_t keyid;	  /* fingerprint of the key that it was admitted with */
+	uint8_t flags;    /* PEERMAP_UDP_* */
+	uint32_t since;   /* admission, unix seconds */
+	uint64_t keyid;   /* fingerprint of the key that it was admitted with */
 	/* UDP */
 	uint8_t addr[16]; /* IPv6 or v4-mapped, network order */
-	uint16_t port;	  /* host order; 0: no endpoint */
+	uint16_t port;    /* host order; 0: no endpoint */
 	uint16_t beacon;  /* peer beacon's source number + 1; 0: none */
-	uint32_t seen;	  /* last Discover, unix seconds */
-	uint32_t moved;	  /* last change of the address, unix seconds */
+	uint32_t seen;    /* last Discover, unix seconds */
+	uint32_t moved;   /* last change of the address, unix seconds */
 	uint32_t rwindow; /* unix seconds */
 } __attribute__((aligned(64)));
 
@@ -69,7 +70,7 @@ _Static_assert(sizeof(struct peermap_entry) == 64, "one cache line");
 #define PEERMAP_INDEX_OFF   4096
 #define PEERMAP_INDEX_BYTES ((size_t)sizeof(uint32_t) << PEERMAP_SHIFT_MAX)
 #define PEERMAP_ENTRY_OFF   (PEERMAP_INDEX_OFF + 2 * PEERMAP_INDEX_BYTES)
-#define PEERMAP_BYTES \
+#define PEERMAP_BYTES        \
 	(PEERMAP_ENTRY_OFF + \
 	    (size_t)PEERMAP_NODES_MAX * sizeof(struct peermap_entry))
 
@@ -83,8 +84,8 @@ int peermap_open(struct peermap *, int);
 void peermap_view(struct peermap *, const void *);
 uint32_t peermap_hash(const struct peermap_header *, uint32_t);
 uint32_t peermap_find(const struct peermap *, uint32_t);
-int peermap_read(const struct peermap *, uint32_t, uint32_t,
-    struct peermap_entry *);
+int peermap_read(
+    const struct peermap *, uint32_t, uint32_t, struct peermap_entry *);
 int peermap_lookup(const struct peermap *, uint32_t, struct peermap_entry *);
 
 #endif /* COMMON_PEERMAP_H */

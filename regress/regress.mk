@@ -11,7 +11,7 @@ $(call unit_tests,$(1)): $(BUILD)/unit/$(1)/%: \
     $(BUILD)/obj/regress/unit/$(1)/%.o \
     $(if $(filter common,$(1)),,$(BUILD)/lib$(1).a) $(LIBCOMMON)
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(UNIT_LIBS)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(UNIT_LIBS)
 endef
 $(foreach r,$(UNIT_ROLES),$(eval $(call unit_role,$(r))))
 

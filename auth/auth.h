@@ -1,0 +1,96 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef AUTH_AUTH_H
+#define AUTH_AUTH_H
+
+#include <ev.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/channel.h"
+#include "common/log.h"
+#include "common/peermap.h"
+#include "common/proto.h"
+
+#include "auth/challenge.h"
+#include "auth/firstkey.h"
+#include "auth/keycache.h"
+#include "auth/keyfile.h"
+
+/* States of the parent's channel. */
+enum auth_state {
+	AUTH_HELLO = 1 << 0,
+	AUTH_SETUP = 1 << 1,
+	AUTH_RUNNING = 1 << 2
+};
+
+/*
+ * Messages that a worker's channel may bring before the others have theirs and
+ * the answers leave: a full read holds 600 signatures, 46 us each.
+ */
+#define AUTH_TURN 16
+
+/*
+ * Nonces that a worker may ask for in a second: some ten times what all
+ * verifications of this process could use up.
+ */
+#define AUTH_NONCES_PER_SECOND 200000
+
+struct auth;
+
+struct auth_worker {
+	struct auth *auth;
+	struct channel channel;
+	struct challenge challenge;
+	char name[16];	 /* for the log */
+	uint32_t number; /* its place in auth.workers */
+	uint32_t epoch;
+	uint32_t turn;	 /* messages since it last waited */
+	uint64_t second; /* the one that nonces counts, unix time */
+	uint32_t nonces;
+};
+
+struct auth {
+	struct ev_loop *loop;
+	struct channel parent;
+	struct auth_worker *workers[PROTO_WORKERS_MAX];
+	struct msg_settings settings;
+	struct peermap map;
+	struct keycache keys;
+	struct firstkeys first;
+	struct keyfile file; /* fd -1: none is being read */
+	uint32_t walk;	     /* next entry of the map to look at */
+	int walking;	     /* boolean */
+	int has_settings;    /* boolean, as are the next three */
+	int has_map;
+	int has_counters;
+	int ready; /* AP_READY was sent */
+	ev_idle work;
+	ev_timer drain; /* until the parent has read */
+	ev_timer again; /* until the second walk */
+	struct log_limit refusals;
+};
+
+/* parent.c */
+void parent_open(struct auth *, int);
+void parent_tell(struct auth *, enum auth_to_parent, const void *, size_t);
+
+/* worker.c */
+int worker_open(struct auth *, const struct msg_worker *, int);
+void worker_resume_all(struct auth *);
+
+/* keys.c */
+void keys_init(struct auth *);
+void keys_load(struct auth *, int, const char *);
+int keys_work(struct auth *);
+
+/* work.c */
+void work_init(struct auth *);
+void work_wake(struct auth *);
+int work_congested(const struct auth *);
+uint64_t work_now(void);
+
+#endif /* AUTH_AUTH_H */

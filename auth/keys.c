@@ -1,0 +1,169 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/counters.h"
+
+#include "auth/auth.h"
+
+#define KEYS_WALK_STEP 1024 /* entries of the map a turn */
+
+/*
+ * A login that was admitted by the old keys may reach the map only after the
+ * walk passed its place; so there is a second walk, this many seconds later.
+ */
+#define KEYS_WALK_AGAIN CHILD_HANG_TIMEOUT
+
+static void
+keys_walk_begin(struct auth *auth)
+{
+	auth->walk = 0;
+	auth->walking = 1;
+	work_wake(auth);
+}
+
+static void
+keys_walk_again(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	(void)loop;
+	(void)revents;
+	keys_walk_begin(timer->data);
+}
+
+void
+keys_init(struct auth *auth)
+{
+	keycache_init(&auth->keys);
+	if (firstkey_init(&auth->first) == -1)
+		fatal("firstkey_init");
+	auth->file.fd = -1;
+	ev_timer_init(&auth->again, keys_walk_again, KEYS_WALK_AGAIN, 0.);
+	auth->again.data = auth;
+}
+
+/*
+ * Begins to read the key file behind fd, which is taken over; path is for
+ * messages.  A file that is being read already is forgotten.
+ */
+void
+keys_load(struct auth *auth, int fd, const char *path)
+{
+	struct stat st;
+
+	keyfile_close(&auth->file);
+	/* Anything else might make read(2) wait. */
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
+		log_warnx("%s: not a regular file, keys stay as they are",
+		    path);
+		(void)close(fd);
+	} else
+		keyfile_begin(&auth->file, fd, path);
+	work_wake(auth);
+}
+
+/* The new keys take the place of the old ones in one step. */
+static void
+keys_swap(struct auth *auth)
+{
+	struct msg_keys_read msg;
+
+	keycache_free(&auth->keys);
+	auth->keys = auth->file.cache;
+	keycache_init(&auth->file.cache);
+	msg.keys = auth->keys.count;
+	msg.bad = auth->file.bad;
+	counters_add(COUNTER_KEY_LINES_BAD, msg.bad);
+	log_info("%s: %u keys, %u bad lines", auth->file.path, msg.keys,
+	    msg.bad);
+	keyfile_close(&auth->file);
+	parent_tell(auth, AP_KEYS, &msg, sizeof(msg));
+	if (firstkey_prune(&auth->first, &auth->keys) == -1)
+		log_warn("first keys not pruned");
+	keys_walk_begin(auth);
+	ev_timer_stop(auth->loop, &auth->again);
+	ev_timer_set(&auth->again, KEYS_WALK_AGAIN, 0.);
+	ev_timer_start(auth->loop, &auth->again);
+}
+
+static void
+keys_read(struct auth *auth)
+{
+	switch (keyfile_step(&auth->file)) {
+	case -1:
+		log_warn("%s: not read, keys stay as they are",
+		    auth->file.path);
+		keyfile_close(&auth->file);
+		break;
+	case 0:
+		keys_swap(auth);
+		break;
+	}
+}
+
+/* Whether the session of an entry stands on a key that is still the node's. */
+static int
+keys_good(const struct auth *auth, const struct peermap_entry *entry)
+{
+	const uint8_t *key;
+
+	key = keycache_find(&auth->keys, entry->node);
+	return (key != NULL && keycache_id(key) == entry->keyid);
+}
+
+static void
+keys_walk(struct auth *auth)
+{
+	struct peermap_entry entry;
+	struct msg_closed msg;
+	uint32_t end, node, used;
+
+	used = atomic_load(&auth->map.header->used);
+	if (used > PEERMAP_NODES_MAX)
+		used = PEERMAP_NODES_MAX;
+	end = auth->walk + KEYS_WALK_STEP;
+	for (; auth->walk < end && auth->walk < used; auth->walk++) {
+		node = __atomic_load_n(&auth->map.entries[auth->walk].node,
+		    __ATOMIC_RELAXED);
+		if (!peermap_read(&auth->map, auth->walk, node, &entry) ||
+		    entry.generation == 0 || keys_good(auth, &entry))
+			continue;
+		msg.node = entry.node;
+		msg.generation = entry.generation;
+		parent_tell(auth, AP_REVOKE, &msg, sizeof(msg));
+	}
+	if (auth->walk >= used)
+		auth->walking = 0;
+}
+
+static void
+keys_ready(struct auth *auth)
+{
+	struct msg_hello msg;
+
+	memset(&msg, 0, sizeof(msg));
+	(void)strlcpy(msg.version, BEACOND_VERSION, sizeof(msg.version));
+	parent_tell(auth, AP_READY, &msg, sizeof(msg));
+	auth->ready = 1;
+}
+
+/* One piece of what is to be done with keys; returns whether there is more. */
+int
+keys_work(struct auth *auth)
+{
+	if (auth->parent.state != AUTH_RUNNING)
+		return (0);
+	if (auth->file.fd != -1)
+		keys_read(auth);
+	else if (auth->walking)
+		keys_walk(auth);
+	if (auth->file.fd == -1 && !auth->ready)
+		keys_ready(auth);
+	return (auth->file.fd != -1 || auth->walking);
+}

@@ -1,0 +1,33 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "common/child.h"
+
+#include "auth/auth.h"
+
+int
+main(int argc, char **argv)
+{
+	static struct auth auth;
+	struct child child;
+
+	child_start(&child, argc, argv, "beacond-auth");
+	if (sodium_init() == -1)
+		fatalx("libsodium does not work");
+	auth.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	if (auth.loop == NULL)
+		fatalx("no event loop");
+	keys_init(&auth);
+	work_init(&auth);
+	child_confine(&child);
+
+	channel_loop_init(auth.loop);
+	parent_open(&auth, CHILD_PARENT_FD);
+	(void)ev_run(auth.loop, 0);
+	fatalx("nothing left to wait for");
+}

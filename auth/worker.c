@@ -1,0 +1,255 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/counters.h"
+
+#include "auth/auth.h"
+#include "auth/grant.h"
+#include "auth/verify.h"
+
+#define WORKER_STATE 1U /* there is but one */
+
+static const char worker_deaf[] = "does not read its answers";
+
+/* Ends the worker's turn when it has had its share, or there is no room. */
+static void
+worker_spend(struct auth_worker *w)
+{
+	if (++w->turn < AUTH_TURN && !work_congested(w->auth))
+		return;
+	channel_pause(&w->channel);
+	work_wake(w->auth);
+}
+
+static const char *
+worker_nonces(struct channel *ch, struct imsg *imsg)
+{
+	uint8_t nonces[PROTO_NONCES_MAX * PROTO_NONCE_LEN];
+	struct msg_nonces_wanted wanted;
+	struct auth_worker *w;
+	struct msg_nonces msg;
+	struct iovec iov[2];
+	uint64_t now;
+
+	w = ch->owner;
+	if (imsg_get_data(imsg, &wanted, sizeof(wanted)) == -1)
+		return ("unreadable");
+	if (wanted.count == 0 || wanted.count > PROTO_NONCES_MAX)
+		return ("number of nonces out of range");
+	now = work_now();
+	if (now != w->second) {
+		w->second = now;
+		w->nonces = 0;
+	}
+	w->nonces += wanted.count;
+	if (w->nonces > AUTH_NONCES_PER_SECOND)
+		return ("asks for nonces without end");
+	msg.first = challenge_issue(&w->challenge, wanted.count, now, nonces);
+	msg.count = wanted.count;
+	iov[0].iov_base = &msg;
+	iov[0].iov_len = sizeof(msg);
+	iov[1].iov_base = nonces;
+	iov[1].iov_len = wanted.count * PROTO_NONCE_LEN;
+	if (channel_sendv(ch, AW_NONCES, 0, iov, 2) == -1)
+		return (worker_deaf);
+	counters_add(COUNTER_CHALLENGES, wanted.count);
+	worker_spend(w);
+	return (NULL);
+}
+
+static const struct {
+	enum counter counter;
+	const char *reason; /* for the log */
+} worker_results[] = {
+	[VERIFY_OK] = { COUNTER_VERIFY_OK, NULL },
+	[VERIFY_OK_LEGACY] = { COUNTER_VERIFY_OK, NULL },
+	[VERIFY_NO_NONCE] = { COUNTER_VERIFY_NONCE, "nonce not valid" },
+	[VERIFY_BAD_TIME] = { COUNTER_VERIFY_AGE, "not in time" },
+	[VERIFY_NO_KEY] = { COUNTER_VERIFY_UNKNOWN, "no key known" },
+	[VERIFY_WRONG_SIG] = { COUNTER_VERIFY_SIGNATURE, "wrong signature" }
+};
+
+static void
+worker_admit(struct auth_worker *w, const struct msg_verify *verify,
+    uint64_t keyid)
+{
+	struct msg_admit msg;
+
+	msg.worker = w->number;
+	msg.epoch = w->epoch;
+	msg.slot = verify->slot;
+	msg.serial = verify->serial;
+	msg.node = verify->node;
+	msg.pad = 0;
+	msg.keyid = keyid;
+	parent_tell(w->auth, AP_ADMIT, &msg, sizeof(msg));
+}
+
+static int
+worker_refuse(struct auth_worker *w, const struct msg_verify *verify,
+    const char *reason, uint64_t now)
+{
+	struct msg_refused msg;
+
+	log_limited(&w->auth->refusals, (uint32_t)now,
+	    "%s: node %u refused: %s", w->name, verify->node, reason);
+	msg.slot = verify->slot;
+	msg.serial = verify->serial;
+	return (channel_send(&w->channel, AW_REFUSED, 0, -1, &msg,
+	    sizeof(msg)));
+}
+
+static const char *
+worker_verify(struct channel *ch, struct imsg *imsg)
+{
+	enum verify_result result;
+	struct auth_worker *w;
+	struct msg_verify msg;
+	uint64_t keyid, now;
+
+	w = ch->owner;
+	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
+		return ("unreadable");
+	now = work_now();
+	result = verify_login(&w->challenge, &w->auth->keys, &msg, now,
+	    w->auth->settings.legacy_signatures != 0, &keyid);
+	counters_add(worker_results[result].counter, 1);
+	if (result == VERIFY_OK_LEGACY)
+		counters_add(COUNTER_VERIFY_LEGACY, 1);
+	if (worker_results[result].reason == NULL)
+		worker_admit(w, &msg, keyid);
+	else if (worker_refuse(w, &msg, worker_results[result].reason, now) ==
+	    -1)
+		return (worker_deaf);
+	worker_spend(w);
+	return (NULL);
+}
+
+static const char *
+worker_first_key(struct channel *ch, struct imsg *imsg)
+{
+	struct msg_first_key msg;
+	struct auth_worker *w;
+
+	w = ch->owner;
+	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
+		return ("unreadable");
+	/* When the table is full, later comers go without. */
+	if (keycache_find(&w->auth->keys, msg.node) == NULL)
+		(void)firstkey_add(&w->auth->first, msg.node, msg.key);
+	worker_spend(w);
+	return (NULL);
+}
+
+static const char *
+worker_grant(struct channel *ch, struct imsg *imsg)
+{
+	struct auth_worker *w;
+	struct msg_granted answer;
+	struct msg_grant msg;
+
+	w = ch->owner;
+	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
+		return ("unreadable");
+	answer.request = msg.request;
+	answer.ok = (uint32_t)grant_verify(&w->auth->keys, &w->auth->first,
+	    &msg, work_now());
+	if (channel_send(ch, AW_GRANTED, 0, -1, &answer, sizeof(answer)) == -1)
+		return (worker_deaf);
+	worker_spend(w);
+	return (NULL);
+}
+
+#define EXACTLY(type) sizeof(struct type), sizeof(struct type)
+
+static const struct channel_rule worker_rules[] = {
+	{ WA_NONCES, "NONCES", EXACTLY(msg_nonces_wanted), CHANNEL_NO_FD,
+	    WORKER_STATE, worker_nonces },
+	{ WA_VERIFY, "VERIFY", EXACTLY(msg_verify), CHANNEL_NO_FD,
+	    WORKER_STATE, worker_verify },
+	{ WA_FIRST_KEY, "FIRST_KEY", EXACTLY(msg_first_key), CHANNEL_NO_FD,
+	    WORKER_STATE, worker_first_key },
+	{ WA_GRANT, "GRANT", EXACTLY(msg_grant), CHANNEL_NO_FD, WORKER_STATE,
+	    worker_grant }
+};
+
+static void
+worker_drop(struct auth_worker *w)
+{
+	channel_close(&w->channel);
+	w->auth->workers[w->number] = NULL;
+	free(w);
+}
+
+static void
+worker_end(struct channel *ch, const char *reason)
+{
+	struct auth_worker *w;
+	struct msg_hostile msg;
+
+	w = ch->owner;
+	if (reason != NULL) {
+		memset(&msg, 0, sizeof(msg));
+		msg.worker = w->number;
+		msg.epoch = w->epoch;
+		(void)strlcpy(msg.reason, reason, sizeof(msg.reason));
+		parent_tell(w->auth, AP_HOSTILE, &msg, sizeof(msg));
+	}
+	worker_drop(w);
+}
+
+/*
+ * Begins to serve a worker (msg->worker is in range) on fd, which is taken
+ * over; an earlier channel to it ends.  Nobody is served before the first keys
+ * are there: their nodes would be refused.  Returns 0, or -1 with errno.
+ */
+int
+worker_open(struct auth *auth, const struct msg_worker *msg, int fd)
+{
+	struct auth_worker *w;
+
+	if (auth->workers[msg->worker] != NULL)
+		worker_drop(auth->workers[msg->worker]);
+	w = calloc(1, sizeof(*w));
+	if (w == NULL) {
+		(void)close(fd);
+		return (-1);
+	}
+	w->auth = auth;
+	w->number = msg->worker;
+	w->epoch = msg->epoch;
+	(void)snprintf(w->name, sizeof(w->name), "worker %u", msg->worker);
+	challenge_init(&w->challenge);
+	if (channel_open(&w->channel, auth->loop, fd, w->name, worker_rules,
+		sizeof(worker_rules) / sizeof(worker_rules[0]), worker_end,
+		w) == -1) {
+		free(w);
+		return (-1);
+	}
+	w->channel.state = WORKER_STATE;
+	auth->workers[msg->worker] = w;
+	if (!auth->ready)
+		channel_pause(&w->channel);
+	return (0);
+}
+
+/* A new turn for all that wait for one. */
+void
+worker_resume_all(struct auth *auth)
+{
+	uint32_t i;
+
+	for (i = 0; i < PROTO_WORKERS_MAX; i++) {
+		if (auth->workers[i] == NULL)
+			continue;
+		auth->workers[i]->turn = 0;
+		channel_resume(&auth->workers[i]->channel);
+	}
+}

@@ -1,0 +1,326 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/channel.h"
+#include "common/log.h"
+
+/* Channels with something to send; flushed before the loop blocks. */
+static TAILQ_HEAD(, channel)
+channel_dirty = TAILQ_HEAD_INITIALIZER(channel_dirty);
+static ev_prepare channel_prepare;
+
+static void channel_read(struct ev_loop *, ev_io *, int);
+static void channel_write(struct ev_loop *, ev_io *, int);
+
+/* Ends a channel; the owner may free it in on_end, so this comes last. */
+static void
+channel_end(struct channel *ch, const char *reason)
+{
+	channel_close(ch);
+	ch->on_end(ch, reason);
+}
+
+static void
+channel_mark(struct channel *ch)
+{
+	if (ch->dirty)
+		return;
+	ch->dirty = 1;
+	TAILQ_INSERT_TAIL(&channel_dirty, ch, entry);
+}
+
+static void
+channel_unmark(struct channel *ch)
+{
+	if (!ch->dirty)
+		return;
+	ch->dirty = 0;
+	TAILQ_REMOVE(&channel_dirty, ch, entry);
+}
+
+static void
+channel_flush_all(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+	struct channel *ch;
+
+	(void)loop;
+	(void)w;
+	(void)revents;
+	while ((ch = TAILQ_FIRST(&channel_dirty)) != NULL) {
+		channel_unmark(ch);
+		if (!ev_is_active(&ch->writer))
+			(void)channel_flush(ch);
+	}
+}
+
+/* Once per process, before the first channel_open(). */
+void
+channel_loop_init(struct ev_loop *loop)
+{
+	ev_prepare_init(&channel_prepare, channel_flush_all);
+	ev_prepare_start(loop, &channel_prepare);
+	ev_unref(loop);
+}
+
+/* Two connected ends, non-blocking and close-on-exec.  0, or -1 with errno. */
+int
+channel_pair(int pair[2])
+{
+	return (socketpair(
+	    AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair));
+}
+
+/*
+ * Starts to serve fd, which the channel owns from now on (also on failure).
+ * rules is the table of what may come in, name is for the log; both and owner
+ * stay the caller's.  state begins as ~0: every message is in its state until
+ * the owner says otherwise.  Returns 0, or -1 with errno.
+ */
+int
+channel_open(struct channel *ch, struct ev_loop *loop, int fd, const char *name,
+    const struct channel_rule *rules, size_t nrules, channel_end_fn on_end,
+    void *owner)
+{
+	size_t i;
+
+	memset(ch, 0, sizeof(*ch));
+	if (imsgbuf_init(&ch->imsgbuf, fd) == -1) {
+		(void)close(fd);
+		return (-1);
+	}
+	for (i = 0; i < nrules; i++)
+		if (rules[i].fd == CHANNEL_FD)
+			imsgbuf_allow_fdrecv(&ch->imsgbuf);
+	imsgbuf_set_limit(&ch->imsgbuf, CHANNEL_LIMIT);
+	ch->loop = loop;
+	ch->name = name;
+	ch->rules = rules;
+	ch->nrules = nrules;
+	ch->on_end = on_end;
+	ch->owner = owner;
+	ch->state = ~0U;
+	ch->open = 1;
+	ev_io_init(&ch->reader, channel_read, fd, EV_READ);
+	ev_io_init(&ch->writer, channel_write, fd, EV_WRITE);
+	ch->reader.data = ch;
+	ch->writer.data = ch;
+	ev_io_start(loop, &ch->reader);
+	return (0);
+}
+
+/* Lets go of the descriptor and of all that is queued; on_end is not called. */
+void
+channel_close(struct channel *ch)
+{
+	if (!ch->open)
+		return;
+	ch->open = 0;
+	channel_unmark(ch);
+	ev_io_stop(ch->loop, &ch->reader);
+	ev_io_stop(ch->loop, &ch->writer);
+	(void)close(ch->reader.fd);
+	imsgbuf_clear(&ch->imsgbuf);
+}
+
+/*
+ * Queues one message; fd (or -1) belongs to the channel from now on.  Returns
+ * 0, or -1: the queue is full (ENOBUFS), or the channel is closed (EPIPE).
+ */
+int
+channel_send(struct channel *ch, uint32_t type, uint32_t id, int fd,
+    const void *data, size_t len)
+{
+	struct iovec iov;
+
+	iov.iov_base = (void *)(uintptr_t)data;
+	iov.iov_len = len;
+	if (fd == -1)
+		return (channel_sendv(ch, type, id, &iov, 1));
+	if (!ch->open) {
+		(void)close(fd);
+		errno = EPIPE;
+		return (-1);
+	}
+	imsgbuf_allow_fdsend(&ch->imsgbuf);
+	if (imsg_compose(&ch->imsgbuf, type, id, 0, fd, data, len) == -1) {
+		(void)close(fd);
+		return (-1);
+	}
+	channel_mark(ch);
+	return (0);
+}
+
+/* As channel_send(), from several pieces and without a descriptor. */
+int
+channel_sendv(struct channel *ch, uint32_t type, uint32_t id,
+    const struct iovec *iov, int iovcnt)
+{
+	if (!ch->open) {
+		errno = EPIPE;
+		return (-1);
+	}
+	if (imsg_composev(&ch->imsgbuf, type, id, 0, -1, iov, iovcnt) == -1)
+		return (-1);
+	channel_mark(ch);
+	return (0);
+}
+
+/* Bytes that wait to be sent. */
+size_t
+channel_queued(const struct channel *ch)
+{
+	return (ch->open ? imsgbuf_queued(&ch->imsgbuf) : 0);
+}
+
+/*
+ * Sends what is queued without waiting for the end of the turn.  Returns 0, or
+ * -1 if that ended the channel (on_end has been called).
+ */
+int
+channel_flush(struct channel *ch)
+{
+	if (!ch->open)
+		return (-1);
+	channel_unmark(ch);
+	if (imsgbuf_write(&ch->imsgbuf) == -1) {
+		/* What the other end said before it went is still to read. */
+		if (errno != EPIPE && errno != ECONNRESET) {
+			channel_end(ch, strerror(errno));
+			return (-1);
+		}
+		ev_io_stop(ch->loop, &ch->writer);
+		return (0);
+	}
+	if (imsgbuf_queuelen(&ch->imsgbuf) > 0)
+		ev_io_start(ch->loop, &ch->writer);
+	else
+		ev_io_stop(ch->loop, &ch->writer);
+	return (0);
+}
+
+static void
+channel_write(struct ev_loop *loop, ev_io *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	(void)channel_flush(w->data);
+}
+
+/* The one place where a message is held against the table. */
+static const char *
+channel_check(
+    struct channel *ch, struct imsg *imsg, const struct channel_rule **found)
+{
+	const struct channel_rule *rule;
+	uint32_t type;
+	size_t i, len;
+
+	type = imsg_get_type(imsg);
+	len = imsg_get_len(imsg);
+	rule = NULL;
+	for (i = 0; i < ch->nrules; i++)
+		if (ch->rules[i].type == type)
+			rule = &ch->rules[i];
+	if (rule == NULL)
+		return ("message of unknown type");
+	*found = rule;
+	if (len < rule->min || len > rule->max)
+		return ("message of wrong size");
+	if (rule->fd == CHANNEL_NO_FD && imsg_has_fd(imsg))
+		return ("descriptor where none belongs");
+	if (rule->fd == CHANNEL_FD && !imsg_has_fd(imsg))
+		return ("descriptor missing");
+	if ((rule->states & ch->state) == 0)
+		return ("message out of turn");
+	return (NULL);
+}
+
+/* Returns 0, or -1 if the channel has ended. */
+static int
+channel_dispatch(struct channel *ch)
+{
+	const struct channel_rule *rule;
+	const char *reason;
+	struct imsg imsg;
+	int n;
+
+	while (!ch->paused) {
+		n = imsgbuf_get(&ch->imsgbuf, &imsg);
+		if (n == 0)
+			return (0);
+		if (n == -1) {
+			channel_end(ch, "malformed message");
+			return (-1);
+		}
+		rule = NULL;
+		reason = channel_check(ch, &imsg, &rule);
+		if (reason == NULL)
+			reason = rule->handler(ch, &imsg);
+		if (reason != NULL) {
+			log_warnx("%s: %s: type %#x%s%s, %zu bytes", ch->name,
+			    reason, imsg_get_type(&imsg),
+			    rule == NULL ? "" : " ",
+			    rule == NULL ? "" : rule->name,
+			    imsg_get_len(&imsg));
+			imsg_free(&imsg);
+			channel_end(ch, reason);
+			return (-1);
+		}
+		imsg_free(&imsg);
+	}
+	return (0);
+}
+
+static void
+channel_read(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct channel *ch;
+
+	(void)loop;
+	ch = w->data;
+	/* After a resume: what was read before the pause comes first. */
+	if (channel_dispatch(ch) == -1 || ch->paused ||
+	    (revents & EV_READ) == 0)
+		return;
+	switch (imsgbuf_read(&ch->imsgbuf)) {
+	case -1:
+		channel_end(
+		    ch, errno == ECONNRESET ? NULL : "unreadable message");
+		break;
+	case 0:
+		channel_end(ch, NULL);
+		break;
+	default:
+		(void)channel_dispatch(ch);
+		break;
+	}
+}
+
+/* Reads nothing from the other end until channel_resume(). */
+void
+channel_pause(struct channel *ch)
+{
+	if (!ch->open || ch->paused)
+		return;
+	ch->paused = 1;
+	ev_io_stop(ch->loop, &ch->reader);
+}
+
+void
+channel_resume(struct channel *ch)
+{
+	if (!ch->open || !ch->paused)
+		return;
+	ch->paused = 0;
+	ev_io_start(ch->loop, &ch->reader);
+	ev_feed_event(ch->loop, &ch->reader, EV_CUSTOM);
+}

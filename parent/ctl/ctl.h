@@ -1,0 +1,86 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef PARENT_CTL_CTL_H
+#define PARENT_CTL_CTL_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/counters.h"
+#include "common/imsg.h"
+#include "common/proto.h"
+
+#define CTL_SOCKET_DEFAULT "/run/beacond.sock"
+#define CTL_ANSWER_TIMEOUT 10 /* seconds without a word from the parent */
+#define CTL_STOP_TIMEOUT   10 /* seconds that beacond may take to end */
+
+/* Exit codes, documented in beaconctl(8). */
+enum ctl_exit { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+
+enum action {
+	ACTION_NONE,
+	ACTION_SHOW_SUMMARY,
+	ACTION_SHOW_METRICS,
+	ACTION_SHOW_PEER,
+	ACTION_SHOW_PEERS,
+	ACTION_SHOW_NODE,
+	ACTION_SHOW_NODES,
+	ACTION_SHOW_BEACONS,
+	ACTION_RELOAD,
+	ACTION_STOP,
+	ACTION_KEYGEN,
+	ACTION_PROBE
+};
+
+/* What the words of a command line say. */
+struct command {
+	enum action action;
+	uint32_t node; /* of show peer and show node */
+	int argc;      /* keygen and probe: their own command line, */
+	char **argv;   /* of which argv[0] is the word itself */
+};
+
+/* parser.c */
+int parse_command(int, char **, struct command *, FILE *);
+int parse_node(const char *, uint32_t *);
+
+/* main.c */
+void usage(void) __attribute__((noreturn));
+
+/* client.c */
+struct client {
+	struct imsgbuf imsgbuf;
+	int fd;
+};
+
+void client_open(struct client *, const char *);
+void client_request(struct client *, uint32_t, const void *, size_t);
+int client_answer(struct client *, struct imsg *);
+int client_wait_closed(struct client *, int);
+void client_close(struct client *);
+
+/* show.c */
+int control(const struct command *, const char *, int);
+
+/* keyfile.c */
+struct node_key {
+	uint8_t public[32];
+	uint8_t secret[64]; /* as crypto_sign_detached(3) wants it */
+};
+
+#define KEY_BASE64_LEN 45 /* of 32 bytes, NUL included */
+
+int keyfile_create(const char *, struct node_key *, char *, size_t);
+int keyfile_read(const char *, struct node_key *, char *, size_t);
+void key_base64(const struct node_key *, char[KEY_BASE64_LEN]);
+
+/* keygen.c */
+int keygen(int, char **);
+
+/* probe.c */
+int probe(int, char **);
+
+#endif /* PARENT_CTL_CTL_H */

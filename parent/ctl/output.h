@@ -1,0 +1,48 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef PARENT_CTL_OUTPUT_H
+#define PARENT_CTL_OUTPUT_H
+
+#include "parent/ctl/ctl.h"
+
+/*
+ * How the rows of an answer are written to standard output.  begin and end
+ * enclose the rows of one command; missing takes the place of the row of a node
+ * that the beacon has not.
+ */
+struct output {
+	void (*begin)(enum action);
+	void (*summary)(const struct msg_ctl_summary *);
+	void (*child)(const struct msg_ctl_child *);
+	void (*metrics)(const uint64_t[COUNTER_MAX + 1]);
+	void (*peer)(const struct msg_ctl_peer *);
+	void (*peer_row)(const struct msg_ctl_peer *);
+	void (*node)(const struct msg_ctl_entry *);
+	void (*node_row)(const struct msg_ctl_entry *);
+	void (*beacon)(const struct msg_ctl_beacon *);
+	void (*missing)(enum action, uint32_t);
+	void (*end)(enum action);
+};
+
+extern const struct output output_text;
+extern const struct output output_json;
+
+/* The name of what follows the counters in CTL_METRICS. */
+#define METRIC_ACTIVE_PEERS "pilot_beacon_wss_active"
+
+/* format.c */
+#define FORMAT_ADDRESS_LEN 64
+#define FORMAT_TIME_LEN    32
+#define FORMAT_AGE_LEN     32
+
+const char *format_address(
+    const uint8_t[16], uint32_t, char[FORMAT_ADDRESS_LEN]);
+const char *format_time(uint64_t, char[FORMAT_TIME_LEN]);
+const char *format_age(uint64_t, uint64_t, char[FORMAT_AGE_LEN]);
+const char *format_role(uint32_t);
+const char *format_state(uint32_t);
+
+#endif /* PARENT_CTL_OUTPUT_H */

@@ -1,0 +1,224 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <err.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "parent/ctl/output.h"
+
+/*
+ * Rows are written as they come, so that a beacon with a million nodes needs no
+ * more memory here than one with ten.
+ */
+static int json_rows;
+
+/* Writes and frees an object; NULL comes from want of memory or bad UTF-8. */
+static void
+json_emit(json_t *object, size_t flags)
+{
+	if (object == NULL)
+		errx(CTL_FAILED, "json: out of memory or not UTF-8");
+	if (json_dumpf(object, stdout, JSON_COMPACT | flags) == -1)
+		errx(CTL_FAILED, "json: cannot write");
+	json_decref(object);
+}
+
+static void
+json_row(json_t *object)
+{
+	if (json_rows++ > 0)
+		printf(",\n");
+	json_emit(object, 0);
+}
+
+static json_t *
+json_address(const uint8_t addr[16], uint32_t port)
+{
+	char buf[FORMAT_ADDRESS_LEN];
+
+	if (port == 0)
+		return (json_null());
+	return (json_string(format_address(addr, port, buf)));
+}
+
+static json_t *
+json_u64(uint64_t n)
+{
+	return (json_integer((json_int_t)n));
+}
+
+static int
+json_is_list(enum action action)
+{
+	return (action == ACTION_SHOW_PEERS || action == ACTION_SHOW_NODES ||
+		action == ACTION_SHOW_BEACONS);
+}
+
+static void
+json_begin(enum action action)
+{
+	json_rows = 0;
+	if (json_is_list(action))
+		printf("[");
+}
+
+static void
+json_end(enum action action)
+{
+	if (json_is_list(action))
+		printf("]");
+	else if (action == ACTION_SHOW_SUMMARY)
+		printf("]}");
+	printf("\n");
+}
+
+static void
+json_summary(const struct msg_ctl_summary *m)
+{
+	printf("{");
+	json_emit(
+	    json_pack("{s:s#, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+		      " s:b}",
+		"version", m->version,
+		(int)strnlen(m->version, sizeof(m->version)), "started",
+		json_u64(m->started), "now", json_u64(m->now), "peers",
+		json_u64(m->peers), "max_peers", json_u64(m->max_peers), "keys",
+		json_u64(m->keys), "key_lines_bad", json_u64(m->key_lines_bad),
+		"nodes", json_u64(m->nodes), "beacons", json_u64(m->beacons),
+		"draining", m->draining != 0),
+	    JSON_EMBED);
+	printf(",\"children\":[");
+}
+
+static void
+json_child(const struct msg_ctl_child *m)
+{
+	json_row(json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o}", "role",
+	    format_role(m->role), "worker", json_u64(m->worker), "pid",
+	    json_u64(m->pid), "state", format_state(m->state), "restarts",
+	    json_u64(m->restarts), "load", json_u64(m->load), "since",
+	    json_u64(m->since)));
+}
+
+static void
+json_metrics(const uint64_t value[COUNTER_MAX + 1])
+{
+	json_t *object;
+	int i;
+
+	object = json_object();
+	for (i = 0; i < COUNTER_MAX; i++)
+		if (json_object_set_new(object, counters_name((enum counter)i),
+			json_u64(value[i])) == -1)
+			errx(CTL_FAILED, "json: out of memory");
+	if (json_object_set_new(object, METRIC_ACTIVE_PEERS,
+		json_u64(value[COUNTER_MAX])) == -1)
+		errx(CTL_FAILED, "json: out of memory");
+	json_row(object);
+}
+
+static json_t *
+json_session(const struct msg_ctl_peer *m)
+{
+	return (json_pack("{s:o, s:o, s:o, s:o, s:o}", "node",
+	    json_u64(m->node), "worker", json_u64(m->worker), "slot",
+	    json_u64(m->slot), "generation", json_u64(m->generation), "since",
+	    json_u64(m->since)));
+}
+
+static void
+json_peer(const struct msg_ctl_peer *m)
+{
+	json_t *more, *object;
+
+	object = json_session(m);
+	more = json_pack("{s:b, s:o, s:o, s:o, s:o}", "connected", 1, "address",
+	    json_address(m->addr, m->port), "frames_in", json_u64(m->frames_in),
+	    "frames_out", json_u64(m->frames_out), "queued",
+	    json_u64(m->queued));
+	if (object == NULL || more == NULL ||
+	    json_object_update(object, more) == -1)
+		errx(CTL_FAILED, "json: out of memory");
+	json_decref(more);
+	json_row(object);
+}
+
+static void
+json_peer_row(const struct msg_ctl_peer *m)
+{
+	json_row(json_session(m));
+}
+
+static json_t *
+json_node_websocket(const struct msg_ctl_entry *m)
+{
+	if (m->generation == 0)
+		return (json_null());
+	return (json_pack("{s:o, s:o, s:o}", "worker", json_u64(m->worker),
+	    "generation", json_u64(m->generation), "since",
+	    json_u64(m->since)));
+}
+
+static json_t *
+json_node_udp(const struct msg_ctl_entry *m)
+{
+	if (m->port == 0)
+		return (json_null());
+	return (json_pack("{s:o, s:o, s:o}", "address",
+	    json_address(m->addr, m->port), "flags", json_u64(m->flags), "seen",
+	    json_u64(m->seen)));
+}
+
+static json_t *
+json_node_beacon(const struct msg_ctl_entry *m)
+{
+	if (m->beacon_port == 0)
+		return (json_null());
+	return (json_pack("{s:o, s:o}", "id", json_u64(m->beacon), "address",
+	    json_address(m->beacon_addr, m->beacon_port)));
+}
+
+static void
+json_node(const struct msg_ctl_entry *m)
+{
+	json_row(json_pack("{s:o, s:o, s:o, s:o}", "node", json_u64(m->node),
+	    "websocket", json_node_websocket(m), "udp", json_node_udp(m),
+	    "beacon", json_node_beacon(m)));
+}
+
+static void
+json_beacon(const struct msg_ctl_beacon *m)
+{
+	json_row(json_pack("{s:o, s:o, s:o, s:b, s:o}", "address",
+	    json_address(m->addr, m->port), "id", json_u64(m->beacon), "nodes",
+	    json_u64(m->nodes), "configured", m->configured != 0, "heard",
+	    json_u64(m->heard)));
+}
+
+static void
+json_missing(enum action action, uint32_t node)
+{
+	if (action == ACTION_SHOW_PEER)
+		json_row(json_pack(
+		    "{s:o, s:b}", "node", json_u64(node), "connected", 0));
+	else
+		json_row(json_pack("{s:o, s:n, s:n, s:n}", "node",
+		    json_u64(node), "websocket", "udp", "beacon"));
+}
+
+const struct output output_json = {
+	.begin = json_begin,
+	.summary = json_summary,
+	.child = json_child,
+	.metrics = json_metrics,
+	.peer = json_peer,
+	.peer_row = json_peer_row,
+	.node = json_node,
+	.node_row = json_node,
+	.beacon = json_beacon,
+	.missing = json_missing,
+	.end = json_end,
+};

@@ -1,0 +1,152 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "parent/ctl/ctl.h"
+
+enum token_kind {
+	T_KEYWORD,
+	T_NODE, /* a node id */
+	T_REST  /* a keyword; what follows is for the command itself */
+};
+
+/* One word that may stand at a place; next: the words that may follow it. */
+struct token {
+	enum token_kind kind;
+	const char *word;
+	enum action action;
+	const struct token *next;
+};
+
+static const struct token t_peer[] = {
+	{ T_NODE, "NODE", ACTION_SHOW_PEER, NULL },
+	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
+};
+
+static const struct token t_node[] = {
+	{ T_NODE, "NODE", ACTION_SHOW_NODE, NULL },
+	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
+};
+
+static const struct token t_show[] = {
+	{ T_KEYWORD, "summary", ACTION_SHOW_SUMMARY, NULL },
+	{ T_KEYWORD, "metrics", ACTION_SHOW_METRICS, NULL },
+	{ T_KEYWORD, "peer", ACTION_NONE, t_peer },
+	{ T_KEYWORD, "peers", ACTION_SHOW_PEERS, NULL },
+	{ T_KEYWORD, "node", ACTION_NONE, t_node },
+	{ T_KEYWORD, "nodes", ACTION_SHOW_NODES, NULL },
+	{ T_KEYWORD, "beacons", ACTION_SHOW_BEACONS, NULL },
+	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
+};
+
+static const struct token t_main[] = {
+	{ T_KEYWORD, "show", ACTION_NONE, t_show },
+	{ T_KEYWORD, "reload", ACTION_RELOAD, NULL },
+	{ T_KEYWORD, "stop", ACTION_STOP, NULL },
+	{ T_REST, "keygen", ACTION_KEYGEN, NULL },
+	{ T_REST, "probe", ACTION_PROBE, NULL },
+	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
+};
+
+/* A node id: decimal, 1 to 2^32 - 1.  Returns 0, or -1 if it is none. */
+int
+parse_node(const char *word, uint32_t *node)
+{
+	const char *errstr;
+
+	*node = (uint32_t)strtonum(word, 1, UINT32_MAX, &errstr);
+	return (errstr == NULL ? 0 : -1);
+}
+
+static void
+complain(
+    FILE *err, const char *what, const char *word, const struct token *table)
+{
+	const struct token *t;
+
+	fprintf(err, "beaconctl: %s", what);
+	if (word != NULL)
+		fprintf(err, " \"%s\"", word);
+	if (table != NULL) {
+		fprintf(err, "; valid here:");
+		for (t = table; t->word != NULL; t++)
+			fprintf(err, " %s", t->word);
+	}
+	fprintf(err, "\n");
+}
+
+/* Returns the one keyword that word is or abbreviates. */
+static const struct token *
+match_keyword(const struct token *table, const char *word, FILE *err)
+{
+	const struct token *t, *found;
+	int matches;
+
+	found = NULL;
+	matches = 0;
+	for (t = table; t->word != NULL; t++) {
+		if (strcmp(t->word, word) == 0)
+			return (t);
+		if (strncmp(t->word, word, strlen(word)) == 0) {
+			found = t;
+			matches++;
+		}
+	}
+	if (matches == 1)
+		return (found);
+	complain(
+	    err, matches == 0 ? "unknown word" : "ambiguous word", word, table);
+	return (NULL);
+}
+
+static const struct token *
+match(
+    const struct token *table, const char *word, struct command *cmd, FILE *err)
+{
+	if (word == NULL) {
+		complain(err, "a word is missing", NULL, table);
+		return (NULL);
+	}
+	if (table->kind == T_NODE) {
+		if (parse_node(word, &cmd->node) == 0)
+			return (table);
+		complain(err, "not a node id (1 to 4294967295):", word, NULL);
+		return (NULL);
+	}
+	return (match_keyword(table, word, err));
+}
+
+/*
+ * Walks the words of a command line (without options).  Returns 0 with *cmd
+ * filled in, or -1 after having said on err which words would be valid.
+ */
+int
+parse_command(int argc, char **argv, struct command *cmd, FILE *err)
+{
+	const struct token *table, *t;
+	int i;
+
+	memset(cmd, 0, sizeof(*cmd));
+	t = NULL;
+	for (i = 0, table = t_main; table != NULL; i++, table = t->next) {
+		t = match(table, i < argc ? argv[i] : NULL, cmd, err);
+		if (t == NULL)
+			return (-1);
+	}
+	cmd->action = t->action;
+	if (t->kind == T_REST) {
+		cmd->argc = argc - (i - 1);
+		cmd->argv = argv + (i - 1);
+		return (0);
+	}
+	if (i < argc) {
+		complain(err, "nothing may follow here, but there is", argv[i],
+		    NULL);
+		return (-1);
+	}
+	return (0);
+}

@@ -1,0 +1,225 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <err.h>
+#include <errno.h>
+#include <string.h>
+
+#include "parent/ctl/output.h"
+
+/* A command of the control socket: what is sent, which rows may come back. */
+struct request {
+	enum action action;
+	const char *name;
+	uint32_t type;       /* enum ctl_request */
+	uint32_t rows[2];    /* enum ctl_reply; 0: none */
+	const char *missing; /* says ENOENT of a node; else NULL */
+};
+
+static const struct request requests[] = {
+	{ ACTION_SHOW_SUMMARY, "show summary", CTL_SHOW_SUMMARY,
+	    { CTL_SUMMARY, CTL_CHILD }, NULL },
+	{ ACTION_SHOW_METRICS, "show metrics", CTL_SHOW_METRICS,
+	    { CTL_METRICS, 0 }, NULL },
+	{ ACTION_SHOW_PEER, "show peer", CTL_SHOW_PEER, { CTL_PEER, 0 },
+	    "not connected" },
+	{ ACTION_SHOW_PEERS, "show peers", CTL_SHOW_PEERS, { CTL_PEER, 0 },
+	    NULL },
+	{ ACTION_SHOW_NODE, "show node", CTL_SHOW_NODE, { CTL_NODE, 0 },
+	    "not known" },
+	{ ACTION_SHOW_NODES, "show nodes", CTL_SHOW_NODES, { CTL_NODE, 0 },
+	    NULL },
+	{ ACTION_SHOW_BEACONS, "show beacons", CTL_SHOW_BEACONS,
+	    { CTL_BEACON, 0 }, NULL },
+	{ ACTION_RELOAD, "reload", CTL_RELOAD, { 0, 0 }, NULL },
+	{ ACTION_STOP, "stop", CTL_STOP, { 0, 0 }, NULL },
+};
+
+union row {
+	struct msg_ctl_summary summary;
+	struct msg_ctl_child child;
+	uint64_t metrics[COUNTER_MAX + 1];
+	struct msg_ctl_peer peer;
+	struct msg_ctl_entry node;
+	struct msg_ctl_beacon beacon;
+	struct msg_ctl_end end;
+};
+
+/* The exact size of an answer; 0: there is no such answer. */
+static size_t
+row_size(uint32_t type)
+{
+	switch (type) {
+	case CTL_SUMMARY:
+		return (sizeof(struct msg_ctl_summary));
+	case CTL_CHILD:
+		return (sizeof(struct msg_ctl_child));
+	case CTL_METRICS:
+		return (sizeof(((union row *)NULL)->metrics));
+	case CTL_PEER:
+		return (sizeof(struct msg_ctl_peer));
+	case CTL_NODE:
+		return (sizeof(struct msg_ctl_entry));
+	case CTL_BEACON:
+		return (sizeof(struct msg_ctl_beacon));
+	case CTL_END:
+		return (sizeof(struct msg_ctl_end));
+	default:
+		return (0);
+	}
+}
+
+static void
+row_print(const struct output *out, const struct request *r, uint32_t type,
+    const union row *row)
+{
+	switch (type) {
+	case CTL_SUMMARY:
+		out->summary(&row->summary);
+		break;
+	case CTL_CHILD:
+		out->child(&row->child);
+		break;
+	case CTL_METRICS:
+		out->metrics(row->metrics);
+		break;
+	case CTL_PEER:
+		if (r->action == ACTION_SHOW_PEER)
+			out->peer(&row->peer);
+		else
+			out->peer_row(&row->peer);
+		break;
+	case CTL_NODE:
+		if (r->action == ACTION_SHOW_NODE)
+			out->node(&row->node);
+		else
+			out->node_row(&row->node);
+		break;
+	case CTL_BEACON:
+		out->beacon(&row->beacon);
+		break;
+	}
+}
+
+/* Takes one answer into row and returns its type. */
+static uint32_t
+answer(struct client *c, const struct request *r, union row *row)
+{
+	struct imsg imsg;
+	uint32_t type;
+
+	if (!client_answer(c, &imsg))
+		errx(CTL_FAILED, "%s: beacond closed the connection", r->name);
+	type = imsg_get_type(&imsg);
+	if (type != CTL_END && type != r->rows[0] && type != r->rows[1])
+		errx(CTL_FAILED, "%s: unexpected answer %#x", r->name, type);
+	if (row_size(type) == 0 ||
+	    imsg_get_data(&imsg, row, row_size(type)) == -1)
+		errx(CTL_FAILED,
+		    "%s: answer %#x has a wrong size (are beacond and"
+		    " beaconctl of one version?)",
+		    r->name, type);
+	imsg_free(&imsg);
+	return (type);
+}
+
+/* Sends the request and prints the rows; returns the errno of its end. */
+static int
+converse(struct client *c, const struct request *r, uint32_t node,
+    const struct output *out)
+{
+	struct msg_ctl_node msg;
+	union row row;
+	uint32_t type;
+
+	msg.node = node;
+	client_request(c, r->type, &msg, r->missing != NULL ? sizeof(msg) : 0);
+	while ((type = answer(c, r, &row)) != CTL_END)
+		row_print(out, r, type, &row);
+	return ((int)row.end.error);
+}
+
+static int
+show(struct client *c, const struct request *r, uint32_t node,
+    const struct output *out)
+{
+	int error;
+
+	out->begin(r->action);
+	error = converse(c, r, node, out);
+	if (error == ENOENT && r->missing != NULL)
+		out->missing(r->action, node);
+	else if (error != 0) {
+		warnx("%s: %s", r->name, strerror(error));
+		return (CTL_FAILED);
+	}
+	out->end(r->action);
+	if (error == 0)
+		return (CTL_OK);
+	warnx("node %u: %s", node, r->missing);
+	return (CTL_FAILED);
+}
+
+static int
+reload(struct client *c, const struct request *r)
+{
+	int error;
+
+	error = converse(c, r, 0, NULL);
+	if (error == EINVAL)
+		warnx("reload: the configuration has errors and the old one"
+		      " stays in force; beacond's log names them");
+	else if (error != 0)
+		warnx("reload: %s", strerror(error));
+	return (error == 0 ? CTL_OK : CTL_FAILED);
+}
+
+static int
+stop(struct client *c, const struct request *r)
+{
+	int error;
+
+	error = converse(c, r, 0, NULL);
+	if (error != 0) {
+		warnx("stop: %s", strerror(error));
+		return (CTL_FAILED);
+	}
+	if (!client_wait_closed(c, CTL_STOP_TIMEOUT)) {
+		warnx("stop: beacond still runs after %d seconds",
+		    CTL_STOP_TIMEOUT);
+		return (CTL_FAILED);
+	}
+	return (CTL_OK);
+}
+
+/*
+ * Runs a command of the control socket at path; json: boolean.  Returns an exit
+ * code.
+ */
+int
+control(const struct command *cmd, const char *path, int json)
+{
+	const struct request *r;
+	struct client client;
+	int status;
+
+	for (r = requests; r->action != cmd->action; r++)
+		continue;
+	client_open(&client, path);
+	switch (cmd->action) {
+	case ACTION_RELOAD:
+		status = reload(&client, r);
+		break;
+	case ACTION_STOP:
+		status = stop(&client, r);
+		break;
+	default:
+		status = show(
+		    &client, r, cmd->node, json ? &output_json : &output_text);
+		break;
+	}
+	client_close(&client);
+	return (status);
+}

@@ -1,0 +1,355 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sha1.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "parent/ctl/ws_client.h"
+
+#define DEFAULT_PATH "/v1/compat"
+#define SUBPROTOCOL  "pilot.v1"
+/* RFC 6455 section 1.3 */
+#define WS_GUID       "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define WS_KEY_LEN    25 /* base64 of 16 bytes, NUL included */
+#define WS_ACCEPT_LEN 29 /* base64 of a SHA-1, NUL included */
+
+static int
+url_port(struct ws_url *url, const char *port)
+{
+	const char *errstr;
+
+	(void)strtonum(port, 1, 65535, &errstr);
+	if (errstr != NULL || strlen(port) >= sizeof(url->port))
+		return (-1);
+	(void)strlcpy(url->port, port, sizeof(url->port));
+	return (0);
+}
+
+/* Takes HOST, HOST:PORT, [HOST] or [HOST]:PORT apart. */
+static int
+url_authority(struct ws_url *url)
+{
+	const char *host, *p;
+	size_t len;
+
+	host = url->authority;
+	len = strcspn(host, ":");
+	p = host + len;
+	if (host[0] == '[') {
+		host++;
+		len = strcspn(host, "]");
+		p = host + len + (host[len] == ']');
+	}
+	if (len == 0 || len >= sizeof(url->host) ||
+	    memchr(host, '@', len) != NULL ||
+	    (host != url->authority && host[len] != ']'))
+		return (-1);
+	memcpy(url->host, host, len);
+	if (*p == '\0')
+		return (url_port(url, "80"));
+	return (*p == ':' ? url_port(url, p + 1) : -1);
+}
+
+/*
+ * ws://HOST[:PORT][PATH], an IPv6 HOST in brackets.  Returns 0, or -1 with what
+ * is wrong.
+ */
+int
+ws_url_parse(const char *text, struct ws_url *url, const char **error)
+{
+	const char *p;
+	size_t len;
+
+	memset(url, 0, sizeof(*url));
+	if (strncasecmp(text, "wss://", 6) == 0) {
+		*error = "TLS is not spoken here: probe beacond's own address"
+			 " (ws://), behind the proxy that ends the TLS";
+		return (-1);
+	}
+	*error = "not ws://HOST[:PORT][/PATH]";
+	if (strncasecmp(text, "ws://", 5) != 0)
+		return (-1);
+	text += 5;
+	for (p = text; *p != '\0'; p++)
+		if (!isgraph((unsigned char)*p) || *p == '#')
+			return (-1);
+	len = strcspn(text, "/?");
+	if (len >= sizeof(url->authority) || text[len] == '?')
+		return (-1);
+	memcpy(url->authority, text, len);
+	p = text[len] == '\0' ? DEFAULT_PATH : text + len;
+	if (strlcpy(url->path, p, sizeof(url->path)) >= sizeof(url->path))
+		return (-1);
+	return (url_authority(url));
+}
+
+struct ws_client *
+ws_client_new(void)
+{
+	struct ws_client *c;
+
+	c = calloc(1, sizeof(*c));
+	if (c != NULL)
+		c->fd = -1;
+	return (c);
+}
+
+void
+ws_client_free(struct ws_client *c)
+{
+	if (c == NULL)
+		return;
+	if (c->fd != -1)
+		close(c->fd);
+	free(c);
+}
+
+static int
+await_connect(struct ws_client *c, int64_t deadline)
+{
+	socklen_t len;
+	int error, ready;
+
+	ready = ws_client_wait(c, POLLOUT, deadline);
+	if (ready == -1)
+		return (errno);
+	if (ready == 0)
+		return (ETIMEDOUT);
+	len = sizeof(error);
+	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		return (errno);
+	return (error);
+}
+
+static int
+connect_one(struct ws_client *c, const struct addrinfo *ai, int64_t deadline)
+{
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+	int error, on;
+
+	if (getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof(host), port,
+		sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+		(void)snprintf(c->address, sizeof(c->address),
+		    ai->ai_family == AF_INET6 ? "[%.64s]:%.5s" : "%.64s:%.5s",
+		    host, port);
+	c->fd = socket(
+	    ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	error = c->fd == -1 ? errno : 0;
+	if (error == 0 && connect(c->fd, ai->ai_addr, ai->ai_addrlen) == -1)
+		error =
+		    errno == EINPROGRESS ? await_connect(c, deadline) : errno;
+	if (error != 0) {
+		(void)snprintf(c->error, sizeof(c->error), "%s: %s", c->address,
+		    strerror(error));
+		if (c->fd != -1)
+			close(c->fd);
+		c->fd = -1;
+		return (-1);
+	}
+	on = 1;
+	/* A probe's packets must not wait for each other; if they do, so be it. */
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return (0);
+}
+
+/*
+ * Connects to the first address of url's host that answers; each gets timeout
+ * nanoseconds.  Returns 0 or -1.
+ */
+int
+ws_client_connect(
+    struct ws_client *c, const struct ws_url *url, int64_t timeout)
+{
+	struct addrinfo hints, *ai, *res;
+	int error;
+
+	memset(&hints, 0, sizeof(hints));
+	hints.ai_socktype = SOCK_STREAM;
+	error = getaddrinfo(url->host, url->port, &hints, &res);
+	if (error != 0) {
+		(void)snprintf(c->error, sizeof(c->error), "%.128s: %s",
+		    url->host, gai_strerror(error));
+		return (-1);
+	}
+	for (ai = res; ai != NULL; ai = ai->ai_next)
+		if (connect_one(c, ai, ws_now() + timeout) == 0)
+			break;
+	freeaddrinfo(res);
+	return (ai != NULL ? 0 : -1);
+}
+
+/* Sec-WebSocket-Accept for a key, RFC 6455 section 4.2.2. */
+static void
+accept_of(const char *key, char accept[WS_ACCEPT_LEN])
+{
+	uint8_t digest[SHA1_DIGEST_LENGTH];
+	SHA1_CTX sha1;
+
+	SHA1Init(&sha1);
+	SHA1Update(&sha1, (const uint8_t *)key, strlen(key));
+	SHA1Update(&sha1, (const uint8_t *)WS_GUID, strlen(WS_GUID));
+	SHA1Final(digest, &sha1);
+	(void)sodium_bin2base64(accept, WS_ACCEPT_LEN, digest, sizeof(digest),
+	    sodium_base64_VARIANT_ORIGINAL);
+}
+
+static int
+send_request(struct ws_client *c, const struct ws_url *url, const char *key,
+    int64_t deadline)
+{
+	char head[WS_PATH_LEN + sizeof(url->authority) + 256];
+	int n;
+
+	n = snprintf(head, sizeof(head),
+	    "GET %s HTTP/1.1\r\n"
+	    "Host: %s\r\n"
+	    "Upgrade: websocket\r\n"
+	    "Connection: Upgrade\r\n"
+	    "Sec-WebSocket-Version: 13\r\n"
+	    "Sec-WebSocket-Key: %s\r\n"
+	    "Sec-WebSocket-Protocol: " SUBPROTOCOL "\r\n"
+	    "\r\n",
+	    url->path, url->authority, key);
+	return (ws_client_write(c, head, (size_t)n, deadline));
+}
+
+/* Waits for a whole response head; returns its size, or 0 after an error. */
+static size_t
+read_head(struct ws_client *c, int64_t deadline)
+{
+	const uint8_t *end;
+	int n;
+
+	for (;;) {
+		end = memmem(c->rx, c->rx_len, "\r\n\r\n", 4);
+		if (end != NULL)
+			return ((size_t)(end - c->rx) + 4);
+		if (c->rx_len >= WS_HEAD_MAX) {
+			(void)snprintf(c->error, sizeof(c->error),
+			    "answer's head is too large");
+			return (0);
+		}
+		n = ws_client_fill(c, WS_HEAD_MAX, deadline);
+		if (n == 0)
+			(void)snprintf(
+			    c->error, sizeof(c->error), "no answer in time");
+		if (n != 1)
+			return (0);
+	}
+}
+
+/* The value of a header, its surrounding blanks left out; 0: not there. */
+static int
+head_value(const char *head, const char *name, char *out, size_t size)
+{
+	const char *line, *p;
+	size_t len;
+
+	for (line = head; (line = strstr(line, "\r\n")) != NULL;) {
+		line += 2;
+		len = strlen(name);
+		if (strncasecmp(line, name, len) != 0 || line[len] != ':')
+			continue;
+		p = line + len + 1;
+		p += strspn(p, " \t");
+		len = strcspn(p, "\r");
+		while (len > 0 && (p[len - 1] == ' ' || p[len - 1] == '\t'))
+			len--;
+		(void)snprintf(out, size, "%.*s", (int)len, p);
+		return (1);
+	}
+	return (0);
+}
+
+/* What is wrong with a 101 (RFC 6455 section 4.1), or NULL. */
+static const char *
+check_101(const char *head, const char *key)
+{
+	char accept[WS_ACCEPT_LEN], value[128];
+
+	accept_of(key, accept);
+	if (!head_value(head, "Upgrade", value, sizeof(value)) ||
+	    strcasecmp(value, "websocket") != 0)
+		return ("101 without Upgrade: websocket");
+	if (!head_value(head, "Connection", value, sizeof(value)) ||
+	    strcasestr(value, "upgrade") == NULL)
+		return ("101 without Connection: Upgrade");
+	if (!head_value(head, "Sec-WebSocket-Accept", value, sizeof(value)) ||
+	    strcmp(value, accept) != 0)
+		return ("101 with a wrong Sec-WebSocket-Accept");
+	if (head_value(head, "Sec-WebSocket-Extensions", value, sizeof(value)))
+		return ("101 with an extension that was not offered");
+	if (head_value(head, "Sec-WebSocket-Protocol", value, sizeof(value)) &&
+	    strcmp(value, SUBPROTOCOL) != 0)
+		return ("101 with a protocol that was not offered");
+	return (NULL);
+}
+
+/* An answer other than 101: its status line and the first of its body. */
+static int
+refused(struct ws_client *c, const char *head, size_t head_len)
+{
+	char body[WS_REMOTE_LEN], status[WS_REMOTE_LEN];
+	const uint8_t *p;
+	size_t len;
+
+	p = c->rx + head_len;
+	for (len = 0; len < c->rx_len - head_len; len++)
+		if (p[len] == '\r' || p[len] == '\n')
+			break;
+	ws_client_quote(status, head, strcspn(head, "\r"));
+	ws_client_quote(body, p, len);
+	(void)snprintf(c->error, sizeof(c->error), "refused: %.100s%s%.100s",
+	    status, body[0] != '\0' ? ": " : "", body);
+	return (-1);
+}
+
+/*
+ * The opening handshake, RFC 6455 section 4.1.  Returns 0 or -1; what came
+ * behind the answer stays in rx.
+ */
+int
+ws_client_upgrade(
+    struct ws_client *c, const struct ws_url *url, int64_t deadline)
+{
+	char head[WS_HEAD_MAX + 1], key[WS_KEY_LEN];
+	const char *wrong;
+	uint8_t nonce[16];
+	size_t len;
+
+	randombytes_buf(nonce, sizeof(nonce));
+	(void)sodium_bin2base64(key, sizeof(key), nonce, sizeof(nonce),
+	    sodium_base64_VARIANT_ORIGINAL);
+	if (send_request(c, url, key, deadline) == -1)
+		return (-1);
+	len = read_head(c, deadline);
+	if (len == 0)
+		return (-1);
+	memcpy(head, c->rx, len);
+	head[len] = '\0';
+	if (strncmp(head, "HTTP/1.1 101 ", 13) != 0)
+		return (refused(c, head, len));
+	wrong = strlen(head) != len ? "a NUL in the answer's head"
+				    : check_101(head, key);
+	if (wrong != NULL) {
+		(void)strlcpy(c->error, wrong, sizeof(c->error));
+		return (-1);
+	}
+	ws_client_consume(c, len);
+	return (0);
+}

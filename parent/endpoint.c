@@ -1,0 +1,104 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <string.h>
+
+#include "parent/parent.h"
+
+static int
+endpoint_is_new(const struct peermap_entry *entry,
+    const struct msg_endpoint *seen)
+{
+	return (entry->port != seen->port ||
+	    memcmp(entry->addr, seen->addr, sizeof(entry->addr)) != 0);
+}
+
+static void
+endpoint_store(struct parent *parent, uint32_t number,
+    struct peermap_entry *entry, const struct msg_endpoint *seen)
+{
+	uint32_t now;
+
+	now = (uint32_t)ev_now(parent->loop);
+	if (endpoint_is_new(entry, seen)) {
+		/* Or a stranger could lead a node's packets away. */
+		if (entry->port != 0 && now - entry->moved < ENDPOINT_HOLD) {
+			counters_add(COUNTER_ENDPOINT_HELD, 1);
+			return;
+		}
+		memcpy(entry->addr, seen->addr, sizeof(entry->addr));
+		entry->port = (uint16_t)seen->port;
+		entry->moved = now;
+	}
+	entry->flags = (uint8_t)seen->flags;
+	entry->seen = now;
+	pmap_store(&parent->map, number, entry);
+}
+
+/*
+ * A worker has seen a Discover from this address (PROTOCOL.md 4).  Returns
+ * NULL, or in what way the worker broke the rules.
+ */
+const char *
+endpoint_seen(struct parent *parent, const struct msg_endpoint *seen)
+{
+	struct peermap_entry entry;
+	uint32_t number;
+
+	if (seen->node == 0 || seen->port == 0 || seen->port > UINT16_MAX)
+		return ("endpoint of nobody or nowhere");
+	if ((seen->flags & ~(uint32_t)PEERMAP_UDP_EX) != 0)
+		return ("endpoint with unknown flags");
+	number = pmap_find(&parent->map, seen->node);
+	if (parent->map.endpoints >= ENDPOINTS_MAX &&
+	    (number == PEERMAP_NONE ||
+		pmap_entry(&parent->map, number)->port == 0)) {
+		counters_add(COUNTER_ENDPOINT_FULL, 1);
+		return (NULL);
+	}
+	number = pmap_add(&parent->map, seen->node, PMAP_RESERVE_LOGIN);
+	if (number == PEERMAP_NONE) {
+		counters_add(COUNTER_ENDPOINT_FULL, 1);
+		return (NULL);
+	}
+	entry = *pmap_entry(&parent->map, number);
+	/* It may have logged in while the worker's word was on its way. */
+	if (entry.generation == 0)
+		endpoint_store(parent, number, &entry, seen);
+	return (NULL);
+}
+
+static void
+endpoint_expire(struct parent *parent, uint32_t number, uint32_t now)
+{
+	struct peermap_entry entry;
+
+	entry = *pmap_entry(&parent->map, number);
+	if (entry.port == 0 || (int32_t)(now - entry.seen) < ENDPOINT_EXPIRE)
+		return;
+	memset(entry.addr, 0, sizeof(entry.addr));
+	entry.port = 0;
+	entry.flags = 0;
+	entry.seen = 0;
+	entry.moved = 0;
+	pmap_store(&parent->map, number, &entry);
+}
+
+/* Once a second: looks at the next part of the map. */
+void
+endpoint_sweep(struct parent *parent)
+{
+	uint32_t left, now, used;
+
+	now = (uint32_t)ev_now(parent->loop);
+	used = pmap_used(&parent->map);
+	for (left = used / SWEEP_SECONDS + 1; left > 0; left--) {
+		if (parent->sweep >= used) {
+			parent->sweep = 0;
+			break;
+		}
+		endpoint_expire(parent, parent->sweep++, now);
+	}
+}

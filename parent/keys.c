@@ -1,0 +1,65 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "parent/parent.h"
+
+/*
+ * Opens the key file, which auth will read.  Returns the descriptor, or -1
+ * with the reason and the remedy logged.
+ */
+int
+keys_open(const char *path)
+{
+	struct stat st;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd == -1) {
+		log_warn("keys file %s: create it, or set \"keys file\"",
+		    path);
+		return (-1);
+	}
+	if (fstat(fd, &st) == -1) {
+		log_warn("keys file %s", path);
+		goto fail;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		log_warnx("keys file %s: not a regular file", path);
+		goto fail;
+	}
+	if ((st.st_mode & 022) != 0) {
+		log_warnx("keys file %s: others can write to it; "
+			  "chmod go-w %s",
+		    path, path);
+		goto fail;
+	}
+	return (fd);
+ fail:
+	(void)close(fd);
+	return (-1);
+}
+
+/* Has auth read the key file (anew).  Returns 0, or -1 if it can't be had. */
+int
+keys_send(struct parent *parent)
+{
+	struct msg_keys msg;
+	int fd;
+
+	fd = keys_open(parent->conf->keys_file);
+	if (fd == -1)
+		return (-1);
+	memset(&msg, 0, sizeof(msg));
+	(void)strlcpy(msg.path, parent->conf->keys_file, sizeof(msg.path));
+	supervise_send(&parent->auth, PA_KEYS, fd, &msg, sizeof(msg));
+	return (0);
+}

@@ -1,0 +1,270 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "parent/parent.h"
+
+/*
+ * An address as all processes speak of it: 16 bytes, IPv6 or v4-mapped, in
+ * network order; the port in host order.
+ */
+void
+listen_address(const struct sockaddr_storage *ss, uint8_t addr[16],
+    uint16_t *port)
+{
+	const struct sockaddr_in6 *sin6;
+	const struct sockaddr_in *sin;
+
+	if (ss->ss_family == AF_INET) {
+		sin = (const void *)ss;
+		memset(addr, 0, 10);
+		addr[10] = addr[11] = 0xff;
+		memcpy(addr + 12, &sin->sin_addr, 4);
+		*port = ntohs(sin->sin_port);
+	} else {
+		sin6 = (const void *)ss;
+		memcpy(addr, &sin6->sin6_addr, 16);
+		*port = ntohs(sin6->sin6_port);
+	}
+}
+
+/* ADDRESS:PORT, IPv6 in brackets. */
+static void
+listen_text(const struct sockaddr_storage *ss, char *out, size_t size)
+{
+	char host[INET6_ADDRSTRLEN];
+	const struct sockaddr_in6 *sin6;
+	const struct sockaddr_in *sin;
+
+	if (ss->ss_family == AF_INET) {
+		sin = (const void *)ss;
+		(void)inet_ntop(AF_INET, &sin->sin_addr, host, sizeof(host));
+		(void)snprintf(out, size, "%s:%u", host,
+		    ntohs(sin->sin_port));
+	} else {
+		sin6 = (const void *)ss;
+		(void)inet_ntop(AF_INET6, &sin6->sin6_addr, host,
+		    sizeof(host));
+		(void)snprintf(out, size, "[%s]:%u", host,
+		    ntohs(sin6->sin6_port));
+	}
+}
+
+static const char *
+listen_remedy(int error)
+{
+	switch (error) {
+	case EADDRINUSE:
+		return ("; stop the program that uses it or take another port");
+	case EACCES:
+		return ("; ports below 1024 need root or CAP_NET_BIND_SERVICE");
+	case EADDRNOTAVAIL:
+		return ("; the address is not one of this machine");
+	default:
+		return ("");
+	}
+}
+
+static void
+listen_fail(const struct conf_address *address, int error)
+{
+	char text[INET6_ADDRSTRLEN + 16];
+
+	listen_text(&address->ss, text, sizeof(text));
+	fatalx("%s:%d: cannot listen on %s: %s%s", address->file,
+	    address->line, text, strerror(error), listen_remedy(error));
+}
+
+static int
+listen_is_any(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in6 *sin6;
+
+	sin6 = (const void *)ss;
+	return (ss->ss_family == AF_INET6 &&
+	    IN6_IS_ADDR_UNSPECIFIED(&sin6->sin6_addr));
+}
+
+/* "::" alone takes IPv4 too. */
+static int
+listen_options(int fd, const struct sockaddr_storage *ss, int reuse)
+{
+	int on, v6only;
+
+	on = 1;
+	v6only = !listen_is_any(ss);
+	if (setsockopt(fd, SOL_SOCKET, reuse, &on, sizeof(on)) == -1)
+		return (-1);
+	if (ss->ss_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only,
+		sizeof(v6only)) == -1)
+		return (-1);
+	return (0);
+}
+
+static int
+listen_bind(int type, int reuse, const struct sockaddr_storage *ss,
+    socklen_t len)
+{
+	int error, fd;
+
+	fd = socket(ss->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return (-1);
+	if (listen_options(fd, ss, reuse) == -1 ||
+	    bind(fd, (const void *)ss, len) == -1) {
+		error = errno;
+		(void)close(fd);
+		errno = error;
+		return (-1);
+	}
+	return (fd);
+}
+
+static int
+listen_bound(struct listener *listener, int fd)
+{
+	listener->sslen = sizeof(listener->ss);
+	return (getsockname(fd, (void *)&listener->ss, &listener->sslen));
+}
+
+static void
+listen_websocket(struct listener *listener, const struct conf_address *address)
+{
+	int fd, on;
+
+	on = 1;
+	fd = listen_bind(SOCK_STREAM, SO_REUSEADDR, &listener->ss,
+	    listener->sslen);
+	if (fd == -1 || listen(fd, LISTEN_BACKLOG) == -1 ||
+	    listen_bound(listener, fd) == -1)
+		listen_fail(address, errno);
+	/* Accepted sockets inherit it: one call for all of them. */
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
+		listen_fail(address, errno);
+	listener->fds[listener->nfds++] = fd;
+}
+
+/* As large as the kernel allows; what it doesn't is no error. */
+static void
+listen_buffers(int fd)
+{
+	int size;
+
+	size = UDP_BUFFER;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+/* One socket for each worker; the first decides the port of the others. */
+static void
+listen_udp(struct listener *listener, const struct conf_address *address,
+    uint32_t nworkers)
+{
+	uint32_t i;
+	int fd;
+
+	for (i = 0; i < nworkers; i++) {
+		fd = listen_bind(SOCK_DGRAM, SO_REUSEPORT, &listener->ss,
+		    listener->sslen);
+		if (fd == -1 || listen_bound(listener, fd) == -1)
+			listen_fail(address, errno);
+		listen_buffers(fd);
+		listener->fds[listener->nfds++] = fd;
+	}
+}
+
+/*
+ * Binds all that the configuration names.  Fatal, with the line and the
+ * remedy, if one of them can't be had.
+ */
+void
+listen_all(struct parent *parent)
+{
+	struct conf_address *address;
+	struct listener *listener;
+
+	TAILQ_INIT(&parent->listeners);
+	TAILQ_FOREACH(address, &parent->conf->addresses, entry) {
+		if (address->kind != CONF_LISTEN &&
+		    address->kind != CONF_LISTEN_UDP)
+			continue;
+		listener = calloc(1, sizeof(*listener));
+		if (listener == NULL)
+			fatal("listeners");
+		listener->ss = address->ss;
+		listener->sslen = address->sslen;
+		if (address->kind == CONF_LISTEN) {
+			listener->kind = LISTENER_WEBSOCKET;
+			listen_websocket(listener, address);
+		} else {
+			listener->kind = LISTENER_UDP;
+			listen_udp(listener, address, parent->nworkers);
+		}
+		TAILQ_INSERT_TAIL(&parent->listeners, listener, entry);
+	}
+}
+
+/*
+ * A further UDP port of the same address, for gossip.  Returns the descriptor,
+ * or -1 with errno.
+ */
+int
+listen_udp_share(const struct listener *listener)
+{
+	struct sockaddr_storage ss;
+	int fd;
+
+	ss = listener->ss;
+	if (ss.ss_family == AF_INET)
+		((struct sockaddr_in *)(void *)&ss)->sin_port = 0;
+	else
+		((struct sockaddr_in6 *)(void *)&ss)->sin6_port = 0;
+	fd = listen_bind(SOCK_DGRAM, SO_REUSEADDR, &ss, listener->sslen);
+	if (fd != -1)
+		listen_buffers(fd);
+	return (fd);
+}
+
+/* One line for each real address. */
+void
+listen_print(struct parent *parent)
+{
+	char text[INET6_ADDRSTRLEN + 16];
+	struct listener *listener;
+
+	TAILQ_FOREACH(listener, &parent->listeners, entry) {
+		listen_text(&listener->ss, text, sizeof(text));
+		log_info("listening on %s (%s)", text,
+		    listener->kind == LISTENER_UDP ? "udp" : "websocket");
+	}
+}
+
+/* Whoever connects from now on is told at once that nobody is here. */
+void
+listen_close(struct parent *parent)
+{
+	struct listener *listener;
+	int i;
+
+	while ((listener = TAILQ_FIRST(&parent->listeners)) != NULL) {
+		TAILQ_REMOVE(&parent->listeners, listener, entry);
+		for (i = 0; i < listener->nfds; i++)
+			(void)close(listener->fds[i]);
+		free(listener);
+	}
+}

@@ -1,0 +1,103 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/socket.h>
+
+#include <ctype.h>
+#include <stdio.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "parent/parent.h"
+
+#define LOGFD_BATCH 32 /* lines taken before others get their turn */
+
+/*
+ * A child's text may hold what a stranger sent: nothing but printable ASCII
+ * reaches a terminal or a log file.  out has room for four times len and a NUL.
+ */
+static void
+logfd_escape(char *out, const unsigned char *text, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (isascii(text[i]) && isprint(text[i]))
+			*out++ = (char)text[i];
+		else
+			out += snprintf(out, 5, "\\%03o", text[i]);
+	*out = '\0';
+}
+
+/* A child that floods the log costs a number, not a disk. */
+static int
+logfd_allowed(struct process *p)
+{
+	uint32_t second;
+
+	second = (uint32_t)ev_now(p->parent->loop);
+	if (second != p->log_second) {
+		p->log_second = second;
+		p->log_lines = 0;
+	}
+	if (p->log_lines++ < LOG_CHILD_LINES)
+		return (1);
+	counters_add(COUNTER_LOG_MUTED, 1);
+	return (0);
+}
+
+static int
+logfd_line(struct process *p)
+{
+	unsigned char line[LOG_LINE_MAX];
+	char text[4 * LOG_LINE_MAX + 1];
+	ssize_t n;
+	int priority;
+
+	n = recv(p->log.fd, line, sizeof(line), MSG_DONTWAIT);
+	if (n <= 0)
+		return (0);
+	if (!logfd_allowed(p))
+		return (1);
+	priority = line[0] - '0';
+	if (priority < LOG_CRIT || priority > LOG_DEBUG)
+		priority = LOG_WARNING;
+	logfd_escape(text, line + 1, (size_t)n - 1);
+	log_line(priority, p->name, text);
+	return (1);
+}
+
+static void
+logfd_read(struct ev_loop *loop, ev_io *w, int revents)
+{
+	int i;
+
+	(void)loop;
+	(void)revents;
+	for (i = 0; i < LOGFD_BATCH && logfd_line(w->data); i++)
+		continue;
+}
+
+/* Takes p's lines from fd, which is its own from now on. */
+void
+logfd_open(struct process *p, int fd)
+{
+	ev_io_init(&p->log, logfd_read, fd, EV_READ);
+	p->log.data = p;
+	ev_io_start(p->parent->loop, &p->log);
+}
+
+/* Prints the last words of a child that has died. */
+void
+logfd_close(struct process *p)
+{
+	int i;
+
+	for (i = 0; i < LOG_CHILD_LINES && logfd_line(p); i++)
+		continue;
+	ev_io_stop(p->parent->loop, &p->log);
+	(void)close(p->log.fd);
+}

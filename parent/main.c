@@ -1,0 +1,230 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "parent/parent.h"
+
+struct options {
+	int check;	/* boolean: read the configuration and no more */
+	int foreground; /* boolean */
+	int verbose;	/* boolean */
+	const char *file;
+};
+
+static void
+usage(void)
+{
+	(void)fprintf(stderr, "usage: beacond [-dnVv] [-f file]\n");
+	exit(2);
+}
+
+static void
+options_get(struct options *options, int argc, char **argv)
+{
+	int c;
+
+	memset(options, 0, sizeof(*options));
+	options->file = CONF_DEFAULT;
+	while ((c = getopt(argc, argv, "df:nvV")) != -1) {
+		switch (c) {
+		case 'd':
+			options->foreground = 1;
+			break;
+		case 'f':
+			options->file = optarg;
+			break;
+		case 'n':
+			options->check = 1;
+			break;
+		case 'v':
+			options->verbose = 1;
+			break;
+		case 'V':
+			(void)printf("beacond %s\n", BEACOND_VERSION);
+			exit(0);
+		default:
+			usage();
+		}
+	}
+	if (argc != optind)
+		usage();
+}
+
+static struct config *
+configuration(const struct options *options)
+{
+	struct config *conf;
+
+	conf = conf_new();
+	if (conf == NULL)
+		fatal("configuration");
+	if (conf_parse(conf, options->file, stderr) == -1)
+		exit(1);
+	if (!options->check)
+		return (conf);
+	if (options->verbose)
+		conf_print(conf, stdout);
+	if (fflush(stdout) == EOF)
+		fatal("standard output");
+	(void)fprintf(stderr, "configuration OK\n");
+	exit(0);
+}
+
+/* 0, 1 and 2 are never free for something that matters. */
+static int
+open_devnull(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (fd == -1)
+			fatal("/dev/null");
+	} while (fd <= STDERR_FILENO);
+	return (fd);
+}
+
+static uint32_t
+count_workers(uint32_t configured)
+{
+	long n;
+
+	if (configured != 0)
+		return (configured);
+	n = sysconf(_SC_NPROCESSORS_ONLN);
+	if (n < 1)
+		return (1);
+	return (n > PROTO_WORKERS_MAX ? PROTO_WORKERS_MAX : (uint32_t)n);
+}
+
+/* What may fail for a reason that the operator can mend; all said to stderr. */
+static void
+prepare(struct parent *parent)
+{
+	int fd;
+
+	parent->devnull = open_devnull();
+	parent->nworkers = count_workers(parent->conf->workers);
+	privs_limits(parent);
+	spawn_open_programs(parent);
+	listen_all(parent);
+	control_bind(parent);
+	privs_drop(parent);
+	/* As whom we will read it ever after. */
+	fd = keys_open(parent->conf->keys_file);
+	if (fd == -1)
+		exit(1);
+	(void)close(fd);
+	if (pmap_create(&parent->map) == -1)
+		fatal("peer map");
+}
+
+static void
+detach(const struct parent *parent)
+{
+	if (parent->foreground)
+		return;
+	if (daemon(1, 0) == -1)
+		fatal("daemon");
+	log_init("beacond", LOG_TO_SYSLOG, parent->verbose);
+}
+
+static void
+each_second(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct parent *parent;
+
+	(void)loop;
+	(void)revents;
+	parent = w->data;
+	metrics_publish_loads(parent);
+	endpoint_sweep(parent);
+	gossip_expire(parent);
+}
+
+/* Once for all admissions of one turn. */
+static void
+before_wait(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+	struct parent *parent;
+
+	(void)loop;
+	(void)revents;
+	parent = w->data;
+	if (!parent->loads_old)
+		return;
+	parent->loads_old = 0;
+	metrics_publish_loads(parent);
+}
+
+static void
+watch_signal(struct parent *parent, ev_signal *w, int number,
+    void (*handler)(struct ev_loop *, ev_signal *, int))
+{
+	ev_signal_init(w, handler, number);
+	w->data = parent;
+	ev_signal_start(parent->loop, w);
+}
+
+static void
+start_loop(struct parent *parent)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	parent->loop = ev_default_loop(EVFLAG_NOENV | EVBACKEND_EPOLL);
+	if (parent->loop == NULL)
+		fatalx("no event loop");
+	channel_loop_init(parent->loop);
+	watch_signal(parent, &parent->sigterm, SIGTERM, shutdown_signal);
+	watch_signal(parent, &parent->sigint, SIGINT, shutdown_signal);
+	watch_signal(parent, &parent->sighup, SIGHUP, reload_signal);
+	ev_timer_init(&parent->second, each_second, 1., 1.);
+	parent->second.data = parent;
+	ev_timer_start(parent->loop, &parent->second);
+	ev_prepare_init(&parent->before_wait, before_wait);
+	parent->before_wait.data = parent;
+	ev_prepare_start(parent->loop, &parent->before_wait);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct parent parent;
+	struct options options;
+
+	log_init("beacond", LOG_TO_STDERR, 0);
+	options_get(&options, argc, argv);
+	log_set_verbose(options.verbose);
+	parent.conf = configuration(&options);
+	parent.conf_file = options.file;
+	parent.foreground = options.foreground;
+	parent.verbose = options.verbose;
+	parent.started = (uint64_t)time(NULL);
+	prepare(&parent);
+	detach(&parent);
+
+	start_loop(&parent);
+	listen_print(&parent);
+	supervise_init(&parent);
+	gossip_init(&parent);
+	control_start(&parent);
+	supervise_start_all(&parent);
+	gossip_send_start(&parent);
+	ev_run(parent.loop, 0);
+
+	control_stop(&parent);
+	log_info("stopped");
+	return (0);
+}

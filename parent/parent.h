@@ -1,0 +1,272 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef PARENT_PARENT_H
+#define PARENT_PARENT_H
+
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <ev.h>
+#include <stdint.h>
+
+#include "common/channel.h"
+#include "common/counters.h"
+#include "common/proto.h"
+
+#include "parent/conf.h"
+#include "parent/peermap_write.h"
+
+#ifndef LIBEXECDIR
+#define LIBEXECDIR "/usr/local/libexec/beacond"
+#endif
+
+#define LISTEN_BACKLOG 4096
+#define UDP_BUFFER     (4 << 20) /* bytes, each way */
+
+#define ENDPOINTS_MAX	500000 /* PROTOCOL.md 4 */
+#define ENDPOINT_EXPIRE 600    /* seconds without a Discover */
+#define ENDPOINT_HOLD	30     /* seconds between two changes of address */
+#define SWEEP_SECONDS	60     /* in which a sweep sees every entry */
+
+#define REPLACE_MAX    8 /* of one node's sessions, in ... */
+#define REPLACE_WINDOW 60 /* ... seconds; then its logins are refused */
+
+#define MESSAGE_BURST 400000 /* messages from one child at once */
+#define MESSAGE_RATE  100000 /* and lasting, per second */
+
+#define LOG_CHILD_LINES 200 /* of one child, per second */
+
+#define BACKOFF_FIRST 0.1 /* seconds; the first restart is at once */
+#define BACKOFF_MAX   10.
+#define BACKOFF_RESET 60. /* of life after which all is forgiven */
+#define AUTH_DEATHS   10  /* more in ... */
+#define AUTH_WINDOW   60. /* ... seconds end the daemon */
+#define STOP_SECONDS  3.  /* children get to end by themselves */
+
+/* States of a child's channel; 0: nothing more is taken. */
+#define DISPATCH_STARTING 0x1
+#define DISPATCH_RUNNING  0x2
+
+enum role { ROLE_WORKER, ROLE_AUTH, ROLE_MAX };
+
+/* Where a role's program lies and as whom it runs. */
+struct role_program {
+	int fd; /* O_PATH */
+	/*
+	 * For children that change their ids themselves, as root: see
+	 * common/child.h.  drop 0: they run as whom the parent runs.
+	 */
+	int drop;
+	uid_t uid;
+	gid_t gid;
+	const char *root;
+};
+
+/* A Sync of which the last chunk has not come yet. */
+struct sync {
+	struct msg_sync from; /* as in its first chunk */
+	uint32_t *ids;	      /* room for PROTO_SYNC_MAX; NULL: none under way */
+	uint32_t count;
+};
+
+struct parent;
+
+/* One child and its place: it stays when the child is replaced. */
+struct process {
+	struct parent *parent;
+	enum role role;
+	uint32_t number; /* of the worker; 0 for auth */
+	char name[16];	 /* "worker[1]" */
+	pid_t pid;	 /* 0: none */
+	uint32_t epoch;	 /* which child of this place it is: 1, 2, ... */
+	uint32_t restarts;
+	enum ctl_child_state state;
+	int was_ready;	/* boolean: some child of this place was */
+	int killed;	/* boolean: by us, and that was logged */
+	int unanswered; /* pings */
+	uint64_t since; /* unix seconds of its start */
+	ev_tstamp started;
+	ev_tstamp backoff;
+	struct channel channel;
+	ev_child child;
+	ev_timer restart;
+	ev_io log;
+	uint32_t log_second;
+	uint32_t log_lines;
+	double credit; /* messages that it may still send */
+	ev_tstamp credit_time;
+	int page_fd;
+	struct counters *page; /* read-only; NULL: none */
+	struct sync sync;
+};
+
+enum listener_kind { LISTENER_WEBSOCKET, LISTENER_UDP };
+
+struct listener {
+	TAILQ_ENTRY(listener) entry;
+	enum listener_kind kind;
+	struct sockaddr_storage ss; /* as bound */
+	socklen_t sslen;
+	int nfds; /* WEBSOCKET: one, for all workers; UDP: one a worker */
+	int fds[PROTO_WORKERS_MAX];
+};
+TAILQ_HEAD(listeners, listener);
+
+/* Another beacon, heard or configured (gossip.c). */
+struct source {
+	uint8_t addr[16];
+	uint16_t port;	   /* 0: this number is free */
+	uint32_t beacon;   /* id */
+	uint32_t heard;	   /* unix seconds */
+	uint32_t nodes;	   /* in ids */
+	uint32_t *ids;	   /* sorted */
+};
+
+#define SHARES_MAX (PEERMAP_NODES_MAX / 8192)
+
+struct gossip {
+	struct source *sources; /* PROTO_BEACONS_MAX of them */
+	uint32_t nsources;	/* numbers ever given out */
+	uint32_t shares;	/* ports that our nodes are spread over */
+	struct conf_address *next; /* peer to send to; NULL: the first */
+	ev_timer tick;		   /* one peer each */
+};
+
+struct control;
+
+struct parent {
+	struct ev_loop *loop;
+	struct config *conf;
+	const char *conf_file;
+	int foreground;
+	int verbose;
+	int devnull;
+	uint64_t started; /* unix seconds */
+	uint32_t max_sockets;
+
+	struct role_program programs[ROLE_MAX];
+	struct process workers[PROTO_WORKERS_MAX];
+	struct process auth;
+	uint32_t nworkers;
+	int ready;
+	int stopping; /* 1: children end; 2: they are being killed */
+	int status;   /* to exit with */
+
+	struct listeners listeners;
+	struct pmap map;
+	uint32_t sweep; /* next entry to look at */
+	struct counters base; /* of children that are gone */
+	struct gossip gossip;
+	struct control *control;
+
+	uint32_t keys;
+	uint32_t key_lines_bad;
+	int loads_old; /* boolean: sessions came or went */
+	uint32_t auth_deaths;
+	ev_tstamp auth_window;
+
+	ev_prepare before_wait;
+	ev_timer second;
+	ev_timer ping;
+	ev_timer stop_timer;
+	ev_signal sigterm, sigint, sighup;
+};
+
+/* admit.c */
+const char *admit_login(struct parent *, const struct msg_admit *);
+const char *admit_closed(struct process *, const struct msg_closed *);
+void admit_revoke(struct parent *, const struct msg_closed *);
+void admit_drop_worker(struct parent *, uint32_t);
+
+/* control.c, control_show.c */
+void control_bind(struct parent *);
+void control_start(struct parent *);
+void control_stop(struct parent *);
+void control_stat(struct process *, const struct msg_stat_reply *);
+
+/* dispatch_auth.c, dispatch_worker.c */
+extern const struct channel_rule dispatch_auth_rules[];
+extern const size_t dispatch_auth_nrules;
+extern const struct channel_rule dispatch_worker_rules[];
+extern const size_t dispatch_worker_nrules;
+const char *dispatch_charge(struct process *);
+const char *dispatch_ready(struct process *, struct imsg *);
+
+/* endpoint.c */
+const char *endpoint_seen(struct parent *, const struct msg_endpoint *);
+void endpoint_sweep(struct parent *);
+
+/* gossip.c */
+void gossip_init(struct parent *);
+void gossip_reload(struct parent *);
+void gossip_introduce(struct process *);
+const char *gossip_chunk(struct process *, const struct msg_sync *,
+    const uint8_t *);
+void gossip_forget(struct process *);
+void gossip_expire(struct parent *);
+uint32_t gossip_heard(const struct parent *);
+
+/* gossip_send.c */
+void gossip_send_start(struct parent *);
+
+/* keys.c */
+int keys_open(const char *);
+int keys_send(struct parent *);
+
+/* listen.c */
+void listen_all(struct parent *);
+void listen_print(struct parent *);
+void listen_close(struct parent *);
+int listen_udp_share(const struct listener *);
+void listen_address(const struct sockaddr_storage *, uint8_t[16], uint16_t *);
+
+/* logfd.c */
+void logfd_open(struct process *, int);
+void logfd_close(struct process *);
+
+/* metrics.c */
+int metrics_page(struct process *);
+void metrics_fold(struct process *);
+void metrics_sum(struct parent *, uint64_t[COUNTER_MAX]);
+uint32_t metrics_load(const struct process *);
+void metrics_publish_loads(struct parent *);
+
+/* privs.c */
+void privs_limits(struct parent *);
+void privs_drop(struct parent *);
+
+/* reload.c */
+int reload(struct parent *);
+void reload_signal(struct ev_loop *, ev_signal *, int);
+
+/* shutdown.c */
+void shutdown_begin(struct parent *);
+void shutdown_signal(struct ev_loop *, ev_signal *, int);
+void shutdown_reaped(struct parent *);
+void shutdown_fatal(struct parent *, const char *, ...)
+    __attribute__((noreturn, format(printf, 2, 3)));
+
+/* spawn.c */
+void spawn_open_programs(struct parent *);
+int spawn(struct process *, channel_end_fn);
+
+/* supervise.c */
+void supervise_init(struct parent *);
+void supervise_start_all(struct parent *);
+void supervise_ready(struct process *);
+void supervise_kill(struct process *, const char *);
+void supervise_send(struct process *, uint32_t, int, const void *, size_t);
+struct process *supervise_worker(struct parent *, uint32_t);
+
+/* wiring.c */
+void wiring_introduce(struct process *);
+void wiring_connect(struct process *, struct process *);
+void wiring_begin(struct process *);
+void wiring_settings(struct process *);
+void wiring_exempt(struct process *);
+
+#endif /* PARENT_PARENT_H */

@@ -1,0 +1,149 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "parent/parent.h"
+
+static struct conf_address *
+reload_next_listener(struct conf_address *address)
+{
+	while (address != NULL && address->kind != CONF_LISTEN &&
+	    address->kind != CONF_LISTEN_UDP)
+		address = TAILQ_NEXT(address, entry);
+	return (address);
+}
+
+static int
+reload_same_listeners(const struct config *old, const struct config *new)
+{
+	struct conf_address *a, *b;
+
+	a = reload_next_listener(TAILQ_FIRST(&old->addresses));
+	b = reload_next_listener(TAILQ_FIRST(&new->addresses));
+	while (a != NULL && b != NULL) {
+		if (a->kind != b->kind || a->sslen != b->sslen ||
+		    memcmp(&a->ss, &b->ss, a->sslen) != 0)
+			return (0);
+		a = reload_next_listener(TAILQ_NEXT(a, entry));
+		b = reload_next_listener(TAILQ_NEXT(b, entry));
+	}
+	return (a == NULL && b == NULL);
+}
+
+static void
+reload_needs_restart(const char *what)
+{
+	log_warnx("\"%s\" has changed: needs a restart, kept as it was",
+	    what);
+}
+
+/* What was settled at start, perhaps as root, is only looked at. */
+static void
+reload_compare(const struct config *old, const struct config *new)
+{
+	if (!reload_same_listeners(old, new))
+		reload_needs_restart("listen");
+	if (old->workers != new->workers)
+		reload_needs_restart("workers");
+	if (strcmp(old->control_socket, new->control_socket) != 0)
+		reload_needs_restart("control socket");
+	if (strcmp(old->user, new->user) != 0 ||
+	    strcmp(old->worker_user, new->worker_user) != 0 ||
+	    strcmp(old->auth_user, new->auth_user) != 0)
+		reload_needs_restart("user");
+}
+
+static void
+reload_log_errors(char *errors)
+{
+	char *line;
+
+	while ((line = strsep(&errors, "\n")) != NULL)
+		if (*line != '\0')
+			log_warnx("%s", line);
+}
+
+/* The configuration as the file has it now; NULL: it has errors, now logged. */
+static struct config *
+reload_parse(const char *path)
+{
+	struct config *conf;
+	FILE *stream;
+	char *errors;
+	size_t size;
+	int result;
+
+	errors = NULL;
+	conf = conf_new();
+	stream = open_memstream(&errors, &size);
+	if (conf == NULL || stream == NULL)
+		fatal("reload");
+	result = conf_parse(conf, path, stream);
+	(void)fclose(stream);
+	if (errors != NULL)
+		reload_log_errors(errors);
+	free(errors);
+	if (result == 0)
+		return (conf);
+	conf_free(conf);
+	return (NULL);
+}
+
+/* Children get what can change while they run. */
+static void
+reload_tell(struct parent *parent)
+{
+	uint32_t i;
+
+	wiring_settings(&parent->auth);
+	for (i = 0; i < parent->nworkers; i++) {
+		wiring_settings(&parent->workers[i]);
+		wiring_exempt(&parent->workers[i]);
+	}
+	gossip_reload(parent);
+}
+
+/*
+ * Reads configuration and keys again.  Open sessions do not notice, but for
+ * those whose key is gone.  Returns 0, or -1 if something could not be read:
+ * then what was valid stays.
+ */
+int
+reload(struct parent *parent)
+{
+	struct config *conf;
+
+	if (parent->stopping)
+		return (-1);
+	if (strcmp(parent->conf_file, "-") == 0) {
+		log_warnx("the configuration came from standard input: "
+			  "only the keys are read again");
+		return (keys_send(parent));
+	}
+	conf = reload_parse(parent->conf_file);
+	if (conf == NULL) {
+		log_warnx("reload: errors in %s, nothing changed",
+		    parent->conf_file);
+		return (-1);
+	}
+	reload_compare(parent->conf, conf);
+	conf_free(parent->conf);
+	parent->conf = conf;
+	reload_tell(parent);
+	log_info("configuration read again");
+	return (keys_send(parent));
+}
+
+void
+reload_signal(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	(void)reload(w->data);
+}

@@ -1,0 +1,96 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "parent/parent.h"
+
+static void
+shutdown_kill_all(struct parent *parent)
+{
+	uint32_t i;
+
+	parent->stopping = 2;
+	if (parent->auth.pid != 0)
+		(void)kill(parent->auth.pid, SIGKILL);
+	for (i = 0; i < parent->nworkers; i++)
+		if (parent->workers[i].pid != 0)
+			(void)kill(parent->workers[i].pid, SIGKILL);
+}
+
+static void
+shutdown_timeout(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	log_warnx("children did not end within %.0f s: killed", STOP_SECONDS);
+	shutdown_kill_all(w->data);
+}
+
+/*
+ * Ends the daemon: workers say goodbye to their peers, then auth ends.  Called
+ * again: at once.
+ */
+void
+shutdown_begin(struct parent *parent)
+{
+	uint32_t i;
+
+	if (parent->stopping) {
+		shutdown_kill_all(parent);
+		return;
+	}
+	log_info("stopping");
+	parent->stopping = 1;
+	listen_close(parent);
+	ev_timer_init(&parent->stop_timer, shutdown_timeout, STOP_SECONDS, 0.);
+	parent->stop_timer.data = parent;
+	ev_timer_start(parent->loop, &parent->stop_timer);
+	for (i = 0; i < parent->nworkers; i++)
+		supervise_send(&parent->workers[i], PW_SHUTDOWN, -1, NULL, 0);
+	shutdown_reaped(parent);
+}
+
+void
+shutdown_signal(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	shutdown_begin(w->data);
+}
+
+/* A child is gone while we end: the next in line goes, and last the loop. */
+void
+shutdown_reaped(struct parent *parent)
+{
+	uint32_t i;
+
+	for (i = 0; i < parent->nworkers; i++)
+		if (parent->workers[i].pid != 0)
+			return;
+	if (parent->auth.pid != 0)
+		supervise_send(&parent->auth, PA_SHUTDOWN, -1, NULL, 0);
+	else
+		ev_break(parent->loop, EVBREAK_ALL);
+}
+
+/* Ends the daemon with an error; the kernel ends the children (PDEATHSIG). */
+void
+shutdown_fatal(struct parent *parent, const char *fmt, ...)
+{
+	char text[LOG_LINE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	shutdown_kill_all(parent);
+	control_stop(parent);
+	fatalx("%s", text);
+}

@@ -1,0 +1,346 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "parent/parent.h"
+
+/* Deaths that speak of a break-in rather than of bad luck. */
+static const struct {
+	int number;
+	const char *name;
+	int security; /* boolean */
+} supervise_signals[] = {
+	{ SIGSYS, "SIGSYS", 1 },
+	{ SIGSEGV, "SIGSEGV", 1 },
+	{ SIGBUS, "SIGBUS", 1 },
+	{ SIGILL, "SIGILL", 1 },
+	{ SIGABRT, "SIGABRT", 1 },
+	{ SIGKILL, "SIGKILL", 0 },
+	{ SIGTERM, "SIGTERM", 0 },
+};
+
+/* The child's sessions are over, whether or not it is dead already. */
+static void
+supervise_lost(struct process *p)
+{
+	if (p->state == CHILD_DOWN)
+		return;
+	p->state = CHILD_DOWN;
+	if (p->role == ROLE_WORKER) {
+		pmap_load(&p->parent->map, p->number, UINT32_MAX);
+		admit_drop_worker(p->parent, p->number);
+	}
+}
+
+/*
+ * Ends a child that broke the rules or answers no more; reason is for the log.
+ * The channel stays open until the child is seen to be dead, since one of its
+ * messages may be in somebody's hands right now; what else comes is refused.
+ */
+void
+supervise_kill(struct process *p, const char *reason)
+{
+	if (p->pid == 0 || p->killed || p->parent->stopping > 1)
+		return;
+	p->killed = 1;
+	log_warnx("security: %s (pid %d): %s: killed", p->name, p->pid,
+	    reason);
+	(void)kill(p->pid, SIGKILL);
+	p->channel.state = 0;
+	supervise_lost(p);
+}
+
+/*
+ * Queues a message to p; fd (or -1) is p's from now on.  Nothing goes to a
+ * child that is down, and one that does not read is killed.
+ */
+void
+supervise_send(struct process *p, uint32_t type, int fd, const void *data,
+    size_t len)
+{
+	if (p->state == CHILD_DOWN) {
+		if (fd != -1)
+			(void)close(fd);
+		return;
+	}
+	if (channel_send(&p->channel, type, 0, fd, data, len) == -1 &&
+	    errno != EPIPE)
+		supervise_kill(p, "does not read");
+}
+
+/* The channel has ended: the child is dead, dying, or hostile. */
+static void
+supervise_channel_end(struct channel *ch, const char *reason)
+{
+	struct process *p;
+
+	p = ch->owner;
+	if (reason != NULL)
+		supervise_kill(p, reason);
+	else if (p->pid != 0 && !p->parent->stopping)
+		(void)kill(p->pid, SIGKILL);
+	supervise_lost(p);
+}
+
+static void
+supervise_log_signal(const struct process *p, int number)
+{
+	size_t i;
+
+	for (i = 0;
+	     i < sizeof(supervise_signals) / sizeof(supervise_signals[0]); i++)
+		if (supervise_signals[i].number == number) {
+			log_warnx("%s%s (pid %d) died of %s",
+			    supervise_signals[i].security ? "security: " : "",
+			    p->name, p->pid, supervise_signals[i].name);
+			return;
+		}
+	log_warnx("%s (pid %d) died of signal %d", p->name, p->pid, number);
+}
+
+static void
+supervise_log_death(const struct process *p, int status)
+{
+	if (p->killed || p->parent->stopping > 1)
+		return;
+	if (WIFSIGNALED(status))
+		supervise_log_signal(p, WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0 || !p->parent->stopping)
+		log_warnx("%s (pid %d) exited with status %d", p->name,
+		    p->pid, WEXITSTATUS(status));
+}
+
+static void
+supervise_later(struct process *p)
+{
+	struct ev_loop *loop;
+
+	loop = p->parent->loop;
+	if (ev_now(loop) - p->started >= BACKOFF_RESET)
+		p->backoff = 0.;
+	ev_timer_set(&p->restart, p->backoff, 0.);
+	ev_timer_start(loop, &p->restart);
+	if (p->backoff == 0.)
+		p->backoff = BACKOFF_FIRST;
+	else if (p->backoff < BACKOFF_MAX / 2)
+		p->backoff *= 2;
+	else
+		p->backoff = BACKOFF_MAX;
+}
+
+/* Without auth nobody gets in: better to begin anew than to limp on. */
+static void
+supervise_auth_cap(struct parent *parent)
+{
+	ev_tstamp now;
+
+	now = ev_now(parent->loop);
+	if (now - parent->auth_window >= AUTH_WINDOW) {
+		parent->auth_window = now;
+		parent->auth_deaths = 0;
+	}
+	if (++parent->auth_deaths > AUTH_DEATHS)
+		shutdown_fatal(parent, "auth died %u times within %.0f s",
+		    parent->auth_deaths, AUTH_WINDOW);
+}
+
+static void
+supervise_reaped(struct ev_loop *loop, ev_child *w, int revents)
+{
+	struct process *p;
+
+	(void)revents;
+	p = w->data;
+	ev_child_stop(loop, w);
+	logfd_close(p);
+	channel_close(&p->channel);
+	supervise_lost(p);
+	metrics_fold(p);
+	gossip_forget(p);
+	supervise_log_death(p, w->rstatus);
+	p->pid = 0;
+	if (p->parent->stopping) {
+		shutdown_reaped(p->parent);
+		return;
+	}
+	if (!p->was_ready && !p->parent->ready)
+		shutdown_fatal(p->parent, "%s could not start; see above",
+		    p->name);
+	if (p->role == ROLE_AUTH)
+		supervise_auth_cap(p->parent);
+	supervise_later(p);
+}
+
+/* Starts a child; its place in the mesh comes later. */
+static int
+supervise_spawn(struct process *p)
+{
+	p->epoch++;
+	p->killed = 0;
+	p->unanswered = 0;
+	p->credit = MESSAGE_BURST;
+	p->credit_time = ev_now(p->parent->loop);
+	p->started = p->credit_time;
+	p->since = (uint64_t)p->started;
+	if (spawn(p, supervise_channel_end) == -1)
+		return (-1);
+	p->channel.state = DISPATCH_STARTING;
+	p->state = CHILD_STARTING;
+	ev_child_init(&p->child, supervise_reaped, p->pid, 0);
+	p->child.data = p;
+	ev_child_start(p->parent->loop, &p->child);
+	return (0);
+}
+
+static void
+supervise_connect(struct process *p)
+{
+	struct parent *parent;
+	uint32_t i;
+
+	parent = p->parent;
+	wiring_connect(p, &parent->auth);
+	for (i = 0; i < parent->nworkers; i++)
+		wiring_connect(p, &parent->workers[i]);
+}
+
+static void
+supervise_restart(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct process *p;
+
+	(void)loop;
+	(void)revents;
+	p = w->data;
+	if (p->parent->stopping)
+		return;
+	p->restarts++;
+	if (supervise_spawn(p) == -1) {
+		supervise_later(p);
+		return;
+	}
+	wiring_introduce(p);
+	supervise_connect(p);
+	wiring_begin(p);
+}
+
+static void
+supervise_place(struct parent *parent, struct process *p, enum role role,
+    uint32_t number)
+{
+	p->parent = parent;
+	p->role = role;
+	p->number = number;
+	p->page_fd = -1;
+	if (role == ROLE_AUTH)
+		(void)strlcpy(p->name, "auth", sizeof(p->name));
+	else
+		(void)snprintf(p->name, sizeof(p->name), "worker[%u]", number);
+	ev_timer_init(&p->restart, supervise_restart, 0., 0.);
+	p->restart.data = p;
+}
+
+static void
+supervise_ping_one(struct process *p)
+{
+	if (p->state == CHILD_DOWN)
+		return;
+	/* Counted, not timed: we may have been stopped meanwhile ourselves. */
+	if (p->unanswered >= CHILD_HANG_TIMEOUT / CHILD_PING_INTERVAL) {
+		supervise_kill(p, "hung");
+		return;
+	}
+	p->unanswered++;
+	supervise_send(p, p->role == ROLE_AUTH ? PA_PING : PW_PING, -1, NULL,
+	    0);
+}
+
+static void
+supervise_ping(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct parent *parent;
+	uint32_t i;
+
+	(void)loop;
+	(void)revents;
+	parent = w->data;
+	if (parent->stopping)
+		return;
+	supervise_ping_one(&parent->auth);
+	for (i = 0; i < parent->nworkers; i++)
+		supervise_ping_one(&parent->workers[i]);
+}
+
+/* Prepares a place for each child; once, with the loop at hand. */
+void
+supervise_init(struct parent *parent)
+{
+	uint32_t i;
+
+	supervise_place(parent, &parent->auth, ROLE_AUTH, 0);
+	for (i = 0; i < parent->nworkers; i++)
+		supervise_place(parent, &parent->workers[i], ROLE_WORKER, i);
+	ev_timer_init(&parent->ping, supervise_ping, CHILD_PING_INTERVAL,
+	    CHILD_PING_INTERVAL);
+	parent->ping.data = parent;
+	ev_timer_start(parent->loop, &parent->ping);
+}
+
+/* All children at once: none waits for another to be ready. */
+void
+supervise_start_all(struct parent *parent)
+{
+	uint32_t i, j;
+
+	if (supervise_spawn(&parent->auth) == -1)
+		shutdown_fatal(parent, "auth could not be started");
+	for (i = 0; i < parent->nworkers; i++)
+		if (supervise_spawn(&parent->workers[i]) == -1)
+			shutdown_fatal(parent, "%s could not be started",
+			    parent->workers[i].name);
+	wiring_introduce(&parent->auth);
+	for (i = 0; i < parent->nworkers; i++) {
+		wiring_introduce(&parent->workers[i]);
+		wiring_connect(&parent->workers[i], &parent->auth);
+		for (j = 0; j < i; j++)
+			wiring_connect(&parent->workers[i],
+			    &parent->workers[j]);
+	}
+	wiring_begin(&parent->auth);
+	for (i = 0; i < parent->nworkers; i++)
+		wiring_begin(&parent->workers[i]);
+}
+
+/* p does its work from now on. */
+void
+supervise_ready(struct process *p)
+{
+	struct parent *parent;
+	uint32_t i;
+
+	parent = p->parent;
+	p->state = CHILD_RUNNING;
+	p->was_ready = 1;
+	metrics_publish_loads(parent);
+	if (parent->ready) {
+		log_info("%s (pid %d) is back", p->name, p->pid);
+		return;
+	}
+	if (parent->auth.state != CHILD_RUNNING)
+		return;
+	for (i = 0; i < parent->nworkers; i++)
+		if (parent->workers[i].state != CHILD_RUNNING)
+			return;
+	parent->ready = 1;
+	log_info("ready");
+}

@@ -1,0 +1,191 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "parent/parent.h"
+
+#define HEAD_TIMEOUT 5 /* seconds, PROTOCOL.md 1 */
+
+/* Sends a duplicate of fd, which stays the parent's. */
+static void
+wiring_fd(struct process *p, uint32_t type, int fd, const void *data,
+    size_t len)
+{
+	int copy;
+
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy == -1) {
+		log_warn("%s: dup", p->name);
+		supervise_kill(p, "no descriptor left for it");
+		return;
+	}
+	supervise_send(p, type, copy, data, len);
+}
+
+static uint32_t
+wiring_share(const struct parent *parent, uint32_t limit)
+{
+	return ((limit + parent->nworkers - 1) / parent->nworkers);
+}
+
+/* The configuration as far as a child needs it; again after a reload. */
+void
+wiring_settings(struct process *p)
+{
+	const struct config *conf;
+	struct msg_settings s;
+
+	conf = p->parent->conf;
+	memset(&s, 0, sizeof(s));
+	s.auth_timeout = conf->auth_timeout;
+	s.head_timeout = HEAD_TIMEOUT;
+	s.idle_timeout = conf->idle_timeout;
+	s.ping_interval = conf->ping_interval;
+	s.write_timeout = conf->write_timeout;
+	s.max_peers = conf->max_peers;
+	s.max_frame = conf->max_frame;
+	s.legacy_signatures = conf->legacy_signatures != 0;
+	s.source_packet_limit = conf->source_packet_limit;
+	s.source_upgrade_limit =
+	    wiring_share(p->parent, conf->source_upgrade_limit);
+	s.require_punch_grant = conf->require_punch_grant != 0;
+	s.punch_source_limit = conf->punch_source_limit;
+	s.punch_total_limit =
+	    wiring_share(p->parent, conf->punch_total_limit);
+	s.gossip_from_any = conf->accept_gossip_from_any != 0;
+	s.beacon_id = conf->beacon_id;
+	s.max_sockets = p->parent->max_sockets;
+	supervise_send(p, p->role == ROLE_AUTH ? PA_SETTINGS : PW_SETTINGS, -1,
+	    &s, sizeof(s));
+}
+
+static void
+wiring_hello(struct process *p)
+{
+	struct msg_hello hello;
+
+	memset(&hello, 0, sizeof(hello));
+	(void)strlcpy(hello.version, BEACOND_VERSION, sizeof(hello.version));
+	hello.worker = p->number;
+	hello.nworkers = p->parent->nworkers;
+	hello.epoch = p->epoch;
+	hello.verbose = (uint32_t)p->parent->verbose;
+	supervise_send(p, p->role == ROLE_AUTH ? PA_HELLO : PW_HELLO, -1,
+	    &hello, sizeof(hello));
+}
+
+static void
+wiring_listeners(struct process *p, enum listener_kind kind)
+{
+	struct listener *listener;
+	struct msg_udp udp;
+
+	TAILQ_FOREACH(listener, &p->parent->listeners, entry) {
+		if (listener->kind != kind)
+			continue;
+		if (kind == LISTENER_WEBSOCKET) {
+			wiring_fd(p, PW_LISTENER, listener->fds[0], NULL, 0);
+			continue;
+		}
+		udp.kind = UDP_LISTENER;
+		udp.number = 0;
+		wiring_fd(p, PW_UDP, listener->fds[p->number], &udp,
+		    sizeof(udp));
+	}
+}
+
+/* The networks that no punch limit holds for; replaces those sent before. */
+void
+wiring_exempt(struct process *p)
+{
+	struct conf_address *address;
+	struct msg_address msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.prefix = 0xffff;
+	supervise_send(p, PW_EXEMPT, -1, &msg, sizeof(msg));
+	TAILQ_FOREACH(address, &p->parent->conf->addresses, entry) {
+		if (address->kind != CONF_PUNCH_EXEMPT)
+			continue;
+		listen_address(&address->ss, msg.addr, &msg.port);
+		msg.prefix = (uint16_t)address->prefix;
+		/* Addresses are told in their mapped form. */
+		if (address->ss.ss_family == AF_INET)
+			msg.prefix += 96;
+		msg.port = 0;
+		supervise_send(p, PW_EXEMPT, -1, &msg, sizeof(msg));
+	}
+}
+
+/* What a child is told of itself, before it is connected with the others. */
+void
+wiring_introduce(struct process *p)
+{
+	wiring_hello(p);
+	wiring_settings(p);
+	if (p->role == ROLE_AUTH) {
+		wiring_fd(p, PA_MAP, p->parent->map.fd, NULL, 0);
+		wiring_fd(p, PA_COUNTERS, p->page_fd, NULL, 0);
+		if (keys_send(p->parent) == -1)
+			log_warnx("no keys: nobody can log in until a reload");
+		return;
+	}
+	wiring_fd(p, PW_MAP, p->parent->map.fd, NULL, 0);
+	wiring_fd(p, PW_COUNTERS, p->page_fd, NULL, 0);
+	wiring_listeners(p, LISTENER_WEBSOCKET);
+	wiring_listeners(p, LISTENER_UDP);
+}
+
+static void
+wiring_end(struct process *p, const struct process *other, int fd)
+{
+	struct msg_sibling sibling;
+	struct msg_worker worker;
+
+	if (p->role == ROLE_AUTH) {
+		worker.worker = other->number;
+		worker.epoch = other->epoch;
+		supervise_send(p, PA_WORKER, fd, &worker, sizeof(worker));
+	} else if (other->role == ROLE_AUTH) {
+		supervise_send(p, PW_AUTH, fd, NULL, 0);
+	} else {
+		sibling.worker = other->number;
+		supervise_send(p, PW_SIBLING, fd, &sibling, sizeof(sibling));
+	}
+}
+
+/* A channel between two children, if both are alive. */
+void
+wiring_connect(struct process *a, struct process *b)
+{
+	int pair[2];
+
+	if (a == b || a->state == CHILD_DOWN || b->state == CHILD_DOWN)
+		return;
+	if (channel_pair(pair) == -1) {
+		log_warn("%s: socketpair", a->name);
+		supervise_kill(a, "no descriptor left for it");
+		return;
+	}
+	wiring_end(a, b, pair[0]);
+	wiring_end(b, a, pair[1]);
+}
+
+/* The last words before a child begins its work. */
+void
+wiring_begin(struct process *p)
+{
+	if (p->role == ROLE_AUTH) {
+		supervise_send(p, PA_START, -1, NULL, 0);
+		return;
+	}
+	wiring_exempt(p);
+	gossip_introduce(p);
+	supervise_send(p, PW_START, -1, NULL, 0);
+}

@@ -1,0 +1,128 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef REGRESS_BENCH_LOAD_H
+#define REGRESS_BENCH_LOAD_H
+
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What every payload begins with: sequence number, sender, time stamp. */
+#define STAMP_LEN   16
+#define PAYLOAD_MAX 65507
+#define WIRE_HEAD   32 /* more than any transport puts before a payload */
+#define BATCH       64 /* datagrams */
+
+#define SECOND 1000000000ULL /* in ns */
+
+enum via { VIA_WS, VIA_TCP, VIA_UDP };
+
+enum peer_state {
+	PEER_CLOSED,
+	PEER_CONNECTING,
+	PEER_UPGRADING, /* WebSocket: waits for 101 */
+	PEER_CHALLENGE, /* WebSocket: waits for auth_challenge */
+	PEER_HELLO,     /* waits for auth_ok, or for what the relay answers */
+	PEER_OPEN
+};
+
+struct peer {
+	struct peer *mate;     /* gets this peer's packets; NULL: none */
+	uint8_t *in;           /* the beginning of a frame, or NULL */
+	uint8_t *out;          /* what the kernel did not take, or NULL */
+	const uint8_t *secret; /* Ed25519 key; NULL: no login */
+	uint64_t started;      /* ns, of the connect */
+	int fd;
+	uint32_t node;
+	uint32_t inlen;
+	uint32_t outoff;
+	uint32_t outlen;
+	uint32_t outsize;
+	uint32_t credit;   /* packets to send when that is possible again */
+	uint32_t sent;     /* sequence number of the next packet */
+	uint32_t received; /* sequence number expected next */
+	uint32_t arrived;  /* since flow_arrived() */
+	uint32_t looked;   /* sent to us, at the last look for losses */
+	uint8_t via;       /* enum via */
+	uint8_t state;     /* enum peer_state */
+	uint8_t writing;   /* boolean: EPOLLOUT is wanted */
+};
+
+#define HIST_SIZE (64 * 32)
+
+struct hist {
+	uint64_t n;
+	uint64_t max;
+	uint64_t bucket[HIST_SIZE];
+};
+
+/* The run.  One process, one thread, one of it. */
+struct load {
+	struct in_addr addr;
+	const uint16_t *tcp_ports; /* peers go round them */
+	uint32_t ntcp;
+	uint16_t udp_port;
+	int epfd;
+	uint32_t size;  /* of a payload */
+	uint64_t rate;  /* packets/s; 0: as the window allows */
+	int echo;       /* boolean: a packet sets off one the other way */
+	int refill;     /* boolean: a delivered packet is replaced */
+	uint64_t now;   /* ns, of this wake-up */
+	uint64_t limit; /* packets to send in all; 0: no limit */
+	uint64_t sent;
+	uint64_t delivered;
+	uint64_t lost;   /* UDP only */
+	uint32_t opened; /* peers */
+	uint32_t failed; /* peers that did not get in, or were put out */
+	uint64_t errors; /* anything wrong with what was delivered */
+	struct hist latency;
+	struct hist logins;
+};
+
+extern struct load load;
+
+/* load.c */
+uint64_t now_ns(void);
+void peer_opened(struct peer *);
+void peer_failed(struct peer *, const char *);
+
+/* peer.c: connections */
+void peer_connect(struct peer *, uint16_t);
+void peer_hello(struct peer *);
+void peer_close(struct peer *);
+void peer_event(struct peer *, uint32_t);
+void peer_write(struct peer *, const uint8_t *, size_t);
+unsigned int peer_datagrams(struct peer *, struct mmsghdr *, unsigned int);
+
+/* login.c: how a WebSocket peer gets in */
+uint8_t *login_secrets(uint32_t, uint32_t);
+void login_keys(const char *, uint32_t, uint32_t);
+void login_upgrade(struct peer *);
+long login_upgraded(const uint8_t *, size_t);
+int login_text(struct peer *, const uint8_t *, size_t);
+
+/* wire.c: packets in the frames of each transport */
+size_t wire_packet(struct peer *, uint8_t *, uint64_t);
+size_t wire_masked(uint8_t *, int, const void *, size_t);
+long wire_stream(struct peer *, uint8_t *, size_t);
+int wire_datagram(struct peer *, uint8_t *, size_t);
+
+/* flow.c: which packets there are, and what is in them */
+void flow_init(void);
+void flow_fill(uint8_t *, uint32_t, uint32_t, uint64_t);
+void flow_delivered(struct peer *, uint32_t, const uint8_t *, size_t);
+void flow_arrived(struct peer *);
+void flow_send(struct peer *, uint32_t, uint64_t);
+void flow_look(struct peer *);
+
+/* hist.c: latencies */
+void hist_add(struct hist *, uint64_t);
+void hist_print(const char *, const struct hist *);
+
+#endif /* REGRESS_BENCH_LOAD_H */

@@ -1,0 +1,241 @@
+# Copyright (c) 2026 The beacond authors
+# SPDX-License-Identifier: ISC
+
+"""One node, one session: the newest; and keys that change."""
+
+import os
+import signal
+
+import keys
+from beacon import Beacon, limit, wait_for
+from client import BINARY, Client, Ended, deliver, frame, login, relay
+
+
+def test_newest_connection_wins():
+    with Beacon() as b, login(b, 1) as old, login(b, 2) as other:
+        with login(b, 1) as new:
+            old.expect_close(1000, "replaced")
+            other.send_to(1, b"to the new one")
+            new.expect_from(2, b"to the new one")
+            new.send_to(2, b"from the new one")
+            other.expect_from(1, b"from the new one")
+            assert len(b.peers()) == 2
+            assert b.metric("wss_active") == 2
+            assert b.metric("replaced") == 1
+
+
+def test_newest_stays_reachable_after_clean_up_of_the_old():
+    with Beacon() as b, login(b, 31) as other:
+        for node in range(1, 31):
+            old = login(b, node)
+            with login(b, node) as new:
+                # It goes at the same time, by itself.
+                old.close()
+                for i in range(20):
+                    other.send_to(node, b"%d" % i)
+                    new.expect_from(31, b"%d" % i)
+                assert b.peer(node) is not None
+
+
+def test_old_connection_that_does_not_read_cleans_up_nothing():
+    with Beacon("write timeout 1") as b, login(b, 31) as other:
+        old = login(b, 1, rcvbuf=4096)
+        with login(b, 1) as new:
+            # Its close is never answered, so the server ends it some day.
+            wait_for(lambda: b.metric("replaced") == 1)
+            gone = b.metric("wss_active")
+            assert gone == 2, gone
+            old.expect_close(1000, "replaced")
+            other.send_to(1, b"x")
+            new.expect_from(31, b"x")
+
+
+@limit(120)
+def test_no_frame_of_a_replaced_session_is_handed_on():
+    with Beacon() as b, login(b, 31) as sink:
+        for node in range(1, 31):
+            old = login(b, node)
+            new = Client(b.port)
+            new.send_reply(node)
+            # The old one talks all the time while it is replaced.
+            talk(old, new, sink.node)
+            drain(sink, node)
+            old.close()
+            new.close()
+
+
+def talk(old, new, dest):
+    """Old sends numbered packets until new has auth_ok, and then some."""
+    new.sock.setblocking(False)
+    try:
+        while True:
+            old.send_to(dest, b"early")
+            try:
+                new.more(0.001)
+                break
+            except (BlockingIOError, TimeoutError):
+                pass
+        new.expect(1)
+        new.node = old.node
+        new.send_to(dest, b"marker")
+        # Not before the marker is through does "late" mean anything.
+        for _ in range(20):
+            old.send_to(dest, b"late")
+    except OSError:
+        new.expect(1)
+        new.node = old.node
+        new.send_to(dest, b"marker")
+    try:
+        while True:
+            old.recv_frame()
+    except (Ended, AssertionError, OSError):
+        pass
+    new.send_to(dest, b"end")
+
+
+def drain(sink, node):
+    after = False
+    while True:
+        got = sink.recv_packet()
+        assert got[:5] == deliver(node, b""), got
+        assert got[5:] != b"late", "a frame of the replaced session"
+        if got[5:] == b"early":
+            # Sent before the new session had its auth_ok.
+            assert not after, "handed on behind a frame of the new session"
+        after = after or got[5:] == b"marker"
+        if got[5:] == b"end":
+            return
+
+
+def test_two_that_share_an_identity_are_slowed_down():
+    with Beacon() as b:
+        refused = 0
+        clients = []
+        for _ in range(30):
+            client = Client(b.port)
+            client.send_reply(1)
+            _, opcode, _ = client.recv_frame()
+            refused += opcode == 8
+            clients.append(client)
+        assert 10 <= refused < 30, refused
+        assert len(b.peers()) == 1
+        assert b.metric("wss_refused", reason="flapping") == refused
+        with login(b, 2):
+            pass
+        for client in clients:
+            client.close()
+
+
+def test_reconnecting_is_not_replacing():
+    with Beacon() as b:
+        for _ in range(20):
+            login(b, 1).close()
+            b.wait_peers(0)
+        assert b.metric("replaced") == 0
+
+
+def test_show_peer_tells_about_a_session():
+    with Beacon() as b, login(b, 1) as one:
+        for i in range(3):
+            one.send_to(1, b"x")
+            one.recv_packet()
+        got = b.ctl("show", "peer", 1)
+        assert got["node"] == 1 and got["connected"] is True, got
+        assert got["frames_in"] == 3 and got["frames_out"] == 3, got
+        assert got["address"] == "127.0.0.1:%d" % one.sock.getsockname()[1]
+        b.ctl("show", "peer", 2, ok=1)
+
+
+# Keys
+
+def test_reload_closes_a_removed_node_and_no_other():
+    with Beacon(nodes=[1, 2, 3]) as b:
+        with login(b, 1) as one, login(b, 2) as two, login(b, 3) as three:
+            b.write_keys(keys.line(1) + keys.line(3))
+            b.ctl("reload", text=True)
+            two.expect_close(1008)
+            one.send_to(3, b"x")
+            three.expect_from(1, b"x")
+            assert {p["node"] for p in b.peers()} == {1, 3}
+            with Client(b.port) as again:
+                again.send_reply(2)
+                again.expect_close(1008, "auth failed")
+
+
+def test_reload_closes_a_node_with_another_key():
+    with Beacon(nodes=[1, 2]) as b:
+        with login(b, 1) as one, login(b, 2) as two:
+            b.write_keys(keys.line(1) + keys.line(2, key_of=9))
+            os.kill(b.pid, signal.SIGHUP)
+            two.expect_close(1008)
+            one.send_to(1, b"x")
+            one.expect_from(1, b"x")
+            with Client(b.port) as again:
+                again.send_reply(2)
+                again.expect_close(1008, "auth failed")
+            with Client(b.port) as again:
+                again.send_reply(2, signer=9)
+                again.expect(1)
+
+
+def test_reload_admits_a_new_node():
+    with Beacon(nodes=[1]) as b, login(b, 1) as one:
+        b.write_keys(keys.line(1) + keys.line(2))
+        os.kill(b.pid, signal.SIGHUP)
+        wait_for(lambda: b.ctl("show", "summary")["keys"] == 2)
+        with login(b, 2) as two:
+            two.send_to(1, b"x")
+            one.expect_from(2, b"x")
+
+
+def test_reload_of_the_same_keys_touches_nobody():
+    with Beacon() as b, login(b, 1) as one:
+        for _ in range(5):
+            b.ctl("reload", text=True)
+            one.send_to(1, b"x")
+            one.expect_from(1, b"x")
+        assert b.metric("revoked") == 0
+
+
+def test_bad_key_lines_are_named_and_the_rest_serves():
+    with Beacon(nodes=[]) as b:
+        b.write_keys("# nodes\n\n" + keys.line(1) + "2 AAAA\n0 " +
+            keys.line(3)[2:] + "x y\n" + keys.line(4))
+        b.ctl("reload", text=True)
+        for line in (4, 5, 6):
+            b.wait_line(r"%s:%d: " % (b.keys_path, line))
+        wait_for(lambda: b.ctl("show", "summary")["key_lines_bad"] == 3)
+        login(b, 1).close()
+        login(b, 4).close()
+
+
+def test_reload_without_key_file_keeps_the_old_keys():
+    with Beacon() as b, login(b, 1) as one:
+        os.unlink(b.keys_path)
+        os.kill(b.pid, signal.SIGHUP)
+        b.wait_line(re_escape(b.keys_path))
+        one.send_to(1, b"x")
+        one.expect_from(1, b"x")
+        login(b, 2).close()
+
+
+def re_escape(text):
+    return text.replace(".", r"\.")
+
+
+def test_reload_of_settings():
+    with Beacon("max peers 1") as b, login(b, 1):
+        b.wait_peers(1)
+        b.write_conf("max peers 2")
+        b.ctl("reload", text=True)
+        wait_for(lambda: b.ctl("show", "summary")["max_peers"] == 2)
+        login(b, 2).close()
+
+
+def test_reload_of_a_bad_configuration_changes_nothing():
+    with Beacon("max peers 5") as b, login(b, 1):
+        b.write_conf("max peers many\nnonsense")
+        b.ctl("reload", text=True, ok=1)
+        b.wait_line(r"beacond\.conf:\d+: ")
+        assert b.ctl("show", "summary")["max_peers"] == 5
+        login(b, 2).close()

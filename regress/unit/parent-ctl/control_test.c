@@ -1,0 +1,528 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <unistd.h>
+
+#include "parent/ctl/output.h"
+#include "regress/unit/test.h"
+
+/*
+ * control() runs in a child of its own; this process plays the parent's end of
+ * the control socket.
+ */
+static char dir[] = "/tmp/control_test.XXXXXX";
+static char path[64];
+static int listener;
+static struct imsgbuf server;
+static pid_t client;
+static FILE *outputs[2];
+static char out[65536], said[4096];
+
+static void
+client_run(const struct command *cmd, int json)
+{
+	close(listener);
+	if (dup2(fileno(outputs[0]), STDOUT_FILENO) == -1 ||
+	    dup2(fileno(outputs[1]), STDERR_FILENO) == -1)
+		_exit(99);
+	exit(control(cmd, path, json));
+}
+
+/* Starts the command and takes its request of the given type and size. */
+static int
+begin(enum action action, int json, uint32_t type, void *data, size_t size)
+{
+	struct command cmd;
+	struct imsg imsg;
+	int n;
+
+	memset(&cmd, 0, sizeof(cmd));
+	cmd.action = action;
+	cmd.node = 7777;
+	outputs[0] = tmpfile();
+	outputs[1] = tmpfile();
+	fflush(stdout);
+	client = fork();
+	if (client == 0)
+		client_run(&cmd, json);
+	if (imsgbuf_init(&server, accept(listener, NULL, NULL)) == -1)
+		abort();
+	while ((n = imsgbuf_get(&server, &imsg)) == 0)
+		if (imsgbuf_read(&server) != 1)
+			return (0);
+	return (n == 1 && imsg_get_type(&imsg) == type &&
+		imsg_get_len(&imsg) == size &&
+		(size == 0 || imsg_get_data(&imsg, data, size) == 0));
+}
+
+static void
+reply(uint32_t type, const void *data, size_t len)
+{
+	if (imsg_compose(&server, type, 0, 0, -1, data, len) == -1 ||
+	    imsgbuf_flush(&server, 5000) == -1)
+		abort();
+}
+
+static void
+reply_end(int error)
+{
+	struct msg_ctl_end end;
+
+	end.error = (uint32_t)error;
+	reply(CTL_END, &end, sizeof(end));
+}
+
+static void
+slurp(FILE *f, char *text, size_t size)
+{
+	rewind(f);
+	text[fread(text, 1, size - 1, f)] = '\0';
+	fclose(f);
+}
+
+/* Hangs up; returns the exit code of the command. */
+static int
+finish(void)
+{
+	int status;
+
+	close(server.fd);
+	imsgbuf_clear(&server);
+	if (waitpid(client, &status, 0) == -1 || !WIFEXITED(status))
+		return (-1);
+	slurp(outputs[0], out, sizeof(out));
+	slurp(outputs[1], said, sizeof(said));
+	return (WEXITSTATUS(status));
+}
+
+static struct msg_ctl_peer
+a_peer(void)
+{
+	static const uint8_t addr[16] = { [10] = 0xff, 0xff, 192, 0, 2, 1 };
+	struct msg_ctl_peer peer;
+
+	memset(&peer, 0, sizeof(peer));
+	peer.node = 7777;
+	peer.worker = 1;
+	peer.slot = 42;
+	peer.generation = 9;
+	peer.since = 1767225600;
+	peer.frames_in = 1ULL << 40;
+	peer.frames_out = 5;
+	memcpy(peer.addr, addr, sizeof(addr));
+	peer.port = 4000;
+	peer.queued = 17;
+	return (peer);
+}
+
+static void
+send_summary(void)
+{
+	struct msg_ctl_summary summary;
+	struct msg_ctl_child child;
+
+	memset(&summary, 0, sizeof(summary));
+	memset(summary.version, '9', sizeof(summary.version));
+	summary.started = 1767225600;
+	summary.now = summary.started + 90061;
+	summary.peers = 3;
+	summary.max_peers = 50000;
+	summary.keys = 100;
+	summary.key_lines_bad = 2;
+	reply(CTL_SUMMARY, &summary, sizeof(summary));
+	memset(&child, 0, sizeof(child));
+	child.pid = 4711;
+	child.state = CHILD_RUNNING;
+	reply(CTL_CHILD, &child, sizeof(child));
+	child.role = 2;
+	child.worker = 1;
+	child.restarts = 4;
+	child.load = 33;
+	reply(CTL_CHILD, &child, sizeof(child));
+	reply_end(0);
+}
+
+static void
+summary_text(void)
+{
+	CHECK(begin(ACTION_SHOW_SUMMARY, 0, CTL_SHOW_SUMMARY, NULL, 0));
+	send_summary();
+	CHECK(finish() == CTL_OK);
+	CHECK(strstr(out, "beacond 9999999999999999, up 1d 01:01:01 since "
+			  "2026-01-01T00:00:00Z\n") == out);
+	CHECK(strstr(out, "peers    3 of at most 50000\n") != NULL);
+	CHECK(strstr(out, "100 (2 bad lines skipped)") != NULL);
+	CHECK(strstr(out, "parent         4711 running") != NULL);
+	CHECK(strstr(out, "worker 1       4711 running          4       33") !=
+	      NULL);
+	CHECK(said[0] == '\0');
+}
+
+static void
+summary_json(void)
+{
+	const char *role, *state, *version;
+	int load, peers, pid;
+	json_t *root;
+
+	CHECK(begin(ACTION_SHOW_SUMMARY, 1, CTL_SHOW_SUMMARY, NULL, 0));
+	send_summary();
+	CHECK(finish() == CTL_OK);
+	root = json_loads(out, JSON_REJECT_DUPLICATES, NULL);
+	CHECK(json_unpack(root, "{s:s, s:i, s:[{}, {s:s, s:s, s:i, s:i} !]}",
+		  "version", &version, "peers", &peers, "children", "role",
+		  &role, "state", &state, "pid", &pid, "load", &load) == 0);
+	CHECK(strcmp(version, "9999999999999999") == 0 && peers == 3);
+	CHECK(strcmp(role, "worker") == 0 && strcmp(state, "running") == 0);
+	CHECK(pid == 4711 && load == 33);
+	json_decref(root);
+}
+
+static void
+send_metrics(void)
+{
+	uint64_t value[COUNTER_MAX + 1];
+	uint64_t i;
+
+	for (i = 0; i <= COUNTER_MAX; i++)
+		value[i] = 1000 + i;
+	reply(CTL_METRICS, value, sizeof(value));
+	reply_end(0);
+}
+
+static void
+metrics_text(void)
+{
+	char line[256];
+	char *p;
+	int lines;
+
+	CHECK(begin(ACTION_SHOW_METRICS, 0, CTL_SHOW_METRICS, NULL, 0));
+	send_metrics();
+	CHECK(finish() == CTL_OK);
+	for (lines = 0, p = out; (p = strchr(p, '\n')) != NULL; p++)
+		lines++;
+	CHECK(lines == COUNTER_MAX + 1);
+	CHECK(strstr(out, "pilot_beacon_wss_connections_total"
+			  "{outcome=\"auth_ok\"} 1002\n") != NULL);
+	(void)snprintf(line, sizeof(line), "\npilot_beacon_wss_active %d\n",
+	    1000 + COUNTER_MAX);
+	CHECK(strstr(out, line) != NULL);
+}
+
+static void
+metrics_json(void)
+{
+	json_t *root;
+
+	CHECK(begin(ACTION_SHOW_METRICS, 1, CTL_SHOW_METRICS, NULL, 0));
+	send_metrics();
+	CHECK(finish() == CTL_OK);
+	root = json_loads(out, JSON_REJECT_DUPLICATES, NULL);
+	CHECK(json_object_size(root) == COUNTER_MAX + 1);
+	CHECK(json_integer_value(
+		  json_object_get(root, counters_name(COUNTER_FRAMES_IN))) ==
+	      1000 + COUNTER_FRAMES_IN);
+	CHECK(json_integer_value(json_object_get(root, METRIC_ACTIVE_PEERS)) ==
+	      1000 + COUNTER_MAX);
+	json_decref(root);
+}
+
+static void
+peer_connected(void)
+{
+	struct msg_ctl_node node;
+	struct msg_ctl_peer peer;
+	json_t *root;
+
+	peer = a_peer();
+	CHECK(begin(ACTION_SHOW_PEER, 0, CTL_SHOW_PEER, &node, sizeof(node)));
+	CHECK(node.node == 7777);
+	reply(CTL_PEER, &peer, sizeof(peer));
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	CHECK(strstr(out, "worker      1, slot 42, generation 9\n") != NULL);
+	CHECK(strstr(out, "address     192.0.2.1:4000\n") != NULL);
+	CHECK(strstr(out, "since       2026-01-01T00:00:00Z (") != NULL);
+	CHECK(strstr(out, "frames in   1099511627776\n") != NULL);
+	CHECK(begin(ACTION_SHOW_PEER, 1, CTL_SHOW_PEER, &node, sizeof(node)));
+	reply(CTL_PEER, &peer, sizeof(peer));
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	root = json_loads(out, 0, NULL);
+	CHECK(json_is_true(json_object_get(root, "connected")));
+	CHECK(strcmp(json_string_value(json_object_get(root, "address")),
+		  "192.0.2.1:4000") == 0);
+	json_decref(root);
+}
+
+static void
+peer_not_connected(void)
+{
+	struct msg_ctl_node node;
+	json_t *root;
+
+	CHECK(begin(ACTION_SHOW_PEER, 0, CTL_SHOW_PEER, &node, sizeof(node)));
+	reply_end(ENOENT);
+	CHECK(finish() == CTL_FAILED);
+	CHECK(out[0] == '\0');
+	CHECK(strstr(said, "node 7777: not connected\n") != NULL);
+	CHECK(begin(ACTION_SHOW_PEER, 1, CTL_SHOW_PEER, &node, sizeof(node)));
+	reply_end(ENOENT);
+	CHECK(finish() == CTL_FAILED);
+	root = json_loads(out, 0, NULL);
+	CHECK(json_is_false(json_object_get(root, "connected")));
+	json_decref(root);
+}
+
+static void
+many_peers(void)
+{
+	struct msg_ctl_peer peer;
+	json_t *root;
+	uint32_t i;
+
+	peer = a_peer();
+	CHECK(begin(ACTION_SHOW_PEERS, 1, CTL_SHOW_PEERS, NULL, 0));
+	for (i = 1; i <= 500; i++) {
+		peer.node = i;
+		reply(CTL_PEER, &peer, sizeof(peer));
+	}
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	root = json_loads(out, 0, NULL);
+	CHECK(json_array_size(root) == 500);
+	CHECK(json_integer_value(
+		  json_object_get(json_array_get(root, 499), "node")) == 500);
+	json_decref(root);
+	CHECK(begin(ACTION_SHOW_PEERS, 1, CTL_SHOW_PEERS, NULL, 0));
+	reply_end(0);
+	CHECK(finish() == CTL_OK && strcmp(out, "[]\n") == 0);
+	CHECK(begin(ACTION_SHOW_PEERS, 0, CTL_SHOW_PEERS, NULL, 0));
+	reply(CTL_PEER, &peer, sizeof(peer));
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	CHECK(strstr(out, "500             1       42 2026-01-01T00:00:00Z") !=
+	      NULL);
+}
+
+static struct msg_ctl_entry
+an_entry(void)
+{
+	struct msg_ctl_entry entry;
+
+	memset(&entry, 0, sizeof(entry));
+	entry.node = 7777;
+	entry.generation = 1;
+	entry.since = 1767225600;
+	entry.addr[0] = 0x20;
+	entry.addr[1] = 0x01;
+	entry.addr[15] = 1;
+	entry.port = 4000;
+	entry.beacon = 12;
+	entry.beacon_addr[15] = 1;
+	entry.beacon_port = 9001;
+	return (entry);
+}
+
+static void
+nodes(void)
+{
+	struct msg_ctl_node node;
+	struct msg_ctl_entry entry;
+
+	entry = an_entry();
+	CHECK(begin(ACTION_SHOW_NODE, 0, CTL_SHOW_NODE, &node, sizeof(node)));
+	reply(CTL_NODE, &entry, sizeof(entry));
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	CHECK(strstr(out, "websocket  worker 0, generation 1, since") != NULL);
+	CHECK(strstr(out, "udp        [2001::1]:4000, seen") != NULL);
+	CHECK(strstr(out, "beacon     12 at [::1]:9001\n") != NULL);
+	CHECK(begin(ACTION_SHOW_NODE, 0, CTL_SHOW_NODE, &node, sizeof(node)));
+	reply_end(ENOENT);
+	CHECK(finish() == CTL_FAILED);
+	CHECK(strstr(said, "node 7777: not known\n") != NULL);
+	entry.generation = 0;
+	entry.beacon_port = 0;
+	CHECK(begin(ACTION_SHOW_NODES, 1, CTL_SHOW_NODES, NULL, 0));
+	reply(CTL_NODE, &entry, sizeof(entry));
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	CHECK(strcmp(out, "[{\"node\":7777,\"websocket\":null,"
+			  "\"udp\":{\"address\":\"[2001::1]:4000\","
+			  "\"flags\":0,\"seen\":0},\"beacon\":null}]\n") == 0);
+}
+
+static void
+beacons(void)
+{
+	struct msg_ctl_beacon beacon;
+
+	memset(&beacon, 0, sizeof(beacon));
+	beacon.addr[15] = 1;
+	beacon.port = 9001;
+	beacon.configured = 1;
+	CHECK(begin(ACTION_SHOW_BEACONS, 0, CTL_SHOW_BEACONS, NULL, 0));
+	reply(CTL_BEACON, &beacon, sizeof(beacon));
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	CHECK(strstr(out, "[::1]:9001") != NULL);
+	CHECK(strstr(out, "yes        never\n") != NULL);
+	CHECK(begin(ACTION_SHOW_BEACONS, 1, CTL_SHOW_BEACONS, NULL, 0));
+	reply(CTL_BEACON, &beacon, sizeof(beacon));
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	CHECK(strcmp(out, "[{\"address\":\"[::1]:9001\",\"id\":0,\"nodes\":0,"
+			  "\"configured\":true,\"heard\":0}]\n") == 0);
+}
+
+/* An answer to show peers that must end the command. */
+static int
+rejects(uint32_t type, size_t len)
+{
+	static const uint8_t zero[4096];
+
+	if (!begin(ACTION_SHOW_PEERS, 0, CTL_SHOW_PEERS, NULL, 0))
+		return (0);
+	reply(type, zero, len);
+	reply_end(0);
+	return (finish() == CTL_FAILED);
+}
+
+static void
+wrong_answers(void)
+{
+	CHECK(rejects(CTL_PEER, sizeof(struct msg_ctl_peer) - 1));
+	CHECK(strstr(said, "wrong size") != NULL);
+	CHECK(rejects(CTL_PEER, sizeof(struct msg_ctl_peer) + 1));
+	CHECK(rejects(CTL_PEER, 0));
+	CHECK(rejects(CTL_END, 0));
+	CHECK(rejects(CTL_END, 8));
+	CHECK(rejects(CTL_NODE, sizeof(struct msg_ctl_entry)));
+	CHECK(strstr(said, "unexpected") != NULL);
+	CHECK(rejects(0, 0));
+	CHECK(rejects(CTL_SHOW_PEERS, 0));
+}
+
+static void
+beacond_hangs_up(void)
+{
+	CHECK(begin(ACTION_SHOW_PEERS, 0, CTL_SHOW_PEERS, NULL, 0));
+	CHECK(finish() == CTL_FAILED);
+	CHECK(strstr(said, "closed the connection") != NULL);
+}
+
+static void
+error_of_a_list(void)
+{
+	CHECK(begin(ACTION_SHOW_PEERS, 0, CTL_SHOW_PEERS, NULL, 0));
+	reply_end(EBUSY);
+	CHECK(finish() == CTL_FAILED);
+	CHECK(strstr(said, "show peers: Device or resource busy") != NULL);
+}
+
+static void
+reload_answers(void)
+{
+	CHECK(begin(ACTION_RELOAD, 0, CTL_RELOAD, NULL, 0));
+	reply_end(0);
+	CHECK(finish() == CTL_OK && said[0] == '\0');
+	CHECK(begin(ACTION_RELOAD, 0, CTL_RELOAD, NULL, 0));
+	reply_end(EINVAL);
+	CHECK(finish() == CTL_FAILED);
+	CHECK(strstr(said, "has errors") != NULL);
+	CHECK(begin(ACTION_RELOAD, 0, CTL_RELOAD, NULL, 0));
+	reply_end(EACCES);
+	CHECK(finish() == CTL_FAILED);
+	CHECK(strstr(said, "Permission denied") != NULL);
+}
+
+static void
+stop_waits_for_the_end(void)
+{
+	int status;
+
+	CHECK(begin(ACTION_STOP, 0, CTL_STOP, NULL, 0));
+	reply_end(0);
+	/* A byte too many must not pass for the end either. */
+	CHECK(send(server.fd, "x", 1, 0) == 1);
+	usleep(50000);
+	CHECK(waitpid(client, &status, WNOHANG) == 0);
+	CHECK(finish() == CTL_OK);
+	CHECK(begin(ACTION_STOP, 0, CTL_STOP, NULL, 0));
+	reply_end(EPERM);
+	CHECK(finish() == CTL_FAILED);
+}
+
+static void
+nobody_listens(void)
+{
+	int status;
+
+	client = fork();
+	if (client == 0) {
+		struct command cmd;
+
+		memset(&cmd, 0, sizeof(cmd));
+		cmd.action = ACTION_RELOAD;
+		if (freopen("/dev/null", "w", stderr) == NULL)
+			_exit(99);
+		exit(control(&cmd, "/nonexistent/socket", 0));
+	}
+	CHECK(waitpid(client, &status, 0) == client);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == CTL_FAILED);
+}
+
+static void
+set_up(void)
+{
+	struct sockaddr_un sun;
+
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	if (mkdtemp(dir) == NULL)
+		abort();
+	(void)snprintf(path, sizeof(path), "%s/s", dir);
+	(void)strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (listener == -1 ||
+	    bind(listener, (struct sockaddr *)&sun, sizeof(sun)) == -1 ||
+	    listen(listener, 1) == -1)
+		abort();
+	/* Whatever hangs, the test ends. */
+	(void)alarm(60);
+}
+
+int
+main(void)
+{
+	set_up();
+	RUN(summary_text);
+	RUN(summary_json);
+	RUN(metrics_text);
+	RUN(metrics_json);
+	RUN(peer_connected);
+	RUN(peer_not_connected);
+	RUN(many_peers);
+	RUN(nodes);
+	RUN(beacons);
+	RUN(wrong_answers);
+	RUN(beacond_hangs_up);
+	RUN(error_of_a_list);
+	RUN(reload_answers);
+	RUN(stop_waits_for_the_end);
+	RUN(nobody_listens);
+	(void)unlink(path);
+	(void)rmdir(dir);
+	return (test_failed());
+}

@@ -1,0 +1,139 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include "parent/ctl/ctl.h"
+#include "regress/unit/test.h"
+
+#define WORDS_MAX 8
+
+static struct command cmd;
+static char *words[WORDS_MAX];
+static char *said;
+
+/* Parses words up to a NULL; what is said goes to said. */
+static int
+parse(const char *a, const char *b, const char *c, const char *d)
+{
+	const char *in[] = { a, b, c, d };
+	size_t size;
+	FILE *err;
+	int n, ret;
+
+	free(said);
+	said = NULL;
+	for (n = 0; n < 4 && in[n] != NULL; n++) {
+		free(words[n]);
+		words[n] = strdup(in[n]);
+	}
+	err = open_memstream(&said, &size);
+	ret = parse_command(n, words, &cmd, err);
+	fclose(err);
+	return (ret);
+}
+
+static void
+commands(void)
+{
+	static const struct {
+		const char *a, *b, *c;
+		enum action action;
+	} t[] = {
+		{ "show", "summary", NULL, ACTION_SHOW_SUMMARY },
+		{ "show", "metrics", NULL, ACTION_SHOW_METRICS },
+		{ "show", "peer", "5", ACTION_SHOW_PEER },
+		{ "show", "peers", NULL, ACTION_SHOW_PEERS },
+		{ "show", "node", "5", ACTION_SHOW_NODE },
+		{ "show", "nodes", NULL, ACTION_SHOW_NODES },
+		{ "show", "beacons", NULL, ACTION_SHOW_BEACONS },
+		{ "reload", NULL, NULL, ACTION_RELOAD },
+		{ "stop", NULL, NULL, ACTION_STOP },
+		{ "keygen", NULL, NULL, ACTION_KEYGEN },
+		{ "probe", NULL, NULL, ACTION_PROBE },
+		{ "sh", "s", NULL, ACTION_SHOW_SUMMARY },
+		{ "r", NULL, NULL, ACTION_RELOAD },
+		{ "sho", "b", NULL, ACTION_SHOW_BEACONS },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		CHECK(parse(t[i].a, t[i].b, t[i].c, NULL) == 0);
+		CHECK(cmd.action == t[i].action);
+		CHECK(said[0] == '\0');
+	}
+}
+
+static void
+whole_word_wins_over_longer(void)
+{
+	CHECK(parse("show", "peer", "7", NULL) == 0);
+	CHECK(cmd.action == ACTION_SHOW_PEER && cmd.node == 7);
+	CHECK(parse("show", "peers", NULL, NULL) == 0);
+	CHECK(cmd.action == ACTION_SHOW_PEERS);
+}
+
+static void
+ambiguous(void)
+{
+	CHECK(parse("show", "pee", NULL, NULL) == -1);
+	CHECK(strstr(said, "ambiguous word \"pee\"") != NULL);
+	CHECK(parse("s", NULL, NULL, NULL) == -1);
+	CHECK(strstr(said, "ambiguous") != NULL);
+	CHECK(parse("show", "", NULL, NULL) == -1);
+}
+
+static void
+errors_name_the_valid_words(void)
+{
+	CHECK(parse("show", "everything", NULL, NULL) == -1);
+	CHECK(strstr(said, "\"everything\"") != NULL);
+	CHECK(strstr(said, " summary metrics peer peers node nodes beacons") !=
+	      NULL);
+	CHECK(parse("show", NULL, NULL, NULL) == -1);
+	CHECK(strstr(said, "missing") != NULL);
+	CHECK(strstr(said, "beacons") != NULL);
+	CHECK(parse(NULL, NULL, NULL, NULL) == -1);
+	CHECK(strstr(said, "show reload stop keygen probe") != NULL);
+	CHECK(parse("shows", NULL, NULL, NULL) == -1);
+	CHECK(parse("stop", "now", NULL, NULL) == -1);
+	CHECK(strstr(said, "\"now\"") != NULL);
+	CHECK(parse("show", "peer", "1", "2") == -1);
+}
+
+static void
+node_ids(void)
+{
+	uint32_t node;
+
+	CHECK(parse_node("1", &node) == 0 && node == 1);
+	CHECK(parse_node("4294967295", &node) == 0 && node == UINT32_MAX);
+	CHECK(parse_node("0", &node) == -1);
+	CHECK(parse_node("4294967296", &node) == -1);
+	CHECK(parse_node("-1", &node) == -1);
+	CHECK(parse_node("7x", &node) == -1);
+	CHECK(parse_node("", &node) == -1);
+	CHECK(parse("show", "peer", "seven", NULL) == -1);
+	CHECK(parse("show", "peer", NULL, NULL) == -1);
+}
+
+static void
+rest_is_the_commands(void)
+{
+	CHECK(parse("probe", "-c", "3", "ws://h") == 0);
+	CHECK(cmd.argc == 4 && cmd.argv == words);
+	CHECK(parse("keygen", NULL, NULL, NULL) == 0);
+	CHECK(cmd.argc == 1);
+}
+
+int
+main(void)
+{
+	RUN(commands);
+	RUN(whole_word_wins_over_longer);
+	RUN(ambiguous);
+	RUN(errors_name_the_valid_words);
+	RUN(node_ids);
+	RUN(rest_is_the_commands);
+	return (test_failed());
+}

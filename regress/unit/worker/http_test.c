@@ -1,0 +1,495 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <stdint.h>
+#include <string.h>
+
+#include "regress/unit/test.h"
+#include "worker/http.h"
+
+/* The key and its answer of RFC 6455 section 1.3. */
+#define KEY    "dGhlIHNhbXBsZSBub25jZQ=="
+#define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+#define GET   "GET /v1/compat HTTP/1.1\r\n"
+#define HOST  "Host: a.example\r\n"
+#define ASK   "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+#define V13   "Sec-WebSocket-Version: 13\r\n"
+#define WSKEY "Sec-WebSocket-Key: " KEY "\r\n"
+#define END   "\r\n"
+
+#define UPGRADE(more) GET HOST ASK V13 WSKEY more END
+
+static struct http_request req;
+
+static int
+same(const struct http_request *a, const struct http_request *b)
+{
+	return (a->status == b->status && a->head_len == b->head_len &&
+		a->head_only == b->head_only && a->health == b->health &&
+		a->upgrade == b->upgrade && a->probe == b->probe &&
+		a->pilot_v1 == b->pilot_v1 && a->allow == b->allow &&
+		strcmp(a->accept, b->accept) == 0 &&
+		a->has_forwarded == b->has_forwarded &&
+		memcmp(a->forwarded, b->forwarded, sizeof(a->forwarded)) == 0);
+}
+
+/*
+ * The status of a head, which must not depend on how many of its bytes come
+ * at once; 0: more are needed; -1: it does depend.  Each piece is a copy of
+ * its own, so that a sanitizer sees a byte read too far.
+ */
+static int
+status_of(const char *head, size_t len)
+{
+	struct http_request whole;
+	uint8_t *piece;
+	size_t n;
+	int got, want;
+
+	want = http_request_parse((const uint8_t *)head, len, &whole);
+	got = 0;
+	for (n = 0; n <= len && got == 0; n++) {
+		piece = malloc(n + 1);
+		if (piece == NULL)
+			return (-1);
+		memcpy(piece + 1, head, n);
+		got = http_request_parse(piece + 1, n, &req);
+		free(piece);
+	}
+	if (got != want || (got == 1 && !same(&req, &whole)))
+		return (-1);
+	return (got == 1 ? req.status : 0);
+}
+
+static int
+ask(const char *head)
+{
+	return (status_of(head, strlen(head)));
+}
+
+static void
+upgrade(void)
+{
+	CHECK(ask(UPGRADE("")) == 101);
+	CHECK(req.upgrade && !req.probe && !req.health && !req.head_only);
+	CHECK(!req.pilot_v1 && !req.has_forwarded);
+	CHECK(req.head_len == strlen(UPGRADE("")));
+	CHECK(strcmp(req.accept, ACCEPT) == 0);
+	CHECK(ask("GET /v1/compat?a=b/c HTTP/1.1\r\n" HOST ASK V13 WSKEY END) ==
+	      101);
+}
+
+static void
+frames_after_the_head(void)
+{
+	static const char bytes[] = UPGRADE("") "\x81\x00\r\n\r\n";
+
+	CHECK(status_of(bytes, sizeof(bytes) - 1) == 101);
+	CHECK(req.head_len == sizeof(UPGRADE("")) - 1);
+}
+
+static void
+upgrade_spellings(void)
+{
+	CHECK(ask(GET "hOST:a.example\r\nUPGRADE:\tWebSocket \r\n"
+		      "connection:keep-alive , uPGRADE\r\n"
+		      "sec-websocket-version:13\t\r\n"
+		      "SEC-WEBSOCKET-KEY:" KEY "\r\n" END) == 101);
+	CHECK(
+	    ask(GET HOST
+		"Connection: keep-alive\r\nConnection: upgrade\r\n"
+		"Upgrade: h2c\r\nUpgrade: foo, websocket\r\n" V13 WSKEY END) ==
+	    101);
+	CHECK(ask(UPGRADE("X-Latin: caf\xe9\r\nX-Empty:\r\nX-Tab: a\tb\r\n")) ==
+	      101);
+	CHECK(ask(UPGRADE("!#$%&'*+-.^_`|~09azAZ: x\r\n")) == 101);
+	CHECK(ask(UPGRADE("Content-Length: 0\r\n")) == 101);
+}
+
+static void
+subprotocol(void)
+{
+#define PROTOCOL(list) UPGRADE("Sec-WebSocket-Protocol: " list "\r\n")
+	CHECK(ask(PROTOCOL("pilot.v1")) == 101 && req.pilot_v1);
+	CHECK(ask(PROTOCOL("chat, pilot.v1")) == 101 && req.pilot_v1);
+	CHECK(ask(PROTOCOL("pilot.v1,chat")) == 101 && req.pilot_v1);
+	CHECK(ask(PROTOCOL("chat\r\nSec-WebSocket-Protocol: pilot.v1")) == 101);
+	CHECK(req.pilot_v1);
+	CHECK(ask(PROTOCOL("pilot.v11")) == 101 && !req.pilot_v1);
+	CHECK(ask(PROTOCOL("xpilot.v1")) == 101 && !req.pilot_v1);
+	CHECK(ask(PROTOCOL("pilot.v1 x")) == 101 && !req.pilot_v1);
+	CHECK(ask(PROTOCOL("")) == 101 && !req.pilot_v1);
+}
+
+static void
+probe(void)
+{
+	CHECK(ask(GET HOST END) == 426);
+	CHECK(req.probe && !req.upgrade && req.head_len != 0);
+	CHECK(ask(GET HOST "Connection: close\r\n" END) == 426 && req.probe);
+	CHECK(ask(GET HOST "Connection: Upgrade\r\n" V13 WSKEY END) == 426);
+	CHECK(req.probe);
+	CHECK(ask(GET HOST "Upgrade: websocket\r\n" V13 WSKEY END) == 426);
+	CHECK(req.probe);
+	CHECK(
+	    ask(GET HOST "Connection: Upgrade\r\nUpgrade: h2c\r\n" END) == 426);
+	CHECK(ask(GET HOST
+		  "Connection: xUpgrade\r\nUpgrade: websocket\r\n" V13 WSKEY
+		      END) == 426);
+	CHECK(ask("GET /v1/compat HTTP/1.0\r\n" END) == 426 && req.probe);
+	CHECK(ask(GET HOST "Origin: https://b.example\r\n" END) == 426);
+}
+
+static void
+other_version(void)
+{
+#define VERSION(v) GET HOST ASK WSKEY "Sec-WebSocket-Version: " v "\r\n" END
+	CHECK(ask(VERSION("8")) == 426 && req.upgrade && !req.probe);
+	CHECK(ask(VERSION("14")) == 426 && ask(VERSION("130")) == 426);
+	CHECK(ask(VERSION("")) == 426 && ask(VERSION("13, 8")) == 426);
+	CHECK(ask(GET HOST ASK WSKEY END) == 426 && req.upgrade);
+	/* The version comes before the key. */
+	CHECK(ask(GET HOST ASK "Sec-WebSocket-Version: 8\r\n" END) == 426);
+}
+
+static void
+bad_key(void)
+{
+#define WITH_KEY(k) GET HOST ASK V13 "Sec-WebSocket-Key: " k "\r\n" END
+	CHECK(ask(GET HOST ASK V13 END) == 400 && req.upgrade);
+	CHECK(ask(WITH_KEY("")) == 400);
+	CHECK(ask(WITH_KEY("dGhlIHNhbXBsZSBub25jZQ")) == 400);
+	CHECK(ask(WITH_KEY("dGhlIHNhbXBsZSBub25jZQ=")) == 400);
+	CHECK(ask(WITH_KEY("dGhlIHNhbXBsZSBub25jZQ===")) == 400);
+	CHECK(ask(WITH_KEY("dGhlIHNhbXBsZSBub25j")) == 400);     /* 15 */
+	CHECK(ask(WITH_KEY("dGhlIHNhbXBsZSBub25jZWE=")) == 400); /* 17 */
+	CHECK(ask(WITH_KEY("dGhlIHNhbXBsZSBub25jZR==")) == 400);
+	CHECK(ask(WITH_KEY("dGhl IHNhbXBsZSBub25jZQ==")) == 400);
+	CHECK(ask(WITH_KEY("dGhl_HNhbXBsZSBub25jZQ==")) == 400);
+	CHECK(ask(WITH_KEY("////////////////////"
+			   "/w==")) == 101);
+	CHECK(ask(WITH_KEY("____________________"
+			   "_w==")) == 400);
+}
+
+static void
+body(void)
+{
+	CHECK(ask(UPGRADE("Content-Length: 5\r\n")) == 400 && req.upgrade);
+	CHECK(ask(UPGRADE("Content-Length: 05\r\n")) == 400);
+	CHECK(ask(UPGRADE("Content-Length: 00\r\n")) == 101);
+	CHECK(ask(UPGRADE("Content-Length:\r\n")) == 400);
+	CHECK(ask(UPGRADE("Content-Length: -0\r\n")) == 400);
+	CHECK(ask(UPGRADE("Content-Length: 0, 0\r\n")) == 400);
+	CHECK(ask(UPGRADE("Content-Length: 0x0\r\n")) == 400);
+	CHECK(ask(UPGRADE("Transfer-Encoding: chunked\r\n")) == 400);
+	CHECK(ask(UPGRADE("Transfer-Encoding: identity\r\n")) == 400);
+	CHECK(ask(UPGRADE("Transfer-Encoding:\r\n")) == 400);
+	CHECK(ask("GET /health HTTP/1.1\r\n" HOST "Content-Length: 0\r\n"
+		  "Transfer-Encoding: chunked\r\n" END) == 400);
+	CHECK(
+	    ask("GET /health HTTP/1.0\r\nTransfer-Encoding: chunked\r\n" END) ==
+	    400);
+}
+
+static void
+duplicates(void)
+{
+	CHECK(ask(UPGRADE(HOST)) == 400 && req.upgrade);
+	CHECK(ask(UPGRADE("host: a.example\r\n")) == 400);
+	CHECK(ask(UPGRADE(WSKEY)) == 400);
+	CHECK(ask(UPGRADE(V13)) == 400);
+	CHECK(
+	    ask(UPGRADE("Content-Length: 0\r\nContent-Length: 0\r\n")) == 400);
+	CHECK(ask(UPGRADE("Origin: http://a.example\r\n"
+			  "Origin: http://a.example\r\n")) == 400);
+	CHECK(ask(GET HOST HOST END) == 400);
+	CHECK(ask(UPGRADE("X-A: 1\r\nX-A: 1\r\n" ASK)) == 101);
+}
+
+static void
+origin(void)
+{
+#define ORIGIN(o) UPGRADE("Origin: " o "\r\n")
+	CHECK(ask(ORIGIN("https://a.example")) == 101);
+	CHECK(ask(ORIGIN("http://A.EXAMPLE")) == 101);
+	CHECK(ask(ORIGIN("https://a.example/x")) == 101);
+	CHECK(ask(ORIGIN("")) == 101);
+	CHECK(ask(ORIGIN("pilot://anything")) == 101);
+	CHECK(ask(ORIGIN("PILOT:x")) == 101);
+	CHECK(ask(ORIGIN("https://b.example")) == 403 && req.upgrade);
+	CHECK(ask(ORIGIN("https://a.example:443")) == 403);
+	CHECK(ask(ORIGIN("https://a.example.b.example")) == 403);
+	CHECK(ask(ORIGIN("https://b.a.example")) == 403);
+	CHECK(ask(ORIGIN("https://a.exampl")) == 403);
+	CHECK(ask(ORIGIN("https://b.example/a.example")) == 403);
+	CHECK(ask(ORIGIN("https://b.example/https://a.example")) == 403);
+	CHECK(ask(ORIGIN("https://a.example@b.example")) == 403);
+	CHECK(ask(ORIGIN("pilotx://a")) == 403 && ask(ORIGIN("null")) == 403);
+	CHECK(ask(ORIGIN("a.example")) == 403);
+	CHECK(ask(ORIGIN("https:a.example")) == 403);
+	CHECK(ask(ORIGIN("https:/")) == 403 && ask(ORIGIN("https:")) == 403);
+	CHECK(ask(ORIGIN("https://")) == 403);
+	CHECK(ask(GET "Host: a.example:8443\r\n" ASK V13 WSKEY
+		      "Origin: https://a.example:8443\r\n" END) == 101);
+	/* The key comes before the origin. */
+	CHECK(ask(GET HOST ASK V13 "Origin: https://b.example\r\n" END) == 400);
+}
+
+static void
+health(void)
+{
+	CHECK(ask("GET /health HTTP/1.1\r\n" HOST END) == 200);
+	CHECK(req.health && req.probe && !req.head_only && !req.upgrade);
+	CHECK(ask("HEAD /health HTTP/1.1\r\n" HOST END) == 200);
+	CHECK(req.health && req.probe && req.head_only);
+	CHECK(ask("GET /health HTTP/1.0\r\n" END) == 200);
+	CHECK(ask("GET /health?x HTTP/1.1\r\n" HOST END) == 200);
+	CHECK(ask("GET /health HTTP/1.1\r\n" HOST ASK V13 WSKEY END) == 200);
+	CHECK(!req.upgrade);
+}
+
+static void
+paths_and_methods(void)
+{
+	CHECK(ask("GET / HTTP/1.1\r\n" HOST END) == 404 && !req.probe);
+	CHECK(ask("GET /v1/compat/ HTTP/1.1\r\n" HOST END) == 404);
+	CHECK(ask("GET /v1/compa HTTP/1.1\r\n" HOST END) == 404);
+	CHECK(ask("GET /V1/compat HTTP/1.1\r\n" HOST END) == 404);
+	CHECK(ask("GET /v1/compat%20 HTTP/1.1\r\n" HOST END) == 404);
+	CHECK(ask("GET //v1/compat HTTP/1.1\r\n" HOST END) == 404);
+	CHECK(ask("GET /x HTTP/1.1\r\n" HOST ASK V13 WSKEY END) == 404);
+	CHECK(!req.upgrade);
+	CHECK(ask("POST /x HTTP/1.1\r\n" HOST END) == 404);
+	CHECK(ask("HEAD /x HTTP/1.1\r\n" HOST END) == 404 && req.head_only);
+	CHECK(ask("OPTIONS * HTTP/1.1\r\n" HOST END) == 404);
+	CHECK(
+	    ask("GET http://a.example/v1/compat HTTP/1.1\r\n" HOST END) == 404);
+	CHECK(ask("CONNECT a.example:1 HTTP/1.1\r\n" HOST END) == 404);
+	CHECK(
+	    ask("POST /v1/compat HTTP/1.1\r\n" HOST ASK V13 WSKEY END) == 405);
+	CHECK(strcmp(req.allow, "GET") == 0 && !req.upgrade);
+	CHECK(ask("HEAD /v1/compat HTTP/1.1\r\n" HOST END) == 405);
+	CHECK(ask("get /v1/compat HTTP/1.1\r\n" HOST END) == 405);
+	CHECK(ask("DELETE /health HTTP/1.1\r\n" HOST END) == 405);
+	CHECK(strcmp(req.allow, "GET, HEAD") == 0);
+}
+
+static void
+request_line(void)
+{
+	CHECK(ask("GET /health HTTP/1.2\r\n" HOST END) == 400);
+	CHECK(ask("GET /health HTTP/0.9\r\n" HOST END) == 400);
+	CHECK(ask("GET /health HTTP/2.0\r\n" HOST END) == 400);
+	CHECK(ask("GET /health http/1.1\r\n" HOST END) == 400);
+	CHECK(ask("GET /health HTTP/1.1 \r\n" HOST END) == 400);
+	CHECK(ask("GET /health HTTP/1.10\r\n" HOST END) == 400);
+	CHECK(ask("GET /health\r\n" HOST END) == 400);
+	CHECK(ask("GET /health \r\n" HOST END) == 400);
+	CHECK(ask("GET  /health HTTP/1.1\r\n" HOST END) == 400);
+	CHECK(ask("GET /health  HTTP/1.1\r\n" HOST END) == 400);
+	CHECK(ask(" GET /health HTTP/1.1\r\n" HOST END) == 400);
+	CHECK(ask("GET\t/health\tHTTP/1.1\r\n" HOST END) == 400);
+	CHECK(ask("GET /hea\tlth HTTP/1.1\r\n" HOST END) == 400);
+	CHECK(ask("GET /h\xe9 HTTP/1.1\r\n" HOST END) == 400);
+	CHECK(ask("G(T /health HTTP/1.1\r\n" HOST END) == 400);
+	CHECK(ask("GET\r\n") == 400 && ask(END) == 400);
+	CHECK(ask(END "GET /health HTTP/1.1\r\n" HOST END) == 400);
+	CHECK(req.head_len == 0);
+}
+
+static void
+line_ends(void)
+{
+	CHECK(ask("GET /health HTTP/1.1\nHost: a\n\n") == 400);
+	CHECK(ask("GET /health HTTP/1.1\n") == 400);
+	CHECK(ask(GET "Host: a.example\n" END) == 400);
+	CHECK(ask(GET HOST "\n") == 400);
+	CHECK(ask(GET HOST "\rX") == 400);
+	CHECK(ask(GET "Host: a\r.example\r\n" END) == 400);
+	CHECK(ask("GET /health HTTP/1.1\r\r\n" HOST END) == 400);
+	CHECK(ask("") == 0 && ask("GET") == 0 && ask(GET) == 0);
+	CHECK(ask(GET HOST) == 0 && ask(GET HOST "\r") == 0);
+	CHECK(ask(GET HOST "X: y") == 0 && ask(GET HOST "X: y\r") == 0);
+}
+
+static void
+fields(void)
+{
+	CHECK(ask(UPGRADE("X : y\r\n")) == 400);
+	CHECK(ask(UPGRADE("X\t: y\r\n")) == 400);
+	CHECK(ask(UPGRADE(" X: y\r\n")) == 400);
+	CHECK(ask(UPGRADE("X: y\r\n folded\r\n")) == 400);
+	CHECK(ask(UPGRADE("X: y\r\n\tfolded\r\n")) == 400);
+	CHECK(ask(UPGRADE(": y\r\n")) == 400);
+	CHECK(ask(UPGRADE("no colon\r\n")) == 400);
+	CHECK(ask(UPGRADE("X\r\n")) == 400);
+	CHECK(ask(UPGRADE("X(y): z\r\n")) == 400);
+	CHECK(ask(UPGRADE("X\xe9: z\r\n")) == 400);
+	CHECK(ask(UPGRADE("X: y:z\r\n")) == 101);
+}
+
+/* Every byte in a value, at each place of a word. */
+static void
+control_characters(void)
+{
+	static const char head[] = UPGRADE("X: abcdefgh\r\n");
+	char copy[sizeof(head)];
+	const char *place;
+	size_t at;
+	int c, want;
+
+	place = strstr(head, "abcdefgh");
+	for (at = place - head; head[at] != '\r'; at++)
+		for (c = 0; c < 256; c++) {
+			memcpy(copy, head, sizeof(head));
+			copy[at] = c;
+			want = (c >= 0x20 && c != 0x7f) || c == '\t';
+			/* A CR before the CRLF is no line end either. */
+			CHECK(http_request_parse((uint8_t *)copy,
+				  sizeof(head) - 1, &req) == 1);
+			CHECK(req.status == (want ? 101 : 400));
+		}
+}
+
+static void
+host(void)
+{
+	CHECK(ask(GET ASK V13 WSKEY END) == 400 && req.upgrade);
+	CHECK(ask("GET /health HTTP/1.1\r\n" END) == 400);
+	CHECK(ask("GET /health HTTP/1.1\r\nHost:\r\n" END) == 200);
+	CHECK(ask("GET /health HTTP/1.1\r\nHost: [::1]:80\r\n" END) == 200);
+	CHECK(ask("GET /health HTTP/1.1\r\nHost: a b\r\n" END) == 400);
+	CHECK(ask("GET /health HTTP/1.1\r\nHost: a,b\r\n" END) == 400);
+	CHECK(ask("GET /health HTTP/1.1\r\nHost: a/b\r\n" END) == 400);
+	CHECK(ask("GET /health HTTP/1.1\r\nHost: a@b\r\n" END) == 400);
+	CHECK(ask("GET /health HTTP/1.1\r\nHost: \xc3\xa9\r\n" END) == 400);
+	CHECK(ask("GET /v1/compat HTTP/1.0\r\n" HOST ASK V13 WSKEY END) == 400);
+}
+
+/* A head of exactly n bytes, blank line and all. */
+static size_t
+head_of(char *buf, size_t n)
+{
+	size_t len;
+
+	len = strlen(UPGRADE("X: "));
+	memcpy(buf, UPGRADE("X: "), len - 2);
+	memset(buf + len - 2, 'a', n - len - 2);
+	memcpy(buf + n - 4, "\r\n\r\n", 4);
+	return (n);
+}
+
+static void
+size_limit(void)
+{
+	char buf[3 * HTTP_HEAD_MAX];
+
+	CHECK(status_of(buf, head_of(buf, HTTP_HEAD_MAX)) == 101);
+	CHECK(req.head_len == HTTP_HEAD_MAX);
+	CHECK(status_of(buf, head_of(buf, HTTP_HEAD_MAX + 1)) == 431);
+	CHECK(status_of(buf, head_of(buf, HTTP_HEAD_MAX + 2)) == 431);
+	CHECK(req.head_len == 0);
+	CHECK(status_of(buf, HTTP_HEAD_MAX - 1) == 0);
+	memset(buf, 'a', sizeof(buf));
+	CHECK(status_of(buf, sizeof(buf)) == 431);
+	/* What stands beyond the limit has no say. */
+	head_of(buf, sizeof(buf));
+	buf[HTTP_HEAD_MAX] = '\n';
+	CHECK(status_of(buf, sizeof(buf)) == 431);
+	buf[HTTP_HEAD_MAX - 1] = '\n';
+	CHECK(status_of(buf, sizeof(buf)) == 400);
+}
+
+static void
+field_limit(void)
+{
+	char buf[HTTP_HEAD_MAX];
+	size_t len;
+	int n;
+
+	for (n = HTTP_FIELDS_MAX - 1; n <= HTTP_FIELDS_MAX + 1; n++) {
+		len = strlen(GET HOST);
+		memcpy(buf, GET HOST, len);
+		while (len < strlen(GET HOST) + 6 * (n - 1)) {
+			memcpy(buf + len, "X: y\r\n", 6);
+			len += 6;
+		}
+		memcpy(buf + len, "\r\n", 2);
+		CHECK(status_of(buf, len + 2) ==
+		      (n <= HTTP_FIELDS_MAX ? 426 : 431));
+	}
+}
+
+static int
+forwarded(const char *value, const uint8_t want[16])
+{
+	char head[512];
+
+	snprintf(head, sizeof(head),
+	    UPGRADE("X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-For: %s\r\n"),
+	    value);
+	if (ask(head) != 101)
+		return (-1);
+	if (want == NULL)
+		return (req.has_forwarded ? -1 : 0);
+	if (!req.has_forwarded)
+		return (-1);
+	return (memcmp(req.forwarded, want, 16) == 0 ? 0 : -1);
+}
+
+static void
+forwarded_for(void)
+{
+	static const uint8_t v4[16] = { [10] = 0xff, 0xff, 192, 0, 2, 7 };
+	static const uint8_t v6[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
+
+	CHECK(forwarded("192.0.2.7", v4) == 0);
+	CHECK(forwarded("1.2.3.4, 192.0.2.7", v4) == 0);
+	CHECK(forwarded("spoof,,\t 192.0.2.7 ", v4) == 0);
+	CHECK(forwarded("::ffff:192.0.2.7", v4) == 0);
+	CHECK(forwarded("1.2.3.4,2001:db8::1", v6) == 0);
+	CHECK(forwarded("2001:DB8:0:0:0:0:0:1", v6) == 0);
+	CHECK(forwarded("192.0.2.7,", NULL) == 0);
+	CHECK(forwarded("", NULL) == 0 && forwarded("unknown", NULL) == 0);
+	CHECK(forwarded("192.0.2", NULL) == 0);
+	CHECK(forwarded("192.0.2.7.1", NULL) == 0);
+	CHECK(forwarded("192.0.2.256", NULL) == 0);
+	CHECK(forwarded("192.0.2.7 x", NULL) == 0);
+	CHECK(forwarded("1111:2222:3333:4444:5555:6666:7777:8888:9999", NULL) ==
+	      0);
+	CHECK(forwarded("0000000000000000000000000000000000000000000000000001",
+		  NULL) == 0);
+	/* The other requests have it too. */
+	CHECK(ask(GET HOST "X-Forwarded-For: 192.0.2.7\r\n" END) == 426);
+	CHECK(req.has_forwarded && memcmp(req.forwarded, v4, 16) == 0);
+}
+
+int
+main(void)
+{
+	RUN(upgrade);
+	RUN(frames_after_the_head);
+	RUN(upgrade_spellings);
+	RUN(subprotocol);
+	RUN(probe);
+	RUN(other_version);
+	RUN(bad_key);
+	RUN(body);
+	RUN(duplicates);
+	RUN(origin);
+	RUN(health);
+	RUN(paths_and_methods);
+	RUN(request_line);
+	RUN(line_ends);
+	RUN(fields);
+	RUN(control_characters);
+	RUN(host);
+	RUN(size_limit);
+	RUN(field_limit);
+	RUN(forwarded_for);
+	return (test_failed());
+}

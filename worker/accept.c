@@ -1,0 +1,182 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/worker.h"
+
+/*
+ * All workers accept from the same listening sockets, so that a connection is
+ * never bound to a worker that is gone.  The kernel wakes whom it likes; a
+ * worker that holds clearly more than the least loaded one steps back for a
+ * moment and lets that one accept.
+ */
+#define ACCEPT_BATCH     64
+#define ACCEPT_SLACK     8
+#define ACCEPT_STEP_BACK 0.005 /* seconds */
+#define ACCEPT_NO_MEANS  1.0   /* seconds, without descriptors or memory */
+
+static struct log_limit accept_errors;
+
+static void
+accept_watch(struct worker *w, int on)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->nlisteners; i++) {
+		if (on)
+			ev_io_start(w->loop, &w->listeners[i]);
+		else
+			ev_io_stop(w->loop, &w->listeners[i]);
+	}
+}
+
+static void
+accept_timer_cb(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct worker *w;
+
+	(void)loop;
+	(void)revents;
+	w = timer->data;
+	accept_watch(w, 1);
+}
+
+static void
+accept_pause(struct worker *w, double seconds)
+{
+	accept_watch(w, 0);
+	ev_timer_init(&w->accept_timer, accept_timer_cb, seconds, 0.);
+	w->accept_timer.data = w;
+	ev_timer_start(w->loop, &w->accept_timer);
+}
+
+static int
+accept_overloaded(const struct worker *w)
+{
+	uint32_t i, least, load;
+
+	least = w->load;
+	for (i = 0; i < w->hello.nworkers; i++) {
+		load = atomic_load_explicit(
+		    &w->map.header->load[i], memory_order_relaxed);
+		if (i != w->hello.worker && load < least)
+			least = load;
+	}
+	return (w->load > least + ACCEPT_SLACK);
+}
+
+/* IPv4 becomes v4-mapped; returns the port. */
+static uint16_t
+accept_address(const struct sockaddr_storage *ss, uint8_t addr[16])
+{
+	const struct sockaddr_in6 *sin6;
+	const struct sockaddr_in *sin;
+
+	memset(addr, 0, 16);
+	if (ss->ss_family == AF_INET6) {
+		sin6 = (const struct sockaddr_in6 *)ss;
+		memcpy(addr, &sin6->sin6_addr, 16);
+		return (ntohs(sin6->sin6_port));
+	}
+	sin = (const struct sockaddr_in *)ss;
+	addr[10] = addr[11] = 0xff;
+	memcpy(addr + 12, &sin->sin_addr, 4);
+	return (ntohs(sin->sin_port));
+}
+
+/* Returns 0, or -1 if there is nothing (more) to accept just now. */
+static int
+accept_one(struct worker *w, int listener)
+{
+	struct sockaddr_storage ss;
+	uint8_t addr[16];
+	socklen_t len;
+	uint16_t port;
+	int fd;
+
+	len = sizeof(ss);
+	fd = accept4(listener, (struct sockaddr *)&ss, &len,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd == -1) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+		    errno == ENOBUFS) {
+			counters_add(COUNTER_ACCEPT_PAUSES, 1);
+			log_limited(&accept_errors, w->now,
+			    "accept: %s; paused", strerror(errno));
+			accept_pause(w, ACCEPT_NO_MEANS);
+			return (-1);
+		}
+		return (errno == EINTR || errno == ECONNABORTED ? 0 : -1);
+	}
+	counters_add(COUNTER_ACCEPTED, 1);
+	port = accept_address(&ss, addr);
+	(void)session_new(w, fd, addr, port);
+	return (0);
+}
+
+static void
+accept_cb(struct ev_loop *loop, ev_io *io, int revents)
+{
+	struct worker *w;
+	int i, most;
+
+	(void)loop;
+	(void)revents;
+	w = io->data;
+	if (w->load >= w->slots_max) {
+		counters_add(COUNTER_ACCEPT_PAUSES, 1);
+		log_limited(&accept_errors, w->now,
+		    "%u connections: no more are accepted", w->load);
+		accept_pause(w, ACCEPT_NO_MEANS);
+		return;
+	}
+	if (w->accept_waited == 0 && accept_overloaded(w)) {
+		/* But if nobody else took them, next time we do. */
+		w->accept_waited = 1;
+		accept_pause(w, ACCEPT_STEP_BACK);
+		return;
+	}
+	w->accept_waited = 0;
+	most = (int)(w->slots_max - w->load);
+	if (most > ACCEPT_BATCH)
+		most = ACCEPT_BATCH;
+	for (i = 0; i < most; i++)
+		if (accept_one(w, io->fd) == -1)
+			break;
+}
+
+/* PW_LISTENER: fd is a listening socket; served from PW_START on. */
+const char *
+accept_listen(struct worker *w, int fd)
+{
+	ev_io *io;
+
+	if (w->nlisteners == LISTENERS_MAX)
+		return ("too many listeners");
+	io = &w->listeners[w->nlisteners++];
+	ev_io_init(io, accept_cb, fd, EV_READ);
+	io->data = w;
+	return (NULL);
+}
+
+void
+accept_start(struct worker *w)
+{
+	accept_watch(w, 1);
+}
+
+/* No new connections any more. */
+void
+accept_stop(struct worker *w)
+{
+	accept_watch(w, 0);
+	ev_timer_stop(w->loop, &w->accept_timer);
+}

@@ -1,0 +1,42 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef WORKER_HTTP_H
+#define WORKER_HTTP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The head of the one request of a connection, PROTOCOL.md section 1. */
+#define HTTP_HEAD_MAX     8192
+#define HTTP_FIELDS_MAX   100
+#define HTTP_RESPONSE_MAX 512 /* bytes of the largest response */
+
+struct http_request {
+	/*
+	 * What the request deserves as far as it goes by itself: 101, 200 (on
+	 * /health), 400, 403, 404, 405, 426 or 431.
+	 */
+	int status;
+	/*
+	 * Bytes up to and with the blank line; what follows them is WebSocket
+	 * frames.  0 if the head is malformed or too large.
+	 */
+	size_t head_len;
+	int head_only;     /* HEAD: no body in the response */
+	int health;        /* for /health: 200 and 503 have no body */
+	int upgrade;       /* asks for a WebSocket at /v1/compat, well or not */
+	int probe;         /* of liveness: /health, or a GET of /v1/compat */
+	int pilot_v1;      /* subprotocol pilot.v1 is offered */
+	char accept[29];   /* with 101: Sec-WebSocket-Accept */
+	const char *allow; /* with 405: what is allowed */
+	int has_forwarded; /* forwarded is set */
+	uint8_t forwarded[16]; /* rightmost X-Forwarded-For; v4-mapped */
+};
+
+int http_request_parse(const uint8_t *, size_t, struct http_request *);
+size_t http_response_build(char *, size_t, int, const struct http_request *);
+
+#endif /* WORKER_HTTP_H */

@@ -1,0 +1,97 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/mman.h>
+
+#include <sodium.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/limit.h"
+
+/* Never freed.  Untouched pages cost nothing. */
+struct source_table *
+limit_new(void)
+{
+	struct source_table *table;
+
+	table = mmap(NULL, sizeof(*table), PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (table == MAP_FAILED)
+		fatal("mmap of %zu bytes", sizeof(*table));
+	randombytes_buf(table->key, sizeof(table->key));
+	return (table);
+}
+
+/* Keyed, so that nobody can choose sources that share a set. */
+static uint32_t
+limit_hash(
+    const struct source_table *table, const uint8_t addr[16], uint32_t port)
+{
+	unsigned __int128 m;
+	uint64_t a, b;
+
+	memcpy(&a, addr, sizeof(a));
+	memcpy(&b, addr + sizeof(a), sizeof(b));
+	m = (unsigned __int128)(a ^ table->key[0]) *
+	    (b ^ table->key[1] ^ ((uint64_t)port << 48));
+	a = (uint64_t)m ^ (uint64_t)(m >> 64);
+	m = (unsigned __int128)(a ^ table->key[1]) * 0x9e3779b97f4a7c15ULL;
+	return ((uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)));
+}
+
+/*
+ * Counts one event of (addr, port) in second `now`.  Returns 1 if it is within
+ * `most` per second (0: no limit), else 0.
+ */
+int
+limit_source(struct source_table *table, const uint8_t addr[16], uint32_t port,
+    uint32_t now, uint32_t most)
+{
+	struct source *set, *source;
+	size_t i;
+
+	if (most == 0)
+		return (1);
+	set = table->sets[limit_hash(table, addr, port) % LIMIT_SETS];
+	source = &set[0];
+	for (i = 0; i < LIMIT_WAYS; i++) {
+		if (set[i].port == port &&
+		    memcmp(set[i].addr, addr, sizeof(set[i].addr)) == 0) {
+			source = &set[i];
+			break;
+		}
+		if (set[i].second < source->second)
+			source = &set[i];
+	}
+	if (i == LIMIT_WAYS) {
+		memcpy(source->addr, addr, sizeof(source->addr));
+		source->port = port;
+		source->second = 0;
+	}
+	if (source->second != now) {
+		source->second = now;
+		source->count = 0;
+	}
+	if (source->count >= most)
+		return (0);
+	source->count++;
+	return (1);
+}
+
+/* One IPv6 customer has a /64: upgrades are counted for that as a whole. */
+int
+limit_upgrade(struct source_table *table, const uint8_t addr[16], uint32_t now,
+    uint32_t most)
+{
+	static const uint8_t v4mapped[12] = { [10] = 0xff, 0xff };
+	uint8_t net[16];
+
+	memcpy(net, addr, sizeof(net));
+	if (memcmp(net, v4mapped, sizeof(v4mapped)) != 0)
+		memset(net + 8, 0, 8);
+	return (limit_source(table, net, 0, now, most));
+}

@@ -1,0 +1,287 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/http.h"
+#include "worker/login_reply.h"
+#include "worker/worker.h"
+
+/*
+ * The worker's part of a login (DESIGN.md 4): it carries the challenge to the
+ * client and the reply to auth, and decides nothing.  Nonces come from auth
+ * ahead of need, so that a challenge leaves together with the 101.
+ */
+
+#define CHALLENGE_MAX 160
+
+/* Hands out the next nonce that is fresh enough; 0 if there is none. */
+static int
+login_take_nonce(struct worker *w, struct nonce *nonce)
+{
+	while (w->nnonces > 0) {
+		*nonce = w->nonces[--w->nnonces];
+		if (w->tick - nonce->fetched < NONCE_TICKS_MAX)
+			return (1);
+		/* What lies below is older still. */
+		w->nnonces = 0;
+	}
+	return (0);
+}
+
+/* Asks auth for nonces: those that are waited for and some in hand. */
+void
+login_top_up(struct worker *w)
+{
+	struct msg_nonces_wanted wanted;
+	uint32_t want;
+
+	want = NONCES_LOW + w->nwaiters;
+	while (w->nnonces + w->nonces_asked < want) {
+		/* The pool has room for so many and no more. */
+		if (w->nnonces + w->nonces_asked + PROTO_NONCES_MAX >
+		    NONCES_MAX)
+			return;
+		wanted.count = want - w->nnonces - w->nonces_asked;
+		if (wanted.count > PROTO_NONCES_MAX)
+			wanted.count = PROTO_NONCES_MAX;
+		if (channel_send(&w->auth, WA_NONCES, 0, -1, &wanted,
+			sizeof(wanted)) == -1)
+			return;
+		w->nonces_asked += wanted.count;
+	}
+}
+
+/* Writes the challenge as a text frame; returns its length. */
+static size_t
+login_challenge(struct session *s, const struct nonce *nonce, uint8_t *frame)
+{
+	char hex[PROTO_NONCE_LEN * 2 + 1], json[CHALLENGE_MAX];
+	size_t header;
+	int len;
+
+	s->state = SESSION_REPLY;
+	s->login.number = nonce->number;
+	s->login.ts = (uint32_t)ev_time();
+	(void)sodium_bin2hex(
+	    hex, sizeof(hex), nonce->value, sizeof(nonce->value));
+	len = snprintf(json, sizeof(json),
+	    "{\"type\":\"auth_challenge\",\"nonce\":\"%s\",\"ts\":%u}", hex,
+	    s->login.ts);
+	if (len < 0 || (size_t)len >= sizeof(json))
+		fatalx("challenge does not fit");
+	header = ws_header_build(frame, WS_TEXT, (size_t)len);
+	memcpy(frame + header, json, (size_t)len);
+	return (header + (size_t)len);
+}
+
+/*
+ * A client was just upgraded: sends the 101 and, in the same write, the
+ * challenge; without a nonce the session stands in line for one.
+ */
+void
+login_begin(struct worker *w, struct session *s, const char *answer, size_t len)
+{
+	uint8_t bytes[HTTP_RESPONSE_MAX + CHALLENGE_MAX + WS_HEADER_MAX];
+	struct waiter *waiter;
+	struct nonce nonce;
+
+	memcpy(bytes, answer, len);
+	if (login_take_nonce(w, &nonce))
+		len += login_challenge(s, &nonce, bytes + len);
+	else if (w->nwaiters < w->slots_max) {
+		waiter = &w->waiters[(w->waiters_head + w->nwaiters++) %
+				     w->slots_max];
+		waiter->slot = session_slot(w, s);
+		waiter->serial = s->serial;
+	} else {
+		login_later(w, s);
+		return;
+	}
+	if (w->nnonces < NONCES_LOW)
+		login_top_up(w);
+	/* A fresh connection takes this much, or it is not worth keeping. */
+	if (send(s->io.fd, bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
+		session_free(w, s);
+}
+
+/* The challenge to a session that had to wait for it. */
+static void
+login_serve_waiter(struct worker *w, struct session *s)
+{
+	uint8_t frame[CHALLENGE_MAX + WS_HEADER_MAX];
+	struct nonce nonce;
+	size_t len;
+
+	if (!login_take_nonce(w, &nonce))
+		return;
+	len = login_challenge(s, &nonce, frame);
+	if (send(s->io.fd, frame, len, MSG_NOSIGNAL) != (ssize_t)len)
+		session_free(w, s);
+}
+
+/* AW_NONCES.  Returns NULL, or what is wrong with it. */
+const char *
+login_nonces(
+    struct worker *w, const struct msg_nonces *msg, const uint8_t *values)
+{
+	struct waiter *waiter;
+	struct session *s;
+	struct nonce *nonce;
+	uint32_t i;
+
+	if (msg->count > w->nonces_asked)
+		return ("nonces that were not asked for");
+	w->nonces_asked -= msg->count;
+	for (i = 0; i < msg->count && w->nnonces < NONCES_MAX; i++) {
+		nonce = &w->nonces[w->nnonces++];
+		nonce->number = msg->first + i;
+		nonce->fetched = w->tick;
+		memcpy(nonce->value, values + (size_t)i * PROTO_NONCE_LEN,
+		    PROTO_NONCE_LEN);
+	}
+	while (w->nwaiters > 0 && w->nnonces > 0) {
+		waiter = &w->waiters[w->waiters_head];
+		w->waiters_head = (w->waiters_head + 1) % w->slots_max;
+		w->nwaiters--;
+		s = session_find(w, waiter->slot, waiter->serial,
+		    SESSION_STATE_BIT(SESSION_NONCE));
+		if (s != NULL)
+			login_serve_waiter(w, s);
+	}
+	login_top_up(w);
+	return (NULL);
+}
+
+/* Whatever was wrong with it, the client hears the same. */
+void
+login_fail(struct worker *w, struct session *s)
+{
+	session_close(w, s, WS_STATUS_POLICY, "auth failed");
+}
+
+/* It was not the client's fault: it may try again. */
+void
+login_later(struct worker *w, struct session *s)
+{
+	counters_add(COUNTER_REFUSED_BUSY, 1);
+	session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
+}
+
+/* A message before auth_ok: the one reply, or a reason to fail. */
+void
+login_message(struct worker *w, struct session *s, int opcode,
+    const uint8_t *payload, size_t len)
+{
+	struct login_reply reply;
+	struct msg_verify verify;
+
+	if (s->state != SESSION_REPLY || opcode != WS_TEXT ||
+	    login_reply_parse((const char *)payload, len, &reply) == -1) {
+		login_fail(w, s);
+		return;
+	}
+	verify.slot = session_slot(w, s);
+	verify.serial = s->serial;
+	verify.nonce = s->login.number;
+	verify.node = reply.node;
+	verify.ts = s->login.ts;
+	memcpy(verify.sig, reply.sig, sizeof(verify.sig));
+	s->node = reply.node;
+	s->state = SESSION_VERIFY;
+	if (channel_send(&w->auth, WA_VERIFY, 0, -1, &verify, sizeof(verify)) ==
+	    -1)
+		login_later(w, s);
+}
+
+/*
+ * PW_OPEN: the session is in the peer map, frames for it can be delivered, and
+ * only now the client is told.
+ */
+void
+login_open(struct worker *w, const struct msg_open *msg)
+{
+	static const char json[] = "{\"type\":\"auth_ok\"}";
+	uint8_t frame[sizeof(json) + WS_HEADER_MAX];
+	struct session *s;
+	struct iovec iov;
+	size_t header;
+
+	s = session_find(
+	    w, msg->slot, msg->serial, SESSION_STATE_BIT(SESSION_VERIFY));
+	if (s == NULL || s->node != msg->node) {
+		/* It went away while auth and the parent were at it. */
+		dispatch_closed(w, msg->node, msg->generation);
+		return;
+	}
+	counters_add(COUNTER_AUTH_OK, 1);
+	w->nopen++;
+	s->state = SESSION_OPEN;
+	s->generation = msg->generation;
+	s->map_number = peermap_find(&w->map, s->node);
+	s->route.node = 0;
+	s->route.number = PEERMAP_NONE;
+	/* Spread over the interval, as a whole fleet may have come at once. */
+	s->ping_due =
+	    w->tick + 1 + msg->slot % TICKS(w->settings.ping_interval);
+	header = ws_header_build(frame, WS_TEXT, sizeof(json) - 1);
+	memcpy(frame + header, json, sizeof(json) - 1);
+	iov.iov_base = frame;
+	iov.iov_len = header + sizeof(json) - 1;
+	(void)outq_frames(w, s, &iov, 1, iov.iov_len);
+	if (s->state != SESSION_FREE)
+		timer_set(w, s);
+}
+
+/* AW_REFUSED: auth did not believe the client. */
+void
+login_refused(struct worker *w, const struct msg_refused *msg)
+{
+	struct session *s;
+
+	s = session_find(
+	    w, msg->slot, msg->serial, SESSION_STATE_BIT(SESSION_VERIFY));
+	if (s != NULL)
+		login_fail(w, s);
+}
+
+/* PW_REFUSE: auth believed the client, but the parent has no place for it. */
+void
+login_refuse(struct worker *w, const struct msg_refuse *msg)
+{
+	struct session *s;
+
+	s = session_find(
+	    w, msg->slot, msg->serial, SESSION_STATE_BIT(SESSION_VERIFY));
+	if (s == NULL)
+		return;
+	counters_add(msg->reason == REFUSE_CAPACITY ? COUNTER_REFUSED_CAPACITY
+						    : COUNTER_REFUSED_FLAPPING,
+	    1);
+	session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
+}
+
+/*
+ * Auth is gone, and with it its nonces: what depends on them is told to try
+ * again, which for a daemon is a quarter of a second.
+ */
+void
+login_auth_lost(struct worker *w)
+{
+	struct session *s;
+	uint32_t i;
+
+	w->nnonces = 0;
+	w->nonces_asked = 0;
+	for (i = 0; i < w->nslots; i++) {
+		s = &w->sessions[i];
+		if (s->state == SESSION_REPLY || s->state == SESSION_VERIFY)
+			login_later(w, s);
+	}
+}

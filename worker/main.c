@@ -1,0 +1,37 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "common/child.h"
+#include "common/log.h"
+#include "worker/limit.h"
+#include "worker/worker.h"
+
+/*
+ * beacond-worker: faces the network.  Owns WebSocket sessions and UDP sockets;
+ * opens nothing, sees no key, and speaks for no node that auth did not admit.
+ */
+int
+main(int argc, char **argv)
+{
+	static struct worker worker;
+	struct child child;
+
+	child_start(&child, argc, argv, "beacond-worker");
+	if (sodium_init() == -1)
+		fatalx("libsodium does not start");
+	worker.loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	if (worker.loop == NULL)
+		fatalx("libev does not start");
+	worker.upgrades = limit_new();
+	timer_init(&worker);
+	channel_loop_init(worker.loop);
+	child_confine(&child);
+	dispatch_init(&worker);
+	ev_run(worker.loop, 0);
+	return (0);
+}

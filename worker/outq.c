@@ -1,0 +1,324 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/worker.h"
+
+/*
+ * What the kernel does not take of a session's frames.  The queue is bounded
+ * per session and per worker; at the bound whole frames are dropped and
+ * counted.  Control frames go ahead of queued data, at the next boundary
+ * between frames (RFC 6455 section 5.5).
+ */
+
+/* Length of one of our own frames: unmasked, at most 64 KiB. */
+static size_t
+outq_frame_len(const uint8_t *frame)
+{
+	if (frame[1] < 126)
+		return (2 + (size_t)frame[1]);
+	return (4 + ((size_t)frame[2] << 8 | frame[3]));
+}
+
+static void
+outq_watch(struct worker *w, struct session *s, int events)
+{
+	int fd;
+
+	if (s->io.events == events)
+		return;
+	fd = s->io.fd;
+	ev_io_stop(w->loop, &s->io);
+	ev_io_set(&s->io, fd, events);
+	ev_io_start(w->loop, &s->io);
+}
+
+/* Returns NULL, and ends the session, if there is no memory. */
+static struct outq *
+outq_get(struct worker *w, struct session *s)
+{
+	if (s->outq != NULL)
+		return (s->outq);
+	s->outq = calloc(1, sizeof(*s->outq));
+	if (s->outq == NULL) {
+		session_free(w, s);
+		return (NULL);
+	}
+	s->outq->progress = w->tick;
+	outq_watch(w, s, EV_READ | EV_WRITE);
+	timer_set(w, s);
+	return (s->outq);
+}
+
+void
+outq_free(struct worker *w, struct session *s)
+{
+	if (s->outq == NULL)
+		return;
+	w->queued -= s->outq->len;
+	free(s->outq->data);
+	free(s->outq);
+	s->outq = NULL;
+}
+
+/* Room for len more bytes, or NULL. */
+static uint8_t *
+outq_room(struct outq *q, size_t len)
+{
+	uint8_t *data;
+	size_t size;
+
+	if (q->head > 0 && q->head + q->len + len > q->size) {
+		memmove(q->data, q->data + q->head, q->len);
+		q->head = 0;
+	}
+	if (q->len + len > q->size) {
+		size = q->size == 0 ? 4096 : q->size;
+		while (size < q->len + len)
+			size *= 2;
+		data = realloc(q->data, size);
+		if (data == NULL)
+			return (NULL);
+		q->data = data;
+		q->size = (uint32_t)size;
+	}
+	return (q->data + q->head + q->len);
+}
+
+static int
+outq_append(struct worker *w, struct outq *q, const uint8_t *bytes, size_t len)
+{
+	uint8_t *to;
+
+	to = outq_room(q, len);
+	if (to == NULL)
+		return (-1);
+	memcpy(to, bytes, len);
+	q->len += (uint32_t)len;
+	w->queued += len;
+	return (0);
+}
+
+/*
+ * Queues the frames of one stretch, of which the first `sent` bytes are gone.
+ * The rest of a frame that was begun is queued in any case: after half a frame
+ * nothing else may follow.
+ */
+static int
+outq_stretch(struct worker *w, struct session *s, const uint8_t *base,
+    size_t len, size_t sent, uint32_t *dropped)
+{
+	struct outq *q;
+	size_t frame, off;
+
+	q = s->outq;
+	for (off = 0; off < len; off += frame) {
+		frame = outq_frame_len(base + off);
+		if (off + frame <= sent)
+			continue;
+		if (off < sent) {
+			q->frame_left = (uint32_t)(off + frame - sent);
+			if (outq_append(w, q, base + sent, q->frame_left) == -1)
+				return (-1);
+			continue;
+		}
+		if (q->len + frame > SESSION_QUEUE_MAX ||
+		    w->queued + frame > WORKER_QUEUE_MAX ||
+		    outq_append(w, q, base + off, frame) == -1)
+			(*dropped)++;
+	}
+	return (0);
+}
+
+/*
+ * Sends whole frames, or queues what the kernel does not take; len is the sum
+ * of iov.  Returns how many frames were dropped.  May end the session.
+ */
+uint32_t
+outq_frames(
+    struct worker *w, struct session *s, struct iovec *iov, int n, size_t len)
+{
+	struct msghdr msg;
+	uint32_t dropped;
+	size_t sent;
+	ssize_t r;
+	int i;
+
+	r = 0;
+	if (s->outq == NULL) {
+		memset(&msg, 0, sizeof(msg));
+		msg.msg_iov = iov;
+		msg.msg_iovlen = (size_t)n;
+		if (n == 1)
+			r = send(s->io.fd, iov->iov_base, len, MSG_NOSIGNAL);
+		else
+			r = sendmsg(s->io.fd, &msg, MSG_NOSIGNAL);
+		if (r == (ssize_t)len)
+			return (0);
+		if (r == -1 && errno != EAGAIN && errno != EINTR) {
+			session_free(w, s);
+			return (0);
+		}
+		if (outq_get(w, s) == NULL)
+			return (0);
+	}
+	sent = r > 0 ? (size_t)r : 0;
+	dropped = 0;
+	for (i = 0; i < n; i++) {
+		if (sent >= iov[i].iov_len) {
+			sent -= iov[i].iov_len;
+			continue;
+		}
+		if (outq_stretch(w, s, iov[i].iov_base, iov[i].iov_len, sent,
+			&dropped) == -1) {
+			session_free(w, s);
+			return (dropped);
+		}
+		sent = 0;
+	}
+	counters_add(COUNTER_DROP_QUEUE_FULL, dropped);
+	return (dropped);
+}
+
+/* One control frame waits at a time; a later one takes its place. */
+static void
+outq_hold_control(struct outq *q, const uint8_t *frame, size_t len)
+{
+	size_t begun;
+
+	begun = q->control_sent > 0 ? outq_frame_len(q->control) : 0;
+	memcpy(q->control + begun, frame, len);
+	q->control_len = (uint8_t)(begun + len);
+}
+
+/*
+ * Sends a control frame (at most WS_CONTROL_MAX + 2 bytes) ahead of all data
+ * that is still queued.  May end the session.
+ */
+void
+outq_control(
+    struct worker *w, struct session *s, const uint8_t *frame, size_t len)
+{
+	struct outq *q;
+	ssize_t r;
+
+	r = 0;
+	if (s->outq == NULL) {
+		r = send(s->io.fd, frame, len, MSG_NOSIGNAL);
+		if (r == (ssize_t)len)
+			return;
+		if (r == -1 && errno != EAGAIN && errno != EINTR) {
+			session_free(w, s);
+			return;
+		}
+	}
+	q = outq_get(w, s);
+	if (q == NULL)
+		return;
+	outq_hold_control(q, frame, len);
+	if (r > 0)
+		q->control_sent = (uint8_t)r;
+}
+
+/* Forgets queued data, but for the rest of a frame that was begun. */
+void
+outq_discard(struct worker *w, struct session *s)
+{
+	struct outq *q;
+
+	q = s->outq;
+	if (q == NULL)
+		return;
+	w->queued -= q->len - q->frame_left;
+	q->len = q->frame_left;
+}
+
+/* n bytes of queued data are gone: finds the place in its frame. */
+static void
+outq_advance(struct worker *w, struct outq *q, size_t n)
+{
+	size_t step;
+
+	w->queued -= n;
+	while (n > 0) {
+		if (q->frame_left == 0)
+			q->frame_left =
+			    (uint32_t)outq_frame_len(q->data + q->head);
+		step = n < q->frame_left ? n : q->frame_left;
+		q->frame_left -= (uint32_t)step;
+		q->head += (uint32_t)step;
+		q->len -= (uint32_t)step;
+		n -= step;
+	}
+	if (q->len == 0)
+		q->head = 0;
+}
+
+static size_t
+outq_take(size_t *n, size_t len)
+{
+	size_t took;
+
+	took = *n < len ? *n : len;
+	*n -= took;
+	return (took);
+}
+
+static void
+outq_sent(struct worker *w, struct outq *q, size_t n)
+{
+	outq_advance(w, q, outq_take(&n, q->frame_left));
+	q->control_sent +=
+	    (uint8_t)outq_take(&n, (size_t)q->control_len - q->control_sent);
+	if (q->control_sent == q->control_len)
+		q->control_sent = q->control_len = 0;
+	outq_advance(w, q, n);
+}
+
+/*
+ * The peer reads again: begun frame, control frame, the rest.  Returns 0, or
+ * -1 if the session has ended.
+ */
+int
+outq_write(struct worker *w, struct session *s)
+{
+	struct iovec iov[3];
+	struct msghdr msg;
+	struct outq *q;
+	ssize_t n;
+
+	q = s->outq;
+	if (q == NULL)
+		return (0);
+	iov[0].iov_base = q->data + q->head;
+	iov[0].iov_len = q->frame_left;
+	iov[1].iov_base = q->control + q->control_sent;
+	iov[1].iov_len = (size_t)q->control_len - q->control_sent;
+	iov[2].iov_base = q->data + q->head + q->frame_left;
+	iov[2].iov_len = q->len - q->frame_left;
+	memset(&msg, 0, sizeof(msg));
+	msg.msg_iov = iov;
+	msg.msg_iovlen = 3;
+	n = sendmsg(s->io.fd, &msg, MSG_NOSIGNAL);
+	if (n == -1) {
+		if (errno == EAGAIN || errno == EINTR)
+			return (0);
+		session_free(w, s);
+		return (-1);
+	}
+	if (n > 0)
+		q->progress = w->tick;
+	outq_sent(w, q, (size_t)n);
+	if (q->len == 0 && q->control_len == 0) {
+		outq_free(w, s);
+		outq_watch(w, s, EV_READ);
+	}
+	return (0);
+}

@@ -1,0 +1,70 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <string.h>
+
+#include "worker/packet.h"
+
+uint32_t
+packet_u32(const uint8_t *p)
+{
+	return ((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+		(uint32_t)p[2] << 8 | p[3]);
+}
+
+void
+packet_put_u32(uint8_t *p, uint32_t n)
+{
+	p[0] = (uint8_t)(n >> 24);
+	p[1] = (uint8_t)(n >> 16);
+	p[2] = (uint8_t)(n >> 8);
+	p[3] = (uint8_t)n;
+}
+
+/* Writes a RelayDeliver header before payload; returns where it begins. */
+uint8_t *
+packet_deliver(uint8_t *payload, uint32_t sender)
+{
+	uint8_t *packet;
+
+	packet = payload - PACKET_DELIVER_LEN;
+	packet[0] = PACKET_DELIVER;
+	packet_put_u32(packet + 1, sender);
+	return (packet);
+}
+
+/* Likewise a RelayDeliverDest header. */
+uint8_t *
+packet_deliver_dest(uint8_t *payload, uint32_t sender, uint32_t dest)
+{
+	uint8_t *packet;
+
+	packet = payload - PACKET_DELIVER_DEST_LEN;
+	packet[0] = PACKET_DELIVER_DEST;
+	packet_put_u32(packet + 1, sender);
+	packet_put_u32(packet + 5, dest);
+	return (packet);
+}
+
+/*
+ * Writes a DiscoverReply or a PunchCommand with an address (16 bytes, IPv6 or
+ * v4-mapped, which goes out as 4) and a port in host order to buf, which has
+ * room for PACKET_ADDRESS_MAX.  Returns its length.
+ */
+size_t
+packet_address(
+    uint8_t *buf, enum packet_type type, const uint8_t addr[16], uint16_t port)
+{
+	static const uint8_t v4mapped[12] = { [10] = 0xff, 0xff };
+	size_t iplen;
+
+	iplen = memcmp(addr, v4mapped, sizeof(v4mapped)) == 0 ? 4 : 16;
+	buf[0] = (uint8_t)type;
+	buf[1] = (uint8_t)iplen;
+	memcpy(buf + 2, addr + 16 - iplen, iplen);
+	buf[2 + iplen] = (uint8_t)(port >> 8);
+	buf[3 + iplen] = (uint8_t)port;
+	return (4 + iplen);
+}

@@ -1,0 +1,171 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <arpa/inet.h>
+
+#include <string.h>
+
+#include "worker/limit.h"
+#include "worker/packet.h"
+#include "worker/worker.h"
+
+/*
+ * The relay, PROTOCOL.md 4: knows packets, not how they travel.  It gets each
+ * packet with RELAY_HEADROOM bytes before its payload that it may write into:
+ * its own header of nine and what the transport had before that.
+ */
+
+/* One budget per authenticated node. */
+static int
+relay_within_rate(struct worker *w, struct session *s)
+{
+	if (w->settings.source_packet_limit == 0)
+		return (1);
+	if (s->rate_second != w->now) {
+		s->rate_second = w->now;
+		s->rate_count = 0;
+	}
+	if (s->rate_count >= w->settings.source_packet_limit) {
+		counters_add(COUNTER_DROP_RATE, 1);
+		return (0);
+	}
+	s->rate_count++;
+	return (1);
+}
+
+/* The entry of dest; *number is a hint that is kept up to date. */
+static int
+relay_lookup(struct worker *w, uint32_t dest, uint32_t *number,
+    struct peermap_entry *entry)
+{
+	if (peermap_read(&w->map, *number, dest, entry))
+		return (1);
+	*number = peermap_find(&w->map, dest);
+	return (peermap_read(&w->map, *number, dest, entry));
+}
+
+/* Delivers to the WebSocket session that entry names. */
+static int
+relay_to_session(struct worker *w, const struct peermap_entry *entry,
+    uint32_t sender, uint8_t *payload, size_t len)
+{
+	uint8_t *frame;
+
+	if (len + PACKET_DELIVER_LEN > DELIVERY_MAX) {
+		counters_add(COUNTER_DROP_TOO_LARGE, 1);
+		return (0);
+	}
+	if (entry->worker != w->hello.worker)
+		return (route_packet(
+		    w, entry->worker, entry->node, sender, payload, len));
+	frame = packet_deliver(payload, sender);
+	if (!session_write_frame(w, entry->slot, entry->generation, frame,
+		len + PACKET_DELIVER_LEN)) {
+		counters_add(COUNTER_DROP_STALE, 1);
+		return (0);
+	}
+	return (1);
+}
+
+/* A Relay from a WebSocket peer. */
+static void
+relay_packet(struct worker *w, struct session *s, uint8_t *packet, size_t len)
+{
+	struct peermap_entry entry;
+	uint32_t dest, sender;
+
+	if (len < PACKET_RELAY_LEN) {
+		counters_add(COUNTER_DROP_SHORT, 1);
+		return;
+	}
+	sender = packet_u32(packet + 1);
+	dest = packet_u32(packet + 5);
+	if (sender != s->node) {
+		counters_add(COUNTER_DROP_SENDER, 1);
+		return;
+	}
+	if (s->route.node != dest) {
+		s->route.node = dest;
+		s->route.number = PEERMAP_NONE;
+	}
+	if (!relay_lookup(w, dest, &s->route.number, &entry) ||
+	    entry.generation == 0) {
+		counters_add(COUNTER_DROP_NOT_FOUND, 1);
+		return;
+	}
+	if (relay_to_session(w, &entry, sender, packet + PACKET_RELAY_LEN,
+		len - PACKET_RELAY_LEN))
+		counters_add(COUNTER_BRIDGE_WW, 1);
+}
+
+/* Answered over the session it came by; the UDP table is not touched. */
+static void
+relay_discover(struct worker *w, struct session *s, size_t len)
+{
+	uint8_t answer[FRAME_HEADROOM + PACKET_ADDRESS_MAX];
+	size_t n;
+
+	if (len < PACKET_DISCOVER_LEN) {
+		counters_add(COUNTER_DROP_SHORT, 1);
+		return;
+	}
+	counters_add(COUNTER_DISCOVERS, 1);
+	n = packet_address(
+	    answer + FRAME_HEADROOM, PACKET_DISCOVER_REPLY, s->addr, s->port);
+	(void)session_write_frame(
+	    w, session_slot(w, s), s->generation, answer + FRAME_HEADROOM, n);
+	gather_flush(w);
+}
+
+/*
+ * One binary message of an authenticated peer.  The message is the caller's,
+ * may be written into, and must stay until gather_flush().
+ */
+void
+relay_frame(struct worker *w, struct session *s, uint8_t *packet, size_t len)
+{
+	if (!relay_within_rate(w, s))
+		return;
+	if (len == 0) {
+		counters_add(COUNTER_DROP_SHORT, 1);
+		return;
+	}
+	switch (packet[0]) {
+	case PACKET_RELAY:
+		relay_packet(w, s, packet, len);
+		break;
+	case PACKET_DISCOVER:
+	case PACKET_DISCOVER_EX:
+		relay_discover(w, s, len);
+		break;
+	default:
+		counters_add(COUNTER_DROP_TYPE, 1);
+		break;
+	}
+}
+
+/*
+ * A packet that another worker says its peer `sender` sent to a node here.
+ * A worker is believed for nodes that the map gives to it, and for nodes that
+ * are no WebSocket peers at all.
+ */
+void
+relay_delivery(struct worker *w, uint32_t worker, uint32_t dest,
+    uint32_t sender, uint8_t *payload, size_t len)
+{
+	struct peermap_entry entry;
+
+	if (peermap_lookup(&w->map, sender, &entry) && entry.generation != 0 &&
+	    entry.worker != worker) {
+		counters_add(COUNTER_DROP_SENDER, 1);
+		return;
+	}
+	if (!peermap_lookup(&w->map, dest, &entry) || entry.generation == 0 ||
+	    entry.worker != w->hello.worker) {
+		counters_add(COUNTER_DROP_STALE, 1);
+		return;
+	}
+	(void)relay_to_session(w, &entry, sender, payload, len);
+}

@@ -1,0 +1,255 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "worker/worker.h"
+
+/* The table of sessions: places are used again, memory follows their number. */
+
+static void *
+session_table(size_t n, size_t size)
+{
+	void *p;
+
+	p = mmap(NULL, n * size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		fatal("mmap of %zu bytes", n * size);
+	return (p);
+}
+
+/* Once, when the settings are known.  Pages cost nothing until used. */
+void
+session_init(struct worker *w)
+{
+	w->slots_max = w->settings.max_sockets;
+	w->sessions = session_table(w->slots_max, sizeof(struct session));
+	w->waiters = session_table(w->slots_max, sizeof(struct waiter));
+	w->rx =
+	    (uint8_t *)session_table(1, RX_HEADROOM + RX_SIZE) + RX_HEADROOM;
+	w->free_slot = NO_SLOT;
+}
+
+uint32_t
+session_slot(const struct worker *w, const struct session *s)
+{
+	return ((uint32_t)(s - w->sessions));
+}
+
+static void
+session_count_load(struct worker *w, int change)
+{
+	w->load += (uint32_t)change;
+	__atomic_store_n(&counters->load, w->load, __ATOMIC_RELAXED);
+}
+
+/*
+ * A new connection; fd is the session's from now on.  addr and port are of the
+ * client or of the proxy in front.  Returns NULL, with fd closed, if the table
+ * is full.
+ */
+struct session *
+session_new(struct worker *w, int fd, const uint8_t addr[16], uint16_t port)
+{
+	struct session *s;
+	uint32_t serial;
+
+	if (w->free_slot != NO_SLOT) {
+		s = &w->sessions[w->free_slot];
+		w->free_slot = s->timer_next;
+	} else if (w->nslots < w->slots_max)
+		s = &w->sessions[w->nslots++];
+	else {
+		(void)close(fd);
+		return (NULL);
+	}
+	serial = s->serial + 1;
+	memset(s, 0, sizeof(*s));
+	s->serial = serial;
+	memcpy(s->addr, addr, sizeof(s->addr));
+	s->port = port;
+	s->state = SESSION_HEAD;
+	s->heard = w->tick;
+	s->deadline = w->tick + TICKS(w->settings.head_timeout);
+	ev_io_init(&s->io, session_io, fd, EV_READ);
+	s->io.data = w;
+	ev_io_start(w->loop, &s->io);
+	timer_set(w, s);
+	session_count_load(w, 1);
+	return (s);
+}
+
+/* What leaving a state means to others; the state itself is the caller's. */
+static void
+session_leave(struct worker *w, struct session *s)
+{
+	switch (s->state) {
+	case SESSION_NONCE:
+	case SESSION_REPLY:
+	case SESSION_VERIFY:
+		counters_add(COUNTER_AUTH_FAIL, 1);
+		break;
+	case SESSION_OPEN:
+		w->nopen--;
+		dispatch_closed(w, s->node, s->generation);
+		break;
+	default:
+		break;
+	}
+}
+
+/* The end of a connection, whatever its state; the slot is free again. */
+void
+session_free(struct worker *w, struct session *s)
+{
+	if (s->state == SESSION_FREE)
+		return;
+	session_leave(w, s);
+	gather_forget(w, s);
+	timer_clear(w, s);
+	ev_io_stop(w->loop, &s->io);
+	(void)close(s->io.fd);
+	outq_free(w, s);
+	free(s->message);
+	free(s->pending);
+	s->message = NULL;
+	s->pending = NULL;
+	s->state = SESSION_FREE;
+	s->timer_next = w->free_slot;
+	w->free_slot = session_slot(w, s);
+	session_count_load(w, -1);
+	dispatch_drained(w);
+}
+
+/*
+ * Ends a WebSocket with a close frame (RFC 6455 section 7.1.2) and waits
+ * CLOSE_TICKS for the peer's.  From now on it is not in the map, nothing more
+ * is handed on from it or delivered to it.
+ */
+void
+session_close(struct worker *w, struct session *s, int code, const char *reason)
+{
+	uint8_t frame[WS_CONTROL_MAX + 2];
+	size_t len;
+
+	if (s->state == SESSION_FREE || s->state == SESSION_CLOSING ||
+	    s->state == SESSION_LINGER)
+		return;
+	if (s->outlet != 0)
+		gather_flush(w);
+	if (s->state == SESSION_FREE)
+		return;
+	if (s->state == SESSION_HEAD) {
+		session_free(w, s);
+		return;
+	}
+	session_leave(w, s);
+	s->state = SESSION_CLOSING;
+	s->deadline = w->tick + CLOSE_TICKS;
+	free(s->message);
+	s->message = NULL;
+	len = ws_close_build(frame, code, reason);
+	outq_discard(w, s);
+	outq_control(w, s, frame, len);
+	if (s->state != SESSION_FREE)
+		timer_set(w, s);
+}
+
+/*
+ * The parent has taken this open session out of the map: the node connected
+ * again (CLOSE_REPLACED), or its key is gone (CLOSE_REVOKED).
+ */
+void
+session_removed(struct worker *w, struct session *s, uint32_t reason)
+{
+	if (reason == CLOSE_REPLACED) {
+		counters_add(COUNTER_REPLACED, 1);
+		session_close(w, s, WS_STATUS_NORMAL, "replaced");
+	} else {
+		counters_add(COUNTER_REVOKED, 1);
+		session_close(w, s, WS_STATUS_POLICY, "auth failed");
+	}
+}
+
+/* As session_removed(), found in the map before the parent's word came. */
+void
+session_superseded(struct worker *w, struct session *s)
+{
+	struct peermap_entry entry;
+
+	if (peermap_read(&w->map, s->map_number, s->node, &entry) &&
+	    entry.generation != 0)
+		session_removed(w, s, CLOSE_REPLACED);
+	else
+		session_removed(w, s, CLOSE_REVOKED);
+}
+
+/* Closes every session; those without a WebSocket just end. */
+void
+session_close_all(struct worker *w, int code, const char *reason)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->nslots; i++)
+		session_close(w, &w->sessions[i], code, reason);
+}
+
+/*
+ * The connection that another process means by slot and serial, if it is still
+ * there and in one of `states` (bits); else NULL.
+ */
+struct session *
+session_find(struct worker *w, uint32_t slot, uint32_t serial, uint32_t states)
+{
+	struct session *s;
+
+	if (slot >= w->nslots)
+		return (NULL);
+	s = &w->sessions[slot];
+	if (s->serial != serial || (SESSION_STATE_BIT(s->state) & states) == 0)
+		return (NULL);
+	return (s);
+}
+
+/* Is this open session still the one in the peer map?  One memory read. */
+int
+session_current(struct worker *w, const struct session *s)
+{
+	struct peermap_entry entry;
+
+	return (peermap_read(&w->map, s->map_number, s->node, &entry) &&
+		entry.generation == s->generation);
+}
+
+/*
+ * Delivers one binary message to the session that the peer map names by slot
+ * and generation.  FRAME_HEADROOM bytes before frame are overwritten, and all
+ * stays in place until gather_flush().  Returns 1, or 0 if that session is not
+ * connected (any more).
+ */
+int
+session_write_frame(struct worker *w, uint32_t slot, uint32_t generation,
+    uint8_t *frame, size_t len)
+{
+	struct session *s;
+	size_t header;
+
+	if (slot >= w->nslots)
+		return (0);
+	s = &w->sessions[slot];
+	if (s->generation != generation || s->state != SESSION_OPEN)
+		return (0);
+	header = ws_header_len(len);
+	(void)ws_header_build(frame - header, WS_BINARY, len);
+	gather_frame(w, s, frame - header, header + len);
+	return (1);
+}

@@ -1,0 +1,145 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <string.h>
+
+#include "worker/http.h"
+#include "worker/limit.h"
+#include "worker/worker.h"
+
+/* The HTTP side of a connection, PROTOCOL.md 1. */
+
+/*
+ * Sends an HTTP answer other than 101 and waits for the client to hang up:
+ * closing at once could cut the answer off.
+ */
+static void
+session_respond(struct worker *w, struct session *s,
+    const struct http_request *request, int status)
+{
+	struct iovec iov;
+	char answer[HTTP_RESPONSE_MAX];
+
+	iov.iov_base = answer;
+	iov.iov_len =
+	    http_response_build(answer, sizeof(answer), status, request);
+	s->state = SESSION_LINGER;
+	s->deadline = w->tick + LINGER_TICKS;
+	/* A fresh connection takes this much, or it is not worth keeping. */
+	if (send(s->io.fd, iov.iov_base, iov.iov_len, MSG_NOSIGNAL) !=
+	    (ssize_t)iov.iov_len) {
+		session_free(w, s);
+		return;
+	}
+	(void)shutdown(s->io.fd, SHUT_WR);
+	timer_set(w, s);
+}
+
+/* An answer to a head that did not come in, or not whole. */
+void
+session_answer(struct worker *w, struct session *s, int status)
+{
+	struct http_request request;
+
+	counters_add(COUNTER_HTTP_ERRORS, 1);
+	memset(&request, 0, sizeof(request));
+	session_respond(w, s, &request, status);
+}
+
+static int
+session_is_loopback(const uint8_t addr[16])
+{
+	static const uint8_t v6[16] = { [15] = 1 };
+	static const uint8_t v4[13] = { [10] = 0xff, 0xff, 127 };
+
+	return (memcmp(addr, v6, sizeof(v6)) == 0 ||
+		memcmp(addr, v4, sizeof(v4)) == 0);
+}
+
+/*
+ * A proxy on this machine says whom it speaks for; nobody else is believed.
+ * Returns 1 if s->addr is that of a client, 0 if it is the proxy's own.
+ */
+static int
+session_client(struct session *s, const struct http_request *request)
+{
+	if (!session_is_loopback(s->addr))
+		return (1);
+	if (!request->has_forwarded)
+		return (0);
+	memcpy(s->addr, request->forwarded, sizeof(s->addr));
+	s->port = 0;
+	return (1);
+}
+
+/* 101, or why this upgrade that is well-formed is refused all the same. */
+static int
+session_admission(struct worker *w, struct session *s, int is_client)
+{
+	uint32_t connected;
+
+	if (w->draining)
+		return (503);
+	connected = atomic_load_explicit(
+	    &w->map.header->sessions, memory_order_relaxed);
+	if (w->settings.max_peers != 0 && connected >= w->settings.max_peers) {
+		counters_add(COUNTER_REFUSED_CAPACITY, 1);
+		return (503);
+	}
+	if (is_client && !limit_upgrade(w->upgrades, s->addr, w->now,
+			     w->settings.source_upgrade_limit)) {
+		counters_add(COUNTER_REFUSED_RATE, 1);
+		return (429);
+	}
+	return (101);
+}
+
+static void
+session_upgrade(
+    struct worker *w, struct session *s, const struct http_request *request)
+{
+	char answer[HTTP_RESPONSE_MAX];
+	size_t len;
+
+	counters_add(COUNTER_UPGRADE_OK, 1);
+	len = http_response_build(answer, sizeof(answer), 101, request);
+	s->state = SESSION_NONCE;
+	s->deadline = w->tick + TICKS(w->settings.auth_timeout);
+	timer_set(w, s);
+	login_begin(w, s, answer, len);
+}
+
+/*
+ * Takes the head of a new connection's request.  Returns how many bytes of it
+ * were dealt with: 0 if more are needed.
+ */
+size_t
+session_head(
+    struct worker *w, struct session *s, const uint8_t *bytes, size_t len)
+{
+	struct http_request request;
+	int is_client, status;
+
+	if (!http_request_parse(bytes, len, &request))
+		return (0);
+	is_client = session_client(s, &request);
+	status = request.status;
+	if (status == 101)
+		status = session_admission(w, s, is_client);
+	if (status == 200 && w->draining)
+		status = 503;
+	if (status == 101) {
+		session_upgrade(w, s, &request);
+		return (request.head_len);
+	}
+	if (request.upgrade)
+		counters_add(COUNTER_UPGRADE_FAIL, 1);
+	else if (request.probe)
+		counters_add(COUNTER_HTTP_PROBES, 1);
+	else
+		counters_add(COUNTER_HTTP_ERRORS, 1);
+	session_respond(w, s, &request, status);
+	return (len);
+}

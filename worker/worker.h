@@ -1,0 +1,309 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <ev.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/channel.h"
+#include "common/counters.h"
+#include "common/peermap.h"
+#include "common/proto.h"
+#include "common/ws_frame.h"
+
+#define RX_SIZE     (256U << 10) /* most bytes of one read */
+#define RX_HEADROOM 64           /* bytes before it that may be overwritten */
+
+/* What goes in front of a packet when it leaves over a WebSocket. */
+#define FRAME_HEADROOM   4      /* a server's header, PROTOCOL.md 2 */
+#define DELIVERY_MAX     32768U /* largest message to a peer */
+#define MESSAGE_HEADROOM 16     /* before a reassembled message */
+
+#define TICK_MS        250
+#define TICKS(seconds) ((uint32_t)(seconds) * (1000 / TICK_MS))
+#define CLOSE_TICKS    TICKS(3) /* for the other side of a close */
+#define LINGER_TICKS   TICKS(1) /* for the EOF after an HTTP answer */
+
+#define SESSION_QUEUE_MAX (512U << 10) /* bytes that wait for one peer */
+#define WORKER_QUEUE_MAX  (128U << 20) /* bytes that wait for all of them */
+#define NO_SLOT           UINT32_MAX
+
+enum session_state {
+	SESSION_FREE,
+	SESSION_HEAD,    /* the HTTP head is coming in */
+	SESSION_NONCE,   /* upgraded; auth owes us a nonce */
+	SESSION_REPLY,   /* challenge sent */
+	SESSION_VERIFY,  /* reply handed to auth */
+	SESSION_OPEN,    /* in the peer map */
+	SESSION_CLOSING, /* close frame sent */
+	SESSION_LINGER   /* HTTP answer sent; only the EOF is awaited */
+};
+
+#define SESSION_STATE_BIT(state) (1U << (state))
+
+/* The start of a frame whose rest has not come yet. */
+struct pending {
+	uint32_t len;   /* bytes that are here */
+	uint32_t total; /* bytes of header and payload; 0: not known yet */
+	uint8_t data[];
+};
+
+/* A fragmented message; headroom, then what has come of it. */
+struct message {
+	uint32_t len;
+	uint32_t size; /* bytes of data after the headroom */
+	uint32_t utf8; /* state of ws_utf8_check() */
+	uint8_t opcode;
+	uint8_t data[];
+};
+
+/* What waits until the peer reads again. */
+struct outq {
+	uint8_t *data;
+	uint32_t size;
+	uint32_t head;
+	uint32_t len;
+	uint32_t frame_left; /* of the frame at the head, partly sent; else 0 */
+	uint32_t progress;   /* tick of the last byte taken */
+	uint8_t control[2 * (WS_CONTROL_MAX + 2)]; /* one begun, one whole */
+	uint8_t control_len;
+	uint8_t control_sent;
+};
+
+/*
+ * One connection.  Flat, and with the descriptor the whole of what there is to
+ * know of it, but for bytes under way (pending, message, outq: NULL at rest).
+ * Other sessions are named by number, never by pointer.
+ */
+struct session {
+	ev_io io;
+	struct pending *pending;
+	struct message *message;
+	struct outq *outq;
+	uint32_t serial; /* grows with each use of the slot */
+	uint32_t node;
+	uint32_t generation;
+	uint32_t map_number; /* of the node's entry in the peer map */
+	union {
+		struct {
+			uint32_t number; /* of the nonce */
+			uint32_t ts;
+		} login; /* SESSION_REPLY */
+		struct {
+			uint32_t node;   /* last destination */
+			uint32_t number; /* of its entry in the peer map */
+		} route;                 /* SESSION_OPEN */
+	};
+	uint32_t timer_next; /* slots in the same bucket of the wheel */
+	uint32_t timer_prev;
+	uint32_t due;      /* tick of the next look at this session */
+	uint32_t deadline; /* tick; of the head, the login or the close */
+	uint32_t heard;    /* tick of the last bytes from the peer */
+	uint32_t ping_due; /* tick */
+	uint32_t rate_second;
+	uint32_t rate_count;
+	uint64_t frames_in;
+	uint64_t frames_out;
+	uint8_t addr[16]; /* of the client, as the proxy reported it */
+	uint16_t port;    /* 0: not known */
+	uint8_t state;    /* enum session_state */
+	uint8_t outlet;   /* 1 + place in gather.outlets; 0: none */
+};
+
+/* Consecutive bytes that leave together: whole frames for one session. */
+struct run {
+	uint8_t *base;
+	uint32_t len;
+	uint32_t frames;
+	uint32_t next; /* index; 0: last */
+};
+
+#define GATHER_RUNS    512
+#define GATHER_OUTLETS 128
+
+struct outlet {
+	uint32_t slot;
+	uint32_t first; /* run */
+	uint32_t last;  /* run */
+	uint32_t runs;
+};
+
+/* Frames on their way out, still where they were read (DESIGN.md 5). */
+struct gather {
+	struct run runs[GATHER_RUNS]; /* 0 is not used */
+	struct outlet outlets[GATHER_OUTLETS];
+	uint32_t nruns;
+	uint32_t noutlets;
+};
+
+struct worker;
+
+#define ROUTE_QUEUE_MAX (4U << 20) /* bytes that wait for one worker */
+#define ROUTE_IOV       256
+#define ROUTE_STAGE     (64U << 10)
+
+/* Another worker, at the other end of a channel of WW_PACKETs. */
+struct sibling {
+	struct worker *worker;
+	ev_io reader;
+	ev_io writer;
+	uint32_t number;
+	int open;
+	uint8_t *part; /* the start of a message; NULL: none */
+	uint32_t part_len;
+	uint32_t niov; /* gathered, not sent yet */
+	struct iovec iov[ROUTE_IOV];
+	uint8_t *queue; /* what the socket did not take; NULL: nothing */
+	size_t queue_size;
+	size_t queue_head;
+	size_t queue_len;
+};
+
+struct nonce {
+	uint32_t number;
+	uint32_t fetched; /* tick */
+	uint8_t value[PROTO_NONCE_LEN];
+};
+
+#define NONCES_MAX      256       /* in hand */
+#define NONCES_LOW      128       /* ask for more below this */
+#define NONCE_TICKS_MAX TICKS(30) /* older ones are not handed to clients */
+#define WHEEL_BUCKETS   512 /* 128 s; a later deadline is looked at again */
+#define LISTENERS_MAX   PROTO_LISTENERS_MAX
+
+/* A session in line for a nonce. */
+struct waiter {
+	uint32_t slot;
+	uint32_t serial;
+};
+
+struct source_table;
+struct udp;
+
+struct worker {
+	struct ev_loop *loop;
+	struct channel parent;
+	struct channel auth;
+	struct msg_hello hello;
+	struct msg_settings settings;
+	struct peermap map;
+	uint32_t tick;
+	uint32_t now; /* unix seconds */
+	int draining;
+	int started;
+
+	ev_io listeners[LISTENERS_MAX];
+	uint32_t nlisteners;
+	ev_timer accept_timer;
+	int accept_waited; /* stepped back for another worker just now */
+
+	struct session *sessions; /* settings.max_sockets of them */
+	uint32_t nslots;          /* slots ever used */
+	uint32_t slots_max;
+	uint32_t free_slot; /* list through timer_next */
+	uint32_t load;      /* slots in use */
+	uint32_t nopen;     /* SESSION_OPEN */
+	size_t queued;      /* bytes in all outqs */
+
+	ev_timer ticker;
+	uint32_t wheel[WHEEL_BUCKETS];
+
+	struct nonce nonces[NONCES_MAX];
+	uint32_t nnonces;
+	uint32_t nonces_asked;
+	struct waiter *waiters; /* ring of slots_max entries */
+	uint32_t waiters_head;
+	uint32_t nwaiters;
+
+	struct gather gather;
+	uint8_t *rx; /* RX_SIZE bytes, RX_HEADROOM before them */
+	struct sibling *siblings[PROTO_WORKERS_MAX];
+	uint8_t *stage; /* small packets for other workers, ROUTE_STAGE */
+	uint32_t stage_len;
+	struct source_table *upgrades; /* upgrades per source */
+	struct udp *udp;
+};
+
+/* accept.c */
+const char *accept_listen(struct worker *, int);
+void accept_start(struct worker *);
+void accept_stop(struct worker *);
+
+/* dispatch.c */
+void dispatch_init(struct worker *);
+void dispatch_closed(struct worker *, uint32_t, uint32_t);
+void dispatch_drained(struct worker *);
+
+/* gather.c */
+void gather_frame(struct worker *, struct session *, uint8_t *, size_t);
+void gather_forget(struct worker *, struct session *);
+void gather_flush(struct worker *);
+
+/* login.c */
+void login_begin(struct worker *, struct session *, const char *, size_t);
+void login_message(
+    struct worker *, struct session *, int, const uint8_t *, size_t);
+const char *login_nonces(
+    struct worker *, const struct msg_nonces *, const uint8_t *);
+void login_open(struct worker *, const struct msg_open *);
+void login_fail(struct worker *, struct session *);
+void login_later(struct worker *, struct session *);
+void login_refused(struct worker *, const struct msg_refused *);
+void login_refuse(struct worker *, const struct msg_refuse *);
+void login_auth_lost(struct worker *);
+void login_top_up(struct worker *);
+
+/* outq.c */
+void outq_free(struct worker *, struct session *);
+void outq_control(struct worker *, struct session *, const uint8_t *, size_t);
+uint32_t outq_frames(
+    struct worker *, struct session *, struct iovec *, int, size_t);
+void outq_discard(struct worker *, struct session *);
+int outq_write(struct worker *, struct session *);
+
+/* relay.c */
+void relay_frame(struct worker *, struct session *, uint8_t *, size_t);
+void relay_delivery(
+    struct worker *, uint32_t, uint32_t, uint32_t, uint8_t *, size_t);
+
+/* route.c */
+const char *route_open(struct worker *, uint32_t, int);
+int route_packet(
+    struct worker *, uint32_t, uint32_t, uint32_t, uint8_t *, size_t);
+void route_flush(struct worker *);
+
+/* session.c */
+void session_init(struct worker *);
+struct session *session_new(struct worker *, int, const uint8_t[16], uint16_t);
+void session_free(struct worker *, struct session *);
+void session_close(struct worker *, struct session *, int, const char *);
+void session_close_all(struct worker *, int, const char *);
+struct session *session_find(struct worker *, uint32_t, uint32_t, uint32_t);
+int session_current(struct worker *, const struct session *);
+void session_removed(struct worker *, struct session *, uint32_t);
+void session_superseded(struct worker *, struct session *);
+int session_write_frame(struct worker *, uint32_t, uint32_t, uint8_t *, size_t);
+uint32_t session_slot(const struct worker *, const struct session *);
+
+/* session_head.c */
+size_t session_head(struct worker *, struct session *, const uint8_t *, size_t);
+void session_answer(struct worker *, struct session *, int);
+
+/* session_read.c */
+void session_io(struct ev_loop *, ev_io *, int);
+
+/* timer.c */
+void timer_init(struct worker *);
+void timer_set(struct worker *, struct session *);
+void timer_clear(struct worker *, struct session *);
+
+#endif /* WORKER_WORKER_H */
