@@ -45,10 +45,10 @@ struct auth_worker {
 	struct auth *auth;
 	struct channel channel;
 	struct challenge challenge;
-	char name[16];	 /* for the log */
+	char name[16];   /* for the log */
 	uint32_t number; /* its place in auth.workers */
 	uint32_t epoch;
-	uint32_t turn;	 /* messages since it last waited */
+	uint32_t turn;   /* messages since it last waited */
 	uint64_t second; /* the one that nonces counts, unix time */
 	uint32_t nonces;
 };
@@ -57,13 +57,14 @@ struct auth {
 	struct ev_loop *loop;
 	struct channel parent;
 	struct auth_worker *workers[PROTO_WORKERS_MAX];
+	struct msg_hello hello; /* who we are; comes back in AP_READY */
 	struct msg_settings settings;
 	struct peermap map;
 	struct keycache keys;
 	struct firstkeys first;
 	struct keyfile file; /* fd -1: none is being read */
-	uint32_t walk;	     /* next entry of the map to look at */
-	int walking;	     /* boolean */
+	uint32_t walk;       /* next entry of the map to look at */
+	int walking;         /* boolean */
 	int has_settings;    /* boolean, as are the next three */
 	int has_map;
 	int has_counters;
@@ -76,6 +77,7 @@ struct auth {
 
 /* parent.c */
 void parent_open(struct auth *, int);
+void parent_ready(struct auth *);
 void parent_tell(struct auth *, enum auth_to_parent, const void *, size_t);
 
 /* worker.c */

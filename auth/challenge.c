@@ -20,8 +20,8 @@ challenge_init(struct challenge *c)
 }
 
 static void
-challenge_nonce(const struct challenge *c, uint64_t number,
-    uint8_t nonce[PROTO_NONCE_LEN])
+challenge_nonce(
+    const struct challenge *c, uint64_t number, uint8_t nonce[PROTO_NONCE_LEN])
 {
 	(void)crypto_generichash(nonce, PROTO_NONCE_LEN,
 	    (const unsigned char *)&number, sizeof(number), c->secret,
@@ -47,8 +47,8 @@ challenge_align(struct challenge *c, uint32_t now)
  * bytes each; returns the number of the first, the others follow it.
  */
 uint32_t
-challenge_issue(struct challenge *c, uint32_t count, uint64_t now,
-    uint8_t *nonces)
+challenge_issue(
+    struct challenge *c, uint32_t count, uint64_t now, uint8_t *nonces)
 {
 	uint64_t first;
 	uint32_t at;

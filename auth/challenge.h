@@ -16,7 +16,7 @@
  * it was issued is kept per block of numbers.
  */
 #define CHALLENGE_WINDOW   65536U
-#define CHALLENGE_BLOCK	   32U
+#define CHALLENGE_BLOCK    32U
 #define CHALLENGE_BLOCKS   (CHALLENGE_WINDOW / CHALLENGE_BLOCK)
 #define CHALLENGE_LIFETIME 90U /* seconds */
 

@@ -35,8 +35,8 @@ firstkey_slot(const struct firstkeys *fk, uint32_t node)
 	uint8_t hash[crypto_shorthash_BYTES];
 	uint32_t at;
 
-	(void)crypto_shorthash(hash, (const unsigned char *)&node,
-	    sizeof(node), fk->secret);
+	(void)crypto_shorthash(
+	    hash, (const unsigned char *)&node, sizeof(node), fk->secret);
 	memcpy(&at, hash, sizeof(at));
 	at %= FIRSTKEY_SLOTS;
 	while (fk->slots[at].node != 0 && fk->slots[at].node != node)
@@ -49,8 +49,8 @@ firstkey_slot(const struct firstkeys *fk, uint32_t node)
  * node 0 and when the table is full.
  */
 int
-firstkey_add(struct firstkeys *fk, uint32_t node,
-    const uint8_t key[PROTO_KEY_LEN])
+firstkey_add(
+    struct firstkeys *fk, uint32_t node, const uint8_t key[PROTO_KEY_LEN])
 {
 	struct firstkey *slot;
 
@@ -96,8 +96,8 @@ firstkey_prune(struct firstkeys *fk, const struct keycache *keys)
 	for (i = 0; i < FIRSTKEY_SLOTS; i++) {
 		if (fk->slots[i].node != 0 &&
 		    keycache_find(keys, fk->slots[i].node) == NULL)
-			(void)firstkey_add(&kept, fk->slots[i].node,
-			    fk->slots[i].key);
+			(void)firstkey_add(
+			    &kept, fk->slots[i].node, fk->slots[i].key);
 	}
 	firstkey_free(fk);
 	*fk = kept;

@@ -33,7 +33,7 @@ grant_verify(const struct keycache *keys, const struct firstkeys *first,
 		return (0);
 	len = snprintf(text, sizeof(text), "punch-grant:%u:%u:%llu",
 	    msg->requester, msg->target, (unsigned long long)msg->expiry);
-	return (crypto_sign_verify_detached(msg->sig,
-		    (const unsigned char *)text, (unsigned long long)len,
-		    key) == 0);
+	return (
+	    crypto_sign_verify_detached(msg->sig, (const unsigned char *)text,
+		(unsigned long long)len, key) == 0);
 }

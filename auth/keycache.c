@@ -10,8 +10,8 @@
 
 #include "auth/keycache.h"
 
-#define KEYCACHE_ROOM	1024 /* entries, at first */
-#define KEYCACHE_DIGIT	11   /* bits that one pass of the sort looks at */
+#define KEYCACHE_ROOM   1024 /* entries, at first */
+#define KEYCACHE_DIGIT  11   /* bits that one pass of the sort looks at */
 #define KEYCACHE_DIGITS (1U << KEYCACHE_DIGIT)
 
 void
@@ -49,6 +49,7 @@ keycache_add(struct keycache *kc, uint32_t node, uint32_t line,
     const uint8_t key[PROTO_KEY_LEN])
 {
 	struct keycache_entry *entry;
+	uint32_t room;
 
 	if (node == 0) {
 		errno = EINVAL;
@@ -58,9 +59,8 @@ keycache_add(struct keycache *kc, uint32_t node, uint32_t line,
 		errno = ENOSPC;
 		return (-1);
 	}
-	if (kc->count == kc->room &&
-	    keycache_resize(kc,
-		kc->room == 0 ? KEYCACHE_ROOM : kc->room * 2) == -1)
+	room = kc->room == 0 ? KEYCACHE_ROOM : kc->room * 2;
+	if (kc->count == kc->room && keycache_resize(kc, room) == -1)
 		return (-1);
 	entry = &kc->entries[kc->count];
 	if (kc->count > 0 && entry[-1].node >= node)
@@ -174,8 +174,8 @@ keycache_id(const uint8_t key[PROTO_KEY_LEN])
 	uint8_t hash[crypto_generichash_BYTES];
 	uint64_t id;
 
-	(void)crypto_generichash(hash, sizeof(hash), key, PROTO_KEY_LEN, NULL,
-	    0);
+	(void)crypto_generichash(
+	    hash, sizeof(hash), key, PROTO_KEY_LEN, NULL, 0);
 	memcpy(&id, hash, sizeof(id));
 	return (id);
 }

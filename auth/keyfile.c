@@ -91,8 +91,8 @@ keyfile_key(const char *word, size_t len, uint8_t key[PROTO_KEY_LEN])
 
 /* Returns NULL or what is wrong with a line that holds more than a comment. */
 static const char *
-keyfile_entry(const char *p, const char *end, uint32_t *node,
-    uint8_t key[PROTO_KEY_LEN])
+keyfile_entry(
+    const char *p, const char *end, uint32_t *node, uint8_t key[PROTO_KEY_LEN])
 {
 	const char *word;
 	size_t len;

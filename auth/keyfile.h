@@ -16,18 +16,18 @@
  * It is read in chunks, so that logins go on meanwhile.  A bad line is named
  * in the log and skipped.
  */
-#define KEYFILE_LINE_MAX  1024	/* bytes of a line, without its newline */
-#define KEYFILE_CHUNK	  65536 /* bytes that one step reads */
-#define KEYFILE_NAMED_MAX 20	/* bad lines named; more are only counted */
+#define KEYFILE_LINE_MAX  1024  /* bytes of a line, without its newline */
+#define KEYFILE_CHUNK     65536 /* bytes that one step reads */
+#define KEYFILE_NAMED_MAX 20    /* bad lines named; more are only counted */
 
 struct keyfile {
 	struct keycache cache;
 	int fd; /* -1: closed */
 	char path[PROTO_PATH_LEN];
-	uint32_t line;	 /* number of the line being read */
-	uint32_t bad;	 /* lines skipped */
-	size_t len;	 /* bytes in partial */
-	int too_long;	 /* boolean: so is the line being read */
+	uint32_t line;                  /* number of the line being read */
+	uint32_t bad;                   /* lines skipped */
+	size_t len;                     /* bytes in partial */
+	int too_long;                   /* boolean: so is the line being read */
 	char partial[KEYFILE_LINE_MAX]; /* a line cut by the end of a chunk */
 	char chunk[KEYFILE_CHUNK];
 };

@@ -60,8 +60,8 @@ keys_load(struct auth *auth, int fd, const char *path)
 	keyfile_close(&auth->file);
 	/* Anything else might make read(2) wait. */
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
-		log_warnx("%s: not a regular file, keys stay as they are",
-		    path);
+		log_warnx(
+		    "%s: not a regular file, keys stay as they are", path);
 		(void)close(fd);
 	} else
 		keyfile_begin(&auth->file, fd, path);
@@ -80,8 +80,6 @@ keys_swap(struct auth *auth)
 	msg.keys = auth->keys.count;
 	msg.bad = auth->file.bad;
 	counters_add(COUNTER_KEY_LINES_BAD, msg.bad);
-	log_info("%s: %u keys, %u bad lines", auth->file.path, msg.keys,
-	    msg.bad);
 	keyfile_close(&auth->file);
 	parent_tell(auth, AP_KEYS, &msg, sizeof(msg));
 	if (firstkey_prune(&auth->first, &auth->keys) == -1)
@@ -97,8 +95,8 @@ keys_read(struct auth *auth)
 {
 	switch (keyfile_step(&auth->file)) {
 	case -1:
-		log_warn("%s: not read, keys stay as they are",
-		    auth->file.path);
+		log_warn(
+		    "%s: not read, keys stay as they are", auth->file.path);
 		keyfile_close(&auth->file);
 		break;
 	case 0:
@@ -129,8 +127,8 @@ keys_walk(struct auth *auth)
 		used = PEERMAP_NODES_MAX;
 	end = auth->walk + KEYS_WALK_STEP;
 	for (; auth->walk < end && auth->walk < used; auth->walk++) {
-		node = __atomic_load_n(&auth->map.entries[auth->walk].node,
-		    __ATOMIC_RELAXED);
+		node = __atomic_load_n(
+		    &auth->map.entries[auth->walk].node, __ATOMIC_RELAXED);
 		if (!peermap_read(&auth->map, auth->walk, node, &entry) ||
 		    entry.generation == 0 || keys_good(auth, &entry))
 			continue;
@@ -140,17 +138,6 @@ keys_walk(struct auth *auth)
 	}
 	if (auth->walk >= used)
 		auth->walking = 0;
-}
-
-static void
-keys_ready(struct auth *auth)
-{
-	struct msg_hello msg;
-
-	memset(&msg, 0, sizeof(msg));
-	(void)strlcpy(msg.version, BEACOND_VERSION, sizeof(msg.version));
-	parent_tell(auth, AP_READY, &msg, sizeof(msg));
-	auth->ready = 1;
 }
 
 /* One piece of what is to be done with keys; returns whether there is more. */
@@ -164,6 +151,6 @@ keys_work(struct auth *auth)
 	else if (auth->walking)
 		keys_walk(auth);
 	if (auth->file.fd == -1 && !auth->ready)
-		keys_ready(auth);
+		parent_ready(auth);
 	return (auth->file.fd != -1 || auth->walking);
 }

@@ -18,15 +18,16 @@ static const char *
 parent_hello(struct channel *ch, struct imsg *imsg)
 {
 	char version[PROTO_VERSION_LEN + 1] = "";
-	struct msg_hello msg;
+	struct auth *auth;
 
-	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
+	auth = ch->owner;
+	if (imsg_get_data(imsg, &auth->hello, sizeof(auth->hello)) == -1)
 		return ("unreadable");
-	memcpy(version, msg.version, sizeof(msg.version));
+	memcpy(version, auth->hello.version, sizeof(auth->hello.version));
 	if (strcmp(version, BEACOND_VERSION) != 0)
 		fatalx("this is version %s, beacond is version %s",
 		    BEACOND_VERSION, version);
-	if (msg.verbose)
+	if (auth->hello.verbose)
 		log_set_verbose(1);
 	ch->state = AUTH_SETUP;
 	return (NULL);
@@ -151,7 +152,7 @@ parent_shutdown(struct channel *ch, struct imsg *imsg)
 }
 
 #define EXACTLY(type) sizeof(struct type), sizeof(struct type)
-#define NOTHING	      0, 0
+#define NOTHING       0, 0
 
 static const struct channel_rule parent_rules[] = {
 	{ PA_HELLO, "HELLO", EXACTLY(msg_hello), CHANNEL_NO_FD, AUTH_HELLO,
@@ -165,8 +166,7 @@ static const struct channel_rule parent_rules[] = {
 	    parent_keys },
 	{ PA_WORKER, "WORKER", EXACTLY(msg_worker), CHANNEL_FD, ANY_TIME,
 	    parent_worker },
-	{ PA_START, "START", NOTHING, CHANNEL_NO_FD, SETTING_UP,
-	    parent_start },
+	{ PA_START, "START", NOTHING, CHANNEL_NO_FD, SETTING_UP, parent_start },
 	{ PA_PING, "PING", NOTHING, CHANNEL_NO_FD, ANY_TIME, parent_ping },
 	{ PA_SHUTDOWN, "SHUTDOWN", NOTHING, CHANNEL_NO_FD,
 	    AUTH_HELLO | ANY_TIME, parent_shutdown }
@@ -192,13 +192,21 @@ parent_open(struct auth *auth, int fd)
 	auth->parent.state = AUTH_HELLO;
 }
 
+/* Logins are served from now on. */
+void
+parent_ready(struct auth *auth)
+{
+	parent_tell(auth, AP_READY, &auth->hello, sizeof(auth->hello));
+	auth->ready = 1;
+}
+
 /*
  * Queues a message for the parent.  work_congested() keeps the queue from ever
  * getting full, so that it is full means that nobody reads it.
  */
 void
-parent_tell(struct auth *auth, enum auth_to_parent type, const void *data,
-    size_t len)
+parent_tell(
+    struct auth *auth, enum auth_to_parent type, const void *data, size_t len)
 {
 	if (channel_send(&auth->parent, type, 0, -1, data, len) == -1)
 		fatal("cannot tell the parent");

@@ -36,14 +36,13 @@ verify_signature(const struct msg_verify *msg, const uint8_t *key,
 	int len;
 
 	(void)sodium_bin2hex(hex, sizeof(hex), nonce, PROTO_NONCE_LEN);
-	len = snprintf(text, sizeof(text), "compat_auth:%u:%llu:%s",
-	    msg->node, (unsigned long long)msg->ts, hex);
+	len = snprintf(text, sizeof(text), "compat_auth:%u:%llu:%s", msg->node,
+	    (unsigned long long)msg->ts, hex);
 	if (verify_text(text, len, msg->sig, key))
 		return (VERIFY_OK);
 	if (!legacy)
 		return (VERIFY_WRONG_SIG);
-	len = snprintf(text, sizeof(text), "compat_auth:%u:%s", msg->node,
-	    hex);
+	len = snprintf(text, sizeof(text), "compat_auth:%u:%s", msg->node, hex);
 	if (verify_text(text, len, msg->sig, key))
 		return (VERIFY_OK_LEGACY);
 	return (VERIFY_WRONG_SIG);
@@ -78,8 +77,8 @@ verify_login(struct challenge *challenge, const struct keycache *keys,
 	if (!verify_time(issued, msg->ts, now))
 		return (VERIFY_BAD_TIME);
 	key = keycache_find(keys, msg->node);
-	result = verify_signature(msg, key == NULL ? verify_nobody : key,
-	    nonce, legacy);
+	result = verify_signature(
+	    msg, key == NULL ? verify_nobody : key, nonce, legacy);
 	if (key == NULL)
 		return (VERIFY_NO_KEY);
 	*keyid = keycache_id(key);

@@ -16,9 +16,9 @@
 enum verify_result {
 	VERIFY_OK,
 	VERIFY_OK_LEGACY,
-	VERIFY_NO_NONCE,  /* used, too old, never issued to this worker */
-	VERIFY_BAD_TIME,  /* too late, or before its time */
-	VERIFY_NO_KEY,	  /* node unknown */
+	VERIFY_NO_NONCE, /* used, too old, never issued to this worker */
+	VERIFY_BAD_TIME, /* too late, or before its time */
+	VERIFY_NO_KEY,   /* node unknown */
 	VERIFY_WRONG_SIG
 };
 

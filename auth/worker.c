@@ -67,18 +67,16 @@ worker_nonces(struct channel *ch, struct imsg *imsg)
 static const struct {
 	enum counter counter;
 	const char *reason; /* for the log */
-} worker_results[] = {
-	[VERIFY_OK] = { COUNTER_VERIFY_OK, NULL },
+} worker_results[] = { [VERIFY_OK] = { COUNTER_VERIFY_OK, NULL },
 	[VERIFY_OK_LEGACY] = { COUNTER_VERIFY_OK, NULL },
 	[VERIFY_NO_NONCE] = { COUNTER_VERIFY_NONCE, "nonce not valid" },
 	[VERIFY_BAD_TIME] = { COUNTER_VERIFY_AGE, "not in time" },
 	[VERIFY_NO_KEY] = { COUNTER_VERIFY_UNKNOWN, "no key known" },
-	[VERIFY_WRONG_SIG] = { COUNTER_VERIFY_SIGNATURE, "wrong signature" }
-};
+	[VERIFY_WRONG_SIG] = { COUNTER_VERIFY_SIGNATURE, "wrong signature" } };
 
 static void
-worker_admit(struct auth_worker *w, const struct msg_verify *verify,
-    uint64_t keyid)
+worker_admit(
+    struct auth_worker *w, const struct msg_verify *verify, uint64_t keyid)
 {
 	struct msg_admit msg;
 
@@ -102,8 +100,8 @@ worker_refuse(struct auth_worker *w, const struct msg_verify *verify,
 	    "%s: node %u refused: %s", w->name, verify->node, reason);
 	msg.slot = verify->slot;
 	msg.serial = verify->serial;
-	return (channel_send(&w->channel, AW_REFUSED, 0, -1, &msg,
-	    sizeof(msg)));
+	return (
+	    channel_send(&w->channel, AW_REFUSED, 0, -1, &msg, sizeof(msg)));
 }
 
 static const char *
@@ -112,6 +110,7 @@ worker_verify(struct channel *ch, struct imsg *imsg)
 	enum verify_result result;
 	struct auth_worker *w;
 	struct msg_verify msg;
+	const char *reason;
 	uint64_t keyid, now;
 
 	w = ch->owner;
@@ -123,10 +122,10 @@ worker_verify(struct channel *ch, struct imsg *imsg)
 	counters_add(worker_results[result].counter, 1);
 	if (result == VERIFY_OK_LEGACY)
 		counters_add(COUNTER_VERIFY_LEGACY, 1);
-	if (worker_results[result].reason == NULL)
+	reason = worker_results[result].reason;
+	if (reason == NULL)
 		worker_admit(w, &msg, keyid);
-	else if (worker_refuse(w, &msg, worker_results[result].reason, now) ==
-	    -1)
+	else if (worker_refuse(w, &msg, reason, now) == -1)
 		return (worker_deaf);
 	worker_spend(w);
 	return (NULL);
@@ -159,8 +158,8 @@ worker_grant(struct channel *ch, struct imsg *imsg)
 	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
 		return ("unreadable");
 	answer.request = msg.request;
-	answer.ok = (uint32_t)grant_verify(&w->auth->keys, &w->auth->first,
-	    &msg, work_now());
+	answer.ok = (uint32_t)grant_verify(
+	    &w->auth->keys, &w->auth->first, &msg, work_now());
 	if (channel_send(ch, AW_GRANTED, 0, -1, &answer, sizeof(answer)) == -1)
 		return (worker_deaf);
 	worker_spend(w);
@@ -172,8 +171,8 @@ worker_grant(struct channel *ch, struct imsg *imsg)
 static const struct channel_rule worker_rules[] = {
 	{ WA_NONCES, "NONCES", EXACTLY(msg_nonces_wanted), CHANNEL_NO_FD,
 	    WORKER_STATE, worker_nonces },
-	{ WA_VERIFY, "VERIFY", EXACTLY(msg_verify), CHANNEL_NO_FD,
-	    WORKER_STATE, worker_verify },
+	{ WA_VERIFY, "VERIFY", EXACTLY(msg_verify), CHANNEL_NO_FD, WORKER_STATE,
+	    worker_verify },
 	{ WA_FIRST_KEY, "FIRST_KEY", EXACTLY(msg_first_key), CHANNEL_NO_FD,
 	    WORKER_STATE, worker_first_key },
 	{ WA_GRANT, "GRANT", EXACTLY(msg_grant), CHANNEL_NO_FD, WORKER_STATE,

@@ -115,6 +115,12 @@
 	    "address changes refused within 30 s of the last")                 \
 	X(ENDPOINT_FULL, "pilot_beacon_endpoint_full_total",                   \
 	    "endpoints refused because the table is full")                     \
+	X(ENDPOINT_RATE, "pilot_beacon_endpoint_rate_total",                   \
+	    "endpoints not noted because too many came at once")               \
+	X(GRANTS_FULL, "pilot_beacon_punch_refused_total{reason=\"busy\"}",    \
+	    "PunchRequests given up because too many wait for auth")           \
+	X(FIRST_KEYS_FULL, "pilot_beacon_first_keys_full_total",               \
+	    "keys from Discovers refused because the table is full")           \
 	X(CHALLENGES, "pilot_beacon_auth_challenges_total", "nonces issued")   \
 	X(VERIFY_OK, "pilot_beacon_auth_verified_total{outcome=\"ok\"}",       \
 	    "replies whose signature was right")                               \

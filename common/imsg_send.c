@@ -195,7 +195,10 @@ imsgbuf_flush(struct imsgbuf *imsgbuf, int timeout)
 	}
 }
 
-/* Messages to be sent; all those count that share a chunk with an unsent one. */
+/*
+ * Messages to be sent.  Those already sent count too, as long as they share a
+ * chunk with one that was not.
+ */
 uint32_t
 imsgbuf_queuelen(const struct imsgbuf *imsgbuf)
 {
@@ -219,7 +222,7 @@ imsgbuf_new_chunk(struct imsgbuf *imsgbuf, size_t len, int fd)
 	chunk = calloc(1, sizeof(*chunk));
 	if (chunk == NULL)
 		return (NULL);
-	init = fd == -1 && len < CHUNK_SIZE_INIT ? CHUNK_SIZE_INIT : len;
+	init = len < CHUNK_SIZE_INIT ? CHUNK_SIZE_INIT : len;
 	chunk->buf = ibuf_dynamic(init, len < CHUNK_SIZE ? CHUNK_SIZE : len);
 	if (chunk->buf == NULL) {
 		free(chunk);

@@ -82,6 +82,9 @@ log_line(int priority, const char *procname, const char *text)
 	}
 }
 
+static void log_format(int, int, const char *, va_list)
+    __attribute__((format(printf, 3, 0)));
+
 static void
 log_format(int priority, int error, const char *fmt, va_list ap)
 {

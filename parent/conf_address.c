@@ -132,8 +132,8 @@ conf_address_add(struct conf_parser *p, const struct conf_directive *d,
 			continue;
 		n++;
 		if (same(a, ss, len, prefix)) {
-			conf_error(p, "\"%s\" already given at %s:%d",
-			    d->name, a->file, a->line);
+			conf_error(p, "\"%s\" already given at %s:%d", d->name,
+			    a->file, a->line);
 			return;
 		}
 	}

@@ -88,6 +88,8 @@ conf_suggest(struct conf_parser *p)
 	conf_lex_join(p, 0, p->nwords, line, sizeof(line));
 	if (name == NULL)
 		conf_error(p, "unknown directive \"%s\"", line);
+	else if (best == 0)
+		conf_error(p, "\"%s\" must stand without quotes", name);
 	else
 		conf_error(p,
 		    "unknown directive \"%s\", did you mean "

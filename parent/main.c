@@ -120,6 +120,7 @@ prepare(struct parent *parent)
 	parent->nworkers = count_workers(parent->conf->workers);
 	privs_limits(parent);
 	spawn_open_programs(parent);
+	control_check(parent);
 	listen_all(parent);
 	control_bind(parent);
 	privs_drop(parent);

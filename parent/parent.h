@@ -35,6 +35,8 @@
 #define REPLACE_MAX    8 /* of one node's sessions, in ... */
 #define REPLACE_WINDOW 60 /* ... seconds; then its logins are refused */
 
+#define SHARES_MAX 128 /* power of two; ports that gossip leaves from */
+
 #define MESSAGE_BURST 400000 /* messages from one child at once */
 #define MESSAGE_RATE  100000 /* and lasting, per second */
 
@@ -111,7 +113,9 @@ struct listener {
 	enum listener_kind kind;
 	struct sockaddr_storage ss; /* as bound */
 	socklen_t sslen;
-	int nfds; /* WEBSOCKET: one, for all workers; UDP: one a worker */
+	int shares[SHARES_MAX];	/* UDP: further ports, for gossip; from 1 on */
+	uint32_t nshares;	/* 0: none yet */
+	int nfds; /* WEBSOCKET: one, for all workers; UDP: one each */
 	int fds[PROTO_WORKERS_MAX];
 };
 TAILQ_HEAD(listeners, listener);
@@ -126,14 +130,17 @@ struct source {
 	uint32_t *ids;	   /* sorted */
 };
 
-#define SHARES_MAX (PEERMAP_NODES_MAX / 8192)
-
 struct gossip {
 	struct source *sources; /* PROTO_BEACONS_MAX of them */
 	uint32_t nsources;	/* numbers ever given out */
-	uint32_t shares;	/* ports that our nodes are spread over */
-	struct conf_address *next; /* peer to send to; NULL: the first */
-	ev_timer tick;		   /* one peer each */
+	uint32_t second;	/* in which `taken` ids were taken */
+	uint32_t taken;
+	uint32_t *ids;		/* nodes that we serve; NULL: not known yet */
+	uint32_t first[SHARES_MAX + 1]; /* of each share in ids */
+	uint32_t shares;		/* ports that they are spread over */
+	uint32_t peer;			/* whose turn it is */
+	uint32_t left;			/* shares that it is still to get */
+	ev_timer tick;
 };
 
 struct control;
@@ -182,7 +189,8 @@ const char *admit_closed(struct process *, const struct msg_closed *);
 void admit_revoke(struct parent *, const struct msg_closed *);
 void admit_drop_worker(struct parent *, uint32_t);
 
-/* control.c, control_show.c */
+/* control.c */
+void control_check(struct parent *);
 void control_bind(struct parent *);
 void control_start(struct parent *);
 void control_stop(struct parent *);
@@ -209,9 +217,13 @@ const char *gossip_chunk(struct process *, const struct msg_sync *,
 void gossip_forget(struct process *);
 void gossip_expire(struct parent *);
 uint32_t gossip_heard(const struct parent *);
+int gossip_is_heard(const struct parent *, const uint8_t[16], uint16_t);
+int gossip_is_peer(const struct parent *, const uint8_t[16]);
 
 /* gossip_send.c */
 void gossip_send_start(struct parent *);
+void gossip_send_reload(struct parent *);
+void gossip_send_shares(struct process *);
 
 /* keys.c */
 int keys_open(const char *);

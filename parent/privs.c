@@ -44,8 +44,9 @@ privs_limits(struct parent *parent)
 		fatal("setrlimit");
 }
 
+/* The control socket goes with the user, who may unlink it in its directory. */
 static void
-privs_become(const char *user)
+privs_become(const char *user, const char *socket)
 {
 	struct passwd *pw;
 
@@ -57,6 +58,8 @@ privs_become(const char *user)
 		    user, user);
 	if (pw->pw_uid == 0)
 		fatalx("user \"%s\" is root; name another", user);
+	if (lchown(socket, pw->pw_uid, pw->pw_gid) == -1)
+		fatal("%s", socket);
 	if (setgroups(1, &pw->pw_gid) == -1 ||
 	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1)
@@ -76,7 +79,7 @@ privs_drop(struct parent *parent)
 		if (user[0] == '\0')
 			fatalx("started as root without a user to become; "
 			       "set: user \"_beacond\"");
-		privs_become(user);
+		privs_become(user, parent->conf->control_socket);
 	} else if (user[0] != '\0')
 		log_info("not started as root: \"user %s\" has no effect",
 		    user);

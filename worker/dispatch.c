@@ -23,6 +23,10 @@ static const char *parent_settings(struct channel *, struct imsg *);
 static const char *parent_map(struct channel *, struct imsg *);
 static const char *parent_counters(struct channel *, struct imsg *);
 static const char *parent_listener(struct channel *, struct imsg *);
+static const char *parent_udp(struct channel *, struct imsg *);
+static const char *parent_exempt(struct channel *, struct imsg *);
+static const char *parent_beacon(struct channel *, struct imsg *);
+static const char *parent_sync(struct channel *, struct imsg *);
 static const char *parent_auth(struct channel *, struct imsg *);
 static const char *parent_sibling(struct channel *, struct imsg *);
 static const char *parent_start(struct channel *, struct imsg *);
@@ -34,6 +38,7 @@ static const char *parent_ping(struct channel *, struct imsg *);
 static const char *parent_shutdown(struct channel *, struct imsg *);
 static const char *auth_nonces(struct channel *, struct imsg *);
 static const char *auth_refused(struct channel *, struct imsg *);
+static const char *auth_granted(struct channel *, struct imsg *);
 
 #define ROW(type, data, fd, states, handler)                 \
 	{                                                    \
@@ -49,6 +54,14 @@ static const struct channel_rule from_parent[] = {
 	ROW(PW_MAP, 0, CHANNEL_FD, WORKER_SETUP, parent_map),
 	ROW(PW_COUNTERS, 0, CHANNEL_FD, WORKER_SETUP, parent_counters),
 	ROW(PW_LISTENER, 0, CHANNEL_FD, WORKER_SETUP, parent_listener),
+	ROW(PW_UDP, sizeof(struct msg_udp), CHANNEL_FD, ANY_TIME, parent_udp),
+	ROW(PW_EXEMPT, sizeof(struct msg_address), CHANNEL_NO_FD, ANY_TIME,
+	    parent_exempt),
+	ROW(PW_BEACON, sizeof(struct msg_address), CHANNEL_NO_FD, ANY_TIME,
+	    parent_beacon),
+	{ PW_SYNC, "PW_SYNC", sizeof(struct msg_sync),
+	    sizeof(struct msg_sync) + PROTO_SYNC_CHUNK * sizeof(uint32_t),
+	    CHANNEL_NO_FD, WORKER_RUNNING, parent_sync },
 	ROW(PW_AUTH, 0, CHANNEL_FD, ANY_TIME, parent_auth),
 	ROW(PW_SIBLING, sizeof(struct msg_sibling), CHANNEL_FD, ANY_TIME,
 	    parent_sibling),
@@ -71,6 +84,8 @@ static const struct channel_rule from_auth[] = {
 	    CHANNEL_NO_FD, ~0U, auth_nonces },
 	ROW(AW_REFUSED, sizeof(struct msg_refused), CHANNEL_NO_FD, ~0U,
 	    auth_refused),
+	ROW(AW_GRANTED, sizeof(struct msg_granted), CHANNEL_NO_FD, ~0U,
+	    auth_granted),
 };
 
 #define NROWS(table) (sizeof(table) / sizeof((table)[0]))
@@ -190,6 +205,53 @@ parent_listener(struct channel *ch, struct imsg *imsg)
 }
 
 static const char *
+parent_udp(struct channel *ch, struct imsg *imsg)
+{
+	struct msg_udp msg;
+	int fd;
+
+	fd = imsg_get_fd(imsg);
+	if (fd == -1)
+		return ("descriptor lost");
+	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
+		return ("unreadable");
+	return (udp_open(ch->owner, &msg, fd));
+}
+
+static const char *
+parent_exempt(struct channel *ch, struct imsg *imsg)
+{
+	struct msg_address msg;
+
+	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
+		return ("unreadable");
+	return (punch_exempt(ch->owner, &msg));
+}
+
+static const char *
+parent_beacon(struct channel *ch, struct imsg *imsg)
+{
+	struct msg_address msg;
+
+	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
+		return ("unreadable");
+	return (beacons_set(ch->owner, &msg));
+}
+
+static const char *
+parent_sync(struct channel *ch, struct imsg *imsg)
+{
+	struct msg_sync msg;
+	struct ibuf ibuf;
+
+	if (imsg_get_ibuf(imsg, &ibuf) == -1 ||
+	    ibuf_get(&ibuf, &msg, sizeof(msg)) == -1)
+		return ("unreadable");
+	return (beacons_send_sync(
+	    ch->owner, &msg, ibuf_data(&ibuf), ibuf_size(&ibuf)));
+}
+
+static const char *
 parent_auth(struct channel *ch, struct imsg *imsg)
 {
 	struct worker *w;
@@ -236,6 +298,7 @@ parent_start(struct channel *ch, struct imsg *imsg)
 		return ("started without settings or map");
 	ch->state = WORKER_RUNNING;
 	accept_start(w);
+	udp_start(w);
 	ready = w->hello;
 	if (channel_send(ch, WP_READY, 0, -1, &ready, sizeof(ready)) == -1)
 		fatal("parent's channel");
@@ -376,5 +439,16 @@ auth_refused(struct channel *ch, struct imsg *imsg)
 	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
 		return ("unreadable");
 	login_refused(ch->owner, &msg);
+	return (NULL);
+}
+
+static const char *
+auth_granted(struct channel *ch, struct imsg *imsg)
+{
+	struct msg_granted msg;
+
+	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
+		return ("unreadable");
+	punch_granted(ch->owner, &msg);
 	return (NULL);
 }

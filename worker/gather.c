@@ -140,4 +140,5 @@ gather_flush(struct worker *w)
 	g->noutlets = 0;
 	g->nruns = 0;
 	route_flush(w);
+	udp_flush(w);
 }

@@ -59,8 +59,8 @@ response_101(char *buf, size_t size, const struct http_request *req)
  * After everything but 101 the connection is to be closed.
  */
 size_t
-http_response_build(char *buf, size_t size, int status,
-    const struct http_request *req)
+http_response_build(
+    char *buf, size_t size, int status, const struct http_request *req)
 {
 	const struct response *r;
 	const char *body;

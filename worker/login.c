@@ -67,13 +67,13 @@ login_challenge(struct session *s, const struct nonce *nonce, uint8_t *frame)
 	int len;
 
 	s->state = SESSION_REPLY;
-	s->login.number = nonce->number;
-	s->login.ts = (uint32_t)ev_time();
+	s->nonce = nonce->number;
+	s->ts = (uint32_t)ev_time();
 	(void)sodium_bin2hex(
 	    hex, sizeof(hex), nonce->value, sizeof(nonce->value));
 	len = snprintf(json, sizeof(json),
 	    "{\"type\":\"auth_challenge\",\"nonce\":\"%s\",\"ts\":%u}", hex,
-	    s->login.ts);
+	    s->ts);
 	if (len < 0 || (size_t)len >= sizeof(json))
 		fatalx("challenge does not fit");
 	header = ws_header_build(frame, WS_TEXT, (size_t)len);
@@ -189,9 +189,9 @@ login_message(struct worker *w, struct session *s, int opcode,
 	}
 	verify.slot = session_slot(w, s);
 	verify.serial = s->serial;
-	verify.nonce = s->login.number;
+	verify.nonce = s->nonce;
 	verify.node = reply.node;
-	verify.ts = s->login.ts;
+	verify.ts = s->ts;
 	memcpy(verify.sig, reply.sig, sizeof(verify.sig));
 	s->node = reply.node;
 	s->state = SESSION_VERIFY;
@@ -225,8 +225,7 @@ login_open(struct worker *w, const struct msg_open *msg)
 	s->state = SESSION_OPEN;
 	s->generation = msg->generation;
 	s->map_number = peermap_find(&w->map, s->node);
-	s->route.node = 0;
-	s->route.number = PEERMAP_NONE;
+	s->route_hint = PEERMAP_NONE;
 	/* Spread over the interval, as a whole fleet may have come at once. */
 	s->ping_due =
 	    w->tick + 1 + msg->slot % TICKS(w->settings.ping_interval);

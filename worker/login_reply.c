@@ -30,9 +30,7 @@ parse_node(const json_t *value, uint32_t *node)
 {
 	json_int_t n;
 
-	if (!json_is_integer(value))
-		return (-1);
-	n = json_integer_value(value);
+	n = json_integer_value(value); /* 0 if it is none */
 	if (n < 1 || n > UINT32_MAX)
 		return (-1);
 	*node = n;

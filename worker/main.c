@@ -28,6 +28,9 @@ main(int argc, char **argv)
 	if (worker.loop == NULL)
 		fatalx("libev does not start");
 	worker.upgrades = limit_new();
+	worker.packets = limit_new();
+	worker.punches = limit_new();
+	worker.syncs = limit_new();
 	timer_init(&worker);
 	channel_loop_init(worker.loop);
 	child_confine(&child);

@@ -69,35 +69,94 @@ relay_to_session(struct worker *w, const struct peermap_entry *entry,
 	return (1);
 }
 
-/* A Relay from a WebSocket peer. */
 static void
-relay_packet(struct worker *w, struct session *s, uint8_t *packet, size_t len)
+relay_to_endpoint(struct worker *w, const struct peermap_entry *entry,
+    uint32_t sender, uint32_t dest, uint8_t *payload, size_t len)
+{
+	struct endpoint to;
+	uint8_t *packet;
+
+	memcpy(to.addr, entry->addr, sizeof(to.addr));
+	to.port = entry->port;
+	packet = (entry->flags & PEERMAP_UDP_EX) != 0
+		     ? packet_deliver_dest(payload, sender, dest)
+		     : packet_deliver(payload, sender);
+	udp_send(w, entry->flags >> PEERMAP_LISTENER_SHIFT, &to, packet,
+	    len + (size_t)(payload - packet));
+}
+
+/*
+ * To the peer beacon that announced the node, or else to the default one.  What
+ * came from a beacon goes to none, or two that are wrong about a node would
+ * pass its packets to and fro for ever.
+ */
+static void
+relay_to_beacon(struct worker *w, enum relay_source from,
+    const struct peermap_entry *entry, uint8_t *packet, size_t len)
+{
+	const struct endpoint *to;
+
+	to = &w->default_beacon;
+	if (entry != NULL && entry->beacon != 0 &&
+	    entry->beacon <= PROTO_BEACONS_MAX)
+		to = &w->beacons[entry->beacon - 1];
+	if (from == RELAY_FROM_BEACON || to->port == 0) {
+		counters_add(COUNTER_DROP_NOT_FOUND, 1);
+		return;
+	}
+	counters_add(COUNTER_TO_BEACONS, 1);
+	udp_send(w, UDP_LISTENER_ANY, to, packet, len);
+}
+
+/*
+ * One Relay of at least PACKET_RELAY_LEN bytes, whose sender has been checked:
+ * WebSocket first, UDP second, peer beacon third.  *hint is where the entry of
+ * its destination was last.
+ */
+void
+relay_packet(struct worker *w, enum relay_source from, uint32_t *hint,
+    uint8_t *packet, size_t len)
 {
 	struct peermap_entry entry;
 	uint32_t dest, sender;
+	uint8_t *payload;
+	int found;
 
+	sender = packet_u32(packet + 1);
+	dest = packet_u32(packet + 5);
+	payload = packet + PACKET_RELAY_LEN;
+	found = relay_lookup(w, dest, hint, &entry);
+	if (found && entry.generation != 0) {
+		if (relay_to_session(
+			w, &entry, sender, payload, len - PACKET_RELAY_LEN))
+			counters_add(from == RELAY_FROM_WSS ? COUNTER_BRIDGE_WW
+							    : COUNTER_BRIDGE_UW,
+			    1);
+	} else if (found && entry.port != 0 &&
+		   w->now - entry.seen < ENDPOINT_EXPIRY) {
+		relay_to_endpoint(
+		    w, &entry, sender, dest, payload, len - PACKET_RELAY_LEN);
+		counters_add(from == RELAY_FROM_WSS ? COUNTER_BRIDGE_WU
+						    : COUNTER_BRIDGE_UU,
+		    1);
+	} else
+		relay_to_beacon(w, from, found ? &entry : NULL, packet, len);
+}
+
+/* A Relay from a WebSocket peer, which may speak for its own node only. */
+static void
+relay_from_session(
+    struct worker *w, struct session *s, uint8_t *packet, size_t len)
+{
 	if (len < PACKET_RELAY_LEN) {
 		counters_add(COUNTER_DROP_SHORT, 1);
 		return;
 	}
-	sender = packet_u32(packet + 1);
-	dest = packet_u32(packet + 5);
-	if (sender != s->node) {
+	if (packet_u32(packet + 1) != s->node) {
 		counters_add(COUNTER_DROP_SENDER, 1);
 		return;
 	}
-	if (s->route.node != dest) {
-		s->route.node = dest;
-		s->route.number = PEERMAP_NONE;
-	}
-	if (!relay_lookup(w, dest, &s->route.number, &entry) ||
-	    entry.generation == 0) {
-		counters_add(COUNTER_DROP_NOT_FOUND, 1);
-		return;
-	}
-	if (relay_to_session(w, &entry, sender, packet + PACKET_RELAY_LEN,
-		len - PACKET_RELAY_LEN))
-		counters_add(COUNTER_BRIDGE_WW, 1);
+	relay_packet(w, RELAY_FROM_WSS, &s->route_hint, packet, len);
 }
 
 /* Answered over the session it came by; the UDP table is not touched. */
@@ -119,6 +178,26 @@ relay_discover(struct worker *w, struct session *s, size_t len)
 	gather_flush(w);
 }
 
+/* A WebSocket peer may ask for itself only; it has no address to update. */
+static void
+relay_punch(
+    struct worker *w, struct session *s, const uint8_t *packet, size_t len)
+{
+	struct endpoint source;
+
+	if (len < PACKET_PUNCH_LEN) {
+		counters_add(COUNTER_DROP_SHORT, 1);
+		return;
+	}
+	if (packet_u32(packet + 1) != s->node) {
+		counters_add(COUNTER_DROP_SENDER, 1);
+		return;
+	}
+	memcpy(source.addr, s->addr, sizeof(source.addr));
+	source.port = 0;
+	punch_request(w, &source, 0, packet, len);
+}
+
 /*
  * One binary message of an authenticated peer.  The message is the caller's,
  * may be written into, and must stay until gather_flush().
@@ -134,11 +213,14 @@ relay_frame(struct worker *w, struct session *s, uint8_t *packet, size_t len)
 	}
 	switch (packet[0]) {
 	case PACKET_RELAY:
-		relay_packet(w, s, packet, len);
+		relay_from_session(w, s, packet, len);
 		break;
 	case PACKET_DISCOVER:
 	case PACKET_DISCOVER_EX:
 		relay_discover(w, s, len);
+		break;
+	case PACKET_PUNCH_REQUEST:
+		relay_punch(w, s, packet, len);
 		break;
 	default:
 		counters_add(COUNTER_DROP_TYPE, 1);

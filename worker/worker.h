@@ -93,16 +93,9 @@ struct session {
 	uint32_t node;
 	uint32_t generation;
 	uint32_t map_number; /* of the node's entry in the peer map */
-	union {
-		struct {
-			uint32_t number; /* of the nonce */
-			uint32_t ts;
-		} login; /* SESSION_REPLY */
-		struct {
-			uint32_t node;   /* last destination */
-			uint32_t number; /* of its entry in the peer map */
-		} route;                 /* SESSION_OPEN */
-	};
+	uint32_t nonce;      /* number of the challenge's */
+	uint32_t ts;         /* of the challenge */
+	uint32_t route_hint; /* map entry of the last destination */
 	uint32_t timer_next; /* slots in the same bucket of the wheel */
 	uint32_t timer_prev;
 	uint32_t due;      /* tick of the next look at this session */
@@ -187,7 +180,30 @@ struct waiter {
 };
 
 struct source_table;
-struct udp;
+struct udp_socket;
+
+#define UDP_SOCKETS_MAX  128 /* listeners and shares */
+#define UDP_LISTENER_ANY UINT32_MAX
+#define EXEMPT_MAX       1024  /* networks */
+#define GRANTS_MAX       256   /* PunchRequests that wait for auth */
+#define ENDPOINT_EXPIRY  600   /* seconds */
+#define ENDPOINT_HOLD    30    /* seconds between changes of an address */
+#define ENDPOINT_FRESH   20    /* seconds in which a refresh is not told */
+#define REPORTS_MAX      20000 /* WP_ENDPOINTs a second */
+
+/* Where datagrams come from and go to. */
+struct endpoint {
+	uint8_t addr[16]; /* IPv6 or v4-mapped */
+	uint16_t port;    /* 0: none */
+};
+
+/* A PunchRequest whose grant auth looks at. */
+struct grant {
+	struct endpoint source;
+	uint32_t requester;
+	uint32_t target;
+	uint32_t request; /* grows; 0: free */
+};
 
 struct worker {
 	struct ev_loop *loop;
@@ -230,13 +246,41 @@ struct worker {
 	uint8_t *stage; /* small packets for other workers, ROUTE_STAGE */
 	uint32_t stage_len;
 	struct source_table *upgrades; /* upgrades per source */
-	struct udp *udp;
+
+	struct udp_socket *udp[UDP_SOCKETS_MAX];
+	uint32_t nudp;
+	struct source_table *packets; /* datagrams per source */
+	struct source_table *punches; /* PunchRequests per source */
+	struct source_table *syncs;   /* Syncs per source */
+	struct endpoint beacons[PROTO_BEACONS_MAX];
+	uint32_t nbeacons; /* numbers ever used */
+	struct endpoint default_beacon;
+	struct msg_address exempt[EXEMPT_MAX];
+	uint32_t nexempt;
+	struct grant grants[GRANTS_MAX];
+	uint32_t last_grant;
+	uint32_t punch_second;
+	uint32_t punch_count;
+	uint32_t report_second;
+	uint32_t report_count; /* WP_ENDPOINTs of that second */
 };
 
 /* accept.c */
 const char *accept_listen(struct worker *, int);
 void accept_start(struct worker *);
 void accept_stop(struct worker *);
+
+/* beacons.c */
+const char *beacons_set(struct worker *, const struct msg_address *);
+int beacons_known(const struct worker *, const struct endpoint *, int);
+void beacons_sync(
+    struct worker *, const struct endpoint *, const uint8_t *, size_t);
+const char *beacons_send_sync(
+    struct worker *, const struct msg_sync *, const uint8_t *, size_t);
+
+/* datagram.c */
+void datagram(
+    struct worker *, uint32_t, const struct endpoint *, uint8_t *, size_t);
 
 /* dispatch.c */
 void dispatch_init(struct worker *);
@@ -270,7 +314,16 @@ uint32_t outq_frames(
 void outq_discard(struct worker *, struct session *);
 int outq_write(struct worker *, struct session *);
 
+/* punch.c */
+const char *punch_exempt(struct worker *, const struct msg_address *);
+void punch_request(
+    struct worker *, const struct endpoint *, int, const uint8_t *, size_t);
+void punch_granted(struct worker *, const struct msg_granted *);
+
 /* relay.c */
+enum relay_source { RELAY_FROM_WSS, RELAY_FROM_UDP, RELAY_FROM_BEACON };
+void relay_packet(
+    struct worker *, enum relay_source, uint32_t *, uint8_t *, size_t);
 void relay_frame(struct worker *, struct session *, uint8_t *, size_t);
 void relay_delivery(
     struct worker *, uint32_t, uint32_t, uint32_t, uint8_t *, size_t);
@@ -300,6 +353,18 @@ void session_answer(struct worker *, struct session *, int);
 
 /* session_read.c */
 void session_io(struct ev_loop *, ev_io *, int);
+
+/* udp.c */
+const char *udp_open(struct worker *, const struct msg_udp *, int);
+void udp_start(struct worker *);
+struct udp_socket *udp_share(struct worker *, uint32_t);
+
+/* udp_send.c */
+void udp_send(
+    struct worker *, uint32_t, const struct endpoint *, uint8_t *, size_t);
+void udp_send_from(
+    struct udp_socket *, const struct endpoint *, uint8_t *, size_t);
+void udp_flush(struct worker *);
 
 /* timer.c */
 void timer_init(struct worker *);

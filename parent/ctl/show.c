@@ -111,7 +111,10 @@ answer(struct client *c, const struct request *r, union row *row)
 	uint32_t type;
 
 	if (!client_answer(c, &imsg))
-		errx(CTL_FAILED, "%s: beacond closed the connection", r->name);
+		errx(CTL_FAILED,
+		    "%s: beacond closed the connection (it ended, has too many"
+		    " such clients, or allows none of this user)",
+		    r->name);
 	type = imsg_get_type(&imsg);
 	if (type != CTL_END && type != r->rows[0] && type != r->rows[1])
 		errx(CTL_FAILED, "%s: unexpected answer %#x", r->name, type);

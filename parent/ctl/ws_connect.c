@@ -34,7 +34,8 @@ url_port(struct ws_url *url, const char *port)
 	const char *errstr;
 
 	(void)strtonum(port, 1, 65535, &errstr);
-	if (errstr != NULL || strlen(port) >= sizeof(url->port))
+	if (errstr != NULL || strlen(port) >= sizeof(url->port) ||
+	    !isdigit((unsigned char)port[0]))
 		return (-1);
 	(void)strlcpy(url->port, port, sizeof(url->port));
 	return (0);

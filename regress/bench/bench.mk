@@ -6,12 +6,12 @@ BENCH_LOAD := load peer login wire flow hist
 
 $(BENCH)/load: $(BENCH_LOAD:%=$(BUILD)/obj/regress/bench/%.o) $(LIBCOMMON)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lbsd -lsodium
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbsd -lsodium
 
 $(BENCH)/tcp_relay $(BENCH)/udp_forward: $(BENCH)/%: \
     $(BUILD)/obj/regress/bench/%.o
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
 .PHONY: bench bench-ci bench-programs
 bench-programs: $(BENCH)/load $(BENCH)/tcp_relay $(BENCH)/udp_forward

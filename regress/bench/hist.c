@@ -54,7 +54,7 @@ hist_quantile(const struct hist *h, unsigned int permille)
 	rank = h->n * permille / 1000;
 	for (i = 0; i < HIST_SIZE; i++) {
 		seen += h->bucket[i];
-		if (seen > rank)
+		if (seen > rank && hist_value(i) < h->max)
 			return ((double)hist_value(i) / 1000);
 	}
 	return ((double)h->max / 1000);

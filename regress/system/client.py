@@ -4,7 +4,6 @@
 """A WebSocket client that can send anything, also what no library would."""
 
 import base64
-import hashlib
 import json
 import os
 import socket
@@ -14,7 +13,6 @@ import time
 import keys
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="    # the example of RFC 6455
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 NO_MASK = bytes(4)

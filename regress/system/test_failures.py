@@ -11,7 +11,7 @@ import time
 
 import keys
 from beacon import Beacon, alive, limit, wait_for
-from client import Client, Ended, deliver, login, request
+from client import Client, Ended, login, request
 
 
 def by_worker(beacon, nodes):

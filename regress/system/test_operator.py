@@ -11,9 +11,8 @@ import socket
 import stat
 import subprocess
 
-import keys
-from beacon import BUILD, IS_ROOT, USER, Beacon, alive, wait_for, write
-from client import Client, login
+from beacon import IS_ROOT, USER, Beacon, alive, wait_for, write
+from client import login
 
 HEX_CAPS = {"CapInh", "CapPrm", "CapEff", "CapAmb"}
 
@@ -129,13 +128,11 @@ def test_version():
 
 def test_without_d_it_goes_to_the_background():
     b = Beacon()
-    pid = 0
     try:
         status, _, errors = run(b, "-f", b.conf_path)
         assert status == 0, errors
         wait_for(lambda: os.path.exists(b.socket))
         children = wait_for(b.children)
-        pid = next(c["pid"] for c in children if c["role"] == "parent")
         b.seen.update(c["pid"] for c in children)
         b.ctl("stop", text=True)
         b.check_no_process(5)

@@ -4,13 +4,12 @@
 """Packets between WebSocket peers."""
 
 import selectors
-import socket
 import struct
 import zlib
 
 from beacon import Beacon, alone, limit
-from client import (BINARY, Client, NO_MASK, deliver, frame, login,
-    pair_on_workers, relay)
+from client import (BINARY, NO_MASK, deliver, frame, login, pair_on_workers,
+    relay)
 
 SIZES = [1] + list(range(111, 127)) + [1000, 16384, 32763]
 

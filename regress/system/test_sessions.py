@@ -8,7 +8,7 @@ import signal
 
 import keys
 from beacon import Beacon, limit, wait_for
-from client import BINARY, Client, Ended, deliver, frame, login, relay
+from client import Client, Ended, deliver, login
 
 
 def test_newest_connection_wins():

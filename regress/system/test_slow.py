@@ -3,12 +3,11 @@
 
 """Peers that read slowly or not at all cost only themselves."""
 
-import socket
 import statistics
 import time
 
-from beacon import Beacon, alone, limit, wait_for
-from client import (BINARY, NO_MASK, PING, PONG, Ended, frame, login,
+from beacon import Beacon, alone, wait_for
+from client import (BINARY, NO_MASK, PING, PONG, frame, login,
     pair_on_workers, relay)
 
 BIG = bytes(16384)

@@ -30,8 +30,8 @@ issue(struct challenge *c, uint32_t count, uint64_t now)
 
 	first = challenge_issue(c, count > 64 ? 64 : count, now, many[0]);
 	for (; count > 64; count -= 64)
-		(void)challenge_issue(c, count - 64 > 64 ? 64 : count - 64,
-		    now, many[0]);
+		(void)challenge_issue(
+		    c, count - 64 > 64 ? 64 : count - 64, now, many[0]);
 	return (first);
 }
 
@@ -74,7 +74,7 @@ all_different(void)
 		for (j = 0; j < 64; j++) {
 			CHECK(memcmp(many[i], other[j], PROTO_NONCE_LEN) != 0);
 			CHECK(i == j ||
-			    memcmp(many[i], many[j], PROTO_NONCE_LEN) != 0);
+			      memcmp(many[i], many[j], PROTO_NONCE_LEN) != 0);
 		}
 }
 

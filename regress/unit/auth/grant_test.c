@@ -9,11 +9,11 @@
 
 #include "regress/unit/test.h"
 
-#define NOW	  1800000000ULL
+#define NOW       1800000000ULL
 #define REQUESTER 11U
-#define KNOWN	  21U /* has an authoritative key */
-#define SEEN	  22U /* has a first key */
-#define UNKNOWN	  23U
+#define KNOWN     21U /* has an authoritative key */
+#define SEEN      22U /* has a first key */
+#define UNKNOWN   23U
 
 static struct keycache keys;
 static struct firstkeys first;
@@ -32,8 +32,8 @@ sign(uint32_t target, uint64_t expiry, const uint8_t *secret)
 	grant.expiry = expiry;
 	(void)snprintf(text, sizeof(text), "punch-grant:%u:%u:%llu", REQUESTER,
 	    target, (unsigned long long)expiry);
-	(void)crypto_sign_detached(grant.sig, NULL,
-	    (const unsigned char *)text, strlen(text), secret);
+	(void)crypto_sign_detached(
+	    grant.sig, NULL, (const unsigned char *)text, strlen(text), secret);
 }
 
 static int

@@ -48,7 +48,7 @@ found(uint32_t node, uint32_t line)
 
 	key = keycache_find(&kc, node);
 	return (key != NULL && memcmp(key, &node, sizeof(node)) == 0 &&
-	    memcmp(key + sizeof(node), &line, sizeof(line)) == 0);
+		memcmp(key + sizeof(node), &line, sizeof(line)) == 0);
 }
 
 static void

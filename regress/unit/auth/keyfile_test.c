@@ -16,8 +16,8 @@
 #include "regress/unit/test.h"
 
 /* 32 bytes of 01, of 02 */
-#define KEY1 "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
-#define KEY2 "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="
+#define KEY1    "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
+#define KEY2    "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="
 #define MILLION 1000000U
 
 static struct keyfile kf;
@@ -80,8 +80,8 @@ static int
 good_result(void)
 {
 	return (kf.bad == 0 && kf.cache.count == 6 && has_key(1, 1) &&
-	    has_key(2, 2) && has_key(3, 1) && has_key(4, 2) && has_key(5, 1) &&
-	    has_key(4294967295U, 2));
+		has_key(2, 2) && has_key(3, 1) && has_key(4, 2) &&
+		has_key(5, 1) && has_key(4294967295U, 2));
 }
 
 static void
@@ -133,7 +133,7 @@ struct bad_line {
 };
 
 #define BAD_NODE "node id is not a number from 1 to 4294967295"
-#define BAD_KEY	 "key is not 32 bytes in base64"
+#define BAD_KEY  "key is not 32 bytes in base64"
 
 static const struct bad_line bad_lines[] = {
 	{ "0 " KEY1, 0, BAD_NODE },
@@ -144,7 +144,9 @@ static const struct bad_line bad_lines[] = {
 	{ "0x10 " KEY1, 0, BAD_NODE },
 	{ "1\v" KEY1, 0, BAD_NODE },
 	{ KEY1, 0, BAD_NODE },
-	{ "\xef\xbb\xbf" "1 " KEY1, 0, BAD_NODE },
+	{ "\xef\xbb\xbf"
+	  "1 " KEY1,
+	    0, BAD_NODE },
 	{ "1", 0, "no key" },
 	{ "1 # " KEY1, 0, "no key" },
 	{ "1 AQEB", 0, BAD_KEY },
@@ -159,7 +161,9 @@ static const struct bad_line bad_lines[] = {
 	{ "1 " KEY1 " x", 0, "more than a node id and a key" },
 	{ "1 " KEY1 "\r x", 0, BAD_KEY },
 	{ "1 " KEY1 "\0", 2 + 44 + 1, "NUL byte" },
-	{ "\0" "1 " KEY1, 1 + 2 + 44, "NUL byte" },
+	{ "\0"
+	  "1 " KEY1,
+	    1 + 2 + 44, "NUL byte" },
 };
 
 static void
@@ -175,8 +179,8 @@ each_bad_line(void)
 		len = (size_t)snprintf(text, sizeof(text), "7 %s\n", KEY1);
 		memcpy(text + len, bad_lines[i].text, n);
 		len += n;
-		len += (size_t)snprintf(text + len, sizeof(text) - len,
-		    "\n8 %s\n", KEY2);
+		len += (size_t)snprintf(
+		    text + len, sizeof(text) - len, "\n8 %s\n", KEY2);
 		CHECK(read_all(text, len) == 0);
 		(void)snprintf(expect, sizeof(expect),
 		    "beacond: etc/keys:2: %s\n", bad_lines[i].what);
@@ -209,8 +213,12 @@ long_lines(void)
 			CHECK(has_key(2, 2));
 			CHECK(has_key(1, 1) == (extra == 0));
 			CHECK(kf.bad == extra);
-			CHECK(strcmp(log_text(), extra == 0 ? "" :
-			    "beacond: etc/keys:1: line too long\n") == 0);
+			CHECK(
+			    strcmp(log_text(),
+				extra == 0
+				    ? ""
+				    : "beacond: etc/keys:1: line too long\n") ==
+			    0);
 			keyfile_close(&kf);
 		}
 	/* Without an end, and much longer. */
@@ -230,7 +238,7 @@ second_key_of_a_node(void)
 
 	CHECK(read_all(text, sizeof(text) - 1) == 0);
 	CHECK(strcmp(log_text(),
-	    "beacond: etc/keys:3: node has a key already\n") == 0);
+		  "beacond: etc/keys:3: node has a key already\n") == 0);
 	CHECK(kf.bad == 1 && kf.cache.count == 2);
 	CHECK(has_key(5, 1) && has_key(6, 1));
 	keyfile_close(&kf);

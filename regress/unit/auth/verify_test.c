@@ -9,9 +9,9 @@
 
 #include "regress/unit/test.h"
 
-#define NOW	1800000000ULL
-#define NODE	7777U
-#define OTHER	7778U
+#define NOW     1800000000ULL
+#define NODE    7777U
+#define OTHER   7778U
 #define UNKNOWN 9999U
 
 static struct challenge challenge;
@@ -25,8 +25,8 @@ static uint64_t keyid;
 static void
 sign(const char *text, const uint8_t *secret)
 {
-	(void)crypto_sign_detached(reply.sig, NULL,
-	    (const unsigned char *)text, strlen(text), secret);
+	(void)crypto_sign_detached(
+	    reply.sig, NULL, (const unsigned char *)text, strlen(text), secret);
 }
 
 /* A fresh nonce, and the signature that a daemon with `secret` answers. */
@@ -41,8 +41,8 @@ answer(uint32_t node, uint64_t ts, int legacy, const uint8_t *secret)
 	reply.ts = ts;
 	(void)sodium_bin2hex(hex, sizeof(hex), nonce, sizeof(nonce));
 	if (legacy)
-		(void)snprintf(text, sizeof(text), "compat_auth:%u:%s", node,
-		    hex);
+		(void)snprintf(
+		    text, sizeof(text), "compat_auth:%u:%s", node, hex);
 	else
 		(void)snprintf(text, sizeof(text), "compat_auth:%u:%llu:%s",
 		    node, (unsigned long long)ts, hex);
@@ -139,14 +139,14 @@ exact_text(void)
 	answer(NODE, NOW, 0, sk);
 	(void)sodium_bin2hex(hex, sizeof(hex), nonce, sizeof(nonce));
 	hex[0] = 'A'; /* upper case is another text, whatever it was */
-	(void)snprintf(text, sizeof(text), "compat_auth:%u:%llu:%s", NODE,
-	    NOW, hex);
+	(void)snprintf(
+	    text, sizeof(text), "compat_auth:%u:%llu:%s", NODE, NOW, hex);
 	sign(text, sk);
 	CHECK(decide(NOW, 1) == VERIFY_WRONG_SIG);
 	answer(NODE, NOW, 0, sk);
 	(void)sodium_bin2hex(hex, sizeof(hex), nonce, sizeof(nonce));
-	(void)snprintf(text, sizeof(text), "compat_auth:%u:%llu:%s\n", NODE,
-	    NOW, hex);
+	(void)snprintf(
+	    text, sizeof(text), "compat_auth:%u:%llu:%s\n", NODE, NOW, hex);
 	sign(text, sk);
 	CHECK(decide(NOW, 1) == VERIFY_WRONG_SIG);
 }

@@ -59,10 +59,7 @@ next_lost(struct imsgbuf *imsgbuf, uint32_t type)
 		imsg_get_fd(&imsg) == -1);
 }
 
-/*
- * Sends messages of which the first read takes all but the last byte before
- * `left` bytes of its buffer.
- */
+/* Sends messages that fill the read buffer but for `left` bytes. */
 static int
 send_filler(int sock, size_t left)
 {

@@ -73,6 +73,9 @@ no_challenge(void)
 		    "0\",\"ts\":1}",
 		  out, sizeof(out)) == -1);
 	CHECK(build("{\"type\":\"auth_challenge\",\"nonce\":\"" NONCE
+		    "g\",\"ts\":1}",
+		  out, sizeof(out)) == -1);
+	CHECK(build("{\"type\":\"auth_challenge\",\"nonce\":\"" NONCE
 		    "\",\"ts\":\"1\"}",
 		  out, sizeof(out)) == -1);
 	CHECK(build(CHALLENGE, out, 100) == -1);

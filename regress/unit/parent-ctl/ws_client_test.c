@@ -4,10 +4,13 @@
  */
 
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <poll.h>
+#include <sha1.h>
 #include <sodium.h>
 #include <unistd.h>
 
@@ -95,7 +98,8 @@ bad_urls(void)
 	CHECK(url_bad("") && url_bad("a:80") && url_bad("http://a"));
 	CHECK(url_bad("wss://a") && url_bad("ws://") && url_bad("ws://:80"));
 	CHECK(url_bad("ws://a:") && url_bad("ws://a:0"));
-	CHECK(url_bad("ws://a:65536") && url_bad("ws://a:x"));
+	CHECK(url_bad("ws://a:+80") && url_bad("ws://a:65536") &&
+	      url_bad("ws://a:x"));
 	CHECK(url_bad("ws://a:000080") && url_bad("ws://a:1:2"));
 	CHECK(url_bad("ws://::1") && url_bad("ws://[::1"));
 	CHECK(url_bad("ws://[::1]x") && url_bad("ws://[]"));
@@ -206,7 +210,7 @@ static void
 close_frame(void)
 {
 	begin();
-	say("\x88\x0b\x03\xf0go\033away", 13);
+	say("\x88\x09\x03\xf0go\033away", 11);
 	CHECK(hear() == -1 && c->close_code == 1008);
 	CHECK(strstr(c->error, "1008 go?away") != NULL);
 	begin();
@@ -281,6 +285,60 @@ upgrade_answers(void)
 	CHECK(strcmp(c->error, "no answer in time") == 0);
 }
 
+/* Answers one upgrade at far as a server does, then sends the frame "hi". */
+static void
+serve_upgrade(void)
+{
+	char head[2048], answer[512], accept[32], text[128];
+	uint8_t digest[SHA1_DIGEST_LENGTH];
+	struct pollfd pfd;
+	SHA1_CTX sha1;
+	char *key;
+	ssize_t n;
+
+	pfd.fd = far;
+	pfd.events = POLLIN;
+	if (poll(&pfd, 1, 5000) != 1)
+		_exit(1);
+	n = read(far, head, sizeof(head) - 1);
+	head[n > 0 ? n : 0] = '\0';
+	key = strstr(head, "\r\nSec-WebSocket-Key: ");
+	if (strncmp(head, "GET /p HTTP/1.1\r\nHost: h:1\r\n", 28) != 0 ||
+	    key == NULL)
+		_exit(1);
+	(void)snprintf(text, sizeof(text), "%.24s%s", key + 21,
+	    "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+	SHA1Init(&sha1);
+	SHA1Update(&sha1, (uint8_t *)text, strlen(text));
+	SHA1Final(digest, &sha1);
+	(void)sodium_bin2base64(accept, sizeof(accept), digest, sizeof(digest),
+	    sodium_base64_VARIANT_ORIGINAL);
+	n = snprintf(answer, sizeof(answer),
+	    "HTTP/1.1 101 Switching Protocols\r\nupgrade:  WebSocket \r\n"
+	    "CONNECTION: keep-alive, Upgrade\r\n"
+	    "Sec-WebSocket-Accept: %s\r\n\r\n\x81\x02hi",
+	    accept);
+	say(answer, (size_t)n);
+	_exit(0);
+}
+
+static void
+upgrade_succeeds(void)
+{
+	static const struct ws_url url = { .authority = "h:1", .path = "/p" };
+	pid_t pid;
+	int status;
+
+	begin();
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		serve_upgrade();
+	CHECK(ws_client_upgrade(c, &url, ws_now() + 5 * SECOND) == 0);
+	CHECK(hear() == 1 && c->opcode == WS_TEXT && c->msg_len == 2);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 static void
 endless_head(void)
 {
@@ -344,6 +402,7 @@ main(void)
 	RUN(sending);
 	RUN(other_end_does_not_read);
 	RUN(upgrade_answers);
+	RUN(upgrade_succeeds);
 	RUN(endless_head);
 	RUN(connection_refused);
 	RUN(quote);

@@ -1,0 +1,240 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "parent/control.h"
+#include "parent/parent.h"
+
+static int
+control_socket(struct control *control, const char *path)
+{
+	int fd;
+
+	control->sun.sun_family = AF_UNIX;
+	if (strlcpy(control->sun.sun_path, path,
+		sizeof(control->sun.sun_path)) >=
+	    sizeof(control->sun.sun_path))
+		fatalx("control socket %s: the path is longer than %zu bytes",
+		    path, sizeof(control->sun.sun_path) - 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		fatal("control socket");
+	return (fd);
+}
+
+/*
+ * Before anything is touched: is another beacond alive behind the control
+ * socket?  What a dead one has left there is removed.
+ */
+void
+control_check(struct parent *parent)
+{
+	struct control *control;
+	struct stat st;
+	int fd;
+
+	control = calloc(1, sizeof(*control));
+	if (control == NULL)
+		fatal("control");
+	control->parent = parent;
+	TAILQ_INIT(&control->clients);
+	parent->control = control;
+	fd = control_socket(control, parent->conf->control_socket);
+	if (connect(fd, (void *)&control->sun, sizeof(control->sun)) == 0 ||
+	    errno == EAGAIN)
+		fatalx("already running: it answers on %s",
+		    control->sun.sun_path);
+	(void)close(fd);
+	if (lstat(control->sun.sun_path, &st) == 0 && S_ISSOCK(st.st_mode))
+		(void)unlink(control->sun.sun_path);
+}
+
+/* Binds the control socket; fatal with the remedy if that fails. */
+void
+control_bind(struct parent *parent)
+{
+	struct control *control;
+	mode_t mask;
+	int error, fd;
+
+	control = parent->control;
+	fd = control_socket(control, parent->conf->control_socket);
+	mask = umask(0117);
+	error = bind(fd, (void *)&control->sun, sizeof(control->sun));
+	if (error == -1)
+		fatal("control socket %s: its directory must exist and be "
+		      "ours to write to",
+		    control->sun.sun_path);
+	(void)umask(mask);
+	if (listen(fd, CONTROL_CLIENTS_MAX) == -1)
+		fatal("control socket %s", control->sun.sun_path);
+	control->listener.fd = fd;
+}
+
+static int
+control_in_group(int fd, gid_t gid)
+{
+	gid_t groups[256];
+	socklen_t len;
+	size_t i;
+
+	len = sizeof(groups);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) == -1)
+		return (0);
+	for (i = 0; i < len / sizeof(groups[0]); i++)
+		if (groups[i] == gid)
+			return (1);
+	return (0);
+}
+
+/* Root, our own user, our own group: whatever happens to the file's mode. */
+static int
+control_allowed(int fd)
+{
+	struct ucred cred;
+	socklen_t len;
+
+	len = sizeof(cred);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1)
+		return (0);
+	return (cred.uid == 0 || cred.uid == geteuid() ||
+	    cred.gid == getegid() || control_in_group(fd, getegid()));
+}
+
+/* Forgets a client; its channel is closed. */
+void
+control_drop(struct control_client *client)
+{
+	struct control *control;
+
+	control = client->control;
+	channel_close(&client->channel);
+	ev_timer_stop(control->parent->loop, &client->timer);
+	TAILQ_REMOVE(&control->clients, client, entry);
+	control->nclients--;
+	free(client);
+}
+
+static void
+control_end(struct channel *ch, const char *reason)
+{
+	(void)reason;
+	control_drop(ch->owner);
+}
+
+static void
+control_add(struct control *control, int fd)
+{
+	struct control_client *client;
+
+	client = NULL;
+	if (control->nclients < CONTROL_CLIENTS_MAX && control_allowed(fd))
+		client = calloc(1, sizeof(*client));
+	if (client == NULL) {
+		(void)close(fd);
+		return;
+	}
+	client->control = control;
+	if (channel_open(&client->channel, control->parent->loop, fd,
+		"control client", control_rules, control_nrules, control_end,
+		client) == -1) {
+		free(client);
+		return;
+	}
+	client->channel.state = CONTROL_READY;
+	imsgbuf_set_limit(&client->channel.imsgbuf, CONTROL_QUEUE);
+	ev_init(&client->timer, control_timer);
+	client->timer.data = client;
+	TAILQ_INSERT_TAIL(&control->clients, client, entry);
+	control->nclients++;
+}
+
+static void
+control_unpause(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct control *control;
+
+	(void)revents;
+	control = w->data;
+	ev_io_start(loop, &control->listener);
+}
+
+static void
+control_accept(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct control *control;
+	int fd;
+
+	(void)revents;
+	control = w->data;
+	fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd != -1) {
+		control_add(control, fd);
+		return;
+	}
+	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+		return;
+	/* No descriptors or no memory: look again when there may be some. */
+	ev_io_stop(loop, w);
+	ev_timer_set(&control->pause, 1., 0.);
+	ev_timer_start(loop, &control->pause);
+}
+
+/* Begins to serve operators. */
+void
+control_start(struct parent *parent)
+{
+	struct control *control;
+
+	control = parent->control;
+	ev_timer_init(&control->pause, control_unpause, 0., 0.);
+	control->pause.data = control;
+	ev_io_init(&control->listener, control_accept, control->listener.fd,
+	    EV_READ);
+	control->listener.data = control;
+	ev_io_start(parent->loop, &control->listener);
+}
+
+/* A worker has answered about one session: whoever asked gets to know. */
+void
+control_stat(struct process *worker, const struct msg_stat_reply *stat)
+{
+	struct control_client *client;
+
+	TAILQ_FOREACH(client, &worker->parent->control->clients, entry)
+		if (client->job == JOB_STAT &&
+		    client->request == stat->request &&
+		    client->peer.worker == worker->number) {
+			control_answer(client, stat);
+			return;
+		}
+}
+
+/*
+ * Closes what the operators have open, and removes the socket.  Without rights
+ * to its directory the name stays, and the next start removes it.
+ */
+void
+control_stop(struct parent *parent)
+{
+	struct control_client *client;
+	struct control *control;
+
+	control = parent->control;
+	while ((client = TAILQ_FIRST(&control->clients)) != NULL) {
+		(void)imsgbuf_write(&client->channel.imsgbuf);
+		control_drop(client);
+	}
+	(void)close(control->listener.fd);
+	(void)unlink(control->sun.sun_path);
+}

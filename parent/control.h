@@ -1,0 +1,62 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef PARENT_CONTROL_H
+#define PARENT_CONTROL_H
+
+#include <sys/queue.h>
+#include <sys/un.h>
+
+#include <ev.h>
+#include <stdint.h>
+
+#include "common/channel.h"
+#include "common/proto.h"
+
+#define CONTROL_CLIENTS_MAX 32
+#define CONTROL_QUEUE	    (1U << 20) /* bytes for one client */
+#define CONTROL_QUEUE_HIGH  (256U << 10) /* a walk pauses above this */
+#define CONTROL_WALK	    65536 /* entries looked at in one turn */
+#define CONTROL_WALK_EVERY  0.01 /* seconds */
+#define CONTROL_STAT_WAIT   2.	 /* seconds for a worker's answer */
+
+/* States of a client's channel. */
+#define CONTROL_READY 0x1 /* a request may come */
+#define CONTROL_BUSY  0x2 /* one is being answered */
+
+enum control_job { JOB_NONE, JOB_PEERS, JOB_NODES, JOB_STAT };
+
+struct control_client {
+	TAILQ_ENTRY(control_client) entry;
+	struct control *control;
+	struct channel channel;
+	ev_timer timer;
+	enum control_job job;
+	uint32_t next;		  /* JOB_PEERS, JOB_NODES: entry */
+	uint32_t request;	  /* JOB_STAT */
+	struct msg_ctl_peer peer; /* JOB_STAT: as far as it is known */
+};
+TAILQ_HEAD(control_clients, control_client);
+
+struct control {
+	struct parent *parent;
+	struct sockaddr_un sun;
+	ev_io listener;
+	ev_timer pause;
+	struct control_clients clients;
+	uint32_t nclients;
+	uint32_t request; /* the last number given to a JOB_STAT */
+};
+
+/* control_show.c */
+extern const struct channel_rule control_rules[];
+extern const size_t control_nrules;
+void control_timer(struct ev_loop *, ev_timer *, int);
+void control_answer(struct control_client *, const struct msg_stat_reply *);
+
+/* control.c */
+void control_drop(struct control_client *);
+
+#endif /* PARENT_CONTROL_H */

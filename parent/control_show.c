@@ -1,0 +1,434 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "parent/control.h"
+#include "parent/parent.h"
+
+#define SLOW "does not read"
+
+/* One row of an answer.  Returns 0, or -1 if the client does not read. */
+static int
+control_row(struct control_client *client, uint32_t type, const void *data,
+    size_t len)
+{
+	return (channel_send(&client->channel, type, 0, -1, data, len));
+}
+
+/* Ends an answer; the next request may come. */
+static const char *
+control_done(struct control_client *client, int error)
+{
+	struct msg_ctl_end end;
+
+	ev_timer_stop(client->control->parent->loop, &client->timer);
+	client->job = JOB_NONE;
+	client->channel.state = CONTROL_READY;
+	end.error = (uint32_t)error;
+	if (control_row(client, CTL_END, &end, sizeof(end)) == -1)
+		return (SLOW);
+	return (NULL);
+}
+
+static int
+control_process(struct control_client *client, const struct process *p)
+{
+	struct msg_ctl_child row;
+
+	memset(&row, 0, sizeof(row));
+	row.role = p->role == ROLE_AUTH ? 1 : 2;
+	row.worker = p->number;
+	row.pid = (uint32_t)p->pid;
+	row.restarts = p->restarts;
+	row.state = p->state;
+	row.load = p->role == ROLE_WORKER ? metrics_load(p) : 0;
+	row.since = p->since;
+	return (control_row(client, CTL_CHILD, &row, sizeof(row)));
+}
+
+static int
+control_children(struct control_client *client)
+{
+	struct msg_ctl_child row;
+	struct parent *parent;
+	uint32_t i;
+
+	parent = client->control->parent;
+	memset(&row, 0, sizeof(row));
+	row.pid = (uint32_t)getpid();
+	row.state = CHILD_RUNNING;
+	row.since = parent->started;
+	if (control_row(client, CTL_CHILD, &row, sizeof(row)) == -1 ||
+	    control_process(client, &parent->auth) == -1)
+		return (-1);
+	for (i = 0; i < parent->nworkers; i++)
+		if (control_process(client, &parent->workers[i]) == -1)
+			return (-1);
+	return (0);
+}
+
+static uint32_t
+control_peers(const struct parent *parent)
+{
+	return (atomic_load_explicit(&parent->map.header->sessions,
+	    memory_order_relaxed));
+}
+
+static const char *
+control_summary(struct channel *ch, struct imsg *imsg)
+{
+	struct control_client *client;
+	struct msg_ctl_summary row;
+	struct parent *parent;
+
+	(void)imsg;
+	client = ch->owner;
+	parent = client->control->parent;
+	memset(&row, 0, sizeof(row));
+	(void)strlcpy(row.version, BEACOND_VERSION, sizeof(row.version));
+	row.started = parent->started;
+	row.now = (uint64_t)ev_now(parent->loop);
+	row.peers = control_peers(parent);
+	row.max_peers = parent->conf->max_peers;
+	row.keys = parent->keys;
+	row.key_lines_bad = parent->key_lines_bad;
+	row.nodes = parent->map.live;
+	row.beacons = gossip_heard(parent);
+	row.draining = parent->stopping != 0;
+	if (control_row(client, CTL_SUMMARY, &row, sizeof(row)) == -1 ||
+	    control_children(client) == -1)
+		return (SLOW);
+	return (control_done(client, 0));
+}
+
+static const char *
+control_metrics(struct channel *ch, struct imsg *imsg)
+{
+	uint64_t values[COUNTER_MAX + 1];
+	struct control_client *client;
+
+	(void)imsg;
+	client = ch->owner;
+	metrics_sum(client->control->parent, values);
+	values[COUNTER_MAX] = control_peers(client->control->parent);
+	if (control_row(client, CTL_METRICS, values, sizeof(values)) == -1)
+		return (SLOW);
+	return (control_done(client, 0));
+}
+
+static void
+control_fill_peer(struct msg_ctl_peer *row, const struct peermap_entry *entry)
+{
+	memset(row, 0, sizeof(*row));
+	row->node = entry->node;
+	row->worker = entry->worker;
+	row->slot = entry->slot;
+	row->generation = entry->generation;
+	row->since = entry->since;
+}
+
+static void
+control_fill_node(const struct parent *parent, struct msg_ctl_entry *row,
+    const struct peermap_entry *entry)
+{
+	const struct source *source;
+
+	memset(row, 0, sizeof(*row));
+	row->node = entry->node;
+	row->generation = entry->generation;
+	if (entry->generation != 0) {
+		row->worker = entry->worker;
+		row->since = entry->since;
+	}
+	if (entry->port != 0) {
+		row->flags = entry->flags;
+		memcpy(row->addr, entry->addr, sizeof(row->addr));
+		row->port = entry->port;
+		row->seen = entry->seen;
+	}
+	if (entry->beacon != 0) {
+		source = &parent->gossip.sources[entry->beacon - 1];
+		row->beacon = source->beacon;
+		memcpy(row->beacon_addr, source->addr,
+		    sizeof(row->beacon_addr));
+		row->beacon_port = source->port;
+	}
+}
+
+/* Asks the owner of the session for what the map does not tell. */
+static const char *
+control_ask(struct control_client *client, const struct peermap_entry *entry)
+{
+	struct msg_stat stat;
+	struct parent *parent;
+
+	parent = client->control->parent;
+	control_fill_peer(&client->peer, entry);
+	client->job = JOB_STAT;
+	client->channel.state = CONTROL_BUSY;
+	client->request = ++client->control->request;
+	stat.slot = entry->slot;
+	stat.generation = entry->generation;
+	stat.request = client->request;
+	supervise_send(&parent->workers[entry->worker], PW_STAT, -1, &stat,
+	    sizeof(stat));
+	ev_timer_set(&client->timer, CONTROL_STAT_WAIT, 0.);
+	ev_timer_start(parent->loop, &client->timer);
+	return (NULL);
+}
+
+static const char *
+control_peer(struct channel *ch, struct imsg *imsg)
+{
+	const struct peermap_entry *entry;
+	struct control_client *client;
+	struct msg_ctl_node node;
+	struct pmap *map;
+	uint32_t number;
+
+	client = ch->owner;
+	map = &client->control->parent->map;
+	if (imsg_get_data(imsg, &node, sizeof(node)) == -1)
+		return ("malformed message");
+	number = pmap_find(map, node.node);
+	if (number == PEERMAP_NONE)
+		return (control_done(client, ENOENT));
+	entry = pmap_entry(map, number);
+	if (entry->generation == 0)
+		return (control_done(client, ENOENT));
+	return (control_ask(client, entry));
+}
+
+static const char *
+control_node(struct channel *ch, struct imsg *imsg)
+{
+	struct control_client *client;
+	struct msg_ctl_entry row;
+	struct msg_ctl_node node;
+	struct parent *parent;
+	uint32_t number;
+
+	client = ch->owner;
+	parent = client->control->parent;
+	if (imsg_get_data(imsg, &node, sizeof(node)) == -1)
+		return ("malformed message");
+	number = pmap_find(&parent->map, node.node);
+	if (number == PEERMAP_NONE)
+		return (control_done(client, ENOENT));
+	control_fill_node(parent, &row, pmap_entry(&parent->map, number));
+	if (control_row(client, CTL_NODE, &row, sizeof(row)) == -1)
+		return (SLOW);
+	return (control_done(client, 0));
+}
+
+static int
+control_walk_entry(struct control_client *client,
+    const struct peermap_entry *entry)
+{
+	struct msg_ctl_entry node;
+	struct msg_ctl_peer peer;
+
+	if (client->job == JOB_PEERS && entry->generation != 0) {
+		control_fill_peer(&peer, entry);
+		return (control_row(client, CTL_PEER, &peer, sizeof(peer)));
+	}
+	if (client->job == JOB_NODES && entry->node != 0) {
+		control_fill_node(client->control->parent, &node, entry);
+		return (control_row(client, CTL_NODE, &node, sizeof(node)));
+	}
+	return (0);
+}
+
+/* Goes on with a walk as far as the client reads. */
+static const char *
+control_walk(struct control_client *client)
+{
+	struct pmap *map;
+	uint32_t end;
+
+	map = &client->control->parent->map;
+	end = pmap_used(map);
+	if (end - client->next > CONTROL_WALK)
+		end = client->next + CONTROL_WALK;
+	for (; client->next < end; client->next++) {
+		if (channel_queued(&client->channel) > CONTROL_QUEUE_HIGH)
+			return (NULL);
+		if (control_walk_entry(client,
+			pmap_entry(map, client->next)) == -1)
+			return (SLOW);
+	}
+	if (end == pmap_used(map))
+		return (control_done(client, 0));
+	return (NULL);
+}
+
+static const char *
+control_walk_begin(struct control_client *client, enum control_job job)
+{
+	client->job = job;
+	client->next = 0;
+	client->channel.state = CONTROL_BUSY;
+	ev_timer_set(&client->timer, CONTROL_WALK_EVERY, CONTROL_WALK_EVERY);
+	ev_timer_start(client->control->parent->loop, &client->timer);
+	return (control_walk(client));
+}
+
+static const char *
+control_show_peers(struct channel *ch, struct imsg *imsg)
+{
+	(void)imsg;
+	return (control_walk_begin(ch->owner, JOB_PEERS));
+}
+
+static const char *
+control_show_nodes(struct channel *ch, struct imsg *imsg)
+{
+	(void)imsg;
+	return (control_walk_begin(ch->owner, JOB_NODES));
+}
+
+/* The worker's answer to control_ask(); NULL: there was none in time. */
+void
+control_answer(struct control_client *client,
+    const struct msg_stat_reply *stat)
+{
+	const char *reason;
+
+	if (stat != NULL && !stat->known) {
+		reason = control_done(client, ENOENT);
+	} else {
+		if (stat != NULL) {
+			client->peer.frames_in = stat->frames_in;
+			client->peer.frames_out = stat->frames_out;
+			memcpy(client->peer.addr, stat->addr,
+			    sizeof(client->peer.addr));
+			client->peer.port = stat->port;
+			client->peer.queued = stat->queued;
+		}
+		reason = control_row(client, CTL_PEER, &client->peer,
+			     sizeof(client->peer)) == -1 ?
+		    SLOW :
+		    control_done(client, 0);
+	}
+	if (reason != NULL)
+		control_drop(client);
+}
+
+void
+control_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct control_client *client;
+
+	(void)loop;
+	(void)revents;
+	client = w->data;
+	if (client->job == JOB_STAT)
+		control_answer(client, NULL);
+	else if (control_walk(client) != NULL)
+		control_drop(client);
+}
+
+static int
+control_beacon(struct control_client *client, const struct source *source,
+    int configured)
+{
+	struct msg_ctl_beacon row;
+
+	memset(&row, 0, sizeof(row));
+	memcpy(row.addr, source->addr, sizeof(row.addr));
+	row.port = source->port;
+	row.beacon = source->beacon;
+	row.nodes = source->nodes;
+	row.configured = configured != 0;
+	row.heard = source->heard;
+	return (control_row(client, CTL_BEACON, &row, sizeof(row)));
+}
+
+/* Peers of the configuration that were never heard, or not lately. */
+static int
+control_silent_beacons(struct control_client *client)
+{
+	const struct conf_address *address;
+	const struct parent *parent;
+	struct source source;
+
+	parent = client->control->parent;
+	TAILQ_FOREACH(address, &parent->conf->addresses, entry) {
+		if (address->kind != CONF_PEER_BEACON)
+			continue;
+		memset(&source, 0, sizeof(source));
+		listen_address(&address->ss, source.addr, &source.port);
+		if (!gossip_is_heard(parent, source.addr, source.port) &&
+		    control_beacon(client, &source, 1) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+static const char *
+control_show_beacons(struct channel *ch, struct imsg *imsg)
+{
+	struct control_client *client;
+	const struct source *source;
+	const struct parent *parent;
+	uint32_t i;
+
+	(void)imsg;
+	client = ch->owner;
+	parent = client->control->parent;
+	for (i = 0; i < parent->gossip.nsources; i++) {
+		source = &parent->gossip.sources[i];
+		if (source->port != 0 &&
+		    control_beacon(client, source,
+			gossip_is_peer(parent, source->addr)) == -1)
+			return (SLOW);
+	}
+	if (control_silent_beacons(client) == -1)
+		return (SLOW);
+	return (control_done(client, 0));
+}
+
+static const char *
+control_reload(struct channel *ch, struct imsg *imsg)
+{
+	struct control_client *client;
+
+	(void)imsg;
+	client = ch->owner;
+	return (control_done(client,
+	    reload(client->control->parent) == -1 ? EINVAL : 0));
+}
+
+static const char *
+control_shutdown(struct channel *ch, struct imsg *imsg)
+{
+	struct control_client *client;
+	const char *reason;
+
+	(void)imsg;
+	client = ch->owner;
+	reason = control_done(client, 0);
+	shutdown_begin(client->control->parent);
+	return (reason);
+}
+
+#define RULE(type, size, handler) \
+	{ type, #type, size, size, CHANNEL_NO_FD, CONTROL_READY, handler }
+
+const struct channel_rule control_rules[] = {
+	RULE(CTL_SHOW_SUMMARY, 0, control_summary),
+	RULE(CTL_SHOW_METRICS, 0, control_metrics),
+	RULE(CTL_SHOW_PEER, sizeof(struct msg_ctl_node), control_peer),
+	RULE(CTL_SHOW_PEERS, 0, control_show_peers),
+	RULE(CTL_SHOW_NODE, sizeof(struct msg_ctl_node), control_node),
+	RULE(CTL_SHOW_NODES, 0, control_show_nodes),
+	RULE(CTL_SHOW_BEACONS, 0, control_show_beacons),
+	RULE(CTL_RELOAD, 0, control_reload),
+	RULE(CTL_STOP, 0, control_shutdown),
+};
+const size_t control_nrules = sizeof(control_rules) / sizeof(control_rules[0]);

@@ -1,0 +1,381 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "parent/parent.h"
+
+#define GOSSIP_EXPIRE	   90 /* seconds of silence, PROTOCOL.md 4 */
+#define GOSSIP_RATE	   1000000 /* ids taken per second */
+#define GOSSIP_SYNC_COST   100	   /* of a Sync itself, in ids */
+#define GOSSIP_NO_SOURCE   UINT32_MAX
+#define GOSSIP_THE_DEFAULT UINT32_MAX /* PW_BEACON number of the default */
+
+/*
+ * Is addr one of the peers in the configuration?  Any port of it counts: a
+ * beacon with many nodes sends from several.
+ */
+int
+gossip_is_peer(const struct parent *parent, const uint8_t addr[16])
+{
+	const struct conf_address *address;
+	uint8_t peer[16];
+	uint16_t port;
+
+	TAILQ_FOREACH(address, &parent->conf->addresses, entry) {
+		if (address->kind != CONF_PEER_BEACON)
+			continue;
+		listen_address(&address->ss, peer, &port);
+		if (memcmp(peer, addr, sizeof(peer)) == 0)
+			return (1);
+	}
+	return (0);
+}
+
+static void
+gossip_tell(struct process *worker, const uint8_t addr[16], uint16_t port,
+    uint32_t number)
+{
+	struct msg_address msg;
+
+	memcpy(msg.addr, addr, sizeof(msg.addr));
+	msg.port = port;
+	msg.prefix = 128;
+	msg.number = number;
+	supervise_send(worker, PW_BEACON, -1, &msg, sizeof(msg));
+}
+
+static void
+gossip_tell_all(struct parent *parent, uint32_t number)
+{
+	const struct source *source;
+	uint32_t i;
+
+	source = &parent->gossip.sources[number];
+	for (i = 0; i < parent->nworkers; i++)
+		gossip_tell(&parent->workers[i], source->addr, source->port,
+		    number);
+}
+
+static void
+gossip_tell_default(struct process *worker)
+{
+	const struct config *conf;
+	uint8_t addr[16];
+	uint16_t port;
+
+	conf = worker->parent->conf;
+	memset(addr, 0, sizeof(addr));
+	port = 0;
+	if (conf->default_beacon.ss_family != 0)
+		listen_address(&conf->default_beacon, addr, &port);
+	gossip_tell(worker, addr, port, GOSSIP_THE_DEFAULT);
+}
+
+/* Where the sources are, for a worker that was just started. */
+void
+gossip_introduce(struct process *worker)
+{
+	const struct gossip *gossip;
+	uint32_t i;
+
+	gossip = &worker->parent->gossip;
+	for (i = 0; i < gossip->nsources; i++)
+		if (gossip->sources[i].port != 0)
+			gossip_tell(worker, gossip->sources[i].addr,
+			    gossip->sources[i].port, i);
+	if (worker->parent->conf->default_beacon.ss_family != 0)
+		gossip_tell_default(worker);
+	if (worker->number == 0)
+		gossip_send_shares(worker);
+}
+
+static uint32_t
+gossip_find(const struct gossip *gossip, const uint8_t addr[16],
+    uint16_t port)
+{
+	const struct source *source;
+	uint32_t i;
+
+	for (i = 0; i < gossip->nsources; i++) {
+		source = &gossip->sources[i];
+		if (source->port == port && memcmp(source->addr, addr, 16) == 0)
+			return (i);
+	}
+	return (GOSSIP_NO_SOURCE);
+}
+
+/* Has this very port been heard lately? */
+int
+gossip_is_heard(const struct parent *parent, const uint8_t addr[16],
+    uint16_t port)
+{
+	return (gossip_find(&parent->gossip, addr, port) != GOSSIP_NO_SOURCE);
+}
+
+/* A number for a source that was not heard before, if there is one left. */
+static uint32_t
+gossip_new(struct parent *parent, const struct msg_sync *from)
+{
+	struct gossip *gossip;
+	struct source *source;
+	uint32_t i;
+
+	gossip = &parent->gossip;
+	for (i = 0; i < gossip->nsources; i++)
+		if (gossip->sources[i].port == 0)
+			break;
+	if (i == PROTO_BEACONS_MAX)
+		return (GOSSIP_NO_SOURCE);
+	if (i == gossip->nsources)
+		gossip->nsources++;
+	source = &gossip->sources[i];
+	memset(source, 0, sizeof(*source));
+	memcpy(source->addr, from->addr, sizeof(source->addr));
+	source->port = from->port;
+	gossip_tell_all(parent, i);
+	return (i);
+}
+
+static void
+gossip_set(struct parent *parent, uint32_t node, uint16_t mark)
+{
+	struct peermap_entry entry;
+	uint32_t number;
+
+	number = pmap_add(&parent->map, node, PMAP_RESERVE_GOSSIP);
+	if (number == PEERMAP_NONE)
+		return;
+	entry = *pmap_entry(&parent->map, number);
+	if (entry.beacon == mark)
+		return;
+	entry.beacon = mark;
+	pmap_store(&parent->map, number, &entry);
+}
+
+static void
+gossip_clear(struct parent *parent, uint32_t node, uint16_t mark)
+{
+	struct peermap_entry entry;
+	uint32_t number;
+
+	number = pmap_find(&parent->map, node);
+	if (number == PEERMAP_NONE)
+		return;
+	entry = *pmap_entry(&parent->map, number);
+	if (entry.beacon != mark)
+		return;
+	entry.beacon = 0;
+	pmap_store(&parent->map, number, &entry);
+}
+
+static int
+gossip_order(const void *a, const void *b)
+{
+	uint32_t x, y;
+
+	x = *(const uint32_t *)a;
+	y = *(const uint32_t *)b;
+	return ((x > y) - (x < y));
+}
+
+/*
+ * Puts ids (sorted; taken over) in the place of all that source `number` has
+ * said before.  A node that stands in both lists is never without a route.
+ */
+static void
+gossip_replace(struct parent *parent, uint32_t number, uint32_t *ids,
+    uint32_t count)
+{
+	struct source *source;
+	uint32_t i, j;
+	uint16_t mark;
+
+	source = &parent->gossip.sources[number];
+	mark = (uint16_t)(number + 1);
+	for (i = 0; i < count; i++)
+		gossip_set(parent, ids[i], mark);
+	for (i = j = 0; i < source->nodes; i++) {
+		while (j < count && ids[j] < source->ids[i])
+			j++;
+		if (j == count || ids[j] != source->ids[i])
+			gossip_clear(parent, source->ids[i], mark);
+	}
+	free(source->ids);
+	source->ids = ids;
+	source->nodes = count;
+}
+
+/*
+ * Sorting and entering ids costs time, which a stranger who forges a peer's
+ * address must not be able to use up.
+ */
+static int
+gossip_too_much(struct parent *parent, uint32_t count)
+{
+	struct gossip *gossip;
+	uint32_t now;
+
+	gossip = &parent->gossip;
+	now = (uint32_t)ev_now(parent->loop);
+	if (gossip->second != now) {
+		gossip->second = now;
+		gossip->taken = 0;
+	}
+	gossip->taken += count + GOSSIP_SYNC_COST;
+	return (gossip->taken > GOSSIP_RATE);
+}
+
+/* A whole Sync is here. */
+static void
+gossip_take(struct parent *parent, struct sync *sync)
+{
+	struct source *source;
+	uint32_t *ids;
+	uint32_t number;
+
+	if ((!parent->conf->accept_gossip_from_any &&
+		!gossip_is_peer(parent, sync->from.addr)) ||
+	    gossip_too_much(parent, sync->count)) {
+		counters_add(COUNTER_SYNC_STRANGER, 1);
+		return;
+	}
+	number = gossip_find(&parent->gossip, sync->from.addr,
+	    sync->from.port);
+	if (number == GOSSIP_NO_SOURCE)
+		number = gossip_new(parent, &sync->from);
+	ids = reallocarray(NULL, sync->count + 1, sizeof(*ids));
+	if (number == GOSSIP_NO_SOURCE || ids == NULL) {
+		free(ids);
+		counters_add(COUNTER_SYNC_STRANGER, 1);
+		return;
+	}
+	memcpy(ids, sync->ids, sync->count * sizeof(*ids));
+	qsort(ids, sync->count, sizeof(*ids), gossip_order);
+	source = &parent->gossip.sources[number];
+	source->beacon = sync->from.beacon;
+	source->heard = (uint32_t)ev_now(parent->loop);
+	gossip_replace(parent, number, ids, sync->count);
+}
+
+static int
+gossip_continues(const struct sync *sync, const struct msg_sync *chunk)
+{
+	return (sync->ids != NULL && sync->from.port == chunk->port &&
+	    sync->from.beacon == chunk->beacon &&
+	    memcmp(sync->from.addr, chunk->addr, sizeof(chunk->addr)) == 0);
+}
+
+/*
+ * A worker hands on a piece of a Sync: chunk->count ids at `ids`.  Returns
+ * NULL, or in what way the worker broke the rules.
+ */
+const char *
+gossip_chunk(struct process *worker, const struct msg_sync *chunk,
+    const uint8_t *ids)
+{
+	struct sync *sync;
+
+	sync = &worker->sync;
+	if (chunk->port == 0)
+		return ("sync from nowhere");
+	if (chunk->first) {
+		if (sync->ids != NULL)
+			return ("sync within a sync");
+		sync->ids = calloc(PROTO_SYNC_MAX, sizeof(*sync->ids));
+		if (sync->ids == NULL)
+			fatal("sync");
+		sync->from = *chunk;
+		sync->count = 0;
+	} else if (!gossip_continues(sync, chunk))
+		return ("sync without a beginning");
+	if (chunk->count > PROTO_SYNC_MAX - sync->count)
+		return ("sync too long");
+	memcpy(sync->ids + sync->count, ids,
+	    chunk->count * sizeof(*sync->ids));
+	sync->count += chunk->count;
+	if (chunk->last) {
+		gossip_take(worker->parent, sync);
+		gossip_forget(worker);
+	}
+	return (NULL);
+}
+
+/* Lets go of what a worker has begun to hand on. */
+void
+gossip_forget(struct process *worker)
+{
+	free(worker->sync.ids);
+	worker->sync.ids = NULL;
+	worker->sync.count = 0;
+}
+
+static void
+gossip_drop(struct parent *parent, uint32_t number)
+{
+	struct source *source;
+
+	source = &parent->gossip.sources[number];
+	gossip_replace(parent, number, NULL, 0);
+	source->port = 0;
+	gossip_tell_all(parent, number);
+}
+
+/* Once a second: beacons that have fallen silent, or are peers no more. */
+void
+gossip_expire(struct parent *parent)
+{
+	const struct source *source;
+	uint32_t i, now;
+
+	now = (uint32_t)ev_now(parent->loop);
+	for (i = 0; i < parent->gossip.nsources; i++) {
+		source = &parent->gossip.sources[i];
+		if (source->port != 0 &&
+		    (int32_t)(now - source->heard) >= GOSSIP_EXPIRE)
+			gossip_drop(parent, i);
+	}
+}
+
+/* Beacons heard within the time after which they are forgotten. */
+uint32_t
+gossip_heard(const struct parent *parent)
+{
+	uint32_t i, n;
+
+	n = 0;
+	for (i = 0; i < parent->gossip.nsources; i++)
+		n += parent->gossip.sources[i].port != 0;
+	return (n);
+}
+
+void
+gossip_init(struct parent *parent)
+{
+	parent->gossip.sources = calloc(PROTO_BEACONS_MAX,
+	    sizeof(*parent->gossip.sources));
+	if (parent->gossip.sources == NULL)
+		fatal("gossip");
+}
+
+/* The configuration has changed: who is a peer, and the default beacon. */
+void
+gossip_reload(struct parent *parent)
+{
+	const struct source *source;
+	uint32_t i;
+
+	for (i = 0; i < parent->gossip.nsources; i++) {
+		source = &parent->gossip.sources[i];
+		if (source->port != 0 && !parent->conf->accept_gossip_from_any &&
+		    !gossip_is_peer(parent, source->addr))
+			gossip_drop(parent, i);
+	}
+	for (i = 0; i < parent->nworkers; i++)
+		gossip_tell_default(&parent->workers[i]);
+	gossip_send_reload(parent);
+}

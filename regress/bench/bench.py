@@ -1,0 +1,378 @@
+#!/usr/bin/python3
+# Copyright (c) 2026 The beacond authors
+# SPDX-License-Identifier: ISC
+"""
+Measures beacond against the bare relays: regress/bench/README.md says what
+each row means.  Everything is on 127.0.0.1 and ends by itself.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from harness import (ALL_CORES, Beacond, Crowd, Failure, Load, Server,
+                     measure)
+
+# The targets, in one place.  ratio: beacond / bare (or what the row says);
+# else the figure itself.  None: for information.
+TARGETS = {
+    "window 1, 64 B": 1.10,
+    "window 32, 64 B": 1.35,
+    "window 32, 1 KiB": 1.5,
+    "window 32, 16 KiB": 1.25,
+    "500 pairs, 1 KiB": 2.0,
+    "other worker / same": 1.9,
+    "p99 at equal rate": 1.2,
+    "udp - udp, 64 B": 1.15,
+    "udp - udp, 1 KiB": 1.15,
+    "udp - websocket, 64 B": None,
+    "udp - websocket, 1 KiB": None,
+    "login": 80,
+    "login and close": None,
+    "idle peer": 400,
+    "idle peer, cpu": None,
+    "50,000 peers / 1,000": 1.15,
+    "stampede": 10,
+    "stampede, open p99": 50,
+}
+
+LOGINS = 10000
+LATENCY_RATE = 20000  # packets/s
+CROSS_PAIRS = 50
+KEYS = 60000
+MANY = 50000
+FEW = 1000
+ACTIVE = 400  # peers from which the pairs are chosen
+CI_LIMIT = 2  # times the target
+
+options = None  # of the command line
+keys = None  # the key file
+
+
+class Row:
+    """One line of the table, and the samples behind it."""
+
+    def __init__(self, name, unit):
+        self.name = name
+        self.unit = unit
+        self.bare = []
+        self.ours = []
+
+    def values(self):
+        """What is compared with the target."""
+        if self.unit == "ratio":
+            return [o / b for o, b in zip(self.ours, self.bare)]
+        return self.ours
+
+    def verdict(self):
+        target = TARGETS[self.name]
+        if target is None or not self.ours:
+            return ""
+        return "ok" if statistics.median(self.values()) <= target else "MISSED"
+
+    def hopeless(self):
+        target = TARGETS[self.name]
+        return target is not None and self.ours and \
+            statistics.median(self.values()) > CI_LIMIT * target
+
+    def text(self):
+        bare = f"{statistics.median(self.bare):.3f}" if self.bare else "-"
+        if not self.ours:
+            return f"{self.name:24} {bare:>10}"
+        target = TARGETS[self.name]
+        values = self.values()
+        spread = f"{min(values):.3g} - {max(values):.3g}"
+        return (f"{self.name:24} {bare:>10} "
+                f"{statistics.median(self.ours):>10.3f} "
+                f"{statistics.median(values):>9.3g} {spread:>18} "
+                f"{'-' if target is None else target:>7} {self.unit:10} "
+                f"{self.verdict()}")
+
+    def record(self):
+        return {
+            "name": self.name, "unit": self.unit,
+            "target": TARGETS[self.name], "bare": self.bare,
+            "beacond": self.ours, "verdict": self.verdict(),
+            "median": statistics.median(self.values()) if self.ours else None,
+        }
+
+
+HEAD = (f"{'':24} {'bare':>10} {'beacond':>10} {'median':>9} "
+        f"{'min - max':>18} {'target':>7} unit")
+
+
+def bare(program):
+    return Server([os.path.join(options.build, "bench", program)])
+
+
+def beacond(**settings):
+    return Beacond(options.build, keys, **settings)
+
+
+def run(mode, server, *args, pairs=""):
+    with Load(options.build, mode, server, *args) as load:
+        return measure(load, server, pairs)
+
+
+def paired(row, relay, floor_mode, mode, args, figure=lambda r: r["cpu_us"]):
+    """Bare relay and beacond by turns, each newly started."""
+    for _ in range(options.pairs):
+        with bare(relay) as server:
+            row.bare.append(figure(run(floor_mode, server, *args)))
+        if options.bare:
+            continue
+        with beacond() as server:
+            row.ours.append(figure(run(mode, server, *args)))
+    return [row]
+
+
+def shape(pairs, window, size):
+    return ["-n", pairs, "-w", window, "-s", size, "-d", options.seconds]
+
+
+def row_tcp(name, *args):
+    return lambda: paired(Row(name, "ratio"), "tcp_relay", "tcp", "ws",
+                          shape(*args))
+
+
+def row_udp(name, mode, *args):
+    return lambda: paired(Row(name, "ratio"), "udp_forward", "udp", mode,
+                          shape(*args))
+
+
+def row_latency():
+    args = ["-n", 50, "-s", 64, "-r", LATENCY_RATE, "-d", options.seconds]
+    return paired(Row("p99 at equal rate", "ratio"), "tcp_relay", "tcp", "ws",
+                  args, lambda r: r["latency_us"]["p99"])
+
+
+def chosen(server, nodes, same):
+    """
+    The lines that tell the generator which nodes are to be pairs: on the same
+    worker (as many on each), or on two different ones.
+    """
+    by_worker = {}
+    for node, worker in server.workers_of(nodes).items():
+        by_worker.setdefault(worker, []).append(node)
+    pairs = []
+    while len(pairs) < CROSS_PAIRS:
+        left = sorted(by_worker.values(), key=len, reverse=True)
+        if same:
+            picked = left[0]
+            if len(picked) < 2:
+                raise Failure("not enough peers on one worker")
+            pairs.append((picked.pop(), picked.pop()))
+        else:
+            if len(left) < 2 or not left[1]:
+                raise Failure("not enough peers on different workers")
+            pairs.append((left[0].pop(), left[1].pop()))
+    return "".join(f"{a} {b}\n" for a, b in pairs)
+
+
+def run_chosen(server, base, same):
+    """50 x 32, 1 KiB between peers chosen by their workers."""
+    nodes = range(base + 1, base + ACTIVE + 1)
+    args = shape(ACTIVE // 2, 32, 1024) + ["-b", base]
+    return run("ws", server, *args,
+               pairs=lambda: chosen(server, nodes, same))["cpu_us"]
+
+
+def row_cross():
+    row = Row("other worker / same", "ratio")
+    for _ in range(options.pairs):
+        with beacond(workers=2) as server:
+            row.bare.append(run_chosen(server, 0, True))
+        with beacond(workers=2) as server:
+            row.ours.append(run_chosen(server, 0, False))
+    return [row]
+
+
+def row_scale():
+    row = Row("50,000 peers / 1,000", "ratio")
+    for _ in range(options.pairs):
+        for peers, samples in ((FEW, row.bare), (MANY, row.ours)):
+            with beacond(workers=4, peers=peers) as server, \
+                    Crowd(options.build, server, peers - ACTIVE) as crowd:
+                crowd.open()
+                samples.append(run_chosen(server, peers, True))
+                crowd.results()
+    return [row]
+
+
+def row_login():
+    """Kept open, and closed by the client as soon as it is in."""
+    kept, closed = Row("login", "us"), Row("login and close", "us")
+    for _ in range(options.pairs):
+        with beacond() as server, \
+                Crowd(options.build, server, LOGINS, at_once=64) as crowd:
+            before = server.cpu_ns()
+            crowd.open()
+            kept.ours.append((server.cpu_ns() - before) / 1000 / LOGINS)
+            crowd.results()
+        with beacond() as server:
+            closed.ours.append(run("login", server, "-n", LOGINS, "-k",
+                                   64)["cpu_us"])
+    return [kept, closed]
+
+
+def idle(server, mode, peers, cpu):
+    """Memory per peer; if wanted, CPU per peer and second."""
+    with Crowd(options.build, server, peers, mode=mode) as crowd:
+        before = server.pss_bytes()
+        crowd.open()
+        memory = (server.pss_bytes() - before) / peers
+        if cpu is not None:
+            used = server.cpu_ns()
+            subprocess.run(["sleep", "35"], check=True)
+            cpu.append((server.cpu_ns() - used) / 1000 / peers / 35)
+        crowd.results()
+    return memory
+
+
+def row_idle():
+    memory, cpu = Row("idle peer", "bytes"), Row("idle peer, cpu", "us/s")
+    with bare("tcp_relay") as server:
+        memory.bare.append(idle(server, "idle-tcp", 10000, None))
+    if not options.bare:
+        with beacond(workers=4, peers=MANY) as server:
+            memory.ours.append(idle(server, "idle", MANY, cpu.ours))
+    return [memory, cpu]
+
+
+def row_stampede():
+    """All at once, while 50 pairs that were there before go on."""
+    whole = Row("stampede", "s")
+    others = Row("stampede, open p99", "ms")
+    with beacond(workers=4, peers=MANY, cores=ALL_CORES) as server, \
+            Crowd(options.build, server, MANY, at_once=MANY,
+                  cores=ALL_CORES) as crowd, \
+            Load(options.build, "ws", server, "-n", 50, "-r", 2000, "-d", 120,
+                 "-b", MANY, cores=ALL_CORES) as load:
+        load.wait("open")
+        load.go()
+        load.wait("start")
+        load.go()
+        whole.ours.append(crowd.open())
+        load.proc.stdin.write("stop\n")
+        load.proc.stdin.flush()
+        load.wait("end")
+        others.ours.append(load.result()["latency_us"]["p99"] / 1000)
+        crowd.results()
+    return [whole, others]
+
+
+ROWS = [
+    ("window 1, 64 B", row_tcp("window 1, 64 B", 50, 1, 64)),
+    ("window 32, 64 B", row_tcp("window 32, 64 B", 50, 32, 64)),
+    ("window 32, 1 KiB", row_tcp("window 32, 1 KiB", 50, 32, 1024)),
+    ("window 32, 16 KiB", row_tcp("window 32, 16 KiB", 50, 32, 16384)),
+    ("500 pairs, 1 KiB", row_tcp("500 pairs, 1 KiB", 500, 32, 1024)),
+    ("p99", row_latency),
+    ("udp - udp, 64 B", row_udp("udp - udp, 64 B", "udp", 50, 32, 64)),
+    ("udp - udp, 1 KiB", row_udp("udp - udp, 1 KiB", "udp", 50, 32, 1024)),
+    ("udp - websocket, 64 B",
+     row_udp("udp - websocket, 64 B", "mixed", 50, 32, 64)),
+    ("udp - websocket, 1 KiB",
+     row_udp("udp - websocket, 1 KiB", "mixed", 50, 32, 1024)),
+    ("other worker", row_cross),
+    ("login", row_login),
+    ("idle", row_idle),
+    ("50,000 peers", row_scale),
+    ("stampede", row_stampede),
+]
+CI_ROWS = ("window", "500", "udp - udp", "other", "login")
+BARE_ROWS = ("window", "500", "p99", "udp - udp", "idle")
+
+
+def machine():
+    with open("/proc/cpuinfo") as f:
+        model = re.search(r"model name\s*: (.*)", f.read())
+    with open("/proc/sys/net/ipv4/tcp_congestion_control") as f:
+        congestion = f.read().strip()
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"],
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                            text=True).stdout.strip()
+    return {
+        "cpu": model[1] if model else platform.machine(),
+        "cores": len(ALL_CORES), "kernel": platform.release(),
+        "congestion": congestion, "commit": commit,
+        "date": datetime.date.today().isoformat(),
+        "command": " ".join(sys.argv),
+    }
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description="beacond's benchmark")
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--json", help="default: BUILD/bench.json")
+    parser.add_argument("--rows", default="", help="only these (a pattern)")
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--bare", action="store_true",
+                        help="the bare relays alone")
+    parser.add_argument("--ci", action="store_true",
+                        help="short; fails at twice a target")
+    found = parser.parse_args()
+    if found.ci:
+        found.pairs, found.seconds = 2, 1
+    if found.json is None:
+        found.json = os.path.join(found.build, "bench.json")
+    return found
+
+
+def wanted(name):
+    if options.ci and not name.startswith(CI_ROWS):
+        return False
+    if options.bare and not name.startswith(BARE_ROWS):
+        return False
+    return re.search(options.rows, name) is not None
+
+
+def main():
+    global options, keys
+    options = parse_options()
+    scratch = tempfile.mkdtemp(prefix="bench-keys-")
+    os.chmod(scratch, 0o755)
+    keys = os.path.join(scratch, "keys")
+    rows = []
+    failed = []
+    try:
+        if not options.bare:
+            subprocess.run([os.path.join(options.build, "bench", "load"),
+                            "keys", "-n", str(KEYS), keys], check=True)
+        print(", ".join(f"{k} {v}" for k, v in machine().items()))
+        print(HEAD, flush=True)
+        for name, measured in ROWS:
+            if not wanted(name):
+                continue
+            try:
+                for row in measured():
+                    if not row.bare and not row.ours:
+                        continue
+                    rows.append(row)
+                    print(row.text(), flush=True)
+            except Failure as why:
+                failed.append(name)
+                print(f"{name}: FAILED: {why}", flush=True)
+    finally:
+        shutil.rmtree(scratch)
+    with open(options.json, "w") as f:
+        json.dump({"machine": machine(), "failed": failed,
+                   "rows": [row.record() for row in rows]}, f, indent=1)
+        f.write("\n")
+    bad = [row.name for row in rows if row.hopeless()]
+    if bad:
+        print("worse than twice the target: " + ", ".join(bad))
+    return 1 if failed or (options.ci and bad) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,282 @@
+# Copyright (c) 2026 The beacond authors
+# SPDX-License-Identifier: ISC
+"""Servers, load generators and what the kernel says of both."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+
+START_LIMIT = 60  # seconds, until a server is ready
+STOP_LIMIT = 10
+GENERATOR_FDS = 18000  # peers that one generator holds
+PORT_PEERS = 25000  # connections from one address to one port
+
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE = {CORES[0]}
+LOAD_CORE = {CORES[-1]}
+ALL_CORES = set(CORES)
+
+
+class Failure(Exception):
+    """A run that is worth nothing: the benchmark ends."""
+
+
+def on(cores):
+    """What a child does before it executes its program."""
+    return lambda: os.sched_setaffinity(0, cores)
+
+
+def processes(pid):
+    """The process and all its descendants."""
+    found = [pid]
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children") as f:
+            for child in f.read().split():
+                found += processes(int(child))
+    return found
+
+
+def cpu_ns(pid):
+    """CPU time of one process, all threads, in ns."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat") as f:
+            total += int(f.read().split()[0])
+    return total
+
+
+def pss_bytes(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as f:
+        for line in f:
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    raise Failure(f"no Pss in /proc/{pid}/smaps_rollup")
+
+
+class Server:
+    """A program that says on standard error where it listens, then "ready"."""
+
+    def __init__(self, argv, cores=SERVER_CORE):
+        self.name = os.path.basename(argv[0])
+        self.ports = []
+        self.udp_ports = []
+        self.lines = []
+        self.ready = threading.Event()
+        self.proc = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True,
+                                     preexec_fn=on(cores))
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        if not self.ready.wait(START_LIMIT) or self.proc.poll() is not None:
+            self.stop()
+            raise Failure(f"{self.name} does not start:\n" + self.said())
+        self.pids = processes(self.proc.pid)
+
+    def _read(self):
+        for line in self.proc.stderr:
+            self.lines.append(line)
+            found = re.search(r"listening on \S+:(\d+) \((\w+)\)", line)
+            if found and found[2] == "udp":
+                self.udp_ports.append(found[1])
+            elif found:
+                self.ports.append(found[1])
+            if line.rstrip().endswith(": ready"):
+                self.ready.set()
+        self.ready.set()
+
+    def said(self):
+        return "".join(self.lines[-20:])
+
+    def check(self):
+        """All the processes that it began with, and no others."""
+        if self.proc.poll() is not None or \
+                processes(self.proc.pid) != self.pids:
+            raise Failure(f"{self.name} lost a process:\n" + self.said())
+
+    def cpu_ns(self):
+        return sum(cpu_ns(pid) for pid in self.pids)
+
+    def pss_bytes(self):
+        return sum(pss_bytes(pid) for pid in self.pids)
+
+    def stop(self):
+        if self.proc.poll() is None:
+            self.proc.terminate()
+        try:
+            self.proc.wait(STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            self.proc.kill()
+            self.proc.wait()
+        self.reader.join(STOP_LIMIT)
+        self.proc.stderr.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Beacond(Server):
+    """beacond with a configuration of its own in a directory of its own."""
+
+    def __init__(self, build, keys, workers=1, peers=0, cores=SERVER_CORE):
+        self.build = build
+        self.dir = tempfile.mkdtemp(prefix="bench-")
+        os.chmod(self.dir, 0o755)
+        conf = os.path.join(self.dir, "beacond.conf")
+        with open(conf, "w") as f:
+            f.write(self._conf(keys, workers, 1 + peers // PORT_PEERS))
+        try:
+            super().__init__([os.path.join(build, "beacond"), "-d", "-f",
+                              conf], cores)
+        except Failure:
+            shutil.rmtree(self.dir, ignore_errors=True)
+            raise
+
+    def _conf(self, keys, workers, listeners):
+        lines = ["listen on 127.0.0.1 port 0"] * listeners
+        lines += [
+            "listen udp on 127.0.0.1 port 0",
+            f"workers {workers}",
+            f'keys file "{keys}"',
+            f'control socket "{self.dir}/ctl.sock"',
+            "max peers 0",
+            "source packet limit 0",
+            "source upgrade limit 0",
+        ]
+        if os.geteuid() == 0:
+            lines.append('user "nobody"')
+            shutil.chown(self.dir, "nobody")
+        return "\n".join(lines) + "\n"
+
+    def ctl(self, *words):
+        out = subprocess.run(
+            [os.path.join(self.build, "beaconctl"), "-j", "-s",
+             os.path.join(self.dir, "ctl.sock"), *words],
+            stdout=subprocess.PIPE, check=True, timeout=60).stdout
+        return json.loads(out)
+
+    def workers_of(self, nodes):
+        """Which worker holds which of these nodes."""
+        where = {row["node"]: row["worker"]
+                 for row in self.ctl("show", "peers")}
+        return {node: where[node] for node in nodes}
+
+    def stop(self):
+        super().stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Load:
+    """One load generator.  wait() runs it up to its next mark."""
+
+    def __init__(self, build, mode, server, *options, cores=LOAD_CORE):
+        argv = [os.path.join(build, "bench", "load"), mode]
+        if server.ports:
+            argv += ["-p", ",".join(server.ports)]
+        if server.udp_ports:
+            argv += ["-u", server.udp_ports[0]]
+        argv += [str(o) for o in options]
+        self.server = server
+        self.proc = subprocess.Popen(argv, stdin=subprocess.PIPE,
+                                     stdout=subprocess.PIPE, text=True,
+                                     preexec_fn=on(cores))
+
+    def wait(self, what):
+        line = self.proc.stdout.readline()
+        if line != f"mark {what}\n":
+            self.kill()
+            raise Failure(f"{' '.join(self.proc.args)}: wanted the mark "
+                          f"{what}, got {line!r}; {self.server.name} said:\n"
+                          + self.server.said())
+
+    def go(self, lines=""):
+        self.proc.stdin.write(lines + "go\n")
+        self.proc.stdin.flush()
+
+    def result(self):
+        """Ends its input and reads what it found."""
+        self.proc.stdin.close()
+        line = self.proc.stdout.readline()
+        self.proc.stdout.close()
+        if self.proc.wait() != 0:
+            raise Failure(f"{' '.join(self.proc.args)}: {line}")
+        return json.loads(line)
+
+    def kill(self):
+        if self.proc.poll() is None:
+            self.proc.kill()
+        self.proc.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+
+def measure(load, server, pairs=""):
+    """
+    Takes a generator of pairs or logins from its first mark to its result;
+    adds what the server's processes used between "start" and "end".
+    """
+    if load.proc.args[1] != "login":
+        load.wait("open")
+        load.go(pairs() if callable(pairs) else pairs)
+    load.wait("start")
+    server.check()
+    before = server.cpu_ns()
+    load.go()
+    load.wait("end")
+    used = server.cpu_ns() - before
+    server.check()
+    load.go()
+    result = load.result()
+    n = result["delivered"] or result["opened"]
+    result["cpu_us"] = used / 1000 / n
+    result["per_second"] = n / result["seconds"]
+    return result
+
+
+class Crowd:
+    """Peers that are there and do nothing, in as many generators as needed."""
+
+    def __init__(self, build, server, peers, base=0, mode="idle",
+                 at_once=256, hold=240, cores=LOAD_CORE):
+        self.loads = []
+        left = peers
+        while left > 0:
+            n = min(left, GENERATOR_FDS)
+            self.loads.append(Load(build, mode, server, "-n", n, "-b", base,
+                                   "-k", at_once, "-d", hold, cores=cores))
+            base += n
+            left -= n
+        for load in self.loads:
+            load.wait("start")
+
+    def open(self):
+        """Returns the seconds until the last peer was in."""
+        begin = time.monotonic()
+        for load in self.loads:
+            load.go()
+        for load in self.loads:
+            load.wait("end")
+        seconds = time.monotonic() - begin
+        for load in self.loads:
+            load.go()
+        return seconds
+
+    def results(self):
+        return [load.result() for load in self.loads]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for load in self.loads:
+            load.kill()

@@ -1,0 +1,188 @@
+# Copyright (c) 2026 The beacond authors
+# SPDX-License-Identifier: ISC
+
+"""What holds for the source itself."""
+
+import ast
+import glob
+import os
+import re
+import statistics
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+ROLES = ["parent", "parent/ctl", "worker", "auth"]
+LICENSE = ("/*\n * Copyright (c) 2026 The beacond authors\n"
+    " * SPDX-License-Identifier: ISC\n")
+FORBIDDEN = ("strcpy strcat sprintf vsprintf gets atoi atol atoll strtok "
+    "system popen alloca mktemp tmpnam rand srand random").split()
+
+
+def files(*patterns):
+    found = [path for pattern in patterns
+        for path in glob.glob(os.path.join(ROOT, pattern), recursive=True)
+        if not os.path.relpath(path, ROOT).startswith("build/")]
+    assert found, patterns
+    return sorted(found)
+
+
+def programs():
+    return files("common/*.[ch]", *(role + "/*.[ch]" for role in ROLES))
+
+
+def all_c():
+    return programs() + files("regress/**/*.[ch]")
+
+
+def read(path):
+    with open(path) as f:
+        return f.read()
+
+
+def code(text):
+    """The text without its comments and strings; lines stay lines."""
+    def blank(match):
+        return re.sub(r"[^\n]", " ", match.group())
+    return re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'',
+        blank, text, flags=re.S)
+
+
+def report(found):
+    assert not found, "\n" + "\n".join("%s:%s: %s" % (
+        os.path.relpath(path, ROOT), line, what)
+        for path, line, what in found)
+
+
+def grep(paths, pattern, what, of=lambda text: text):
+    return [(path, of(read(path)).count("\n", 0, m.start()) + 1,
+        "%s: %s" % (what, m.group().strip()))
+        for path in paths
+        for m in re.finditer(pattern, of(read(path)), re.M)]
+
+
+def test_a_role_includes_only_itself_and_common():
+    found = []
+    for role in ROLES + ["common"]:
+        for path in files(role + "/*.[ch]"):
+            for i, line in enumerate(read(path).split("\n"), 1):
+                m = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
+                if m and os.path.dirname(m.group(1)) not in (role, "common"):
+                    found.append((path, i, m.group(1)))
+    report(found)
+
+
+def test_no_code_is_included_and_every_header_is_named_in_full():
+    found = []
+    for path in all_c():
+        for i, line in enumerate(read(path).split("\n"), 1):
+            m = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
+            if m and not (m.group(1).endswith(".h") and
+                    os.path.exists(os.path.join(ROOT, m.group(1)))):
+                found.append((path, i, m.group(1)))
+    report(found)
+
+
+def test_lines_have_80_columns_at_most():
+    report([(path, i, "%d columns" % len(line.expandtabs(8)))
+        for path in all_c()
+        for i, line in enumerate(read(path).split("\n"), 1)
+        if len(line.expandtabs(8)) > 80])
+
+
+def test_no_dangerous_call():
+    report(grep(all_c(), r"\b(%s)\s*\(" % "|".join(FORBIDDEN),
+        "forbidden", code))
+
+
+def test_no_trailing_space():
+    report(grep(all_c() + files("regress/**/*.py", "regress/**/*.js"),
+        r"[ \t]+$", "trailing space"))
+
+
+def test_every_file_begins_with_its_licence():
+    report([(path, 1, "no licence") for path in all_c()
+        if not read(path).startswith(LICENSE)])
+    report([(path, 1, "no licence") for path in files("regress/**/*.py",
+        "regress/**/*.js", "regress/run")
+        if "\nSPDX-License-Identifier: ISC" not in
+            read(path)[:200].replace("# ", "").replace(" * ", "")])
+
+
+def test_every_header_is_guarded():
+    report([(path, 1, "no guard") for path in files("**/*.h")
+        if "#ifndef %s_H\n#define %s_H\n" % ((guard(path),) * 2)
+            not in read(path)])
+
+
+def guard(path):
+    stem = os.path.relpath(path, ROOT)[:-2]
+    return re.sub(r"\W", "_", stem).upper()
+
+
+def functions(path):
+    """(line, length of the body) of each function of a file."""
+    lines = read(path).split("\n")
+    start = None
+    for i, line in enumerate(lines, 1):
+        if line == "{":
+            start = i
+        elif line == "}" and start is not None:
+            yield start, i - start - 1
+            start = None
+
+
+def test_functions_are_short():
+    lengths = [(path, line, length) for path in programs()
+        for line, length in functions(path)]
+    report([(path, line, "%d lines" % length)
+        for path, line, length in lengths if length > 60])
+    median = statistics.median(length for _, _, length in lengths)
+    assert median <= 15, median
+
+
+def test_files_are_short():
+    report([(path, 1, "%d lines" % read(path).count("\n"))
+        for path in programs() if read(path).count("\n") > 500])
+
+
+def test_no_line_comment_and_no_private_path():
+    report(grep(all_c(), r"//.*$", "line comment", code))
+    report(grep(all_c() + files("regress/**/*.py", "etc/*", "GNUmakefile"),
+        r"/work" r"/|/tmp" r"/brief", "private path"))
+
+
+def test_man_pages_are_clean():
+    pages = files("etc/*.[1-9]")
+    assert {"beacond.8", "beacond.conf.5", "beaconctl.8"} <= set(
+        map(os.path.basename, pages)), pages
+    for page in pages:
+        run = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert run.returncode == 0 and not run.stdout, run.stdout
+
+
+def test_every_test_counts():
+    """No test of a module hides another of the same name."""
+    found = []
+    for path in files("regress/*/test_*.py"):
+        seen = set()
+        for node in ast.walk(ast.parse(read(path))):
+            if isinstance(node, ast.FunctionDef) and \
+                    node.name.startswith("test_"):
+                if node.name in seen:
+                    found.append((path, node.lineno, node.name))
+                seen.add(node.name)
+    report(found)
+
+
+def test_every_unit_test_is_run():
+    found = []
+    for path in files("regress/unit/*/*_test.c"):
+        text = read(path)
+        found += [(path, 1, name + " is not run")
+            for name in re.findall(r"^static void\n(test_\w+)\(void\)", text,
+                re.M) if "RUN(%s)" % name not in text]
+        if "return (test_failed());" not in text:
+            found.append((path, 1, "does not return test_failed()"))
+    report(found)

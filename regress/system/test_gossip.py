@@ -1,0 +1,267 @@
+# Copyright (c) 2026 The beacond authors
+# SPDX-License-Identifier: ISC
+
+"""Beacons among themselves."""
+
+import socket
+import struct
+
+from beacon import Beacon, limit, wait_for
+from client import login, relay
+from udp import Udp, node_of, sync
+
+
+def gossip_peer(host="127.0.0.40"):
+    """A socket that stands for another beacon; its configuration."""
+    peer = Udp(0, host=host)
+    return peer, ("beacon id 1\npeer beacon %s port %d" %
+        (peer.host, peer.port))
+
+
+def learned(b, node):
+    got = node_of(b, node)
+    return got and got["beacon"]
+
+
+def test_node_of_a_peer_beacon_is_reached_through_it():
+    peer, conf = gossip_peer()
+    with Beacon(conf, udp=True) as b, login(b, 1) as w, \
+            Udp(b.udp_port, 5) as u:
+        peer.to = ("127.0.0.1", b.udp_port)
+        peer.send(sync(2, [100, 101]))
+        wait_for(lambda: learned(b, 101))
+        for source in (w, u):
+            source.node = source.node or 5
+            source.send_to(100, b"far away")
+            want = relay(source.node, 100, b"far away")
+            got = peer.recv_packet()
+            while got[0] == 7:
+                got = peer.recv_packet()
+            assert got == want, got
+        assert b.metric("relay_beacon") == 2
+    peer.close()
+
+
+def test_relay_from_a_peer_beacon_is_delivered():
+    peer, conf = gossip_peer()
+    with Beacon(conf, udp=True) as b, login(b, 1) as w:
+        peer.to = ("127.0.0.1", b.udp_port)
+        peer.send(relay(100, 1, b"from far away"))
+        w.expect_from(100, b"from far away")
+    peer.close()
+
+
+def test_sync_replaces_all_that_was_learned_from_its_source():
+    peer, conf = gossip_peer()
+    with Beacon(conf, udp=True) as b:
+        peer.to = ("127.0.0.1", b.udp_port)
+        peer.send(sync(2, [100, 101]))
+        wait_for(lambda: learned(b, 100) and learned(b, 101))
+        peer.send(sync(2, [101, 102]))
+        wait_for(lambda: learned(b, 102))
+        assert learned(b, 101)
+        assert not learned(b, 100)
+        peer.send(sync(2, []))
+        wait_for(lambda: not learned(b, 101) and not learned(b, 102))
+    peer.close()
+
+
+def test_sync_from_a_stranger_is_ignored():
+    peer, conf = gossip_peer()
+    with Beacon(conf, udp=True) as b, \
+            Udp(b.udp_port, host="127.0.0.66") as stranger:
+        stranger.send(sync(2, [100]))
+        b.wait_metric(1, "sync_refused", reason="stranger")
+        assert not learned(b, 100)
+    peer.close()
+
+
+def test_sync_from_anybody_can_be_accepted():
+    with Beacon("beacon id 1\naccept gossip from any", udp=True) as b, \
+            Udp(b.udp_port, host="127.0.0.66") as stranger:
+        stranger.send(sync(2, [100]))
+        wait_for(lambda: learned(b, 100))
+
+
+def test_malformed_sync_changes_nothing():
+    peer, conf = gossip_peer()
+    with Beacon(conf, udp=True) as b:
+        peer.to = ("127.0.0.1", b.udp_port)
+        peer.send(sync(2, [100]))
+        wait_for(lambda: learned(b, 100))
+        good = sync(2, [200, 201])
+        for bad in (good[:-1], good + b"x", good[:7], good[:6],
+                struct.pack(">BIH", 7, 2, 65535)):
+            peer.send(bad)
+        wait_for(lambda: b.metric("sync_refused", reason="malformed") +
+            b.metric("drops", reason="short") >= 5)
+        assert learned(b, 100) and not learned(b, 200)
+    peer.close()
+
+
+def test_gossip_never_displaces_who_is_connected_here():
+    peer, conf = gossip_peer()
+    with Beacon(conf, udp=True) as b, login(b, 1) as w, \
+            Udp(b.udp_port, 5) as u, Udp(b.udp_port, 9) as source:
+        u.join(b)
+        peer.to = ("127.0.0.1", b.udp_port)
+        peer.send(sync(2, [1, 5, 100]))
+        wait_for(lambda: learned(b, 100))
+        source.send_to(1, b"x")
+        w.expect_from(9, b"x")
+        source.send_to(5, b"y")
+        u.expect_from(9, b"y")
+    peer.close()
+
+
+def test_sync_of_the_largest_size():
+    peer, conf = gossip_peer()
+    with Beacon(conf, udp=True) as b:
+        peer.to = ("127.0.0.1", b.udp_port)
+        nodes = list(range(1000, 1000 + 16374))
+        peer.send(sync(2, nodes))
+        wait_for(lambda: len(b.ctl("show", "nodes")) == len(nodes))
+    peer.close()
+
+
+def test_own_nodes_of_both_transports_are_told():
+    peer, conf = gossip_peer()
+    with Beacon(conf, udp=True) as b, login(b, 1), Udp(b.udp_port, 5) as u:
+        u.join(b)
+        want = sync(1, [1, 5])
+
+        def told():
+            got = peer.recv_packet(12)
+            count = (len(got) - 7) // 4
+            return sorted(struct.unpack_from(">%dI" % count, got, 7)) == \
+                [1, 5] and got[:7] == want[:7]
+        wait_for(told, 25)
+        # It comes from the listening port.
+        peer.sock.settimeout(12)
+        assert peer.sock.recvfrom(65536)[1] == ("127.0.0.1", b.udp_port)
+    peer.close()
+
+
+def test_unknown_nodes_go_to_the_default_beacon():
+    peer = Udp(0, host="127.0.0.40")
+    with Beacon("default beacon 127.0.0.40 port %d" % peer.port,
+            udp=True) as b, login(b, 1) as w:
+        w.send_to(4711, b"who knows")
+        assert peer.recv_packet() == relay(1, 4711, b"who knows")
+    peer.close()
+
+
+def test_packet_of_the_default_beacon_does_not_go_back():
+    """Else an unknown node would be passed to and fro for ever."""
+    peer = Udp(0, host="127.0.0.40")
+    with Beacon("default beacon 127.0.0.40 port %d" % peer.port,
+            udp=True) as b:
+        peer.to = ("127.0.0.1", b.udp_port)
+        peer.send(relay(9, 4711, b"x"))
+        b.wait_metric(1, "drops", reason="not_found")
+        peer.expect_silence()
+    peer.close()
+
+
+def test_beacons_are_shown():
+    peer, conf = gossip_peer()
+    with Beacon(conf, udp=True) as b:
+        got, = b.ctl("show", "beacons")
+        assert got["address"] == "127.0.0.40:%d" % peer.port, got
+        assert got["configured"] is True and got["heard"] == 0, got
+        peer.to = ("127.0.0.1", b.udp_port)
+        peer.send(sync(2, [100, 101]))
+        wait_for(lambda: b.ctl("show", "beacons")[0]["nodes"] == 2)
+        got, = b.ctl("show", "beacons")
+        assert got["id"] == 2 and got["heard"] > 0, got
+    peer.close()
+
+
+def free_port(host):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((host, 0))
+        return s.getsockname()[1]
+
+
+class Mesh:
+    """Three beacons, each with an address of its own."""
+
+    def __init__(self):
+        hosts = ["127.0.2.%d" % i for i in (1, 2, 3)]
+        self.at = [(host, free_port(host)) for host in hosts]
+        self.beacons = [None] * 3
+
+    def start(self, i):
+        conf = ["beacon id %d" % (i + 1),
+            "listen udp on %s port %d" % self.at[i]]
+        conf += ["peer beacon %s port %d" % at
+            for at in self.at if at != self.at[i]]
+        b = Beacon("\n".join(conf))
+        self.beacons[i] = b
+        b.start()
+        return b
+
+    def udp(self, i, node):
+        host, port = self.at[i]
+        u = Udp(port, node, host, host)
+        return u.join(self.beacons[i])
+
+    def close(self):
+        for b in self.beacons:
+            if b is not None:
+                b.clean_up()
+
+
+def settle(mesh, nodes):
+    """Waits until every beacon knows where every node is."""
+    for b in mesh.beacons:
+        wait_for(lambda: {n["node"] for n in b.ctl("show", "nodes")} >=
+            set(nodes), 25, "gossip")
+
+
+@limit(120)
+def test_mesh_of_three():
+    mesh = Mesh()
+    try:
+        ends = []
+        for i in range(3):
+            ends.append(login(mesh.start(i), i + 1))
+            ends.append(mesh.udp(i, 11 + i))
+        settle(mesh, [e.node for e in ends])
+        for one in ends:
+            for two in ends:
+                one.send_to(two.node, b"%d to %d" % (one.node, two.node))
+                two.expect_from(one.node,
+                    b"%d to %d" % (one.node, two.node))
+        for end in ends:
+            end.close()
+        for b in mesh.beacons:
+            b.stop()
+            b.check_log()
+    finally:
+        mesh.close()
+
+
+@limit(200)
+def test_routes_through_a_dead_beacon_vanish_and_come_back():
+    mesh = Mesh()
+    try:
+        for i in range(3):
+            mesh.start(i)
+        one, two = login(mesh.beacons[0], 1), login(mesh.beacons[1], 2)
+        settle(mesh, [1, 2])
+        two.close()
+        mesh.beacons[1].note_children()
+        mesh.beacons[1].proc.kill()
+        mesh.beacons[1].clean_up()
+        for i in (0, 2):
+            wait_for(lambda: not learned(mesh.beacons[i], 2), 105,
+                "the route to vanish")
+        two = login(mesh.start(1), 2)
+        settle(mesh, [1, 2])
+        one.send_to(2, b"back again")
+        two.expect_from(1, b"back again")
+        one.close()
+        two.close()
+    finally:
+        mesh.close()

@@ -1,0 +1,678 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <sodium.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/counters.h"
+
+#include "auth/auth.h"
+
+#include "regress/unit/test.h"
+
+/* The process as a whole, with the test as its parent and as its workers. */
+#define NODE  7777U
+#define OTHER 7778U
+#define SEEN  7779U /* a node that has a first key only */
+#define PATH  "etc/keys"
+
+static struct auth auth;
+static struct peermap map; /* as the parent has it: writable */
+static int map_fd;
+static struct imsgbuf parent, worker;
+static struct imsg imsg;
+static uint8_t pk[PROTO_KEY_LEN], sk[crypto_sign_SECRETKEYBYTES];
+static uint8_t pk2[PROTO_KEY_LEN], sk2[crypto_sign_SECRETKEYBYTES];
+static uint8_t nonce[PROTO_NONCES_MAX][PROTO_NONCE_LEN];
+static uint32_t first_nonce;
+
+static void
+tick(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	(void)loop;
+	(void)timer;
+	(void)revents;
+}
+
+/* Turns the loop until buf has a message (1) or nothing more happens (0). */
+static int
+next(struct imsgbuf *buf)
+{
+	int i, n;
+
+	for (i = 0; i < 200; i++) {
+		n = imsgbuf_get(buf, &imsg);
+		if (n != 0)
+			return (n);
+		(void)ev_run(auth.loop, EVRUN_ONCE);
+		if (imsgbuf_read(buf) != 1)
+			return (-1);
+	}
+	return (0);
+}
+
+static int
+get(struct imsgbuf *buf, uint32_t type, void *data, size_t len)
+{
+	if (next(buf) != 1 || imsg_get_type(&imsg) != type)
+		return (0);
+	if (len == 0)
+		return (imsg_get_len(&imsg) == 0);
+	return (imsg_get_data(&imsg, data, len) == 0);
+}
+
+static int
+put(struct imsgbuf *buf, uint32_t type, int fd, const void *data, size_t len)
+{
+	if (imsg_compose(buf, type, 0, 0, fd, data, len) == -1)
+		return (0);
+	return (imsgbuf_write(buf) == 0);
+}
+
+static void
+hang_up(struct imsgbuf *buf)
+{
+	(void)close(buf->fd);
+	imsgbuf_clear(buf);
+}
+
+static int
+channel_to(struct imsgbuf *buf)
+{
+	int pair[2];
+
+	if (channel_pair(pair) == -1 || imsgbuf_init(buf, pair[0]) == -1)
+		return (-1);
+	imsgbuf_allow_fdsend(buf);
+	return (pair[1]);
+}
+
+static int
+put_keys(int both)
+{
+	char b64[64], text[256];
+	struct msg_keys msg;
+	int fd, len;
+
+	memset(&msg, 0, sizeof(msg));
+	(void)strlcpy(msg.path, PATH, sizeof(msg.path));
+	(void)sodium_bin2base64(
+	    b64, sizeof(b64), pk, sizeof(pk), sodium_base64_VARIANT_ORIGINAL);
+	len = snprintf(text, sizeof(text), "%u %s\n", NODE, b64);
+	(void)sodium_bin2base64(
+	    b64, sizeof(b64), pk2, sizeof(pk2), sodium_base64_VARIANT_ORIGINAL);
+	if (both)
+		len += snprintf(text + len, sizeof(text) - (size_t)len,
+		    "%u %s\nrubbish\n", OTHER, b64);
+	fd = memfd_create("keys", 0);
+	if (fd == -1 || write(fd, text, (size_t)len) != len ||
+	    lseek(fd, 0, SEEK_SET) != 0)
+		return (0);
+	return (put(&parent, PA_KEYS, fd, &msg, sizeof(msg)));
+}
+
+static int
+put_worker(uint32_t epoch)
+{
+	struct msg_worker msg;
+	int fd;
+
+	fd = channel_to(&worker);
+	msg.worker = 3;
+	msg.epoch = epoch;
+	return (fd != -1 && put(&parent, PA_WORKER, fd, &msg, sizeof(msg)));
+}
+
+static int
+put_settings(uint32_t legacy)
+{
+	struct msg_settings settings;
+
+	memset(&settings, 0, sizeof(settings));
+	settings.legacy_signatures = legacy;
+	return (put(&parent, PA_SETTINGS, -1, &settings, sizeof(settings)));
+}
+
+static int
+put_hello(const char *version)
+{
+	struct msg_hello hello;
+
+	memset(&hello, 0, sizeof(hello));
+	(void)strlcpy(hello.version, version, sizeof(hello.version));
+	hello.epoch = 5;
+	return (put(&parent, PA_HELLO, -1, &hello, sizeof(hello)));
+}
+
+static int
+put_memory(uint32_t type, size_t size)
+{
+	int fd;
+
+	if (type == PA_MAP)
+		return (put(&parent, type, dup(map_fd), NULL, 0));
+	fd = memfd_create("page", 0);
+	return (fd != -1 && ftruncate(fd, (off_t)size) == 0 &&
+		put(&parent, type, fd, NULL, 0));
+}
+
+static int
+make_map(void)
+{
+	struct peermap_header *header;
+	void *base;
+
+	map_fd = memfd_create("map", 0);
+	if (map_fd == -1 || ftruncate(map_fd, PEERMAP_BYTES) == -1)
+		return (0);
+	base = mmap(
+	    NULL, PEERMAP_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
+	if (base == MAP_FAILED)
+		return (0);
+	header = base;
+	header->magic = PEERMAP_MAGIC;
+	peermap_view(&map, base);
+	return (1);
+}
+
+/* The parent wrote a session into the map. */
+static void
+session(uint32_t number, uint32_t node, uint32_t generation, const uint8_t *key)
+{
+	struct peermap_header *header;
+	struct peermap_entry *entry;
+
+	header = (struct peermap_header *)(uintptr_t)map.header;
+	entry = (struct peermap_entry *)(uintptr_t)&map.entries[number];
+	entry->node = node;
+	entry->generation = generation;
+	entry->keyid = keycache_id(key);
+	if (header->used <= number)
+		header->used = number + 1;
+}
+
+static int
+want_nonces(uint32_t count)
+{
+	struct msg_nonces_wanted wanted;
+	struct msg_nonces msg;
+
+	wanted.count = count;
+	if (!put(&worker, WA_NONCES, -1, &wanted, sizeof(wanted)) ||
+	    next(&worker) != 1 || imsg_get_type(&imsg) != AW_NONCES ||
+	    imsg_get_len(&imsg) != sizeof(msg) + count * PROTO_NONCE_LEN)
+		return (0);
+	memcpy(&msg, imsg.data, sizeof(msg));
+	memcpy(nonce, imsg.data + sizeof(msg), count * PROTO_NONCE_LEN);
+	first_nonce = msg.first;
+	return (msg.count == count);
+}
+
+/* The i-th nonce of the last batch, signed by `secret` for `node`. */
+static int
+put_verify(uint32_t i, uint32_t node, int legacy, const uint8_t *secret)
+{
+	char hex[2 * PROTO_NONCE_LEN + 1], text[256];
+	struct msg_verify msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.slot = 100 + i;
+	msg.serial = 200 + i;
+	msg.nonce = first_nonce + i;
+	msg.node = node;
+	msg.ts = (uint64_t)time(NULL);
+	(void)sodium_bin2hex(hex, sizeof(hex), nonce[i], sizeof(nonce[i]));
+	if (legacy)
+		(void)snprintf(
+		    text, sizeof(text), "compat_auth:%u:%s", node, hex);
+	else
+		(void)snprintf(text, sizeof(text), "compat_auth:%u:%llu:%s",
+		    node, (unsigned long long)msg.ts, hex);
+	(void)crypto_sign_detached(
+	    msg.sig, NULL, (unsigned char *)text, strlen(text), secret);
+	return (put(&worker, WA_VERIFY, -1, &msg, sizeof(msg)));
+}
+
+static int
+admitted(uint32_t i, uint32_t node, const uint8_t *key)
+{
+	struct msg_admit msg;
+
+	return (get(&parent, AP_ADMIT, &msg, sizeof(msg)) && msg.worker == 3 &&
+		msg.epoch == 9 && msg.slot == 100 + i &&
+		msg.serial == 200 + i && msg.node == node &&
+		msg.keyid == keycache_id(key));
+}
+
+static int
+refused(uint32_t i)
+{
+	struct msg_refused msg;
+
+	return (get(&worker, AW_REFUSED, &msg, sizeof(msg)) &&
+		msg.slot == 100 + i && msg.serial == 200 + i);
+}
+
+static void
+start(void)
+{
+	struct msg_keys_read keys;
+	struct msg_hello hello;
+	int fd;
+
+	fd = channel_to(&parent);
+	CHECK(fd != -1);
+	parent_open(&auth, fd);
+	CHECK(put_hello(BEACOND_VERSION));
+	CHECK(put_settings(1));
+	CHECK(put_memory(PA_MAP, 0));
+	CHECK(put_memory(PA_COUNTERS, COUNTERS_BYTES));
+	CHECK(put_keys(1));
+	CHECK(put_worker(9));
+	CHECK(put(&parent, PA_PING, -1, NULL, 0));
+	CHECK(get(&parent, AP_PONG, NULL, 0));
+	CHECK(put(&parent, PA_START, -1, NULL, 0));
+	CHECK(get(&parent, AP_KEYS, &keys, sizeof(keys)));
+	CHECK(keys.keys == 2 && keys.bad == 1);
+	CHECK(get(&parent, AP_READY, &hello, sizeof(hello)));
+	CHECK(hello.epoch == 5);
+	CHECK(strcmp(hello.version, BEACOND_VERSION) == 0);
+}
+
+static void
+logins(void)
+{
+	CHECK(want_nonces(8));
+	CHECK(put_verify(0, NODE, 0, sk));
+	CHECK(admitted(0, NODE, pk));
+	CHECK(put_verify(1, OTHER, 1, sk2));
+	CHECK(admitted(1, OTHER, pk2));
+	CHECK(put_verify(2, NODE, 0, sk2));
+	CHECK(refused(2));
+	CHECK(put_verify(0, NODE, 0, sk));
+	CHECK(refused(0));
+	CHECK(put_verify(3, SEEN, 0, sk));
+	CHECK(refused(3));
+	CHECK(put_settings(0));
+	CHECK(put(&parent, PA_PING, -1, NULL, 0));
+	CHECK(get(&parent, AP_PONG, NULL, 0));
+	CHECK(put_verify(4, NODE, 1, sk));
+	CHECK(refused(4));
+	CHECK(next(&parent) == 0 && next(&worker) == 0);
+	CHECK(counters->value[COUNTER_CHALLENGES] == 8);
+	CHECK(counters->value[COUNTER_VERIFY_OK] == 2);
+	CHECK(counters->value[COUNTER_VERIFY_LEGACY] == 1);
+	CHECK(counters->value[COUNTER_VERIFY_SIGNATURE] == 2);
+	CHECK(counters->value[COUNTER_VERIFY_NONCE] == 1);
+	CHECK(counters->value[COUNTER_VERIFY_UNKNOWN] == 1);
+}
+
+/* Many in one read: in order, none lost at the end of a turn. */
+static void
+many_logins(void)
+{
+	uint32_t i;
+
+	CHECK(want_nonces(PROTO_NONCES_MAX));
+	for (i = 0; i < PROTO_NONCES_MAX; i++)
+		CHECK(put_verify(i, NODE, 0, sk));
+	for (i = 0; i < PROTO_NONCES_MAX; i++)
+		CHECK(admitted(i, NODE, pk));
+}
+
+/* The parent's ping is answered between two turns of a busy worker. */
+static void
+ping_overtakes(void)
+{
+	uint32_t admits, i;
+
+	CHECK(want_nonces(PROTO_NONCES_MAX));
+	for (i = 0; i < PROTO_NONCES_MAX; i++)
+		CHECK(put_verify(i, NODE, 0, sk));
+	CHECK(put(&parent, PA_PING, -1, NULL, 0));
+	for (admits = 0; next(&parent) == 1; admits++)
+		if (imsg_get_type(&imsg) == AP_PONG)
+			break;
+	CHECK(imsg_get_type(&imsg) == AP_PONG);
+	CHECK(admits <= 2 * AUTH_TURN);
+	for (; admits < PROTO_NONCES_MAX; admits++)
+		CHECK(admitted(admits, NODE, pk));
+}
+
+static void
+grants(void)
+{
+	struct msg_first_key key;
+	struct msg_granted granted;
+	struct msg_grant msg;
+	char text[128];
+	int i;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.request = 55;
+	msg.requester = NODE;
+	msg.target = SEEN;
+	msg.expiry = (uint64_t)time(NULL) + 60;
+	(void)snprintf(text, sizeof(text), "punch-grant:%u:%u:%llu", NODE, SEEN,
+	    (unsigned long long)msg.expiry);
+	(void)crypto_sign_detached(
+	    msg.sig, NULL, (unsigned char *)text, strlen(text), sk2);
+	key.node = SEEN;
+	memcpy(key.key, pk2, sizeof(key.key));
+	for (i = 0; i < 2; i++) {
+		CHECK(put(&worker, WA_GRANT, -1, &msg, sizeof(msg)));
+		CHECK(get(&worker, AW_GRANTED, &granted, sizeof(granted)));
+		CHECK(granted.request == 55 && granted.ok == (uint32_t)i);
+		CHECK(put(&worker, WA_FIRST_KEY, -1, &key, sizeof(key)));
+	}
+	/* No login by a key that anyone could have sent. */
+	CHECK(want_nonces(1));
+	CHECK(put_verify(0, SEEN, 0, sk2));
+	CHECK(refused(0));
+	key.node = NODE;
+	CHECK(put(&worker, WA_FIRST_KEY, -1, &key, sizeof(key)));
+	CHECK(next(&worker) == 0);
+	CHECK(auth.first.count == 1);
+}
+
+static int
+revoked(uint32_t node, uint32_t generation)
+{
+	struct msg_closed msg;
+
+	return (get(&parent, AP_REVOKE, &msg, sizeof(msg)) &&
+		msg.node == node && msg.generation == generation);
+}
+
+/* A node without a key any more, one with another, across steps of the walk */
+static void
+reload(void)
+{
+	struct msg_keys_read keys;
+
+	session(0, NODE, 31, pk);
+	session(1, OTHER, 32, pk2);
+	session(2, SEEN, 0, pk2); /* no session */
+	session(1500, NODE, 33, pk2);
+	CHECK(put_keys(0));
+	CHECK(get(&parent, AP_KEYS, &keys, sizeof(keys)));
+	CHECK(keys.keys == 1 && keys.bad == 0);
+	CHECK(revoked(OTHER, 32));
+	CHECK(revoked(NODE, 33));
+	CHECK(next(&parent) == 0);
+	CHECK(want_nonces(2));
+	CHECK(put_verify(0, NODE, 0, sk));
+	CHECK(admitted(0, NODE, pk));
+	CHECK(put_verify(1, OTHER, 0, sk2));
+	CHECK(refused(1));
+}
+
+/* A file that can't be read leaves keys and sessions alone. */
+static void
+unreadable_file(void)
+{
+	struct msg_keys msg;
+	int fds[2];
+
+	memset(&msg, 0, sizeof(msg));
+	CHECK(pipe(fds) == 0);
+	CHECK(put(&parent, PA_KEYS, fds[0], &msg, sizeof(msg)));
+	CHECK(next(&parent) == 0);
+	CHECK(auth.keys.count == 1);
+	(void)close(fds[1]);
+}
+
+/* The parent does not read for a while: workers wait, nothing is lost. */
+static void
+slow_parent(void)
+{
+	struct msg_admit msg;
+	uint32_t i, sent, total;
+
+	memset(&msg, 0, sizeof(msg));
+	sent = 1;
+	for (total = 0; total < 60000 && sent > 0; total += sent) {
+		CHECK(want_nonces(1));
+		/* Worthless logins of which the answer goes to the parent. */
+		sent = 0;
+		for (i = 0; i < 500 && !work_congested(&auth); i++, sent++)
+			parent_tell(&auth, AP_ADMIT, &msg, sizeof(msg));
+	}
+	CHECK(work_congested(&auth));
+	CHECK(put_verify(0, NODE, 0, sk));
+	for (i = 0; i < 20; i++)
+		(void)ev_run(auth.loop, EVRUN_ONCE);
+	CHECK(auth.workers[3]->channel.paused);
+	for (i = 0; i < total; i++)
+		CHECK(get(&parent, AP_ADMIT, &msg, sizeof(msg)));
+	CHECK(admitted(0, NODE, pk));
+	CHECK(next(&parent) == 0);
+	CHECK(!auth.workers[3]->channel.paused);
+	CHECK(want_nonces(1));
+}
+
+static int
+hostile(const char *reason)
+{
+	struct msg_hostile msg;
+
+	return (get(&parent, AP_HOSTILE, &msg, sizeof(msg)) &&
+		msg.worker == 3 && msg.epoch == 9 &&
+		strcmp(msg.reason, reason) == 0 && auth.workers[3] == NULL);
+}
+
+/* What a worker that was taken over may try; each time it is a new one. */
+static void
+hostile_workers(void)
+{
+	struct msg_nonces_wanted wanted;
+	struct msg_verify verify;
+	int i;
+
+	memset(&verify, 0, sizeof(verify));
+	CHECK(put(&worker, WA_VERIFY, -1, &verify, sizeof(verify) - 1));
+	CHECK(hostile("message of wrong size"));
+	hang_up(&worker);
+	CHECK(put_worker(9));
+	CHECK(put(&worker, WA_GRANT + 1, -1, NULL, 0));
+	CHECK(hostile("message of unknown type"));
+	hang_up(&worker);
+	CHECK(put_worker(9));
+	for (i = 0; i < 2; i++) {
+		wanted.count = i * (PROTO_NONCES_MAX + 1);
+		CHECK(put(&worker, WA_NONCES, -1, &wanted, sizeof(wanted)));
+		CHECK(hostile("number of nonces out of range"));
+		hang_up(&worker);
+		CHECK(put_worker(9));
+	}
+}
+
+/* One that asks and asks and never reads. */
+static void
+deaf_worker(void)
+{
+	struct msg_nonces_wanted wanted;
+	int i;
+
+	wanted.count = PROTO_NONCES_MAX;
+	for (i = 0; i < 100000 && auth.workers[3] == NULL; i++)
+		(void)ev_run(auth.loop, EVRUN_NOWAIT);
+	for (i = 0; i < 100000 && auth.workers[3] != NULL; i++) {
+		(void)put(&worker, WA_NONCES, -1, &wanted, sizeof(wanted));
+		(void)ev_run(auth.loop, EVRUN_NOWAIT);
+	}
+	CHECK(hostile("does not read its answers"));
+	hang_up(&worker);
+}
+
+/* One that reads all, and asks for more than anyone could answer. */
+static void
+greedy_worker(void)
+{
+	struct msg_nonces_wanted wanted;
+	int i;
+
+	CHECK(put_worker(9));
+	wanted.count = 1;
+	for (i = 0; i < 5; i++) {
+		CHECK(want_nonces(1));
+		/* As if it had; a new second in between forgives it. */
+		auth.workers[3]->nonces = AUTH_NONCES_PER_SECOND;
+		CHECK(put(&worker, WA_NONCES, -1, &wanted, sizeof(wanted)));
+		if (next(&worker) == -1)
+			break;
+	}
+	CHECK(hostile("asks for nonces without end"));
+	hang_up(&worker);
+}
+
+/* A new epoch ends the old channel, and its nonces with it. */
+static void
+new_worker(void)
+{
+	struct imsgbuf old;
+	uint32_t number;
+
+	CHECK(put_worker(8));
+	CHECK(want_nonces(1));
+	number = first_nonce;
+	old = worker;
+	CHECK(put_worker(9));
+	CHECK(next(&old) == -1);
+	CHECK(put_verify(0, NODE, 0, sk));
+	CHECK(refused(0));
+	CHECK(want_nonces(1));
+	CHECK(first_nonce == number);
+	CHECK(put_verify(0, NODE, 0, sk));
+	CHECK(admitted(0, NODE, pk));
+	hang_up(&old);
+	/* Its end is no offence. */
+	hang_up(&worker);
+	CHECK(next(&parent) == 0);
+	CHECK(auth.workers[3] == NULL);
+}
+
+/* The exit status of a fresh process that is told this by its parent. */
+static int
+child(void (*tell)(void))
+{
+	int fd, status;
+	pid_t pid;
+
+	hang_up(&parent);
+	fd = channel_to(&parent);
+	if (fd == -1)
+		return (-1);
+	pid = fork();
+	if (pid == 0) {
+		(void)close(parent.fd);
+		channel_close(&auth.parent);
+		ev_loop_fork(auth.loop);
+		parent_open(&auth, fd);
+		(void)ev_run(auth.loop, 0);
+		_exit(99);
+	}
+	(void)close(fd);
+	tell();
+	if (pid == -1 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return (-1);
+	return (WEXITSTATUS(status));
+}
+
+static void
+tell_nothing(void)
+{
+	(void)shutdown(parent.fd, SHUT_RDWR);
+}
+
+static void
+tell_shutdown(void)
+{
+	(void)put_hello(BEACOND_VERSION);
+	(void)put(&parent, PA_SHUTDOWN, -1, NULL, 0);
+}
+
+static void
+tell_version(void)
+{
+	(void)put_hello("0.0-other");
+}
+
+static void
+tell_start(void)
+{
+	(void)put_hello(BEACOND_VERSION);
+	(void)put(&parent, PA_START, -1, NULL, 0);
+}
+
+static void
+tell_before_hello(void)
+{
+	(void)put_settings(1);
+}
+
+static void
+tell_worker(void)
+{
+	struct msg_worker msg;
+	int fd;
+
+	(void)put_hello(BEACOND_VERSION);
+	fd = channel_to(&worker);
+	msg.worker = PROTO_WORKERS_MAX;
+	msg.epoch = 1;
+	(void)put(&parent, PA_WORKER, fd, &msg, sizeof(msg));
+	hang_up(&worker);
+}
+
+static void
+parents(void)
+{
+	auth.has_map = 0;
+	CHECK(child(tell_nothing) == 0);
+	CHECK(child(tell_shutdown) == 0);
+	CHECK(child(tell_version) == 1);
+	CHECK(child(tell_start) == 1);
+	CHECK(child(tell_before_hello) == 1);
+	CHECK(child(tell_worker) == 1);
+}
+
+int
+main(void)
+{
+	static ev_timer timer;
+
+	if (sodium_init() == -1 || !make_map())
+		return (1);
+	(void)crypto_sign_keypair(pk, sk);
+	(void)crypto_sign_keypair(pk2, sk2);
+	auth.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	if (auth.loop == NULL)
+		return (1);
+	keys_init(&auth);
+	work_init(&auth);
+	channel_loop_init(auth.loop);
+	ev_timer_init(&timer, tick, 0.001, 0.001);
+	ev_timer_start(auth.loop, &timer);
+	RUN(start);
+	RUN(logins);
+	RUN(many_logins);
+	RUN(ping_overtakes);
+	RUN(grants);
+	RUN(reload);
+	RUN(unreadable_file);
+	RUN(slow_parent);
+	RUN(hostile_workers);
+	RUN(deaf_worker);
+	RUN(greedy_worker);
+	RUN(new_worker);
+	RUN(parents);
+	return (test_failed());
+}

@@ -1,0 +1,181 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/limit.h"
+#include "worker/packet.h"
+#include "worker/worker.h"
+
+/*
+ * Other beacons and their gossip, PROTOCOL.md 4.  The parent keeps what they
+ * said; here Syncs are only taken apart and put together.
+ */
+
+#define SYNCS_PER_SECOND 2 /* from one source; one in 10 s is usual */
+
+/* Ids of the Sync that the parent is handing over. */
+static uint8_t *beacons_out;
+static size_t beacons_out_len;
+
+/*
+ * PW_BEACON: source `number` is that address; port 0: it is nobody any more;
+ * number UINT32_MAX: the default beacon.
+ */
+const char *
+beacons_set(struct worker *w, const struct msg_address *msg)
+{
+	struct endpoint *beacon;
+
+	if (msg->number == UINT32_MAX)
+		beacon = &w->default_beacon;
+	else if (msg->number < PROTO_BEACONS_MAX) {
+		beacon = &w->beacons[msg->number];
+		if (msg->number >= w->nbeacons)
+			w->nbeacons = msg->number + 1;
+	} else
+		return ("no such beacon");
+	memcpy(beacon->addr, msg->addr, sizeof(beacon->addr));
+	beacon->port = msg->port;
+	return (NULL);
+}
+
+/* Is that another beacon?  with_port 0: one of its ports, whichever. */
+int
+beacons_known(
+    const struct worker *w, const struct endpoint *source, int with_port)
+{
+	const struct endpoint *beacon;
+	uint32_t i;
+
+	for (i = 0; i < w->nbeacons; i++) {
+		beacon = &w->beacons[i];
+		if (beacon->port != 0 &&
+		    memcmp(beacon->addr, source->addr, sizeof(beacon->addr)) ==
+			0 &&
+		    (!with_port || beacon->port == source->port))
+			return (1);
+	}
+	return (w->default_beacon.port == source->port && with_port &&
+		memcmp(w->default_beacon.addr, source->addr,
+		    sizeof(source->addr)) == 0);
+}
+
+/* Hands the ids of a Sync to the parent, a chunk a message. */
+static void
+beacons_report(
+    struct worker *w, struct msg_sync *msg, const uint8_t *ids, uint32_t count)
+{
+	uint32_t chunk[PROTO_SYNC_CHUNK], done, i;
+	struct iovec iov[2];
+
+	done = 0;
+	do {
+		msg->first = done == 0;
+		msg->count = (uint16_t)(count - done < PROTO_SYNC_CHUNK
+					    ? count - done
+					    : PROTO_SYNC_CHUNK);
+		for (i = 0; i < msg->count; i++)
+			chunk[i] = packet_u32(ids + 4 * (size_t)(done + i));
+		done += msg->count;
+		msg->last = done == count;
+		iov[0].iov_base = msg;
+		iov[0].iov_len = sizeof(*msg);
+		iov[1].iov_base = chunk;
+		iov[1].iov_len = msg->count * sizeof(chunk[0]);
+		/* A Sync that does not get through whole changes nothing. */
+		if (channel_sendv(&w->parent, WP_SYNC, 0, iov, 2) == -1)
+			return;
+	} while (done < count);
+}
+
+/* A Sync of at least PACKET_SYNC_LEN bytes came in. */
+void
+beacons_sync(struct worker *w, const struct endpoint *source,
+    const uint8_t *packet, size_t len)
+{
+	struct msg_sync msg;
+	uint32_t count;
+
+	if (!w->settings.gossip_from_any && !beacons_known(w, source, 0)) {
+		counters_add(COUNTER_SYNC_STRANGER, 1);
+		return;
+	}
+	count = (uint32_t)packet[5] << 8 | packet[6];
+	if (len != PACKET_SYNC_LEN + 4 * (size_t)count) {
+		counters_add(COUNTER_SYNC_BAD, 1);
+		return;
+	}
+	if (!limit_source(w->syncs, source->addr, source->port, w->now,
+		SYNCS_PER_SECOND)) {
+		counters_add(COUNTER_DROP_RATE, 1);
+		return;
+	}
+	counters_add(COUNTER_SYNCS, 1);
+	memset(&msg, 0, sizeof(msg));
+	memcpy(msg.addr, source->addr, sizeof(msg.addr));
+	msg.port = source->port;
+	msg.beacon = packet_u32(packet + 1);
+	beacons_report(w, &msg, packet + PACKET_SYNC_LEN, count);
+}
+
+static void
+beacons_transmit(struct worker *w, const struct msg_sync *msg)
+{
+	struct udp_socket *share;
+	struct endpoint to;
+	size_t count;
+
+	count = (beacons_out_len - PACKET_SYNC_LEN) / 4;
+	beacons_out[0] = PACKET_SYNC;
+	packet_put_u32(beacons_out + 1, msg->beacon);
+	beacons_out[5] = (uint8_t)(count >> 8);
+	beacons_out[6] = (uint8_t)count;
+	memcpy(to.addr, msg->addr, sizeof(to.addr));
+	to.port = msg->port;
+	share = msg->share == 0 ? NULL : udp_share(w, msg->share);
+	if (share != NULL)
+		udp_send_from(share, &to, beacons_out, beacons_out_len);
+	else
+		udp_send(
+		    w, UDP_LISTENER_ANY, &to, beacons_out, beacons_out_len);
+	udp_flush(w);
+}
+
+/* PW_SYNC: one chunk of a Sync to send; ids are u32 in host order. */
+const char *
+beacons_send_sync(struct worker *w, const struct msg_sync *msg,
+    const uint8_t *ids, size_t len)
+{
+	uint32_t id;
+	size_t i;
+
+	if (len != msg->count * sizeof(id))
+		return ("count does not fit size");
+	if (beacons_out == NULL) {
+		beacons_out =
+		    malloc(PACKET_SYNC_LEN + 4 * (size_t)PROTO_SYNC_MAX);
+		if (beacons_out == NULL)
+			fatal(NULL);
+	}
+	if (msg->first)
+		beacons_out_len = PACKET_SYNC_LEN;
+	if (beacons_out_len == 0 ||
+	    beacons_out_len + len >
+		PACKET_SYNC_LEN + 4 * (size_t)PROTO_SYNC_MAX)
+		return ("too many ids");
+	for (i = 0; i < msg->count; i++) {
+		memcpy(&id, ids + i * sizeof(id), sizeof(id));
+		packet_put_u32(beacons_out + beacons_out_len, id);
+		beacons_out_len += sizeof(id);
+	}
+	if (msg->last) {
+		beacons_transmit(w, msg);
+		beacons_out_len = 0;
+	}
+	return (NULL);
+}

@@ -1,0 +1,207 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/limit.h"
+#include "worker/packet.h"
+#include "worker/worker.h"
+
+/*
+ * Datagrams, PROTOCOL.md 4.  Anybody can send them and claim anything, so what
+ * counts is the source that was observed, and a node that is connected by
+ * WebSocket has nothing to say here.
+ */
+
+/* Is the node connected by WebSocket?  Fills in its entry, if there is one. */
+static int
+datagram_entry(struct worker *w, uint32_t node, struct peermap_entry *entry)
+{
+	if (!peermap_lookup(&w->map, node, entry))
+		memset(entry, 0, sizeof(*entry));
+	return (entry->generation != 0);
+}
+
+/* A budget, so that a flood of made-up nodes is not the parent's problem. */
+static int
+datagram_may_report(struct worker *w)
+{
+	if (w->report_second != w->now) {
+		w->report_second = w->now;
+		w->report_count = 0;
+	}
+	if (w->report_count >= REPORTS_MAX) {
+		counters_add(COUNTER_ENDPOINT_RATE, 1);
+		return (0);
+	}
+	w->report_count++;
+	return (1);
+}
+
+/*
+ * node was heard at source: tells the parent, unless the map says so already
+ * or the node's address changed only just now.
+ */
+static void
+datagram_endpoint(struct worker *w, uint32_t node, uint32_t flags,
+    const struct endpoint *source, const struct peermap_entry *entry)
+{
+	struct msg_endpoint msg;
+	int same;
+
+	same = entry->port == source->port &&
+	       memcmp(entry->addr, source->addr, sizeof(entry->addr)) == 0;
+	if (same && entry->flags == flags &&
+	    w->now - entry->seen < ENDPOINT_FRESH)
+		return;
+	if (!same && entry->port != 0 &&
+	    w->now - entry->seen < ENDPOINT_EXPIRY &&
+	    w->now - entry->moved < ENDPOINT_HOLD) {
+		counters_add(COUNTER_ENDPOINT_HELD, 1);
+		return;
+	}
+	if (!datagram_may_report(w))
+		return;
+	msg.node = node;
+	msg.flags = flags;
+	memcpy(msg.addr, source->addr, sizeof(msg.addr));
+	msg.port = source->port;
+	/* A full channel loses it; the node will say it again. */
+	if (channel_send(&w->parent, WP_ENDPOINT, 0, -1, &msg, sizeof(msg)) ==
+	    -1)
+		counters_add(COUNTER_ENDPOINT_RATE, 1);
+}
+
+/* A key for punch grants, told once per endpoint and not with each refresh. */
+static void
+datagram_first_key(struct worker *w, uint32_t node, const uint8_t *key)
+{
+	struct msg_first_key msg;
+
+	msg.node = node;
+	memcpy(msg.key, key, sizeof(msg.key));
+	(void)channel_send(&w->auth, WA_FIRST_KEY, 0, -1, &msg, sizeof(msg));
+}
+
+static void
+datagram_discover(struct worker *w, uint32_t listener,
+    const struct endpoint *source, const uint8_t *packet, size_t len)
+{
+	struct peermap_entry entry;
+	uint8_t answer[PACKET_ADDRESS_MAX];
+	uint32_t flags, node;
+	size_t n;
+
+	node = packet_u32(packet + 1);
+	counters_add(COUNTER_DISCOVERS, 1);
+	if (node != 0 && !datagram_entry(w, node, &entry)) {
+		flags = listener << PEERMAP_LISTENER_SHIFT;
+		if (packet[0] == PACKET_DISCOVER_EX)
+			flags |= PEERMAP_UDP_EX;
+		if (len >= PACKET_DISCOVER_KEY_LEN &&
+		    w->now - entry.seen >= ENDPOINT_FRESH)
+			datagram_first_key(
+			    w, node, packet + PACKET_DISCOVER_LEN);
+		datagram_endpoint(w, node, flags, source, &entry);
+	}
+	n = packet_address(
+	    answer, PACKET_DISCOVER_REPLY, source->addr, source->port);
+	udp_send(w, listener, source, answer, n);
+	udp_flush(w);
+}
+
+static void
+datagram_punch(struct worker *w, uint32_t listener,
+    const struct endpoint *source, const uint8_t *packet, size_t len)
+{
+	struct peermap_entry entry;
+	uint32_t flags, requester;
+
+	requester = packet_u32(packet + 1);
+	if (requester == 0 || datagram_entry(w, requester, &entry)) {
+		counters_add(COUNTER_DROP_SENDER, 1);
+		return;
+	}
+	flags = listener << PEERMAP_LISTENER_SHIFT;
+	flags |= entry.flags & PEERMAP_UDP_EX;
+	datagram_endpoint(w, requester, flags, source, &entry);
+	punch_request(w, source, 1, packet, len);
+}
+
+static void
+datagram_relay(struct worker *w, const struct endpoint *source, uint8_t *packet,
+    size_t len)
+{
+	struct peermap_entry entry;
+	uint32_t hint;
+
+	if (datagram_entry(w, packet_u32(packet + 1), &entry)) {
+		counters_add(COUNTER_DROP_SENDER, 1);
+		return;
+	}
+	hint = PEERMAP_NONE;
+	relay_packet(w,
+	    beacons_known(w, source, 1) ? RELAY_FROM_BEACON : RELAY_FROM_UDP,
+	    &hint, packet, len);
+}
+
+/* Bytes that a packet of this type has at least; 0: no type of ours. */
+static size_t
+datagram_min(uint8_t type)
+{
+	switch (type) {
+	case PACKET_DISCOVER:
+	case PACKET_DISCOVER_EX:
+		return (PACKET_DISCOVER_LEN);
+	case PACKET_PUNCH_REQUEST:
+		return (PACKET_PUNCH_LEN);
+	case PACKET_RELAY:
+		return (PACKET_RELAY_LEN);
+	case PACKET_SYNC:
+		return (PACKET_SYNC_LEN);
+	default:
+		return (0);
+	}
+}
+
+/*
+ * One datagram that came in by listener from source.  Its bytes may be written
+ * into, RX_HEADROOM before them too, and stay until gather_flush().
+ */
+void
+datagram(struct worker *w, uint32_t listener, const struct endpoint *source,
+    uint8_t *packet, size_t len)
+{
+	size_t min;
+
+	if (!limit_source(w->packets, source->addr, source->port, w->now,
+		w->settings.source_packet_limit) &&
+	    !beacons_known(w, source, 1)) {
+		counters_add(COUNTER_DROP_RATE, 1);
+		return;
+	}
+	min = len == 0 ? 1 : datagram_min(packet[0]);
+	if (min == 0 || len < min) {
+		counters_add(
+		    min == 0 ? COUNTER_DROP_TYPE : COUNTER_DROP_SHORT, 1);
+		return;
+	}
+	switch (packet[0]) {
+	case PACKET_DISCOVER:
+	case PACKET_DISCOVER_EX:
+		datagram_discover(w, listener, source, packet, len);
+		break;
+	case PACKET_PUNCH_REQUEST:
+		datagram_punch(w, listener, source, packet, len);
+		break;
+	case PACKET_RELAY:
+		datagram_relay(w, source, packet, len);
+		break;
+	default:
+		beacons_sync(w, source, packet, len);
+		break;
+	}
+}

@@ -1,0 +1,190 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/limit.h"
+#include "worker/packet.h"
+#include "worker/worker.h"
+
+/*
+ * Hole punching, PROTOCOL.md 4: two nodes are told each other's address.  Two
+ * small packets for one: limited, so that nobody uses it as an amplifier.
+ */
+
+/* PW_EXEMPT: one more network without limits; prefix 0xffff: none any more. */
+const char *
+punch_exempt(struct worker *w, const struct msg_address *msg)
+{
+	if (msg->prefix == UINT16_MAX) {
+		w->nexempt = 0;
+		return (NULL);
+	}
+	if (msg->prefix > 128 || w->nexempt == EXEMPT_MAX)
+		return ("bad exempt network");
+	w->exempt[w->nexempt++] = *msg;
+	return (NULL);
+}
+
+static int
+punch_is_exempt(const struct worker *w, const uint8_t addr[16])
+{
+	const struct msg_address *net;
+	uint32_t bits, bytes, i;
+	uint8_t mask;
+
+	for (i = 0; i < w->nexempt; i++) {
+		net = &w->exempt[i];
+		bytes = net->prefix / 8;
+		bits = net->prefix % 8;
+		mask = (uint8_t)(0xff00U >> bits);
+		if (memcmp(net->addr, addr, bytes) == 0 &&
+		    (bits == 0 ||
+			((net->addr[bytes] ^ addr[bytes]) & mask) == 0))
+			return (1);
+	}
+	return (0);
+}
+
+static int
+punch_within_limits(struct worker *w, const uint8_t addr[16])
+{
+	if (punch_is_exempt(w, addr))
+		return (1);
+	if (w->punch_second != w->now) {
+		w->punch_second = w->now;
+		w->punch_count = 0;
+	}
+	if ((w->settings.punch_total_limit != 0 &&
+		w->punch_count >= w->settings.punch_total_limit) ||
+	    !limit_source(
+		w->punches, addr, 0, w->now, w->settings.punch_source_limit)) {
+		counters_add(COUNTER_PUNCH_RATE, 1);
+		return (0);
+	}
+	w->punch_count++;
+	return (1);
+}
+
+/* Where node was heard by UDP; 0 if that is not known (any more). */
+static int
+punch_endpoint(struct worker *w, uint32_t node, struct peermap_entry *entry,
+    struct endpoint *at)
+{
+	if (!peermap_lookup(&w->map, node, entry)) {
+		memset(entry, 0, sizeof(*entry));
+		return (0);
+	}
+	memcpy(at->addr, entry->addr, sizeof(at->addr));
+	at->port = entry->port;
+	return (entry->port != 0 && w->now - entry->seen < ENDPOINT_EXPIRY);
+}
+
+/* Sends a PunchCommand with `about` to the node of entry, which is at `to`. */
+static void
+punch_command(struct worker *w, const struct peermap_entry *entry,
+    const struct endpoint *to, const struct endpoint *about)
+{
+	uint8_t buf[FRAME_HEADROOM + PACKET_ADDRESS_MAX];
+	uint8_t *packet;
+	size_t len;
+
+	packet = buf + FRAME_HEADROOM;
+	len = packet_address(
+	    packet, PACKET_PUNCH_COMMAND, about->addr, about->port);
+	if (entry->generation == 0)
+		udp_send(
+		    w, entry->flags >> PEERMAP_LISTENER_SHIFT, to, packet, len);
+	else if (entry->worker == w->hello.worker)
+		(void)session_write_frame(
+		    w, entry->slot, entry->generation, packet, len);
+	gather_flush(w);
+}
+
+/* source is used only while the map knows no address of the requester. */
+static void
+punch(struct worker *w, const struct endpoint *source, uint32_t requester,
+    uint32_t target)
+{
+	struct peermap_entry rentry, tentry;
+	struct endpoint rat, tat;
+
+	if (!punch_endpoint(w, requester, &rentry, &rat))
+		rat = *source;
+	if (!punch_endpoint(w, target, &tentry, &tat) || rat.port == 0) {
+		counters_add(COUNTER_PUNCH_UNKNOWN, 1);
+		return;
+	}
+	counters_add(COUNTER_PUNCHES, 1);
+	punch_command(w, &rentry, &rat, &tat);
+	punch_command(w, &tentry, &tat, &rat);
+}
+
+/* The grant goes to auth; the request waits here for what it says. */
+static void
+punch_ask(
+    struct worker *w, const struct endpoint *source, const uint8_t *packet)
+{
+	struct msg_grant msg;
+	struct grant *grant;
+
+	w->last_grant = w->last_grant == UINT32_MAX ? 1 : w->last_grant + 1;
+	grant = &w->grants[w->last_grant % GRANTS_MAX];
+	if (grant->request != 0)
+		counters_add(COUNTER_GRANTS_FULL, 1);
+	grant->source = *source;
+	grant->requester = packet_u32(packet + 1);
+	grant->target = packet_u32(packet + 5);
+	grant->request = w->last_grant;
+	memset(&msg, 0, sizeof(msg));
+	msg.request = grant->request;
+	msg.requester = grant->requester;
+	msg.target = grant->target;
+	msg.expiry =
+	    (uint64_t)packet_u32(packet + 9) << 32 | packet_u32(packet + 13);
+	memcpy(msg.sig, packet + 17, sizeof(msg.sig));
+	if (channel_send(&w->auth, WA_GRANT, 0, -1, &msg, sizeof(msg)) == -1)
+		grant->request = 0;
+}
+
+/*
+ * One PunchRequest of at least PACKET_PUNCH_LEN bytes.  source is where it came
+ * from; by_udp 0: over WebSocket, and only its address is known.
+ */
+void
+punch_request(struct worker *w, const struct endpoint *source, int by_udp,
+    const uint8_t *packet, size_t len)
+{
+	struct endpoint at;
+
+	if (!punch_within_limits(w, source->addr))
+		return;
+	at = *source;
+	if (!by_udp)
+		at.port = 0;
+	if (!w->settings.require_punch_grant)
+		punch(w, &at, packet_u32(packet + 1), packet_u32(packet + 5));
+	else if (len >= PACKET_PUNCH_GRANT_LEN)
+		punch_ask(w, &at, packet);
+	else
+		counters_add(COUNTER_PUNCH_GRANT, 1);
+}
+
+/* AW_GRANTED: what auth says of a grant. */
+void
+punch_granted(struct worker *w, const struct msg_granted *msg)
+{
+	struct grant *grant;
+
+	grant = &w->grants[msg->request % GRANTS_MAX];
+	if (grant->request != msg->request || msg->request == 0)
+		return;
+	grant->request = 0;
+	if (msg->ok)
+		punch(w, &grant->source, grant->requester, grant->target);
+	else
+		counters_add(COUNTER_PUNCH_GRANT, 1);
+}
