@@ -213,6 +213,7 @@ main(int argc, char **argv)
 	parent.foreground = options.foreground;
 	parent.verbose = options.verbose;
 	parent.started = (uint64_t)time(NULL);
+	closefrom(STDERR_FILENO + 1);
 	prepare(&parent);
 	detach(&parent);
 

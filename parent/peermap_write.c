@@ -18,7 +18,7 @@ typedef uint64_t word __attribute__((may_alias));
 #define ENTRY_WORDS (sizeof(struct peermap_entry) / sizeof(word))
 
 _Static_assert(offsetof(struct peermap_entry, seq) == 0 &&
-	offsetof(struct peermap_entry, node) == 4,
+		   offsetof(struct peermap_entry, node) == 4,
     "the first word is the sequence number and the node");
 
 static int
@@ -45,11 +45,11 @@ pmap_memory(struct pmap *map)
 	peermap_view(&map->view, base);
 	map->header = base;
 	map->half[0] = (void *)((uint8_t *)base + PEERMAP_INDEX_OFF);
-	map->half[1] = (void *)((uint8_t *)base + PEERMAP_INDEX_OFF +
-	    PEERMAP_INDEX_BYTES);
+	map->half[1] =
+	    (void *)((uint8_t *)base + PEERMAP_INDEX_OFF + PEERMAP_INDEX_BYTES);
 	map->entries = (void *)((uint8_t *)base + PEERMAP_ENTRY_OFF);
 	return (0);
- fail:
+fail:
 	(void)close(map->fd);
 	return (-1);
 }
@@ -106,8 +106,7 @@ pmap_entry(const struct pmap *map, uint32_t number)
 uint32_t
 pmap_used(const struct pmap *map)
 {
-	return (atomic_load_explicit(&map->header->used,
-	    memory_order_relaxed));
+	return (atomic_load_explicit(&map->header->used, memory_order_relaxed));
 }
 
 /* 1, 2, ...: never 0, which means "no session". */
@@ -123,15 +122,15 @@ pmap_next_generation(struct pmap *map)
 void
 pmap_load(struct pmap *map, uint32_t worker, uint32_t load)
 {
-	atomic_store_explicit(&map->header->load[worker], load,
-	    memory_order_relaxed);
+	atomic_store_explicit(
+	    &map->header->load[worker], load, memory_order_relaxed);
 }
 
 static uint32_t
 pmap_index(const struct pmap *map)
 {
-	return (atomic_load_explicit(&map->header->index,
-	    memory_order_relaxed));
+	return (
+	    atomic_load_explicit(&map->header->index, memory_order_relaxed));
 }
 
 /*
@@ -199,15 +198,14 @@ pmap_rebuild(struct pmap *map)
 		shift++;
 	index = shift << 1 | ((old & 1) ^ 1);
 	for (i = 0; i < 1U << shift; i++)
-		atomic_store_explicit(&map->half[index & 1][i], 0,
-		    memory_order_relaxed);
+		atomic_store_explicit(
+		    &map->half[index & 1][i], 0, memory_order_relaxed);
 	map->filled = 0;
 	used = pmap_used(map);
 	for (i = 0; i < used; i++)
 		if (map->entries[i].node != 0)
 			pmap_place(map, index, map->entries[i].node, i);
-	atomic_store_explicit(&map->header->index, index,
-	    memory_order_release);
+	atomic_store_explicit(&map->header->index, index, memory_order_release);
 }
 
 /* At its largest the index may get fuller, or it would be built all the time. */
@@ -236,8 +234,8 @@ pmap_take(struct pmap *map)
 	number = pmap_used(map);
 	if (number >= PEERMAP_NODES_MAX)
 		return (PEERMAP_NONE);
-	atomic_store_explicit(&map->header->used, number + 1,
-	    memory_order_release);
+	atomic_store_explicit(
+	    &map->header->used, number + 1, memory_order_release);
 	return (number);
 }
 
@@ -288,7 +286,7 @@ pmap_remove(struct pmap *map, uint32_t number)
 	mask = (1U << (index >> 1)) - 1;
 	at = peermap_hash(map->header, map->entries[number].node) & mask;
 	while (atomic_load_explicit(&slots[at], memory_order_relaxed) !=
-	    number + 1)
+	       number + 1)
 		at = (at + 1) & mask;
 	atomic_store_explicit(&slots[at], PEERMAP_TOMB, memory_order_release);
 
@@ -313,14 +311,14 @@ pmap_store(struct pmap *map, uint32_t number, const struct peermap_entry *from)
 	old = &map->entries[number];
 	entry = *from;
 	entry.node = old->node;
-	sessions = atomic_load_explicit(&map->header->sessions,
-	    memory_order_relaxed);
+	sessions =
+	    atomic_load_explicit(&map->header->sessions, memory_order_relaxed);
 	sessions += (entry.generation != 0) - (old->generation != 0);
 	map->endpoints += (entry.port != 0) - (old->port != 0);
 	if (entry.generation == 0 && entry.port == 0 && entry.beacon == 0)
 		pmap_remove(map, number);
 	else
 		pmap_write(map, number, &entry);
-	atomic_store_explicit(&map->header->sessions, sessions,
-	    memory_order_relaxed);
+	atomic_store_explicit(
+	    &map->header->sessions, sessions, memory_order_relaxed);
 }

@@ -19,14 +19,14 @@
 
 /* The writer's end of the peer map; there is one. */
 struct pmap {
-	int fd;		     /* sealed; what the children get */
+	int fd;              /* sealed; what the children get */
 	struct peermap view; /* the same memory, as readers see it */
 	struct peermap_header *header;
 	_Atomic uint32_t *half[2];
 	struct peermap_entry *entries;
-	uint32_t free;	     /* number of a free entry; PEERMAP_NONE: none */
+	uint32_t free;       /* number of a free entry; PEERMAP_NONE: none */
 	uint32_t filled;     /* places of the index that are not 0 */
-	uint32_t live;	     /* entries in use */
+	uint32_t live;       /* entries in use */
 	uint32_t endpoints;  /* of these with a UDP address */
 	uint32_t generation; /* the last one given to a session */
 };

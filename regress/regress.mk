@@ -17,5 +17,10 @@ $(foreach r,$(UNIT_ROLES),$(eval $(call unit_role,$(r))))
 
 UNIT_TESTS := $(foreach r,$(UNIT_ROLES),$(call unit_tests,$(r)))
 
-.PHONY: unit
+.PHONY: unit check
 unit: $(UNIT_TESTS)
+
+# The programs as they are shipped, and the unit tests with the sanitizers.
+check: all
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=1 all unit
+	@regress/run --build $(BUILD)

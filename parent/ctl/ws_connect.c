@@ -163,7 +163,7 @@ connect_one(struct ws_client *c, const struct addrinfo *ai, int64_t deadline)
 		return (-1);
 	}
 	on = 1;
-	/* A probe's packets must not wait for each other; if they do, so be it. */
+	/* Packets must not wait for each other; if they do, so be it. */
 	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	return (0);
 }

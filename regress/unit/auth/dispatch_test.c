@@ -263,10 +263,12 @@ refused(uint32_t i)
 static void
 start(void)
 {
+	struct msg_nonces_wanted wanted;
 	struct msg_keys_read keys;
 	struct msg_hello hello;
 	int fd;
 
+	wanted.count = 1;
 	fd = channel_to(&parent);
 	CHECK(fd != -1);
 	parent_open(&auth, fd);
@@ -278,12 +280,16 @@ start(void)
 	CHECK(put_worker(9));
 	CHECK(put(&parent, PA_PING, -1, NULL, 0));
 	CHECK(get(&parent, AP_PONG, NULL, 0));
+	/* A worker that asks before there are keys has to wait. */
+	CHECK(put(&worker, WA_NONCES, -1, &wanted, sizeof(wanted)));
+	CHECK(next(&worker) == 0);
 	CHECK(put(&parent, PA_START, -1, NULL, 0));
 	CHECK(get(&parent, AP_KEYS, &keys, sizeof(keys)));
 	CHECK(keys.keys == 2 && keys.bad == 1);
 	CHECK(get(&parent, AP_READY, &hello, sizeof(hello)));
 	CHECK(hello.epoch == 5);
 	CHECK(strcmp(hello.version, BEACOND_VERSION) == 0);
+	CHECK(next(&worker) == 1 && imsg_get_type(&imsg) == AW_NONCES);
 }
 
 static void
@@ -306,7 +312,7 @@ logins(void)
 	CHECK(put_verify(4, NODE, 1, sk));
 	CHECK(refused(4));
 	CHECK(next(&parent) == 0 && next(&worker) == 0);
-	CHECK(counters->value[COUNTER_CHALLENGES] == 8);
+	CHECK(counters->value[COUNTER_CHALLENGES] == 9);
 	CHECK(counters->value[COUNTER_VERIFY_OK] == 2);
 	CHECK(counters->value[COUNTER_VERIFY_LEGACY] == 1);
 	CHECK(counters->value[COUNTER_VERIFY_SIGNATURE] == 2);
@@ -412,6 +418,19 @@ reload(void)
 	CHECK(admitted(0, NODE, pk));
 	CHECK(put_verify(1, OTHER, 0, sk2));
 	CHECK(refused(1));
+}
+
+/* A login by an old key that reached the map after the walk is found, too. */
+static void
+second_walk(void)
+{
+	CHECK(ev_is_active(&auth.again));
+	session(3, OTHER, 34, pk2);
+	ev_invoke(auth.loop, &auth.again, EV_TIMER);
+	CHECK(revoked(OTHER, 32));
+	CHECK(revoked(OTHER, 34));
+	CHECK(revoked(NODE, 33));
+	CHECK(next(&parent) == 0);
 }
 
 /* A file that can't be read leaves keys and sessions alone. */
@@ -667,6 +686,7 @@ main(void)
 	RUN(ping_overtakes);
 	RUN(grants);
 	RUN(reload);
+	RUN(second_walk);
 	RUN(unreadable_file);
 	RUN(slow_parent);
 	RUN(hostile_workers);

@@ -1,0 +1,100 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/sandbox.h"
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define SANDBOX_NONE
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define SANDBOX_NONE
+#endif
+
+#ifndef SANDBOX_NONE
+/* libseccomp returns what errno would be, negative. */
+static void
+sandbox_must(int result, const char *what)
+{
+	if (result == 0)
+		return;
+	errno = -result;
+	fatal("sandbox: %s", what);
+}
+
+static void
+sandbox_attribute(
+    scmp_filter_ctx filter, enum scmp_filter_attr attribute, uint32_t value)
+{
+	sandbox_must(
+	    seccomp_attr_set(filter, attribute, value), "filter attribute");
+}
+
+static void
+sandbox_rule(scmp_filter_ctx filter, const struct sandbox_rule *rule)
+{
+	struct scmp_arg_cmp cmp[SANDBOX_CHECKS];
+	const struct sandbox_check *check;
+	uint32_t action;
+	unsigned int i;
+
+	action = SCMP_ACT_ALLOW;
+	if (rule->error != 0)
+		action = SCMP_ACT_ERRNO((uint32_t)rule->error);
+#ifdef SANDBOX_STRICT
+	/* The default is to kill. */
+	if (rule->error != 0)
+		return;
+#endif
+	memset(cmp, 0, sizeof(cmp));
+	for (i = 0; i < rule->nchecks; i++) {
+		check = &rule->checks[i];
+		cmp[i].arg = check->arg;
+		cmp[i].op = SCMP_CMP_MASKED_EQ;
+		cmp[i].datum_a = check->mask;
+		cmp[i].datum_b = check->value;
+		if (check->value == SANDBOX_OWN_PID)
+			cmp[i].datum_b = (uint64_t)getpid();
+	}
+	sandbox_must(seccomp_rule_add_array(
+			 filter, action, rule->call, rule->nchecks, cmp),
+	    "rule");
+}
+#endif
+
+/*
+ * Leaves this process, for good, the n calls of rules alone.  Returns with
+ * the filter in force or not at all.  A program with a sanitizer, which needs
+ * far more calls, goes without a filter.
+ */
+void
+sandbox_enter(const struct sandbox_rule *rules, size_t n)
+{
+#ifdef SANDBOX_NONE
+	(void)rules;
+	(void)n;
+	log_info("built with a sanitizer: runs without a system call filter");
+#else
+	scmp_filter_ctx filter;
+	size_t i;
+
+	filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	if (filter == NULL)
+		fatalx("sandbox: no filter");
+	sandbox_attribute(
+	    filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	sandbox_attribute(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	for (i = 0; i < n; i++)
+		sandbox_rule(filter, &rules[i]);
+	sandbox_must(seccomp_load(filter), "the kernel refuses the filter");
+	seccomp_release(filter);
+#endif
+}
