@@ -141,8 +141,9 @@ worker_first_key(struct channel *ch, struct imsg *imsg)
 	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
 		return ("unreadable");
 	/* When the table is full, later comers go without. */
-	if (keycache_find(&w->auth->keys, msg.node) == NULL)
-		(void)firstkey_add(&w->auth->first, msg.node, msg.key);
+	if (keycache_find(&w->auth->keys, msg.node) == NULL &&
+	    firstkey_add(&w->auth->first, msg.node, msg.key) == -1)
+		counters_add(COUNTER_FIRST_KEYS_FULL, 1);
 	worker_spend(w);
 	return (NULL);
 }

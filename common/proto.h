@@ -278,7 +278,7 @@ enum worker_to_auth {
 	WA_NONCES = 0x500, /* msg_nonces_wanted: AW_NONCES is wanted */
 	WA_VERIFY,	   /* msg_verify */
 	WA_FIRST_KEY,	   /* msg_first_key: a Discover carried a key */
-	WA_GRANT	   /* msg_grant: AW_GRANTED if it is good, else nothing */
+	WA_GRANT	   /* msg_grant: AW_GRANTED is wanted */
 };
 
 struct msg_nonces_wanted {

@@ -146,7 +146,7 @@ control_fill_node(const struct parent *parent, struct msg_ctl_entry *row,
 		row->since = entry->since;
 	}
 	if (entry->port != 0) {
-		row->flags = entry->flags;
+		row->flags = entry->flags & PEERMAP_UDP_EX;
 		memcpy(row->addr, entry->addr, sizeof(row->addr));
 		row->port = entry->port;
 		row->seen = entry->seen;
@@ -349,27 +349,6 @@ control_beacon(struct control_client *client, const struct source *source,
 	return (control_row(client, CTL_BEACON, &row, sizeof(row)));
 }
 
-/* Peers of the configuration that were never heard, or not lately. */
-static int
-control_silent_beacons(struct control_client *client)
-{
-	const struct conf_address *address;
-	const struct parent *parent;
-	struct source source;
-
-	parent = client->control->parent;
-	TAILQ_FOREACH(address, &parent->conf->addresses, entry) {
-		if (address->kind != CONF_PEER_BEACON)
-			continue;
-		memset(&source, 0, sizeof(source));
-		listen_address(&address->ss, source.addr, &source.port);
-		if (!gossip_is_heard(parent, source.addr, source.port) &&
-		    control_beacon(client, &source, 1) == -1)
-			return (-1);
-	}
-	return (0);
-}
-
 static const char *
 control_show_beacons(struct channel *ch, struct imsg *imsg)
 {
@@ -388,8 +367,6 @@ control_show_beacons(struct channel *ch, struct imsg *imsg)
 			gossip_is_peer(parent, source->addr)) == -1)
 			return (SLOW);
 	}
-	if (control_silent_beacons(client) == -1)
-		return (SLOW);
 	return (control_done(client, 0));
 }
 

@@ -49,7 +49,7 @@ endpoint_seen(struct parent *parent, const struct msg_endpoint *seen)
 
 	if (seen->node == 0 || seen->port == 0 || seen->port > UINT16_MAX)
 		return ("endpoint of nobody or nowhere");
-	if ((seen->flags & ~(uint32_t)PEERMAP_UDP_EX) != 0)
+	if (seen->flags > UINT8_MAX)
 		return ("endpoint with unknown flags");
 	number = pmap_find(&parent->map, seen->node);
 	if (parent->map.endpoints >= ENDPOINTS_MAX &&

@@ -10,6 +10,7 @@
 #include "parent/parent.h"
 
 #define GOSSIP_EXPIRE	   90 /* seconds of silence, PROTOCOL.md 4 */
+#define GOSSIP_IDS_MAX	   (UINT16_MAX / 4 + 1) /* more than any datagram has */
 #define GOSSIP_RATE	   1000000 /* ids taken per second */
 #define GOSSIP_SYNC_COST   100	   /* of a Sync itself, in ids */
 #define GOSSIP_NO_SOURCE   UINT32_MAX
@@ -22,18 +23,22 @@
 int
 gossip_is_peer(const struct parent *parent, const uint8_t addr[16])
 {
-	const struct conf_address *address;
-	uint8_t peer[16];
-	uint16_t port;
+	const struct source *source;
+	uint32_t i;
 
-	TAILQ_FOREACH(address, &parent->conf->addresses, entry) {
-		if (address->kind != CONF_PEER_BEACON)
-			continue;
-		listen_address(&address->ss, peer, &port);
-		if (memcmp(peer, addr, sizeof(peer)) == 0)
+	for (i = 0; i < parent->gossip.nsources; i++) {
+		source = &parent->gossip.sources[i];
+		if (source->configured && memcmp(source->addr, addr, 16) == 0)
 			return (1);
 	}
 	return (0);
+}
+
+static int
+gossip_trusts(const struct parent *parent, const uint8_t addr[16])
+{
+	return (parent->conf->accept_gossip_from_any ||
+	    gossip_is_peer(parent, addr));
 }
 
 static void
@@ -109,17 +114,9 @@ gossip_find(const struct gossip *gossip, const uint8_t addr[16],
 	return (GOSSIP_NO_SOURCE);
 }
 
-/* Has this very port been heard lately? */
-int
-gossip_is_heard(const struct parent *parent, const uint8_t addr[16],
-    uint16_t port)
-{
-	return (gossip_find(&parent->gossip, addr, port) != GOSSIP_NO_SOURCE);
-}
-
 /* A number for a source that was not heard before, if there is one left. */
 static uint32_t
-gossip_new(struct parent *parent, const struct msg_sync *from)
+gossip_new(struct parent *parent, const uint8_t addr[16], uint16_t port)
 {
 	struct gossip *gossip;
 	struct source *source;
@@ -135,8 +132,8 @@ gossip_new(struct parent *parent, const struct msg_sync *from)
 		gossip->nsources++;
 	source = &gossip->sources[i];
 	memset(source, 0, sizeof(*source));
-	memcpy(source->addr, from->addr, sizeof(source->addr));
-	source->port = from->port;
+	memcpy(source->addr, addr, sizeof(source->addr));
+	source->port = port;
 	gossip_tell_all(parent, i);
 	return (i);
 }
@@ -238,8 +235,7 @@ gossip_take(struct parent *parent, struct sync *sync)
 	uint32_t *ids;
 	uint32_t number;
 
-	if ((!parent->conf->accept_gossip_from_any &&
-		!gossip_is_peer(parent, sync->from.addr)) ||
+	if (!gossip_trusts(parent, sync->from.addr) ||
 	    gossip_too_much(parent, sync->count)) {
 		counters_add(COUNTER_SYNC_STRANGER, 1);
 		return;
@@ -247,7 +243,8 @@ gossip_take(struct parent *parent, struct sync *sync)
 	number = gossip_find(&parent->gossip, sync->from.addr,
 	    sync->from.port);
 	if (number == GOSSIP_NO_SOURCE)
-		number = gossip_new(parent, &sync->from);
+		number = gossip_new(parent, sync->from.addr,
+		    sync->from.port);
 	ids = reallocarray(NULL, sync->count + 1, sizeof(*ids));
 	if (number == GOSSIP_NO_SOURCE || ids == NULL) {
 		free(ids);
@@ -284,16 +281,16 @@ gossip_chunk(struct process *worker, const struct msg_sync *chunk,
 	if (chunk->port == 0)
 		return ("sync from nowhere");
 	if (chunk->first) {
-		if (sync->ids != NULL)
-			return ("sync within a sync");
-		sync->ids = calloc(PROTO_SYNC_MAX, sizeof(*sync->ids));
+		/* What the worker could not send to the end is void. */
+		gossip_forget(worker);
+		sync->ids = calloc(GOSSIP_IDS_MAX, sizeof(*sync->ids));
 		if (sync->ids == NULL)
 			fatal("sync");
 		sync->from = *chunk;
 		sync->count = 0;
 	} else if (!gossip_continues(sync, chunk))
 		return ("sync without a beginning");
-	if (chunk->count > PROTO_SYNC_MAX - sync->count)
+	if (chunk->count > GOSSIP_IDS_MAX - sync->count)
 		return ("sync too long");
 	memcpy(sync->ids + sync->count, ids,
 	    chunk->count * sizeof(*sync->ids));
@@ -322,21 +319,27 @@ gossip_drop(struct parent *parent, uint32_t number)
 	source = &parent->gossip.sources[number];
 	gossip_replace(parent, number, NULL, 0);
 	source->port = 0;
+	source->heard = 0;
 	gossip_tell_all(parent, number);
 }
 
-/* Once a second: beacons that have fallen silent, or are peers no more. */
+/* Once a second: what beacons said that have fallen silent. */
 void
 gossip_expire(struct parent *parent)
 {
-	const struct source *source;
+	struct source *source;
 	uint32_t i, now;
 
 	now = (uint32_t)ev_now(parent->loop);
 	for (i = 0; i < parent->gossip.nsources; i++) {
 		source = &parent->gossip.sources[i];
-		if (source->port != 0 &&
-		    (int32_t)(now - source->heard) >= GOSSIP_EXPIRE)
+		if (source->heard == 0 ||
+		    (int32_t)(now - source->heard) < GOSSIP_EXPIRE)
+			continue;
+		if (source->configured) {
+			gossip_replace(parent, i, NULL, 0);
+			source->heard = 0;
+		} else
 			gossip_drop(parent, i);
 	}
 }
@@ -349,10 +352,35 @@ gossip_heard(const struct parent *parent)
 
 	n = 0;
 	for (i = 0; i < parent->gossip.nsources; i++)
-		n += parent->gossip.sources[i].port != 0;
+		n += parent->gossip.sources[i].heard != 0;
 	return (n);
 }
 
+/* Peers of the configuration have a number for as long as they stand there. */
+static void
+gossip_configure(struct parent *parent)
+{
+	const struct conf_address *address;
+	uint8_t addr[16];
+	uint32_t number;
+	uint16_t port;
+
+	TAILQ_FOREACH(address, &parent->conf->addresses, entry) {
+		if (address->kind != CONF_PEER_BEACON)
+			continue;
+		listen_address(&address->ss, addr, &port);
+		number = gossip_find(&parent->gossip, addr, port);
+		if (number == GOSSIP_NO_SOURCE)
+			number = gossip_new(parent, addr, port);
+		if (number == GOSSIP_NO_SOURCE)
+			log_warnx("%s:%d: too many beacons", address->file,
+			    address->line);
+		else
+			parent->gossip.sources[number].configured = 1;
+	}
+}
+
+/* Once, before workers are started. */
 void
 gossip_init(struct parent *parent)
 {
@@ -360,19 +388,22 @@ gossip_init(struct parent *parent)
 	    sizeof(*parent->gossip.sources));
 	if (parent->gossip.sources == NULL)
 		fatal("gossip");
+	gossip_configure(parent);
 }
 
 /* The configuration has changed: who is a peer, and the default beacon. */
 void
 gossip_reload(struct parent *parent)
 {
-	const struct source *source;
+	struct source *source;
 	uint32_t i;
 
+	for (i = 0; i < parent->gossip.nsources; i++)
+		parent->gossip.sources[i].configured = 0;
+	gossip_configure(parent);
 	for (i = 0; i < parent->gossip.nsources; i++) {
 		source = &parent->gossip.sources[i];
-		if (source->port != 0 && !parent->conf->accept_gossip_from_any &&
-		    !gossip_is_peer(parent, source->addr))
+		if (source->port != 0 && !gossip_trusts(parent, source->addr))
 			gossip_drop(parent, i);
 	}
 	for (i = 0; i < parent->nworkers; i++)

@@ -58,7 +58,20 @@ gossip_send_shares(struct process *worker)
 			gossip_send_share(worker, listener, i);
 }
 
-/* Opens port `share` of every UDP address.  Returns 0 or -1. */
+/* One address of each family is enough to reach everybody. */
+static int
+gossip_leaves_from(const struct parent *parent, const struct listener *listener)
+{
+	const struct listener *first;
+
+	TAILQ_FOREACH(first, &parent->listeners, entry)
+		if (first->kind == LISTENER_UDP &&
+		    first->ss.ss_family == listener->ss.ss_family)
+			return (first == listener);
+	return (0);
+}
+
+/* Opens port `share`.  Returns 0 or -1. */
 static int
 gossip_open_share(struct parent *parent, uint32_t share)
 {
@@ -66,7 +79,7 @@ gossip_open_share(struct parent *parent, uint32_t share)
 	int fd;
 
 	TAILQ_FOREACH(listener, &parent->listeners, entry) {
-		if (listener->kind != LISTENER_UDP ||
+		if (!gossip_leaves_from(parent, listener) ||
 		    listener->nshares > share)
 			continue;
 		fd = listen_udp_share(listener);

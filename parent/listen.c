@@ -259,12 +259,15 @@ void
 listen_close(struct parent *parent)
 {
 	struct listener *listener;
+	uint32_t share;
 	int i;
 
 	while ((listener = TAILQ_FIRST(&parent->listeners)) != NULL) {
 		TAILQ_REMOVE(&parent->listeners, listener, entry);
 		for (i = 0; i < listener->nfds; i++)
 			(void)close(listener->fds[i]);
+		for (share = 1; share < listener->nshares; share++)
+			(void)close(listener->shares[share]);
 		free(listener);
 	}
 }

@@ -35,7 +35,7 @@
 #define REPLACE_MAX    8 /* of one node's sessions, in ... */
 #define REPLACE_WINDOW 60 /* ... seconds; then its logins are refused */
 
-#define SHARES_MAX 128 /* power of two; ports that gossip leaves from */
+#define SHARES_MAX 64 /* power of two; ports that gossip leaves from */
 
 #define MESSAGE_BURST 400000 /* messages from one child at once */
 #define MESSAGE_RATE  100000 /* and lasting, per second */
@@ -71,7 +71,7 @@ struct role_program {
 /* A Sync of which the last chunk has not come yet. */
 struct sync {
 	struct msg_sync from; /* as in its first chunk */
-	uint32_t *ids;	      /* room for PROTO_SYNC_MAX; NULL: none under way */
+	uint32_t *ids;	      /* of its chunks; NULL: none under way */
 	uint32_t count;
 };
 
@@ -125,7 +125,8 @@ struct source {
 	uint8_t addr[16];
 	uint16_t port;	   /* 0: this number is free */
 	uint32_t beacon;   /* id */
-	uint32_t heard;	   /* unix seconds */
+	int configured;	   /* boolean: stands in the configuration */
+	uint32_t heard;	   /* unix seconds; 0: not lately */
 	uint32_t nodes;	   /* in ids */
 	uint32_t *ids;	   /* sorted */
 };
@@ -217,7 +218,6 @@ const char *gossip_chunk(struct process *, const struct msg_sync *,
 void gossip_forget(struct process *);
 void gossip_expire(struct parent *);
 uint32_t gossip_heard(const struct parent *);
-int gossip_is_heard(const struct parent *, const uint8_t[16], uint16_t);
 int gossip_is_peer(const struct parent *, const uint8_t[16]);
 
 /* gossip_send.c */

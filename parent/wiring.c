@@ -86,6 +86,8 @@ wiring_listeners(struct process *p, enum listener_kind kind)
 	struct listener *listener;
 	struct msg_udp udp;
 
+	udp.kind = UDP_LISTENER;
+	udp.number = 0;
 	TAILQ_FOREACH(listener, &p->parent->listeners, entry) {
 		if (listener->kind != kind)
 			continue;
@@ -93,10 +95,9 @@ wiring_listeners(struct process *p, enum listener_kind kind)
 			wiring_fd(p, PW_LISTENER, listener->fds[0], NULL, 0);
 			continue;
 		}
-		udp.kind = UDP_LISTENER;
-		udp.number = 0;
 		wiring_fd(p, PW_UDP, listener->fds[p->number], &udp,
 		    sizeof(udp));
+		udp.number++;
 	}
 }
 

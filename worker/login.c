@@ -39,22 +39,17 @@ login_take_nonce(struct worker *w, struct nonce *nonce)
 void
 login_top_up(struct worker *w)
 {
-	struct msg_nonces_wanted wanted;
-	uint32_t want;
+	static const struct msg_nonces_wanted wanted = { PROTO_NONCES_MAX };
 
-	want = NONCES_LOW + w->nwaiters;
-	while (w->nnonces + w->nonces_asked < want) {
+	while (w->nnonces + w->nonces_asked < NONCES_LOW + w->nwaiters) {
 		/* The pool has room for so many and no more. */
 		if (w->nnonces + w->nonces_asked + PROTO_NONCES_MAX >
 		    NONCES_MAX)
 			return;
-		wanted.count = want - w->nnonces - w->nonces_asked;
-		if (wanted.count > PROTO_NONCES_MAX)
-			wanted.count = PROTO_NONCES_MAX;
 		if (channel_send(&w->auth, WA_NONCES, 0, -1, &wanted,
 			sizeof(wanted)) == -1)
 			return;
-		w->nonces_asked += wanted.count;
+		w->nonces_asked += PROTO_NONCES_MAX;
 	}
 }
 

@@ -36,6 +36,7 @@
 #define DRAIN      (5 * SECOND)
 #define OPEN_LIMIT (120 * SECOND)
 #define COMPLAIN   10 /* lines about failures */
+#define CONNECTS   32 /* in one wake-up */
 
 struct mode {
 	const char *name;
@@ -95,6 +96,8 @@ mark(const char *what)
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		if (strcmp(line, "go\n") == 0)
 			return;
+		if (strcmp(line, "stop\n") == 0)
+			continue;
 		/* Two nodes that are to be a pair. */
 		if (sscanf(line, "%u %u", &a, &b) != 2 || a <= base ||
 		    a - base > npeers || b <= base || b - base > npeers)

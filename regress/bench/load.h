@@ -104,7 +104,7 @@ unsigned int peer_datagrams(struct peer *, struct mmsghdr *, unsigned int);
 uint8_t *login_secrets(uint32_t, uint32_t);
 void login_keys(const char *, uint32_t, uint32_t);
 void login_upgrade(struct peer *);
-long login_upgraded(const uint8_t *, size_t);
+long login_upgraded(struct peer *, const uint8_t *, size_t);
 int login_text(struct peer *, const uint8_t *, size_t);
 
 /* wire.c: packets in the frames of each transport */

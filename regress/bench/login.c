@@ -101,7 +101,7 @@ login_upgrade(struct peer *p)
 
 /* Returns the size of the answer's head, 0 if it is not all there, or -1. */
 long
-login_upgraded(const uint8_t *data, size_t len)
+login_upgraded(struct peer *p, const uint8_t *data, size_t len)
 {
 	const uint8_t *end;
 	char head[HEAD_MAX];
@@ -115,10 +115,12 @@ login_upgraded(const uint8_t *data, size_t len)
 		return (-1);
 	memcpy(head, data, n);
 	head[n] = '\0';
-	if (strncmp(head, "HTTP/1.1 101 ", 13) != 0 ||
-	    strstr(head, accepted) == NULL)
-		return (-1);
-	return ((long)n);
+	if (strncmp(head, "HTTP/1.1 101 ", 13) == 0 &&
+	    strstr(head, accepted) != NULL)
+		return ((long)n);
+	head[strcspn(head, "\r")] = '\0';
+	peer_failed(p, head);
+	return (-1);
 }
 
 /* Answers the challenge as daemons do since mid-2026. */

@@ -225,7 +225,7 @@ peer_read(struct peer *p)
 	if (p->state == PEER_CLOSED)
 		return;
 	if (used == -1 || len - (size_t)used > KEEP_SIZE) {
-		peer_failed(p, "refused, or an answer that cannot be");
+		peer_failed(p, "an answer that cannot be");
 		return;
 	}
 	if (p->inlen != 0 || (size_t)used != len)

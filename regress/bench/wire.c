@@ -227,7 +227,7 @@ wire_stream(struct peer *p, uint8_t *data, size_t len)
 		return (wire_records(p, data, len));
 	if (p->state != PEER_UPGRADING)
 		return (wire_frames(p, data, len));
-	head = login_upgraded(data, len);
+	head = login_upgraded(p, data, len);
 	if (head <= 0)
 		return (head);
 	p->state = PEER_CHALLENGE;

@@ -1,0 +1,100 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sodium.h>
+
+#include "regress/unit/test.h"
+#include "worker/limit.h"
+
+static struct source_table *table;
+
+/* A v4-mapped address that differs by n. */
+static void
+v4(uint8_t addr[16], uint32_t n)
+{
+	memset(addr, 0, 16);
+	addr[10] = addr[11] = 0xff;
+	memcpy(addr + 12, &n, sizeof(n));
+}
+
+static void
+counts_up_to_the_limit_each_second(void)
+{
+	uint8_t addr[16];
+	int i;
+
+	v4(addr, 1);
+	for (i = 0; i < 5; i++)
+		CHECK(limit_source(table, addr, 7, 100, 5));
+	CHECK(!limit_source(table, addr, 7, 100, 5));
+	CHECK(limit_source(table, addr, 7, 101, 5));
+}
+
+static void
+zero_is_no_limit(void)
+{
+	uint8_t addr[16];
+	int i;
+
+	v4(addr, 2);
+	for (i = 0; i < 100; i++)
+		CHECK(limit_source(table, addr, 7, 100, 0));
+}
+
+static void
+ports_are_sources_of_their_own(void)
+{
+	uint8_t addr[16];
+
+	v4(addr, 3);
+	CHECK(limit_source(table, addr, 1, 100, 1));
+	CHECK(!limit_source(table, addr, 1, 100, 1));
+	CHECK(limit_source(table, addr, 2, 100, 1));
+}
+
+static void
+upgrades_count_per_v4_address_and_v6_network(void)
+{
+	uint8_t addr[16] = { 0x20, 0x01, 0x0d, 0xb8 };
+	uint8_t a[16], b[16];
+
+	v4(a, 4);
+	v4(b, 5);
+	CHECK(limit_upgrade(table, a, 100, 1));
+	CHECK(limit_upgrade(table, b, 100, 1));
+	CHECK(!limit_upgrade(table, a, 100, 1));
+	CHECK(limit_upgrade(table, addr, 100, 1));
+	addr[15] = 9; /* same /64 */
+	CHECK(!limit_upgrade(table, addr, 100, 1));
+	addr[7] = 1; /* another */
+	CHECK(limit_upgrade(table, addr, 100, 1));
+}
+
+/* A flood of sources takes no memory and shuts nobody out. */
+static void
+a_flood_of_sources_lets_new_ones_in(void)
+{
+	uint8_t addr[16];
+	uint32_t i;
+
+	for (i = 0; i < 200000; i++) {
+		v4(addr, i + 1000);
+		CHECK(limit_source(table, addr, 7, 200, 1));
+	}
+}
+
+int
+main(void)
+{
+	if (sodium_init() == -1)
+		return (1);
+	table = limit_new();
+	RUN(counts_up_to_the_limit_each_second);
+	RUN(zero_is_no_limit);
+	RUN(ports_are_sources_of_their_own);
+	RUN(upgrades_count_per_v4_address_and_v6_network);
+	RUN(a_flood_of_sources_lets_new_ones_in);
+	return (test_failed());
+}
