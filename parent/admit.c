@@ -27,8 +27,8 @@ admit_close(struct parent *parent, const struct peermap_entry *entry,
 	msg.slot = entry->slot;
 	msg.generation = entry->generation;
 	msg.reason = reason;
-	supervise_send(&parent->workers[entry->worker], PW_CLOSE, -1, &msg,
-	    sizeof(msg));
+	supervise_send(
+	    &parent->workers[entry->worker], PW_CLOSE, -1, &msg, sizeof(msg));
 }
 
 /*
@@ -53,10 +53,10 @@ admit_full(struct parent *parent)
 {
 	uint32_t sessions;
 
-	sessions = atomic_load_explicit(&parent->map.header->sessions,
-	    memory_order_relaxed);
+	sessions = atomic_load_explicit(
+	    &parent->map.header->sessions, memory_order_relaxed);
 	return (parent->conf->max_peers != 0 &&
-	    sessions >= parent->conf->max_peers);
+		sessions >= parent->conf->max_peers);
 }
 
 /*

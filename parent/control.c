@@ -22,8 +22,7 @@ control_socket(struct control *control, const char *path)
 
 	control->sun.sun_family = AF_UNIX;
 	if (strlcpy(control->sun.sun_path, path,
-		sizeof(control->sun.sun_path)) >=
-	    sizeof(control->sun.sun_path))
+		sizeof(control->sun.sun_path)) >= sizeof(control->sun.sun_path))
 		fatalx("control socket %s: the path is longer than %zu bytes",
 		    path, sizeof(control->sun.sun_path) - 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -52,8 +51,8 @@ control_check(struct parent *parent)
 	fd = control_socket(control, parent->conf->control_socket);
 	if (connect(fd, (void *)&control->sun, sizeof(control->sun)) == 0 ||
 	    errno == EAGAIN)
-		fatalx("already running: it answers on %s",
-		    control->sun.sun_path);
+		fatalx(
+		    "already running: it answers on %s", control->sun.sun_path);
 	(void)close(fd);
 	if (lstat(control->sun.sun_path, &st) == 0 && S_ISSOCK(st.st_mode))
 		(void)unlink(control->sun.sun_path);
@@ -108,7 +107,7 @@ control_allowed(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1)
 		return (0);
 	return (cred.uid == 0 || cred.uid == geteuid() ||
-	    cred.gid == getegid() || control_in_group(fd, getegid()));
+		cred.gid == getegid() || control_in_group(fd, getegid()));
 }
 
 /* Forgets a client; its channel is closed. */
@@ -199,8 +198,8 @@ control_start(struct parent *parent)
 	control = parent->control;
 	ev_timer_init(&control->pause, control_unpause, 0., 0.);
 	control->pause.data = control;
-	ev_io_init(&control->listener, control_accept, control->listener.fd,
-	    EV_READ);
+	ev_io_init(
+	    &control->listener, control_accept, control->listener.fd, EV_READ);
 	control->listener.data = control;
 	ev_io_start(parent->loop, &control->listener);
 }

@@ -16,11 +16,11 @@
 #include "common/proto.h"
 
 #define CONTROL_CLIENTS_MAX 32
-#define CONTROL_QUEUE	    (1U << 20) /* bytes for one client */
+#define CONTROL_QUEUE       (1U << 20)   /* bytes for one client */
 #define CONTROL_QUEUE_HIGH  (256U << 10) /* a walk pauses above this */
-#define CONTROL_WALK	    65536 /* entries looked at in one turn */
-#define CONTROL_WALK_EVERY  0.01 /* seconds */
-#define CONTROL_STAT_WAIT   2.	 /* seconds for a worker's answer */
+#define CONTROL_WALK        65536        /* entries looked at in one turn */
+#define CONTROL_WALK_EVERY  0.01         /* seconds */
+#define CONTROL_STAT_WAIT   2.           /* seconds for a worker's answer */
 
 /* States of a client's channel. */
 #define CONTROL_READY 0x1 /* a request may come */
@@ -34,8 +34,8 @@ struct control_client {
 	struct channel channel;
 	ev_timer timer;
 	enum control_job job;
-	uint32_t next;		  /* JOB_PEERS, JOB_NODES: entry */
-	uint32_t request;	  /* JOB_STAT */
+	uint32_t next;            /* JOB_PEERS, JOB_NODES: entry */
+	uint32_t request;         /* JOB_STAT */
 	struct msg_ctl_peer peer; /* JOB_STAT: as far as it is known */
 };
 TAILQ_HEAD(control_clients, control_client);

@@ -14,8 +14,8 @@
 
 /* One row of an answer.  Returns 0, or -1 if the client does not read. */
 static int
-control_row(struct control_client *client, uint32_t type, const void *data,
-    size_t len)
+control_row(
+    struct control_client *client, uint32_t type, const void *data, size_t len)
 {
 	return (channel_send(&client->channel, type, 0, -1, data, len));
 }
@@ -75,8 +75,8 @@ control_children(struct control_client *client)
 static uint32_t
 control_peers(const struct parent *parent)
 {
-	return (atomic_load_explicit(&parent->map.header->sessions,
-	    memory_order_relaxed));
+	return (atomic_load_explicit(
+	    &parent->map.header->sessions, memory_order_relaxed));
 }
 
 static const char *
@@ -154,8 +154,8 @@ control_fill_node(const struct parent *parent, struct msg_ctl_entry *row,
 	if (entry->beacon != 0) {
 		source = &parent->gossip.sources[entry->beacon - 1];
 		row->beacon = source->beacon;
-		memcpy(row->beacon_addr, source->addr,
-		    sizeof(row->beacon_addr));
+		memcpy(
+		    row->beacon_addr, source->addr, sizeof(row->beacon_addr));
 		row->beacon_port = source->port;
 	}
 }
@@ -175,8 +175,8 @@ control_ask(struct control_client *client, const struct peermap_entry *entry)
 	stat.slot = entry->slot;
 	stat.generation = entry->generation;
 	stat.request = client->request;
-	supervise_send(&parent->workers[entry->worker], PW_STAT, -1, &stat,
-	    sizeof(stat));
+	supervise_send(
+	    &parent->workers[entry->worker], PW_STAT, -1, &stat, sizeof(stat));
 	ev_timer_set(&client->timer, CONTROL_STAT_WAIT, 0.);
 	ev_timer_start(parent->loop, &client->timer);
 	return (NULL);
@@ -227,8 +227,8 @@ control_node(struct channel *ch, struct imsg *imsg)
 }
 
 static int
-control_walk_entry(struct control_client *client,
-    const struct peermap_entry *entry)
+control_walk_entry(
+    struct control_client *client, const struct peermap_entry *entry)
 {
 	struct msg_ctl_entry node;
 	struct msg_ctl_peer peer;
@@ -258,8 +258,8 @@ control_walk(struct control_client *client)
 	for (; client->next < end; client->next++) {
 		if (channel_queued(&client->channel) > CONTROL_QUEUE_HIGH)
 			return (NULL);
-		if (control_walk_entry(client,
-			pmap_entry(map, client->next)) == -1)
+		if (control_walk_entry(client, pmap_entry(map, client->next)) ==
+		    -1)
 			return (SLOW);
 	}
 	if (end == pmap_used(map))
@@ -294,8 +294,7 @@ control_show_nodes(struct channel *ch, struct imsg *imsg)
 
 /* The worker's answer to control_ask(); NULL: there was none in time. */
 void
-control_answer(struct control_client *client,
-    const struct msg_stat_reply *stat)
+control_answer(struct control_client *client, const struct msg_stat_reply *stat)
 {
 	const char *reason;
 
@@ -311,9 +310,9 @@ control_answer(struct control_client *client,
 			client->peer.queued = stat->queued;
 		}
 		reason = control_row(client, CTL_PEER, &client->peer,
-			     sizeof(client->peer)) == -1 ?
-		    SLOW :
-		    control_done(client, 0);
+			     sizeof(client->peer)) == -1
+			     ? SLOW
+			     : control_done(client, 0);
 	}
 	if (reason != NULL)
 		control_drop(client);
@@ -334,8 +333,8 @@ control_timer(struct ev_loop *loop, ev_timer *w, int revents)
 }
 
 static int
-control_beacon(struct control_client *client, const struct source *source,
-    int configured)
+control_beacon(
+    struct control_client *client, const struct source *source, int configured)
 {
 	struct msg_ctl_beacon row;
 
@@ -377,8 +376,8 @@ control_reload(struct channel *ch, struct imsg *imsg)
 
 	(void)imsg;
 	client = ch->owner;
-	return (control_done(client,
-	    reload(client->control->parent) == -1 ? EINVAL : 0));
+	return (control_done(
+	    client, reload(client->control->parent) == -1 ? EINVAL : 0));
 }
 
 static const char *
@@ -394,8 +393,10 @@ control_shutdown(struct channel *ch, struct imsg *imsg)
 	return (reason);
 }
 
-#define RULE(type, size, handler) \
-	{ type, #type, size, size, CHANNEL_NO_FD, CONTROL_READY, handler }
+#define RULE(type, size, handler)                                              \
+	{                                                                      \
+		type, #type, size, size, CHANNEL_NO_FD, CONTROL_READY, handler \
+	}
 
 const struct channel_rule control_rules[] = {
 	RULE(CTL_SHOW_SUMMARY, 0, control_summary),

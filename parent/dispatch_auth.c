@@ -126,8 +126,7 @@ dispatch_auth_hostile(struct channel *ch, struct imsg *imsg)
 		return ("complaint about a worker yet to come");
 	if (hostile.epoch != worker->epoch)
 		return (NULL);
-	(void)snprintf(reason, sizeof(reason), "auth says: %s",
-	    hostile.reason);
+	(void)snprintf(reason, sizeof(reason), "auth says: %s", hostile.reason);
 	supervise_kill(worker, reason);
 	return (NULL);
 }
@@ -143,21 +142,22 @@ dispatch_auth_pong(struct channel *ch, struct imsg *imsg)
 	return (dispatch_charge(p));
 }
 
-#define RULE(type, size, states, handler) \
-	{ type, #type, size, size, CHANNEL_NO_FD, states, handler }
+#define RULE(type, size, states, handler)                               \
+	{                                                               \
+		type, #type, size, size, CHANNEL_NO_FD, states, handler \
+	}
 
 #define STARTING DISPATCH_STARTING
-#define ANY	 (DISPATCH_STARTING | DISPATCH_RUNNING)
+#define ANY      (DISPATCH_STARTING | DISPATCH_RUNNING)
 
 /* An auth that was started anew finds logins under way and sessions to end. */
 const struct channel_rule dispatch_auth_rules[] = {
-	RULE(AP_READY, sizeof(struct msg_hello), STARTING,
-	    dispatch_auth_ready),
+	RULE(AP_READY, sizeof(struct msg_hello), STARTING, dispatch_auth_ready),
 	RULE(AP_ADMIT, sizeof(struct msg_admit), ANY, dispatch_auth_admit),
 	RULE(AP_REVOKE, sizeof(struct msg_closed), ANY, dispatch_auth_revoke),
 	RULE(AP_KEYS, sizeof(struct msg_keys_read), ANY, dispatch_auth_keys),
-	RULE(AP_HOSTILE, sizeof(struct msg_hostile), ANY,
-	    dispatch_auth_hostile),
+	RULE(
+	    AP_HOSTILE, sizeof(struct msg_hostile), ANY, dispatch_auth_hostile),
 	RULE(AP_PONG, 0, ANY, dispatch_auth_pong),
 };
 const size_t dispatch_auth_nrules =

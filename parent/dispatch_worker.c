@@ -84,12 +84,14 @@ dispatch_worker_pong(struct channel *ch, struct imsg *imsg)
 	return (dispatch_charge(p));
 }
 
-#define RULE(type, size, states, handler) \
-	{ type, #type, size, size, CHANNEL_NO_FD, states, handler }
+#define RULE(type, size, states, handler)                               \
+	{                                                               \
+		type, #type, size, size, CHANNEL_NO_FD, states, handler \
+	}
 
 #define STARTING DISPATCH_STARTING
-#define RUNNING	 DISPATCH_RUNNING
-#define ANY	 (STARTING | RUNNING)
+#define RUNNING  DISPATCH_RUNNING
+#define ANY      (STARTING | RUNNING)
 
 const struct channel_rule dispatch_worker_rules[] = {
 	RULE(WP_READY, sizeof(struct msg_hello), STARTING,

@@ -8,11 +8,11 @@
 #include "parent/parent.h"
 
 static int
-endpoint_is_new(const struct peermap_entry *entry,
-    const struct msg_endpoint *seen)
+endpoint_is_new(
+    const struct peermap_entry *entry, const struct msg_endpoint *seen)
 {
 	return (entry->port != seen->port ||
-	    memcmp(entry->addr, seen->addr, sizeof(entry->addr)) != 0);
+		memcmp(entry->addr, seen->addr, sizeof(entry->addr)) != 0);
 }
 
 static void

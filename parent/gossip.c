@@ -9,10 +9,10 @@
 #include "common/log.h"
 #include "parent/parent.h"
 
-#define GOSSIP_EXPIRE	   90 /* seconds of silence, PROTOCOL.md 4 */
-#define GOSSIP_IDS_MAX	   (UINT16_MAX / 4 + 1) /* more than any datagram has */
-#define GOSSIP_RATE	   1000000 /* ids taken per second */
-#define GOSSIP_SYNC_COST   100	   /* of a Sync itself, in ids */
+#define GOSSIP_EXPIRE      90 /* seconds of silence, PROTOCOL.md 4 */
+#define GOSSIP_IDS_MAX     (UINT16_MAX / 4 + 1) /* more than any datagram has */
+#define GOSSIP_RATE        1000000              /* ids taken per second */
+#define GOSSIP_SYNC_COST   100                  /* of a Sync itself, in ids */
 #define GOSSIP_NO_SOURCE   UINT32_MAX
 #define GOSSIP_THE_DEFAULT UINT32_MAX /* PW_BEACON number of the default */
 
@@ -38,7 +38,7 @@ static int
 gossip_trusts(const struct parent *parent, const uint8_t addr[16])
 {
 	return (parent->conf->accept_gossip_from_any ||
-	    gossip_is_peer(parent, addr));
+		gossip_is_peer(parent, addr));
 }
 
 static void
@@ -62,8 +62,8 @@ gossip_tell_all(struct parent *parent, uint32_t number)
 
 	source = &parent->gossip.sources[number];
 	for (i = 0; i < parent->nworkers; i++)
-		gossip_tell(&parent->workers[i], source->addr, source->port,
-		    number);
+		gossip_tell(
+		    &parent->workers[i], source->addr, source->port, number);
 }
 
 static void
@@ -100,8 +100,7 @@ gossip_introduce(struct process *worker)
 }
 
 static uint32_t
-gossip_find(const struct gossip *gossip, const uint8_t addr[16],
-    uint16_t port)
+gossip_find(const struct gossip *gossip, const uint8_t addr[16], uint16_t port)
 {
 	const struct source *source;
 	uint32_t i;
@@ -185,8 +184,8 @@ gossip_order(const void *a, const void *b)
  * said before.  A node that stands in both lists is never without a route.
  */
 static void
-gossip_replace(struct parent *parent, uint32_t number, uint32_t *ids,
-    uint32_t count)
+gossip_replace(
+    struct parent *parent, uint32_t number, uint32_t *ids, uint32_t count)
 {
 	struct source *source;
 	uint32_t i, j;
@@ -240,11 +239,9 @@ gossip_take(struct parent *parent, struct sync *sync)
 		counters_add(COUNTER_SYNC_STRANGER, 1);
 		return;
 	}
-	number = gossip_find(&parent->gossip, sync->from.addr,
-	    sync->from.port);
+	number = gossip_find(&parent->gossip, sync->from.addr, sync->from.port);
 	if (number == GOSSIP_NO_SOURCE)
-		number = gossip_new(parent, sync->from.addr,
-		    sync->from.port);
+		number = gossip_new(parent, sync->from.addr, sync->from.port);
 	ids = reallocarray(NULL, sync->count + 1, sizeof(*ids));
 	if (number == GOSSIP_NO_SOURCE || ids == NULL) {
 		free(ids);
@@ -263,8 +260,8 @@ static int
 gossip_continues(const struct sync *sync, const struct msg_sync *chunk)
 {
 	return (sync->ids != NULL && sync->from.port == chunk->port &&
-	    sync->from.beacon == chunk->beacon &&
-	    memcmp(sync->from.addr, chunk->addr, sizeof(chunk->addr)) == 0);
+		sync->from.beacon == chunk->beacon &&
+		memcmp(sync->from.addr, chunk->addr, sizeof(chunk->addr)) == 0);
 }
 
 /*
@@ -272,8 +269,8 @@ gossip_continues(const struct sync *sync, const struct msg_sync *chunk)
  * NULL, or in what way the worker broke the rules.
  */
 const char *
-gossip_chunk(struct process *worker, const struct msg_sync *chunk,
-    const uint8_t *ids)
+gossip_chunk(
+    struct process *worker, const struct msg_sync *chunk, const uint8_t *ids)
 {
 	struct sync *sync;
 
@@ -292,8 +289,7 @@ gossip_chunk(struct process *worker, const struct msg_sync *chunk,
 		return ("sync without a beginning");
 	if (chunk->count > GOSSIP_IDS_MAX - sync->count)
 		return ("sync too long");
-	memcpy(sync->ids + sync->count, ids,
-	    chunk->count * sizeof(*sync->ids));
+	memcpy(sync->ids + sync->count, ids, chunk->count * sizeof(*sync->ids));
 	sync->count += chunk->count;
 	if (chunk->last) {
 		gossip_take(worker->parent, sync);
@@ -384,8 +380,8 @@ gossip_configure(struct parent *parent)
 void
 gossip_init(struct parent *parent)
 {
-	parent->gossip.sources = calloc(PROTO_BEACONS_MAX,
-	    sizeof(*parent->gossip.sources));
+	parent->gossip.sources =
+	    calloc(PROTO_BEACONS_MAX, sizeof(*parent->gossip.sources));
 	if (parent->gossip.sources == NULL)
 		fatal("gossip");
 	gossip_configure(parent);

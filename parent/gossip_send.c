@@ -19,7 +19,7 @@
  * doubled, nodes move only to shares with a higher number, and those are sent
  * first: no node is left out in between.
  */
-#define GOSSIP_INTERVAL	  10.	/* seconds, PROTOCOL.md 4 */
+#define GOSSIP_INTERVAL   10.   /* seconds, PROTOCOL.md 4 */
 #define GOSSIP_SHARE_FILL 14000 /* nodes a share on average, at most */
 
 /* Worker 0 alone has the ports of the other shares. */
@@ -30,8 +30,8 @@ gossip_sender(struct parent *parent)
 }
 
 static void
-gossip_send_share(struct process *worker, const struct listener *listener,
-    uint32_t share)
+gossip_send_share(
+    struct process *worker, const struct listener *listener, uint32_t share)
 {
 	struct msg_udp udp;
 	int fd;
@@ -103,7 +103,7 @@ gossip_grow(struct parent *parent, uint32_t nodes)
 
 	gossip = &parent->gossip;
 	while (gossip->shares < SHARES_MAX &&
-	    nodes > gossip->shares * GOSSIP_SHARE_FILL) {
+	       nodes > gossip->shares * GOSSIP_SHARE_FILL) {
 		for (i = gossip->shares; i < gossip->shares * 2; i++)
 			if (gossip_open_share(parent, i) == -1)
 				return;
@@ -118,15 +118,15 @@ gossip_is_ours(const struct peermap_entry *entry, uint32_t now)
 	if (entry->node == 0)
 		return (0);
 	return (entry->generation != 0 ||
-	    (entry->port != 0 &&
-		(int32_t)(now - entry->seen) < ENDPOINT_EXPIRE));
+		(entry->port != 0 &&
+		    (int32_t)(now - entry->seen) < ENDPOINT_EXPIRE));
 }
 
 static uint32_t
 gossip_share_of(const struct parent *parent, uint32_t node)
 {
 	return (peermap_hash(parent->map.header, node) &
-	    (parent->gossip.shares - 1));
+		(parent->gossip.shares - 1));
 }
 
 /* How many nodes we serve; in each share, if `count` is given. */
@@ -161,8 +161,8 @@ gossip_collect(struct parent *parent)
 	gossip_grow(parent, gossip_count(parent, NULL));
 	memset(at, 0, sizeof(at));
 	free(gossip->ids);
-	gossip->ids = reallocarray(NULL, gossip_count(parent, at) + 1,
-	    sizeof(*gossip->ids));
+	gossip->ids = reallocarray(
+	    NULL, gossip_count(parent, at) + 1, sizeof(*gossip->ids));
 	if (gossip->ids == NULL)
 		return (-1);
 	gossip->first[0] = 0;
@@ -175,8 +175,9 @@ gossip_collect(struct parent *parent)
 	for (i = 0; i < used; i++) {
 		entry = pmap_entry(&parent->map, i);
 		if (gossip_is_ours(entry, now))
-			gossip->ids[at[gossip_share_of(parent,
-			    entry->node)]++] = entry->node;
+			gossip
+			    ->ids[at[gossip_share_of(parent, entry->node)]++] =
+			    entry->node;
 	}
 	return (0);
 }
@@ -187,8 +188,8 @@ gossip_send_chunk(struct process *worker, struct msg_sync *msg,
 {
 	uint8_t data[sizeof(*msg) + PROTO_SYNC_CHUNK * sizeof(*ids)];
 
-	msg->count = left < PROTO_SYNC_CHUNK ? (uint16_t)left :
-					       PROTO_SYNC_CHUNK;
+	msg->count =
+	    left < PROTO_SYNC_CHUNK ? (uint16_t)left : PROTO_SYNC_CHUNK;
 	msg->last = msg->count == left;
 	memcpy(data, msg, sizeof(*msg));
 	memcpy(data + sizeof(*msg), ids, msg->count * sizeof(*ids));
@@ -199,8 +200,8 @@ gossip_send_chunk(struct process *worker, struct msg_sync *msg,
 
 /* One share to one peer. */
 static void
-gossip_send(struct parent *parent, const struct conf_address *peer,
-    uint32_t share)
+gossip_send(
+    struct parent *parent, const struct conf_address *peer, uint32_t share)
 {
 	const struct gossip *gossip;
 	struct msg_sync msg;
@@ -217,8 +218,8 @@ gossip_send(struct parent *parent, const struct conf_address *peer,
 	msg.share = share;
 	msg.first = 1;
 	do {
-		gossip_send_chunk(gossip_sender(parent), &msg,
-		    gossip->ids + at, end - at);
+		gossip_send_chunk(
+		    gossip_sender(parent), &msg, gossip->ids + at, end - at);
 		at += msg.count;
 	} while (!msg.last);
 }
@@ -272,8 +273,7 @@ gossip_step(struct ev_loop *loop, ev_timer *w, int revents)
 	if (gossip->ids == NULL && gossip_collect(parent) == -1)
 		goto done;
 	if (gossip_sender(parent)->state != CHILD_RUNNING ||
-	    channel_queued(&gossip_sender(parent)->channel) >
-		CHANNEL_LIMIT / 4)
+	    channel_queued(&gossip_sender(parent)->channel) > CHANNEL_LIMIT / 4)
 		goto done;
 	if (peer == NULL)
 		peer = gossip_peer(parent, 0, &peers);
@@ -282,7 +282,7 @@ gossip_step(struct ev_loop *loop, ev_timer *w, int revents)
 	gossip_send(parent, peer, --gossip->left);
 	if (gossip->left == 0)
 		gossip->peer++;
- done:
+done:
 	w->repeat = GOSSIP_INTERVAL;
 	if (peers != 0)
 		w->repeat /= peers * gossip->shares;

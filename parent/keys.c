@@ -24,8 +24,7 @@ keys_open(const char *path)
 
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1) {
-		log_warn("keys file %s: create it, or set \"keys file\"",
-		    path);
+		log_warn("keys file %s: create it, or set \"keys file\"", path);
 		return (-1);
 	}
 	if (fstat(fd, &st) == -1) {
@@ -43,7 +42,7 @@ keys_open(const char *path)
 		goto fail;
 	}
 	return (fd);
- fail:
+fail:
 	(void)close(fd);
 	return (-1);
 }

@@ -23,8 +23,8 @@
  * network order; the port in host order.
  */
 void
-listen_address(const struct sockaddr_storage *ss, uint8_t addr[16],
-    uint16_t *port)
+listen_address(
+    const struct sockaddr_storage *ss, uint8_t addr[16], uint16_t *port)
 {
 	const struct sockaddr_in6 *sin6;
 	const struct sockaddr_in *sin;
@@ -53,14 +53,12 @@ listen_text(const struct sockaddr_storage *ss, char *out, size_t size)
 	if (ss->ss_family == AF_INET) {
 		sin = (const void *)ss;
 		(void)inet_ntop(AF_INET, &sin->sin_addr, host, sizeof(host));
-		(void)snprintf(out, size, "%s:%u", host,
-		    ntohs(sin->sin_port));
+		(void)snprintf(out, size, "%s:%u", host, ntohs(sin->sin_port));
 	} else {
 		sin6 = (const void *)ss;
-		(void)inet_ntop(AF_INET6, &sin6->sin6_addr, host,
-		    sizeof(host));
-		(void)snprintf(out, size, "[%s]:%u", host,
-		    ntohs(sin6->sin6_port));
+		(void)inet_ntop(AF_INET6, &sin6->sin6_addr, host, sizeof(host));
+		(void)snprintf(
+		    out, size, "[%s]:%u", host, ntohs(sin6->sin6_port));
 	}
 }
 
@@ -85,8 +83,8 @@ listen_fail(const struct conf_address *address, int error)
 	char text[INET6_ADDRSTRLEN + 16];
 
 	listen_text(&address->ss, text, sizeof(text));
-	fatalx("%s:%d: cannot listen on %s: %s%s", address->file,
-	    address->line, text, strerror(error), listen_remedy(error));
+	fatalx("%s:%d: cannot listen on %s: %s%s", address->file, address->line,
+	    text, strerror(error), listen_remedy(error));
 }
 
 static int
@@ -96,7 +94,7 @@ listen_is_any(const struct sockaddr_storage *ss)
 
 	sin6 = (const void *)ss;
 	return (ss->ss_family == AF_INET6 &&
-	    IN6_IS_ADDR_UNSPECIFIED(&sin6->sin6_addr));
+		IN6_IS_ADDR_UNSPECIFIED(&sin6->sin6_addr));
 }
 
 /* "::" alone takes IPv4 too. */
@@ -110,15 +108,15 @@ listen_options(int fd, const struct sockaddr_storage *ss, int reuse)
 	if (setsockopt(fd, SOL_SOCKET, reuse, &on, sizeof(on)) == -1)
 		return (-1);
 	if (ss->ss_family == AF_INET6 &&
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only,
-		sizeof(v6only)) == -1)
+	    setsockopt(
+		fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only)) == -1)
 		return (-1);
 	return (0);
 }
 
 static int
-listen_bind(int type, int reuse, const struct sockaddr_storage *ss,
-    socklen_t len)
+listen_bind(
+    int type, int reuse, const struct sockaddr_storage *ss, socklen_t len)
 {
 	int error, fd;
 
@@ -148,8 +146,8 @@ listen_websocket(struct listener *listener, const struct conf_address *address)
 	int fd, on;
 
 	on = 1;
-	fd = listen_bind(SOCK_STREAM, SO_REUSEADDR, &listener->ss,
-	    listener->sslen);
+	fd = listen_bind(
+	    SOCK_STREAM, SO_REUSEADDR, &listener->ss, listener->sslen);
 	if (fd == -1 || listen(fd, LISTEN_BACKLOG) == -1 ||
 	    listen_bound(listener, fd) == -1)
 		listen_fail(address, errno);
@@ -179,8 +177,8 @@ listen_udp(struct listener *listener, const struct conf_address *address,
 	int fd;
 
 	for (i = 0; i < nworkers; i++) {
-		fd = listen_bind(SOCK_DGRAM, SO_REUSEPORT, &listener->ss,
-		    listener->sslen);
+		fd = listen_bind(
+		    SOCK_DGRAM, SO_REUSEPORT, &listener->ss, listener->sslen);
 		if (fd == -1 || listen_bound(listener, fd) == -1)
 			listen_fail(address, errno);
 		listen_buffers(fd);

@@ -18,9 +18,9 @@
 #include "parent/parent.h"
 
 struct options {
-	int check;	/* boolean: read the configuration and no more */
+	int check;      /* boolean: read the configuration and no more */
 	int foreground; /* boolean */
-	int verbose;	/* boolean */
+	int verbose;    /* boolean */
 	const char *file;
 };
 

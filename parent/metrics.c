@@ -26,8 +26,8 @@ metrics_page(struct process *p)
 	if (fd == -1)
 		return (-1);
 	if (ftruncate(fd, COUNTERS_BYTES) == -1 ||
-	    fcntl(fd, F_ADD_SEALS,
-		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == -1)
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
+		-1)
 		goto fail;
 	page = mmap(NULL, COUNTERS_BYTES, PROT_READ, MAP_SHARED, fd, 0);
 	if (page == MAP_FAILED)
@@ -35,7 +35,7 @@ metrics_page(struct process *p)
 	p->page = page;
 	p->page_fd = fd;
 	return (0);
- fail:
+fail:
 	(void)close(fd);
 	return (-1);
 }

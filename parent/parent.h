@@ -27,12 +27,12 @@
 #define LISTEN_BACKLOG 4096
 #define UDP_BUFFER     (4 << 20) /* bytes, each way */
 
-#define ENDPOINTS_MAX	500000 /* PROTOCOL.md 4 */
+#define ENDPOINTS_MAX   500000 /* PROTOCOL.md 4 */
 #define ENDPOINT_EXPIRE 600    /* seconds without a Discover */
-#define ENDPOINT_HOLD	30     /* seconds between two changes of address */
-#define SWEEP_SECONDS	60     /* in which a sweep sees every entry */
+#define ENDPOINT_HOLD   30     /* seconds between two changes of address */
+#define SWEEP_SECONDS   60     /* in which a sweep sees every entry */
 
-#define REPLACE_MAX    8 /* of one node's sessions, in ... */
+#define REPLACE_MAX    8  /* of one node's sessions, in ... */
 #define REPLACE_WINDOW 60 /* ... seconds; then its logins are refused */
 
 #define SHARES_MAX 64 /* power of two; ports that gossip leaves from */
@@ -71,7 +71,7 @@ struct role_program {
 /* A Sync of which the last chunk has not come yet. */
 struct sync {
 	struct msg_sync from; /* as in its first chunk */
-	uint32_t *ids;	      /* of its chunks; NULL: none under way */
+	uint32_t *ids;        /* of its chunks; NULL: none under way */
 	uint32_t count;
 };
 
@@ -82,13 +82,13 @@ struct process {
 	struct parent *parent;
 	enum role role;
 	uint32_t number; /* of the worker; 0 for auth */
-	char name[16];	 /* "worker[1]" */
-	pid_t pid;	 /* 0: none */
-	uint32_t epoch;	 /* which child of this place it is: 1, 2, ... */
+	char name[24];   /* "worker[1]" */
+	pid_t pid;       /* 0: none */
+	uint32_t epoch;  /* which child of this place it is: 1, 2, ... */
 	uint32_t restarts;
 	enum ctl_child_state state;
-	int was_ready;	/* boolean: some child of this place was */
-	int killed;	/* boolean: by us, and that was logged */
+	int was_ready;  /* boolean: some child of this place was */
+	int killed;     /* boolean: by us, and that was logged */
 	int unanswered; /* pings */
 	uint64_t since; /* unix seconds of its start */
 	ev_tstamp started;
@@ -113,8 +113,8 @@ struct listener {
 	enum listener_kind kind;
 	struct sockaddr_storage ss; /* as bound */
 	socklen_t sslen;
-	int shares[SHARES_MAX];	/* UDP: further ports, for gossip; from 1 on */
-	uint32_t nshares;	/* 0: none yet */
+	int shares[SHARES_MAX]; /* UDP: further ports, for gossip; from 1 on */
+	uint32_t nshares;       /* 0: none yet */
 	int nfds; /* WEBSOCKET: one, for all workers; UDP: one each */
 	int fds[PROTO_WORKERS_MAX];
 };
@@ -123,24 +123,24 @@ TAILQ_HEAD(listeners, listener);
 /* Another beacon, heard or configured (gossip.c). */
 struct source {
 	uint8_t addr[16];
-	uint16_t port;	   /* 0: this number is free */
-	uint32_t beacon;   /* id */
-	int configured;	   /* boolean: stands in the configuration */
-	uint32_t heard;	   /* unix seconds; 0: not lately */
-	uint32_t nodes;	   /* in ids */
-	uint32_t *ids;	   /* sorted */
+	uint16_t port;   /* 0: this number is free */
+	uint32_t beacon; /* id */
+	int configured;  /* boolean: stands in the configuration */
+	uint32_t heard;  /* unix seconds; 0: not lately */
+	uint32_t nodes;  /* in ids */
+	uint32_t *ids;   /* sorted */
 };
 
 struct gossip {
 	struct source *sources; /* PROTO_BEACONS_MAX of them */
-	uint32_t nsources;	/* numbers ever given out */
-	uint32_t second;	/* in which `taken` ids were taken */
+	uint32_t nsources;      /* numbers ever given out */
+	uint32_t second;        /* in which `taken` ids were taken */
 	uint32_t taken;
-	uint32_t *ids;		/* nodes that we serve; NULL: not known yet */
+	uint32_t *ids; /* nodes that we serve; NULL: not known yet */
 	uint32_t first[SHARES_MAX + 1]; /* of each share in ids */
-	uint32_t shares;		/* ports that they are spread over */
-	uint32_t peer;			/* whose turn it is */
-	uint32_t left;			/* shares that it is still to get */
+	uint32_t shares;                /* ports that they are spread over */
+	uint32_t peer;                  /* whose turn it is */
+	uint32_t left;                  /* shares that it is still to get */
 	ev_timer tick;
 };
 
@@ -166,7 +166,7 @@ struct parent {
 
 	struct listeners listeners;
 	struct pmap map;
-	uint32_t sweep; /* next entry to look at */
+	uint32_t sweep;       /* next entry to look at */
 	struct counters base; /* of children that are gone */
 	struct gossip gossip;
 	struct control *control;
@@ -213,8 +213,8 @@ void endpoint_sweep(struct parent *);
 void gossip_init(struct parent *);
 void gossip_reload(struct parent *);
 void gossip_introduce(struct process *);
-const char *gossip_chunk(struct process *, const struct msg_sync *,
-    const uint8_t *);
+const char *gossip_chunk(
+    struct process *, const struct msg_sync *, const uint8_t *);
 void gossip_forget(struct process *);
 void gossip_expire(struct parent *);
 uint32_t gossip_heard(const struct parent *);

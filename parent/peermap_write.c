@@ -208,7 +208,7 @@ pmap_rebuild(struct pmap *map)
 	atomic_store_explicit(&map->header->index, index, memory_order_release);
 }
 
-/* At its largest the index may get fuller, or it would be built all the time. */
+/* At its largest it may get fuller, or it would be built all the time. */
 static int
 pmap_crowded(const struct pmap *map)
 {

@@ -15,7 +15,7 @@
 #include "common/log.h"
 #include "parent/parent.h"
 
-#define PRIVS_FILES_MIN	 256 /* descriptors without which nothing works */
+#define PRIVS_FILES_MIN  256 /* descriptors without which nothing works */
 #define PRIVS_FILES_KEPT 64  /* of a worker's, for other than connections */
 
 /*
@@ -37,8 +37,7 @@ privs_limits(struct parent *parent)
 		    (uintmax_t)rl.rlim_cur);
 	parent->max_sockets = PEERMAP_NODES_MAX;
 	if (rl.rlim_cur - PRIVS_FILES_KEPT < parent->max_sockets)
-		parent->max_sockets =
-		    (uint32_t)rl.rlim_cur - PRIVS_FILES_KEPT;
+		parent->max_sockets = (uint32_t)rl.rlim_cur - PRIVS_FILES_KEPT;
 	rl.rlim_cur = rl.rlim_max = 0;
 	if (setrlimit(RLIMIT_CORE, &rl) == -1)
 		fatal("setrlimit");
@@ -81,8 +80,8 @@ privs_drop(struct parent *parent)
 			       "set: user \"_beacond\"");
 		privs_become(user, parent->conf->control_socket);
 	} else if (user[0] != '\0')
-		log_info("not started as root: \"user %s\" has no effect",
-		    user);
+		log_info(
+		    "not started as root: \"user %s\" has no effect", user);
 #ifndef __SANITIZE_ADDRESS__
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		fatal("prctl DUMPABLE");

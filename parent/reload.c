@@ -14,7 +14,7 @@ static struct conf_address *
 reload_next_listener(struct conf_address *address)
 {
 	while (address != NULL && address->kind != CONF_LISTEN &&
-	    address->kind != CONF_LISTEN_UDP)
+	       address->kind != CONF_LISTEN_UDP)
 		address = TAILQ_NEXT(address, entry);
 	return (address);
 }
@@ -39,8 +39,7 @@ reload_same_listeners(const struct config *old, const struct config *new)
 static void
 reload_needs_restart(const char *what)
 {
-	log_warnx("\"%s\" has changed: needs a restart, kept as it was",
-	    what);
+	log_warnx("\"%s\" has changed: needs a restart, kept as it was", what);
 }
 
 /* What was settled at start, perhaps as root, is only looked at. */
@@ -128,8 +127,8 @@ reload(struct parent *parent)
 	}
 	conf = reload_parse(parent->conf_file);
 	if (conf == NULL) {
-		log_warnx("reload: errors in %s, nothing changed",
-		    parent->conf_file);
+		log_warnx(
+		    "reload: errors in %s, nothing changed", parent->conf_file);
 		return (-1);
 	}
 	reload_compare(parent->conf, conf);

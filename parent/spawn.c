@@ -65,8 +65,7 @@ spawn_check_program(int fd, const char *path)
 	if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
 		fatalx("%s: not an executable file; install it again", path);
 	if ((st.st_mode & 022) != 0)
-		fatalx("%s: others can write to it; chmod go-w %s", path,
-		    path);
+		fatalx("%s: others can write to it; chmod go-w %s", path, path);
 }
 
 static int
@@ -114,9 +113,8 @@ spawn_environment(char *env[SPAWN_ENV_MAX + 1])
 	n = 0;
 	for (var = environ; *var != NULL; var++)
 		for (i = 0; i < sizeof(spawn_env) / sizeof(spawn_env[0]); i++)
-			if (n < SPAWN_ENV_MAX &&
-			    strncmp(*var, spawn_env[i],
-				strlen(spawn_env[i])) == 0)
+			if (n < SPAWN_ENV_MAX && strncmp(*var, spawn_env[i],
+						     strlen(spawn_env[i])) == 0)
 				env[n++] = *var;
 	env[n] = NULL;
 }
@@ -154,13 +152,13 @@ spawn_exec(struct process *p, pid_t self, int channel, int logfd)
 	argc = 0;
 	argv[argc++] = (char *)(uintptr_t)spawn_names[p->role];
 	if (p->parent->verbose)
-		argv[argc++] = (char *)(uintptr_t)"-v";
+		argv[argc++] = (char *)(uintptr_t) "-v";
 	if (program->drop) {
 		(void)snprintf(uid, sizeof(uid), "-u%u", program->uid);
 		(void)snprintf(gid, sizeof(gid), "-g%u", program->gid);
 		argv[argc++] = uid;
 		argv[argc++] = gid;
-		argv[argc++] = (char *)(uintptr_t)"-r";
+		argv[argc++] = (char *)(uintptr_t) "-r";
 		argv[argc++] = (char *)(uintptr_t)program->root;
 	}
 	argv[argc] = NULL;
@@ -232,7 +230,7 @@ spawn(struct process *p, channel_end_fn on_end)
 		rules, nrules, on_end, p) == -1)
 		fatal("%s: channel", p->name);
 	return (0);
- fail:
+fail:
 	log_warn("%s: cannot be started", p->name);
 	spawn_close(channel);
 	spawn_close(logs);

@@ -53,8 +53,7 @@ supervise_kill(struct process *p, const char *reason)
 	if (p->pid == 0 || p->killed || p->parent->stopping > 1)
 		return;
 	p->killed = 1;
-	log_warnx("security: %s (pid %d): %s: killed", p->name, p->pid,
-	    reason);
+	log_warnx("security: %s (pid %d): %s: killed", p->name, p->pid, reason);
 	(void)kill(p->pid, SIGKILL);
 	p->channel.state = 0;
 	supervise_lost(p);
@@ -65,8 +64,8 @@ supervise_kill(struct process *p, const char *reason)
  * child that is down, and one that does not read is killed.
  */
 void
-supervise_send(struct process *p, uint32_t type, int fd, const void *data,
-    size_t len)
+supervise_send(
+    struct process *p, uint32_t type, int fd, const void *data, size_t len)
 {
 	if (p->state == CHILD_DOWN) {
 		if (fd != -1)
@@ -116,8 +115,8 @@ supervise_log_death(const struct process *p, int status)
 	if (WIFSIGNALED(status))
 		supervise_log_signal(p, WTERMSIG(status));
 	else if (WEXITSTATUS(status) != 0 || !p->parent->stopping)
-		log_warnx("%s (pid %d) exited with status %d", p->name,
-		    p->pid, WEXITSTATUS(status));
+		log_warnx("%s (pid %d) exited with status %d", p->name, p->pid,
+		    WEXITSTATUS(status));
 }
 
 static void
@@ -174,8 +173,8 @@ supervise_reaped(struct ev_loop *loop, ev_child *w, int revents)
 		return;
 	}
 	if (!p->was_ready && !p->parent->ready)
-		shutdown_fatal(p->parent, "%s could not start; see above",
-		    p->name);
+		shutdown_fatal(
+		    p->parent, "%s could not start; see above", p->name);
 	if (p->role == ROLE_AUTH)
 		supervise_auth_cap(p->parent);
 	supervise_later(p);
@@ -235,8 +234,8 @@ supervise_restart(struct ev_loop *loop, ev_timer *w, int revents)
 }
 
 static void
-supervise_place(struct parent *parent, struct process *p, enum role role,
-    uint32_t number)
+supervise_place(
+    struct parent *parent, struct process *p, enum role role, uint32_t number)
 {
 	p->parent = parent;
 	p->role = role;
@@ -261,8 +260,8 @@ supervise_ping_one(struct process *p)
 		return;
 	}
 	p->unanswered++;
-	supervise_send(p, p->role == ROLE_AUTH ? PA_PING : PW_PING, -1, NULL,
-	    0);
+	supervise_send(
+	    p, p->role == ROLE_AUTH ? PA_PING : PW_PING, -1, NULL, 0);
 }
 
 static void
@@ -313,8 +312,8 @@ supervise_start_all(struct parent *parent)
 		wiring_introduce(&parent->workers[i]);
 		wiring_connect(&parent->workers[i], &parent->auth);
 		for (j = 0; j < i; j++)
-			wiring_connect(&parent->workers[i],
-			    &parent->workers[j]);
+			wiring_connect(
+			    &parent->workers[i], &parent->workers[j]);
 	}
 	wiring_begin(&parent->auth);
 	for (i = 0; i < parent->nworkers; i++)

@@ -14,8 +14,8 @@
 
 /* Sends a duplicate of fd, which stays the parent's. */
 static void
-wiring_fd(struct process *p, uint32_t type, int fd, const void *data,
-    size_t len)
+wiring_fd(
+    struct process *p, uint32_t type, int fd, const void *data, size_t len)
 {
 	int copy;
 
@@ -56,8 +56,7 @@ wiring_settings(struct process *p)
 	    wiring_share(p->parent, conf->source_upgrade_limit);
 	s.require_punch_grant = conf->require_punch_grant != 0;
 	s.punch_source_limit = conf->punch_source_limit;
-	s.punch_total_limit =
-	    wiring_share(p->parent, conf->punch_total_limit);
+	s.punch_total_limit = wiring_share(p->parent, conf->punch_total_limit);
 	s.gossip_from_any = conf->accept_gossip_from_any != 0;
 	s.beacon_id = conf->beacon_id;
 	s.max_sockets = p->parent->max_sockets;
@@ -95,8 +94,8 @@ wiring_listeners(struct process *p, enum listener_kind kind)
 			wiring_fd(p, PW_LISTENER, listener->fds[0], NULL, 0);
 			continue;
 		}
-		wiring_fd(p, PW_UDP, listener->fds[p->number], &udp,
-		    sizeof(udp));
+		wiring_fd(
+		    p, PW_UDP, listener->fds[p->number], &udp, sizeof(udp));
 		udp.number++;
 	}
 }

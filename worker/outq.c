@@ -3,7 +3,10 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <netinet/in.h>
 #include <sys/socket.h>
+
+#include <linux/tcp.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -40,6 +43,40 @@ outq_watch(struct worker *w, struct session *s, int events)
 	ev_io_start(w->loop, &s->io);
 }
 
+/* Bytes that the peer's kernel has acknowledged, modulo 2^32. */
+static uint32_t
+outq_acked(const struct session *s)
+{
+	struct tcp_info info;
+	socklen_t len;
+
+	memset(&info, 0, sizeof(info));
+	len = sizeof(info);
+	if (getsockopt(s->io.fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1)
+		return (0);
+	return ((uint32_t)info.tcpi_bytes_acked);
+}
+
+/*
+ * The kernel's own buffer can take a slow peer minutes to empty, and until then
+ * takes nothing from us.  So before a peer counts as stuck: has it really read
+ * nothing?  Returns 1 if it has read something since the last sign of that.
+ */
+int
+outq_progress(struct worker *w, struct session *s)
+{
+	struct outq *q;
+	uint32_t acked;
+
+	q = s->outq;
+	acked = outq_acked(s);
+	if (acked == q->acked)
+		return (0);
+	q->acked = acked;
+	q->progress = w->tick;
+	return (1);
+}
+
 /* Returns NULL, and ends the session, if there is no memory. */
 static struct outq *
 outq_get(struct worker *w, struct session *s)
@@ -52,6 +89,7 @@ outq_get(struct worker *w, struct session *s)
 		return (NULL);
 	}
 	s->outq->progress = w->tick;
+	s->outq->acked = outq_acked(s);
 	outq_watch(w, s, EV_READ | EV_WRITE);
 	timer_set(w, s);
 	return (s->outq);

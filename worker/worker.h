@@ -73,7 +73,8 @@ struct outq {
 	uint32_t head;
 	uint32_t len;
 	uint32_t frame_left; /* of the frame at the head, partly sent; else 0 */
-	uint32_t progress;   /* tick of the last byte taken */
+	uint32_t progress;   /* tick of the last sign that the peer reads */
+	uint32_t acked;	     /* bytes that it had read by then, modulo 2^32 */
 	uint8_t control[2 * (WS_CONTROL_MAX + 2)]; /* one begun, one whole */
 	uint8_t control_len;
 	uint8_t control_sent;
@@ -313,6 +314,7 @@ uint32_t outq_frames(
     struct worker *, struct session *, struct iovec *, int, size_t);
 void outq_discard(struct worker *, struct session *);
 int outq_write(struct worker *, struct session *);
+int outq_progress(struct worker *, struct session *);
 
 /* punch.c */
 const char *punch_exempt(struct worker *, const struct msg_address *);

@@ -239,6 +239,9 @@ def idle(server, mode, peers, cpu):
 
 def row_idle():
     memory, cpu = Row("idle peer", "bytes"), Row("idle peer, cpu", "us/s")
+    if os.geteuid() != 0:
+        print("idle peer: only root can read the memory of the children")
+        return []
     with bare("tcp_relay") as server:
         memory.bare.append(idle(server, "idle-tcp", 10000, None))
     if not options.bare:
@@ -253,9 +256,9 @@ def row_stampede():
     others = Row("stampede, open p99", "ms")
     with beacond(workers=4, peers=MANY, cores=ALL_CORES) as server, \
             Crowd(options.build, server, MANY, at_once=MANY,
-                  cores=ALL_CORES) as crowd, \
+                  cores=ALL_CORES, nice=10) as crowd, \
             Load(options.build, "ws", server, "-n", 50, "-r", 2000, "-d", 120,
-                 "-b", MANY, cores=ALL_CORES) as load:
+                 "-b", MANY, cores=ALL_CORES, nice=-10) as load:
         load.wait("open")
         load.go()
         load.wait("start")
@@ -264,7 +267,7 @@ def row_stampede():
         load.proc.stdin.write("stop\n")
         load.proc.stdin.flush()
         load.wait("end")
-        others.ours.append(load.result()["latency_us"]["p99"] / 1000)
+        others.ours.append(load.result()["worst_p99_us"] / 1000)
         crowd.results()
     return [whole, others]
 

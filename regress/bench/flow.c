@@ -100,6 +100,8 @@ flow_delivered(
 	p->received = seq + 1;
 	load.delivered++;
 	hist_add(&load.latency, load.now - stamp);
+	if (p->latency != NULL)
+		hist_add(p->latency, load.now - stamp);
 }
 
 /* The packets of one wake-up have arrived at p: replaces them. */

@@ -14,7 +14,7 @@ import time
 START_LIMIT = 60  # seconds, until a server is ready
 STOP_LIMIT = 10
 GENERATOR_FDS = 18000  # peers that one generator holds
-PORT_PEERS = 25000  # connections from one address to one port
+PORT_PEERS = 7000  # to one port; with more the kernel searches long for a free one
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE = {CORES[0]}
@@ -26,9 +26,13 @@ class Failure(Exception):
     """A run that is worth nothing: the benchmark ends."""
 
 
-def on(cores):
+def on(cores, nice=0):
     """What a child does before it executes its program."""
-    return lambda: os.sched_setaffinity(0, cores)
+    def prepare():
+        os.sched_setaffinity(0, cores)
+        if os.geteuid() == 0:
+            os.nice(nice)
+    return prepare
 
 
 def processes(pid):
@@ -175,7 +179,8 @@ class Beacond(Server):
 class Load:
     """One load generator.  wait() runs it up to its next mark."""
 
-    def __init__(self, build, mode, server, *options, cores=LOAD_CORE):
+    def __init__(self, build, mode, server, *options, cores=LOAD_CORE,
+                 nice=0):
         argv = [os.path.join(build, "bench", "load"), mode]
         if server.ports:
             argv += ["-p", ",".join(server.ports)]
@@ -185,7 +190,7 @@ class Load:
         self.server = server
         self.proc = subprocess.Popen(argv, stdin=subprocess.PIPE,
                                      stdout=subprocess.PIPE, text=True,
-                                     preexec_fn=on(cores))
+                                     preexec_fn=on(cores, nice))
 
     def wait(self, what):
         line = self.proc.stdout.readline()
@@ -247,13 +252,14 @@ class Crowd:
     """Peers that are there and do nothing, in as many generators as needed."""
 
     def __init__(self, build, server, peers, base=0, mode="idle",
-                 at_once=256, hold=240, cores=LOAD_CORE):
+                 at_once=256, hold=240, cores=LOAD_CORE, nice=0):
         self.loads = []
         left = peers
         while left > 0:
             n = min(left, GENERATOR_FDS)
             self.loads.append(Load(build, mode, server, "-n", n, "-b", base,
-                                   "-k", at_once, "-d", hold, cores=cores))
+                                   "-k", at_once, "-d", hold, cores=cores,
+                                   nice=nice))
             base += n
             left -= n
         for load in self.loads:

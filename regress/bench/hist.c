@@ -45,7 +45,7 @@ hist_add(struct hist *h, uint64_t ns)
 }
 
 /* Microseconds below which permille of the values lie. */
-static double
+double
 hist_quantile(const struct hist *h, unsigned int permille)
 {
 	uint64_t rank, seen = 0;

@@ -37,6 +37,7 @@ struct peer {
 	uint8_t *in;           /* the beginning of a frame, or NULL */
 	uint8_t *out;          /* what the kernel did not take, or NULL */
 	const uint8_t *secret; /* Ed25519 key; NULL: no login */
+	struct hist *latency;  /* of what it gets; NULL: not wanted */
 	uint64_t started;      /* ns, of the connect */
 	int fd;
 	uint32_t node;
@@ -123,6 +124,7 @@ void flow_look(struct peer *);
 
 /* hist.c: latencies */
 void hist_add(struct hist *, uint64_t);
+double hist_quantile(const struct hist *, unsigned int);
 void hist_print(const char *, const struct hist *);
 
 #endif /* REGRESS_BENCH_LOAD_H */

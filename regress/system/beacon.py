@@ -81,7 +81,7 @@ class Beacon:
     """
 
     def __init__(self, conf="", nodes=range(1, 33), workers=2, udp=False,
-            listen=True, unprivileged=False, security=None, env=None):
+            listen=True, unprivileged=False, security=None, nofile=0):
         self.directory = tempfile.mkdtemp(prefix="beacond-")
         self.conf_path = os.path.join(self.directory, "beacond.conf")
         self.keys_path = os.path.join(self.directory, "keys")
@@ -89,7 +89,7 @@ class Beacon:
         self.programs = self.install(unprivileged)
         self.unprivileged = unprivileged or not IS_ROOT
         self.security = security    # a pattern; None: no such line
-        self.env = env or {}
+        self.nofile = nofile        # limit of descriptors; 0: as it is
         self.proc = None
         self.lines = []
         self.eof = False
@@ -133,7 +133,6 @@ class Beacon:
         # The leak check wants ptrace, which every process refuses.
         env["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=1"
         env["UBSAN_OPTIONS"] = "print_stacktrace=1"
-        env.update(self.env)
         return env
 
     def command(self, *args):
@@ -142,10 +141,14 @@ class Beacon:
             user = pwd.getpwnam(USER)
             argv[:0] = ["setpriv", "--reuid", str(user.pw_uid), "--regid",
                 str(user.pw_gid), "--clear-groups"]
+        if self.nofile:
+            argv[:0] = ["prlimit", "--nofile=%d" % self.nofile]
         return argv
 
     def launch(self, *args):
         """Starts it without waiting for anything."""
+        self.lines = []
+        self.eof = False
         self.proc = subprocess.Popen(
             self.command("-d", "-f", self.conf_path, *args),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -282,7 +285,7 @@ class Beacon:
 
     def metric(self, name, **labels):
         """Value of a counter by a part of its name and its labels."""
-        label = "".join('%s="%s"' % kv for kv in labels.items())
+        label = ",".join('%s="%s"' % kv for kv in labels.items())
         found = [v for k, v in self.metrics().items()
             if name in k and label in k]
         assert len(found) == 1, "%d counters %s %s" % (len(found), name,
@@ -322,6 +325,7 @@ class Beacon:
     def kill(self, role, worker=0, sig=signal.SIGKILL):
         """Kills a child; returns its pid."""
         pid = self.pid_of(role, worker)
+        assert pid > 0, "no %s is running" % role
         os.kill(pid, sig)
         return pid
 

@@ -155,7 +155,7 @@ class Client:
         return data
 
     def expect_end(self, bound=BOUND):
-        """The connection is closed, and nothing more comes before that."""
+        """The connection is closed; nothing but pings comes before that."""
         end = time.monotonic() + bound
         try:
             while True:
@@ -164,6 +164,8 @@ class Client:
             pass
         except TimeoutError:
             raise AssertionError("still open after %g s" % bound) from None
+        while self.buffer[:2] == bytes([0x80 | PING, 0]):
+            self.take(2)
         assert not self.buffer, "then came %r" % bytes(self.buffer[:64])
 
     # HTTP
@@ -209,14 +211,21 @@ class Client:
         self.need(head + length, end - time.monotonic())
         return bool(first & 0x80), first & 15, self.take(head + length)[head:]
 
-    def expect(self, opcode, payload=None, bound=BOUND):
-        """The next frame, pings apart (which are left unanswered)."""
+    def next(self, bound=BOUND, ping=False):
+        """Opcode and payload of the next frame that is not a ping.
+
+        The server pings whenever it likes, also right after the login.
+        """
         end = time.monotonic() + bound
         while True:
-            fin, got, data = self.recv_frame(end - time.monotonic())
-            if got != PING or opcode == PING:
-                break
-        assert fin, "fragmented"
+            fin, opcode, data = self.recv_frame(end - time.monotonic())
+            assert fin, "fragmented"
+            if opcode != PING or ping:
+                return opcode, data
+
+    def expect(self, opcode, payload=None, bound=BOUND):
+        """The next frame, pings apart (which are left unanswered)."""
+        got, data = self.next(bound, opcode == PING)
         assert got == opcode, "opcode %d, not %d: %r" % (got, opcode,
             data[:64])
         assert payload is None or data == payload, "%r, not %r" % (
@@ -229,7 +238,7 @@ class Client:
         opcode = None
         while opcode != CLOSE:
             try:
-                _, opcode, data = self.recv_frame(end - time.monotonic())
+                opcode, data = self.next(end - time.monotonic())
             except Ended:
                 raise AssertionError("ended without a close frame") from None
             except TimeoutError:
@@ -288,12 +297,11 @@ class Client:
         """The next binary message; answers pings meanwhile."""
         end = time.monotonic() + bound
         while True:
-            fin, opcode, data = self.recv_frame(end - time.monotonic())
+            opcode, data = self.next(end - time.monotonic(), True)
             if opcode == PING:
                 self.send(frame(PONG, data))
                 continue
-            assert fin and opcode == BINARY, "opcode %d: %r" % (opcode,
-                data[:64])
+            assert opcode == BINARY, "opcode %d: %r" % (opcode, data[:64])
             return data
 
     def expect_from(self, sender, payload, bound=BOUND):

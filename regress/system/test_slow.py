@@ -110,7 +110,7 @@ def test_pong_overtakes_queued_data():
             slow.sock.settimeout(2)
             while True:
                 try:
-                    _, opcode, data = slow.recv_frame(2)
+                    opcode, data = slow.next(2)
                 except TimeoutError:
                     break
                 frames.append((opcode, data))

@@ -72,7 +72,7 @@ def test_bad_close_payload_gets_1002():
 def test_close_reason_that_is_not_utf8_is_refused():
     with Beacon() as b, login(b, 1) as client:
         client.send(close_frame(1000, b"\xff\xfe"))
-        _, opcode, data = client.recv_frame()
+        opcode, data = client.next()
         assert opcode == CLOSE and data[:2] in (b"\x03\xea", b"\x03\xef")
 
 
@@ -129,7 +129,7 @@ def test_message_over_max_frame_gets_1009_from_its_header():
 def test_length_of_64_bits_is_refused():
     with Beacon() as b, login(b, 1) as client:
         client.send(header(BINARY, 1 << 63, mask=b"abcd"))
-        _, opcode, data = client.recv_frame()
+        opcode, data = client.next()
         assert opcode == CLOSE and data[:2] in (b"\x03\xea", b"\x03\xf1")
 
 
@@ -208,7 +208,8 @@ def test_close_is_echoed():
             with login(b, node) as client:
                 client.send(frame(CLOSE, payload))
                 got = client.expect(CLOSE)
-                assert got[:2] == payload[:2], (got, payload)
+                # Nothing may be answered with nothing, or with 1000.
+                assert got[:2] == (payload or got[:2] and b"\x03\xe8")[:2]
                 client.expect_end()
         b.wait_peers(0)
 
@@ -279,11 +280,7 @@ def test_idle_peer_is_dropped_and_counted():
     with Beacon("ping interval 1\nidle timeout 2") as b:
         with login(b, 1) as client:
             start = time.monotonic()
-            while True:
-                _, opcode, _ = client.recv_frame(8)
-                if opcode != PING:
-                    break
-            assert opcode == CLOSE, opcode
+            client.expect(CLOSE, bound=8)
             assert 1.5 < time.monotonic() - start < 5
             client.expect_end()
             assert b.metric("idle_disconnects") == 1

@@ -1,0 +1,306 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <unistd.h>
+
+#include "parent/parent.h"
+#include "regress/unit/test.h"
+
+/*
+ * The rules by which the parent writes sessions to the map, with two workers
+ * whose ends of the channels are in our hands.
+ */
+static struct parent parent;
+static struct imsgbuf ends[2];
+
+static const struct channel_rule no_rules[1];
+
+static void
+ended(struct channel *ch, const char *reason)
+{
+	(void)ch;
+	(void)reason;
+}
+
+static int
+set_up(void)
+{
+	struct process *p;
+	uint32_t i;
+	int pair[2];
+
+	memset(&parent, 0, sizeof(parent));
+	parent.loop = ev_default_loop(EVFLAG_NOENV);
+	parent.conf = conf_new();
+	parent.conf->max_peers = 3;
+	parent.nworkers = 2;
+	if (pmap_create(&parent.map) == -1)
+		return (-1);
+	for (i = 0; i < 2; i++) {
+		p = &parent.workers[i];
+		p->parent = &parent;
+		p->number = i;
+		p->epoch = 5;
+		p->state = CHILD_RUNNING;
+		if (channel_pair(pair) == -1 ||
+		    channel_open(&p->channel, parent.loop, pair[0], "test",
+			no_rules, 0, ended, p) == -1 ||
+		    imsgbuf_init(&ends[i], pair[1]) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+static void
+tear_down(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < 2; i++) {
+		channel_close(&parent.workers[i].channel);
+		(void)close(ends[i].fd);
+		imsgbuf_clear(&ends[i]);
+	}
+	conf_free(parent.conf);
+	pmap_destroy(&parent.map);
+}
+
+/* The next message to a worker; 0: there is none. */
+static uint32_t
+told(uint32_t worker, void *data, size_t len)
+{
+	struct imsg imsg;
+
+	(void)channel_flush(&parent.workers[worker].channel);
+	if (imsgbuf_get(&ends[worker], &imsg) != 1) {
+		(void)imsgbuf_read(&ends[worker]);
+		if (imsgbuf_get(&ends[worker], &imsg) != 1)
+			return (0);
+	}
+	if (imsg_get_data(&imsg, data, len) == -1)
+		return (UINT32_MAX);
+	return (imsg_get_type(&imsg));
+}
+
+static const char *
+login(uint32_t worker, uint32_t slot, uint32_t node)
+{
+	struct msg_admit admit;
+
+	memset(&admit, 0, sizeof(admit));
+	admit.worker = worker;
+	admit.epoch = 5;
+	admit.slot = slot;
+	admit.serial = slot + 100;
+	admit.node = node;
+	admit.keyid = node * 11;
+	return (admit_login(&parent, &admit));
+}
+
+static void
+test_login(void)
+{
+	struct peermap_entry entry;
+	struct msg_open msg;
+
+	CHECK(set_up() == 0);
+	CHECK(login(1, 7, 77) == NULL);
+	CHECK(told(1, &msg, sizeof(msg)) == PW_OPEN);
+	CHECK(msg.slot == 7 && msg.serial == 107 && msg.node == 77);
+	CHECK(peermap_lookup(&parent.map.view, 77, &entry) == 1);
+	CHECK(entry.worker == 1 && entry.slot == 7 && entry.keyid == 847);
+	CHECK(entry.generation == msg.generation && entry.since != 0);
+	CHECK(told(0, &msg, sizeof(msg)) == 0);
+	tear_down();
+}
+
+static void
+test_newest_wins(void)
+{
+	struct msg_close close;
+	struct msg_open first, second;
+	struct msg_closed closed;
+	struct peermap_entry entry;
+
+	CHECK(set_up() == 0);
+	CHECK(login(0, 1, 77) == NULL && login(1, 2, 77) == NULL);
+	CHECK(told(0, &first, sizeof(first)) == PW_OPEN);
+	CHECK(told(0, &close, sizeof(close)) == PW_CLOSE);
+	CHECK(close.slot == 1 && close.generation == first.generation);
+	CHECK(close.reason == CLOSE_REPLACED);
+	CHECK(told(1, &second, sizeof(second)) == PW_OPEN);
+	CHECK(second.generation != first.generation);
+	/* The clean-up of the old one leaves its successor alone. */
+	closed.node = 77;
+	closed.generation = first.generation;
+	CHECK(admit_closed(&parent.workers[0], &closed) == NULL);
+	CHECK(peermap_lookup(&parent.map.view, 77, &entry) == 1);
+	CHECK(entry.worker == 1 && entry.generation == second.generation);
+	/* The end of the new one is its owner's to tell, nobody else's. */
+	closed.generation = second.generation;
+	CHECK(admit_closed(&parent.workers[0], &closed) != NULL);
+	CHECK(peermap_lookup(&parent.map.view, 77, &entry) == 1);
+	CHECK(admit_closed(&parent.workers[1], &closed) == NULL);
+	CHECK(peermap_lookup(&parent.map.view, 77, &entry) == 0);
+	tear_down();
+}
+
+/* The slot was used again before its old session's end was told. */
+static void
+test_same_slot(void)
+{
+	struct msg_open first, second;
+
+	CHECK(set_up() == 0);
+	CHECK(login(0, 1, 77) == NULL && login(0, 1, 77) == NULL);
+	CHECK(told(0, &first, sizeof(first)) == PW_OPEN);
+	CHECK(told(0, &second, sizeof(second)) == PW_OPEN);
+	CHECK(second.generation != first.generation);
+	tear_down();
+}
+
+static void
+test_capacity(void)
+{
+	struct msg_refuse refuse;
+	struct msg_open msg;
+	uint32_t i;
+
+	CHECK(set_up() == 0);
+	for (i = 1; i <= 3; i++) {
+		CHECK(login(0, i, i) == NULL);
+		CHECK(told(0, &msg, sizeof(msg)) == PW_OPEN);
+	}
+	CHECK(login(0, 4, 4) == NULL);
+	CHECK(told(0, &refuse, sizeof(refuse)) == PW_REFUSE);
+	CHECK(refuse.reason == REFUSE_CAPACITY && refuse.slot == 4);
+	CHECK(refuse.serial == 104 && parent.map.live == 3);
+	/* Who is in may come again: that takes no more room. */
+	CHECK(login(1, 9, 2) == NULL);
+	CHECK(told(1, &msg, sizeof(msg)) == PW_OPEN);
+	CHECK(parent.map.header->sessions == 3);
+	tear_down();
+}
+
+static void
+test_flapping(void)
+{
+	struct msg_refuse refuse;
+	struct peermap_entry entry;
+	struct msg_open msg;
+	uint32_t i, number;
+
+	CHECK(set_up() == 0);
+	for (i = 0; i <= REPLACE_MAX; i++) {
+		CHECK(login(i & 1, i, 77) == NULL);
+		while (told(i & 1, &msg, sizeof(msg)) != PW_OPEN)
+			CHECK(parent.map.live == 1);
+	}
+	CHECK(login(1, 50, 77) == NULL);
+	while (told(1, &refuse, sizeof(refuse)) != PW_REFUSE)
+		CHECK(parent.map.live == 1);
+	CHECK(refuse.reason == REFUSE_FLAPPING && refuse.slot == 50);
+	/* Its time is over. */
+	number = pmap_find(&parent.map, 77);
+	entry = *pmap_entry(&parent.map, number);
+	entry.rwindow -= REPLACE_WINDOW;
+	pmap_store(&parent.map, number, &entry);
+	CHECK(login(1, 51, 77) == NULL);
+	CHECK(pmap_entry(&parent.map, number)->slot == 51);
+	tear_down();
+}
+
+static void
+test_revoked(void)
+{
+	struct msg_close close;
+	struct msg_closed revoke;
+	struct msg_open msg;
+
+	CHECK(set_up() == 0);
+	CHECK(login(0, 1, 77) == NULL);
+	CHECK(told(0, &msg, sizeof(msg)) == PW_OPEN);
+	revoke.node = 77;
+	revoke.generation = msg.generation + 1;
+	admit_revoke(&parent, &revoke);
+	CHECK(pmap_find(&parent.map, 77) != PEERMAP_NONE);
+	revoke.generation = msg.generation;
+	admit_revoke(&parent, &revoke);
+	CHECK(pmap_find(&parent.map, 77) == PEERMAP_NONE);
+	CHECK(told(0, &close, sizeof(close)) == PW_CLOSE);
+	CHECK(close.reason == CLOSE_REVOKED && close.slot == 1);
+	tear_down();
+}
+
+static void
+test_dead_worker(void)
+{
+	CHECK(set_up() == 0);
+	CHECK(login(0, 1, 71) == NULL && login(1, 1, 72) == NULL);
+	CHECK(login(0, 2, 73) == NULL);
+	admit_drop_worker(&parent, 0);
+	CHECK(pmap_find(&parent.map, 71) == PEERMAP_NONE);
+	CHECK(pmap_find(&parent.map, 72) != PEERMAP_NONE);
+	CHECK(pmap_find(&parent.map, 73) == PEERMAP_NONE);
+	CHECK(parent.map.header->sessions == 1);
+	tear_down();
+}
+
+/* What auth cannot mean is a breach; what came too late is not. */
+static void
+test_hostile_auth(void)
+{
+	struct msg_admit admit;
+	struct msg_open msg;
+
+	CHECK(set_up() == 0);
+	CHECK(login(2, 1, 77) != NULL && login(UINT32_MAX, 1, 77) != NULL);
+	CHECK(login(0, 1, 0) != NULL);
+	memset(&admit, 0, sizeof(admit));
+	admit.node = 77;
+	admit.epoch = 6;
+	CHECK(admit_login(&parent, &admit) != NULL);
+	admit.epoch = 4;
+	CHECK(admit_login(&parent, &admit) == NULL);
+	CHECK(told(0, &msg, sizeof(msg)) == 0 && parent.map.live == 0);
+	admit.epoch = 5;
+	admit.pad = 1;
+	CHECK(admit_login(&parent, &admit) != NULL);
+	parent.workers[0].state = CHILD_DOWN;
+	CHECK(login(0, 1, 77) == NULL && parent.map.live == 0);
+	tear_down();
+}
+
+static void
+test_hostile_worker(void)
+{
+	struct msg_closed closed;
+
+	CHECK(set_up() == 0);
+	closed.node = 0;
+	closed.generation = 1;
+	CHECK(admit_closed(&parent.workers[0], &closed) != NULL);
+	closed.node = 77;
+	closed.generation = 0;
+	CHECK(admit_closed(&parent.workers[0], &closed) != NULL);
+	closed.generation = 9;
+	CHECK(admit_closed(&parent.workers[0], &closed) == NULL);
+	tear_down();
+}
+
+int
+main(void)
+{
+	RUN(test_login);
+	RUN(test_newest_wins);
+	RUN(test_same_slot);
+	RUN(test_capacity);
+	RUN(test_flapping);
+	RUN(test_revoked);
+	RUN(test_dead_worker);
+	RUN(test_hostile_auth);
+	RUN(test_hostile_worker);
+	return (test_failed());
+}

@@ -1,0 +1,167 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include "parent/parent.h"
+#include "regress/unit/test.h"
+
+static struct parent parent;
+
+static int
+set_up(void)
+{
+	memset(&parent, 0, sizeof(parent));
+	parent.loop = ev_default_loop(EVFLAG_NOENV);
+	return (pmap_create(&parent.map));
+}
+
+static const char *
+seen(uint32_t node, uint8_t host, uint32_t port, uint32_t flags)
+{
+	struct msg_endpoint msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.node = node;
+	msg.addr[10] = msg.addr[11] = 0xff;
+	msg.addr[15] = host;
+	msg.port = port;
+	msg.flags = flags;
+	return (endpoint_seen(&parent, &msg));
+}
+
+/* Makes node's times so many seconds older. */
+static void
+age(uint32_t node, uint32_t seconds)
+{
+	struct peermap_entry entry;
+	uint32_t number;
+
+	number = pmap_find(&parent.map, node);
+	entry = *pmap_entry(&parent.map, number);
+	entry.seen -= seconds;
+	entry.moved -= seconds;
+	pmap_store(&parent.map, number, &entry);
+}
+
+static void
+sweep_all(void)
+{
+	uint32_t i;
+
+	for (i = 0; i <= SWEEP_SECONDS; i++)
+		endpoint_sweep(&parent);
+}
+
+static void
+test_recorded(void)
+{
+	struct peermap_entry entry;
+
+	CHECK(set_up() == 0);
+	CHECK(seen(7, 1, 4000, PEERMAP_UDP_EX) == NULL);
+	CHECK(peermap_lookup(&parent.map.view, 7, &entry) == 1);
+	CHECK(entry.addr[15] == 1 && entry.port == 4000);
+	CHECK(entry.flags == PEERMAP_UDP_EX && entry.seen != 0);
+	CHECK(entry.generation == 0 && parent.map.endpoints == 1);
+	pmap_destroy(&parent.map);
+}
+
+static void
+test_moves_at_most_once_in_30_s(void)
+{
+	const struct peermap_entry *entry;
+	uint64_t held;
+
+	CHECK(set_up() == 0);
+	held = counters_read(counters, COUNTER_ENDPOINT_HELD);
+	CHECK(seen(7, 1, 4000, 0) == NULL);
+	entry = pmap_entry(&parent.map, pmap_find(&parent.map, 7));
+	CHECK(seen(7, 2, 4000, 0) == NULL && entry->addr[15] == 1);
+	CHECK(seen(7, 1, 4001, 0) == NULL && entry->port == 4000);
+	CHECK(counters_read(counters, COUNTER_ENDPOINT_HELD) == held + 2);
+	age(7, ENDPOINT_HOLD - 1);
+	CHECK(seen(7, 2, 4000, 0) == NULL && entry->addr[15] == 1);
+	age(7, 1);
+	CHECK(seen(7, 2, 4000, 0) == NULL && entry->addr[15] == 2);
+	CHECK(seen(7, 1, 4000, 0) == NULL && entry->addr[15] == 2);
+	pmap_destroy(&parent.map);
+}
+
+static void
+test_expires(void)
+{
+	CHECK(set_up() == 0);
+	CHECK(seen(7, 1, 4000, 0) == NULL && seen(8, 1, 4000, 0) == NULL);
+	age(7, ENDPOINT_EXPIRE);
+	age(8, ENDPOINT_EXPIRE - 5);
+	sweep_all();
+	CHECK(pmap_find(&parent.map, 7) == PEERMAP_NONE);
+	CHECK(pmap_find(&parent.map, 8) != PEERMAP_NONE);
+	CHECK(parent.map.endpoints == 1);
+	age(8, 5);
+	CHECK(seen(8, 1, 4000, 0) == NULL);
+	sweep_all();
+	CHECK(pmap_find(&parent.map, 8) != PEERMAP_NONE);
+	pmap_destroy(&parent.map);
+}
+
+static void
+test_session_is_left_alone(void)
+{
+	struct peermap_entry entry;
+	uint32_t number;
+
+	CHECK(set_up() == 0);
+	number = pmap_add(&parent.map, 7, 0);
+	entry = *pmap_entry(&parent.map, number);
+	entry.generation = 1;
+	pmap_store(&parent.map, number, &entry);
+	CHECK(seen(7, 1, 4000, 0) == NULL);
+	CHECK(pmap_entry(&parent.map, number)->port == 0);
+	pmap_destroy(&parent.map);
+}
+
+static void
+test_at_most_500000(void)
+{
+	uint64_t full;
+	uint32_t i;
+
+	CHECK(set_up() == 0);
+	for (i = 1; i <= ENDPOINTS_MAX; i++)
+		CHECK(seen(i, 1, 4000, 0) == NULL);
+	CHECK(parent.map.endpoints == ENDPOINTS_MAX);
+	full = counters_read(counters, COUNTER_ENDPOINT_FULL);
+	CHECK(seen(i, 1, 4000, 0) == NULL);
+	CHECK(pmap_find(&parent.map, i) == PEERMAP_NONE);
+	CHECK(counters_read(counters, COUNTER_ENDPOINT_FULL) == full + 1);
+	CHECK(seen(1, 1, 4000, PEERMAP_UDP_EX) == NULL);
+	CHECK(pmap_entry(&parent.map, pmap_find(&parent.map, 1))->flags ==
+	      PEERMAP_UDP_EX);
+	pmap_destroy(&parent.map);
+}
+
+static void
+test_hostile_worker(void)
+{
+	CHECK(set_up() == 0);
+	CHECK(seen(0, 1, 4000, 0) != NULL);
+	CHECK(seen(7, 1, 0, 0) != NULL);
+	CHECK(seen(7, 1, 65536, 0) != NULL);
+	CHECK(seen(7, 1, 4000, 256) != NULL);
+	CHECK(parent.map.live == 0);
+	pmap_destroy(&parent.map);
+}
+
+int
+main(void)
+{
+	RUN(test_recorded);
+	RUN(test_moves_at_most_once_in_30_s);
+	RUN(test_expires);
+	RUN(test_session_is_left_alone);
+	RUN(test_at_most_500000);
+	RUN(test_hostile_worker);
+	return (test_failed());
+}
