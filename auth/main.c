@@ -9,6 +9,7 @@
 #include "common/child.h"
 
 #include "auth/auth.h"
+#include "auth/sandbox.h"
 
 int
 main(int argc, char **argv)
@@ -25,6 +26,7 @@ main(int argc, char **argv)
 	keys_init(&auth);
 	work_init(&auth);
 	child_confine(&child);
+	auth_sandbox();
 
 	channel_loop_init(auth.loop);
 	parent_open(&auth, CHILD_PARENT_FD);

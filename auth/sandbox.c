@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <seccomp.h>
 #include <unistd.h>
 
 #include "auth/sandbox.h"

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/child.h"
+#include "common/landlock.h"
 #include "common/log.h"
 #include "common/proto.h"
 
@@ -148,4 +149,5 @@ child_confine(const struct child *child)
 	child_rlimit(RLIMIT_NPROC, "NPROC");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		fatal("prctl NO_NEW_PRIVS");
+	landlock_deny_all();
 }

@@ -11,6 +11,7 @@
 
 #include "common/landlock.h"
 #include "common/log.h"
+#include "common/sandbox.h"
 
 /*
  * The kernel's interface, as of its version 7 and by our own names: the
@@ -62,6 +63,9 @@ landlock_new(void)
 	long version;
 	int fd;
 
+#ifdef SANDBOX_NONE
+	return (-1);
+#endif
 	version = syscall(
 	    SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
 	if (version == -1 && (errno == ENOSYS || errno == EOPNOTSUPP)) {

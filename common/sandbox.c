@@ -4,20 +4,12 @@
  */
 
 #include <errno.h>
+#include <seccomp.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "common/sandbox.h"
-
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define SANDBOX_NONE
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#define SANDBOX_NONE
-#endif
 
 #ifndef SANDBOX_NONE
 /* libseccomp returns what errno would be, negative. */
@@ -72,8 +64,7 @@ sandbox_rule(scmp_filter_ctx filter, const struct sandbox_rule *rule)
 
 /*
  * Leaves this process, for good, the n calls of rules alone.  Returns with
- * the filter in force or not at all.  A program with a sanitizer, which needs
- * far more calls, goes without a filter.
+ * the filter in force or not at all.
  */
 void
 sandbox_enter(const struct sandbox_rule *rules, size_t n)

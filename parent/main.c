@@ -126,8 +126,10 @@ prepare(struct parent *parent)
 	privs_drop(parent);
 	/* As whom we will read it ever after. */
 	fd = keys_open(parent->conf->keys_file);
-	if (fd == -1)
+	if (fd == -1) {
+		control_stop(parent);
 		exit(1);
+	}
 	(void)close(fd);
 	if (pmap_create(&parent->map) == -1)
 		fatal("peer map");

@@ -24,3 +24,35 @@ unit: $(UNIT_TESTS)
 check: all
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=1 all unit
 	@regress/run --build $(BUILD)
+
+include regress/bench/bench.mk
+
+# Coverage-guided fuzzing, FUZZ_TIME seconds a target; takes too long for
+# "make test".  What a target needs besides itself:
+FUZZ_DEPS  := clang libclang-rt-14-dev
+FUZZ_TIME  ?= 60
+fuzz_http	 := worker/http.c worker/http_response.c
+fuzz_ws_frame	 := common/ws_frame.c worker/ws_utf8.c
+fuzz_login_reply := worker/login_reply.c
+fuzz_keyfile	 := auth/keyfile.c auth/keycache.c common/log.c
+fuzz_conf	 := $(wildcard parent/conf_*.c)
+FUZZERS := $(patsubst regress/fuzz/%_fuzz.c,%,$(wildcard regress/fuzz/*_fuzz.c))
+
+define fuzzer
+$(BUILD)/fuzz/$(1): regress/fuzz/$(1)_fuzz.c $(fuzz_$(1))
+	@mkdir -p $$(@D) $$@.corpus
+	$$(Q)clang -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined \
+	    $$(CPPFLAGS) -o $$@ $$^ -lsodium -ljansson -lmd -lbsd
+
+.PHONY: fuzz-$(1)
+fuzz-$(1): $(BUILD)/fuzz/$(1)
+	$$< -max_total_time=$(FUZZ_TIME) -print_final_stats=1 $$<.corpus
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
+
+.PHONY: deps-fuzz fuzz
+deps-fuzz: deps-test
+	$(call install_deps,$(FUZZ_DEPS))
+
+fuzz: deps-fuzz
+	@$(MAKE) --no-print-directory $(FUZZERS:%=fuzz-%)

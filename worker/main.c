@@ -9,6 +9,7 @@
 #include "common/child.h"
 #include "common/log.h"
 #include "worker/limit.h"
+#include "worker/sandbox.h"
 #include "worker/worker.h"
 
 /*
@@ -24,7 +25,7 @@ main(int argc, char **argv)
 	child_start(&child, argc, argv, "beacond-worker");
 	if (sodium_init() == -1)
 		fatalx("libsodium does not start");
-	worker.loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	worker.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (worker.loop == NULL)
 		fatalx("libev does not start");
 	worker.upgrades = limit_new();
@@ -34,6 +35,7 @@ main(int argc, char **argv)
 	timer_init(&worker);
 	channel_loop_init(worker.loop);
 	child_confine(&child);
+	worker_sandbox();
 	dispatch_init(&worker);
 	ev_run(worker.loop, 0);
 	return (0);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <seccomp.h>
 #include <unistd.h>
 
 #include "worker/sandbox.h"

@@ -2,7 +2,7 @@
 # relays that beacond is measured against, and the script that runs them.
 
 BENCH	   := $(BUILD)/bench
-BENCH_LOAD := load peer login wire flow hist
+BENCH_LOAD := load options peer login wire flow hist
 
 $(BENCH)/load: $(BENCH_LOAD:%=$(BUILD)/obj/regress/bench/%.o) $(LIBCOMMON)
 	@mkdir -p $(@D)

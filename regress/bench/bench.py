@@ -250,10 +250,8 @@ def row_idle():
     return [memory, cpu]
 
 
-def row_stampede():
+def stampede():
     """All at once, while 50 pairs that were there before go on."""
-    whole = Row("stampede", "s")
-    others = Row("stampede, open p99", "ms")
     with beacond(workers=4, peers=MANY, cores=ALL_CORES) as server, \
             Crowd(options.build, server, MANY, at_once=MANY,
                   cores=ALL_CORES, nice=10) as crowd, \
@@ -263,12 +261,22 @@ def row_stampede():
         load.go()
         load.wait("start")
         load.go()
-        whole.ours.append(crowd.open())
+        seconds = crowd.open()
         load.proc.stdin.write("stop\n")
         load.proc.stdin.flush()
         load.wait("end")
-        others.ours.append(load.result()["worst_p99_us"] / 1000)
+        p99 = load.result()["worst_p99_us"] / 1000
         crowd.results()
+    return seconds, p99
+
+
+def row_stampede():
+    whole = Row("stampede", "s")
+    others = Row("stampede, open p99", "ms")
+    for _ in range(options.pairs):
+        seconds, p99 = stampede()
+        whole.ours.append(seconds)
+        others.ours.append(p99)
     return [whole, others]
 
 
@@ -371,10 +379,10 @@ def main():
         json.dump({"machine": machine(), "failed": failed,
                    "rows": [row.record() for row in rows]}, f, indent=1)
         f.write("\n")
-    bad = [row.name for row in rows if row.hopeless()]
+    bad = [row.name for row in rows if options.ci and row.hopeless()]
     if bad:
         print("worse than twice the target: " + ", ".join(bad))
-    return 1 if failed or (options.ci and bad) else 0
+    return 1 if failed or bad else 0
 
 
 if __name__ == "__main__":

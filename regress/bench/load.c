@@ -7,16 +7,13 @@
  * The load generator: regress/bench/README.md says how it is used.  It talks
  * to whoever started it by lines: it writes "mark WHAT" and then waits for the
  * line "go" (or the end of its input), so that what the other side reads
- * between two marks belongs to exactly the packets between them.
+ * between two marks belongs to exactly the load.packets between them.
  */
 
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
-#include <arpa/inet.h>
-
 #include <err.h>
-#include <errno.h>
 #include <sodium.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,35 +25,20 @@
 #include "regress/bench/load.h"
 
 #define EVENTS     1024
-#define PORTS_MAX  16
-#define PEERS_MAX  100000
-#define LIFETIME   600 /* seconds, whatever happens */
 #define WARM_UP    (SECOND / 2)
 #define LOOK       (SECOND / 2) /* between two looks for lost datagrams */
 #define DRAIN      (5 * SECOND)
 #define OPEN_LIMIT (120 * SECOND)
 #define COMPLAIN   10   /* lines about failures */
 #define CONNECTS   32   /* in one wake-up */
-#define SPIN_RATE  5000 /* packets/s, above which nobody sleeps */
-
-struct mode {
-	const char *name;
-	enum via a; /* of the even peers */
-	enum via b; /* of the odd ones */
-	int (*run)(void);
-};
+#define SPIN_RATE  5000 /* load.packets/s, above which nobody sleeps */
 
 struct load load;
 
-static const struct mode *mode;
 static struct peer *peers;
-static uint32_t npeers, started, at_once = 256, base;
-static uint32_t window = 32;
-static double seconds = 3;
-static uint64_t packets, looked;
+static uint32_t started;
+static uint64_t looked;
 static int stopped; /* by a line on the input */
-static const char *keys_path;
-static uint16_t ports[PORTS_MAX];
 
 uint64_t
 now_ns(void)
@@ -73,7 +55,7 @@ peer_opened(struct peer *p)
 	p->state = PEER_OPEN;
 	load.opened++;
 	hist_add(&load.logins, now_ns() - p->started);
-	if (strcmp(mode->name, "login") == 0)
+	if (load.run == RUN_LOGIN)
 		peer_close(p);
 }
 
@@ -100,11 +82,12 @@ mark(const char *what)
 		if (strcmp(line, "stop\n") == 0)
 			continue;
 		/* Two nodes that are to be a pair. */
-		if (sscanf(line, "%u %u", &a, &b) != 2 || a <= base ||
-		    a - base > npeers || b <= base || b - base > npeers)
+		if (sscanf(line, "%u %u", &a, &b) != 2 || a <= load.base ||
+		    a - load.base > load.npeers || b <= load.base ||
+		    b - load.base > load.npeers)
 			errx(2, "input: %s", line);
-		a -= base + 1;
-		b -= base + 1;
+		a -= load.base + 1;
+		b -= load.base + 1;
 		peers[a].mate = &peers[b];
 		peers[b].mate = &peers[a];
 	}
@@ -121,7 +104,7 @@ look(void)
 	for (i = 0; i < started; i++) {
 		if (peers[i].via == VIA_UDP && peers[i].state == PEER_HELLO)
 			peer_hello(&peers[i]);
-		if (mode->a == VIA_UDP)
+		if (load.via[0] == VIA_UDP)
 			flow_look(&peers[i]);
 	}
 }
@@ -168,22 +151,24 @@ port_of(const struct peer *p)
 	return (load.tcp_ports[p->node % load.ntcp]);
 }
 
-/* Connects all peers, no more than at_once at a time. */
+/* Connects all peers, no more than load.at_once at a time. */
 static int
 open_all(void)
 {
 	uint64_t end;
+	int n;
 
 	end = now_ns() + OPEN_LIMIT;
-	while (load.opened + load.failed < npeers && now_ns() < end) {
-		while (started < npeers &&
-		       started - load.opened - load.failed < at_once) {
+	while (load.opened + load.failed < load.npeers && now_ns() < end) {
+		for (n = 0; n < CONNECTS && started < load.npeers &&
+			    started - load.opened - load.failed < load.at_once;
+		     n++) {
 			peer_connect(&peers[started], port_of(&peers[started]));
 			started++;
 		}
-		turn(100);
+		turn(n == CONNECTS ? 0 : 100);
 	}
-	return (load.opened == npeers ? 0 : -1);
+	return (load.opened == load.npeers ? 0 : -1);
 }
 
 /* Sends at load.rate until end: each packet has a time at which it is due. */
@@ -198,7 +183,7 @@ run_rate(uint64_t begin, uint64_t end)
 			due = begin + n * SECOND / load.rate;
 			if (due > now_ns() || due >= end)
 				break;
-			p = &peers[n++ % npeers];
+			p = &peers[n++ % load.npeers];
 			if (p->mate != NULL && !p->writing)
 				flow_send(p, 1, due);
 		}
@@ -212,9 +197,9 @@ run_window(uint64_t end)
 	uint32_t i;
 
 	load.refill = 1;
-	for (i = 0; i < npeers; i++) {
+	for (i = 0; i < load.npeers; i++) {
 		if (peers[i].mate > &peers[i])
-			flow_send(&peers[i], window, load.now);
+			flow_send(&peers[i], load.window, load.now);
 	}
 	while (load.now < end && !stopped && load.failed == 0 &&
 	       (load.limit == 0 || load.delivered + load.lost < load.limit))
@@ -258,7 +243,7 @@ worst_p99(void)
 	double p99, worst = 0;
 	uint32_t i;
 
-	for (i = 0; i < npeers; i++) {
+	for (i = 0; i < load.npeers; i++) {
 		if (peers[i].latency == NULL)
 			continue;
 		p99 = hist_quantile(peers[i].latency, 990);
@@ -275,7 +260,7 @@ report(uint64_t ns)
 	       "\"window\": %u, \"rate\": %llu, \"seconds\": %.6f, "
 	       "\"delivered\": %llu, \"lost\": %llu, \"opened\": %u, "
 	       "\"failed\": %u, \"errors\": %llu, ",
-	    mode->name, npeers, load.size, window,
+	    load.mode, load.npeers, load.size, load.window,
 	    (unsigned long long)load.rate, (double)ns / SECOND,
 	    (unsigned long long)load.delivered, (unsigned long long)load.lost,
 	    load.opened, load.failed, (unsigned long long)load.errors);
@@ -293,17 +278,17 @@ run_pairs(void)
 	uint32_t i;
 
 	if (open_all() == -1)
-		errx(1, "%u of %u peers are open", load.opened, npeers);
+		errx(1, "%u of %u peers are open", load.opened, load.npeers);
 	mark("open");
-	for (i = 0; i < npeers && peers[i].mate == NULL; i++)
+	for (i = 0; i < load.npeers && peers[i].mate == NULL; i++)
 		continue;
-	for (i = i == npeers ? 0 : npeers; i < npeers; i++)
+	for (i = i == load.npeers ? 0 : load.npeers; i < load.npeers; i++)
 		peers[i].mate = &peers[i ^ 1];
 	run_for(WARM_UP);
 	load.sent = load.delivered = load.lost = 0;
-	load.limit = packets;
+	load.limit = load.packets;
 	memset(&load.latency, 0, sizeof(load.latency));
-	for (i = 0; i < npeers && load.rate != 0; i++) {
+	for (i = 0; i < load.npeers && load.rate != 0; i++) {
 		peers[i].latency = calloc(1, sizeof(struct hist));
 		if (peers[i].latency == NULL)
 			err(2, NULL);
@@ -311,7 +296,7 @@ run_pairs(void)
 	mark("start");
 	stop_on_input();
 	begin = now_ns();
-	run_for((uint64_t)(seconds * SECOND));
+	run_for(load.seconds * SECOND);
 	ns = now_ns() - begin;
 	(void)epoll_ctl(load.epfd, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
 	mark("end");
@@ -332,141 +317,11 @@ run_logins(void)
 	ns = now_ns() - begin;
 	mark("end");
 	stop_on_input();
-	end = load.now + (uint64_t)(seconds * SECOND);
-	while (strcmp(mode->name, "idle") == 0 && load.now < end && !stopped)
+	end = load.now + load.seconds * SECOND;
+	while (load.run == RUN_IDLE && load.now < end && !stopped)
 		turn(100);
 	report(ns);
 	return (bad == -1 || load.failed != 0);
-}
-
-static int
-run_keys(void)
-{
-	login_keys(keys_path, base + 1, npeers);
-	return (0);
-}
-
-static const struct mode modes[] = {
-	{ "ws", VIA_WS, VIA_WS, run_pairs },
-	{ "tcp", VIA_TCP, VIA_TCP, run_pairs },
-	{ "udp", VIA_UDP, VIA_UDP, run_pairs },
-	{ "mixed", VIA_UDP, VIA_WS, run_pairs },
-	{ "login", VIA_WS, VIA_WS, run_logins },
-	{ "idle", VIA_WS, VIA_WS, run_logins },
-	{ "idle-tcp", VIA_TCP, VIA_TCP, run_logins },
-	{ "keys", VIA_WS, VIA_WS, run_keys },
-};
-
-static void
-usage(void)
-{
-	fprintf(stderr,
-	    "usage: load ws|tcp|udp|mixed [-1] -p PORT[,PORT] [-u PORT]\n"
-	    "           [-n PAIRS] [-w WINDOW | -r RATE] [-s SIZE]\n"
-	    "           [-d SECONDS] [-c PACKETS] [-b BASE] [-k AT_ONCE]\n"
-	    "       load login|idle|idle-tcp -p PORT[,PORT] [-n PEERS]\n"
-	    "           [-b BASE] [-k AT_ONCE] [-d SECONDS]\n"
-	    "       load keys [-n NODES] [-b BASE] FILE\n");
-	exit(2);
-}
-
-static uint64_t
-number(const char *text, uint64_t min, uint64_t max)
-{
-	const char *why;
-	long long n;
-
-	n = strtonum(text, (long long)min, (long long)max, &why);
-	if (why != NULL)
-		errx(2, "%s: number is %s", text, why);
-	return ((uint64_t)n);
-}
-
-static void
-parse_ports(char *list)
-{
-	char *one;
-
-	while ((one = strsep(&list, ",")) != NULL) {
-		if (load.ntcp == PORTS_MAX)
-			errx(2, "too many ports");
-		ports[load.ntcp++] = (uint16_t)number(one, 1, 65535);
-	}
-	load.tcp_ports = ports;
-}
-
-static void
-parse_option(int ch)
-{
-	switch (ch) {
-	case '1':
-		load.echo = 0;
-		break;
-	case 'b':
-		base = (uint32_t)number(optarg, 0, 1000000);
-		break;
-	case 'c':
-		packets = number(optarg, 1, 1000000000);
-		break;
-	case 'd':
-		seconds = (double)number(optarg, 1, LIFETIME / 2);
-		break;
-	case 'k':
-		at_once = (uint32_t)number(optarg, 1, PEERS_MAX);
-		break;
-	case 'n':
-		npeers = (uint32_t)number(optarg, 1, PEERS_MAX);
-		break;
-	case 'p':
-		parse_ports(optarg);
-		break;
-	case 'r':
-		load.rate = number(optarg, 1, 10000000);
-		break;
-	case 's':
-		load.size = (uint32_t)number(optarg, STAMP_LEN, PAYLOAD_MAX);
-		break;
-	case 'u':
-		load.udp_port = (uint16_t)number(optarg, 1, 65535);
-		break;
-	case 'w':
-		window = (uint32_t)number(optarg, 1, 4096);
-		break;
-	default:
-		usage();
-	}
-}
-
-static void
-parse_options(int argc, char *argv[])
-{
-	size_t i;
-	int ch;
-
-	npeers = 50;
-	load.size = 64;
-	load.echo = 1;
-	load.addr.s_addr = htonl(INADDR_LOOPBACK);
-	for (i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {
-		if (strcmp(argv[1], modes[i].name) == 0)
-			mode = &modes[i];
-	}
-	if (mode == NULL)
-		usage();
-	optind = 2;
-	while ((ch = getopt(argc, argv, "1b:c:d:k:n:p:r:s:u:w:")) != -1)
-		parse_option(ch);
-	keys_path = argv[optind];
-	if ((mode->run == run_keys) != (argc - optind == 1))
-		usage();
-	if (mode->run != run_keys &&
-	    ((load.ntcp == 0 && mode->b != VIA_UDP) ||
-		(load.udp_port == 0 && mode->a == VIA_UDP)))
-		usage();
-	if (mode->run == run_pairs)
-		npeers *= 2;
-	else if (packets != 0 || load.rate != 0)
-		usage();
 }
 
 static void
@@ -475,14 +330,14 @@ peers_init(void)
 	uint8_t *secrets = NULL;
 	uint32_t i;
 
-	peers = calloc(npeers, sizeof(*peers));
+	peers = calloc(load.npeers, sizeof(*peers));
 	if (peers == NULL)
 		err(2, NULL);
-	if (mode->b == VIA_WS)
-		secrets = login_secrets(base + 1, npeers);
-	for (i = 0; i < npeers; i++) {
-		peers[i].node = base + 1 + i;
-		peers[i].via = (uint8_t)(i % 2 == 0 ? mode->a : mode->b);
+	if (load.via[1] == VIA_WS)
+		secrets = login_secrets(load.base + 1, load.npeers);
+	for (i = 0; i < load.npeers; i++) {
+		peers[i].node = load.base + 1 + i;
+		peers[i].via = (uint8_t)load.via[i % 2];
 		if (secrets != NULL)
 			peers[i].secret =
 			    secrets + (size_t)i * crypto_sign_SECRETKEYBYTES;
@@ -495,9 +350,13 @@ main(int argc, char *argv[])
 	struct rlimit rl;
 
 	alarm(LIFETIME);
-	parse_options(argc, argv);
+	options_parse(argc, argv);
 	if (sodium_init() == -1)
 		errx(2, "sodium_init");
+	if (load.run == RUN_KEYS) {
+		login_keys(load.keys_path, load.base + 1, load.npeers);
+		return (0);
+	}
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		err(2, "getrlimit");
 	rl.rlim_cur = rl.rlim_max;
@@ -507,7 +366,6 @@ main(int argc, char *argv[])
 	if (load.epfd == -1)
 		err(2, "epoll_create1");
 	flow_init();
-	if (mode->run != run_keys)
-		peers_init();
-	return (mode->run());
+	peers_init();
+	return (load.run == RUN_PAIRS ? run_pairs() : run_logins());
 }

@@ -21,6 +21,9 @@
 
 #define SECOND 1000000000ULL /* in ns */
 
+#define PORTS_MAX 16
+#define LIFETIME  600 /* seconds, whatever happens */
+
 enum via { VIA_WS, VIA_TCP, VIA_UDP };
 
 enum peer_state {
@@ -63,19 +66,39 @@ struct hist {
 	uint64_t bucket[HIST_SIZE];
 };
 
+enum run {
+	RUN_PAIRS, /* packets between pairs of peers */
+	RUN_LOGIN, /* logins, closed at once */
+	RUN_IDLE,  /* logins, kept */
+	RUN_KEYS   /* writes a key file */
+};
+
 /* The run.  One process, one thread, one of it. */
 struct load {
+	/* as the command line says */
+	const char *mode;
+	enum run run;
+	enum via via[2]; /* of the even peers, of the odd ones */
 	struct in_addr addr;
-	const uint16_t *tcp_ports; /* peers go round them */
+	uint16_t tcp_ports[PORTS_MAX]; /* peers go round them */
 	uint32_t ntcp;
 	uint16_t udp_port;
+	uint32_t npeers;
+	uint32_t at_once; /* logins */
+	uint32_t base;    /* nodes are base + 1 and so on */
+	uint32_t window;  /* packets under way in a pair */
+	uint32_t size;    /* of a payload */
+	uint64_t rate;    /* packets/s; 0: as the window allows */
+	uint64_t seconds;
+	uint64_t packets; /* to send in all; 0: no limit */
+	int echo;         /* boolean: a packet sets off one the other way */
+	const char *keys_path;
+
+	/* as it goes */
 	int epfd;
-	uint32_t size;  /* of a payload */
-	uint64_t rate;  /* packets/s; 0: as the window allows */
-	int echo;       /* boolean: a packet sets off one the other way */
 	int refill;     /* boolean: a delivered packet is replaced */
 	uint64_t now;   /* ns, of this wake-up */
-	uint64_t limit; /* packets to send in all; 0: no limit */
+	uint64_t limit; /* packets to send in all; 0: no limit (yet) */
 	uint64_t sent;
 	uint64_t delivered;
 	uint64_t lost;   /* UDP only */
@@ -92,6 +115,9 @@ extern struct load load;
 uint64_t now_ns(void);
 void peer_opened(struct peer *);
 void peer_failed(struct peer *, const char *);
+
+/* options.c */
+void options_parse(int, char *[]);
 
 /* peer.c: connections */
 void peer_connect(struct peer *, uint16_t);

@@ -1,0 +1,299 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "parent/parent.h"
+#include "regress/unit/test.h"
+
+/*
+ * A child says things to the parent: which of them end it.  The channel is
+ * real; the child's end is in our hands.
+ */
+static struct parent parent;
+static struct process *child;
+static struct imsgbuf end;
+static const char *verdict; /* NULL: the channel is open */
+
+static void
+ended(struct channel *ch, const char *reason)
+{
+	(void)ch;
+	verdict = reason == NULL ? "closed" : reason;
+}
+
+static void
+place(struct process *p, enum role role, uint32_t number)
+{
+	p->parent = &parent;
+	p->role = role;
+	p->number = number;
+	p->epoch = 5;
+	p->state = CHILD_DOWN;
+}
+
+static int
+set_up(enum role role)
+{
+	int pair[2];
+
+	memset(&parent, 0, sizeof(parent));
+	parent.loop = ev_default_loop(EVFLAG_NOENV);
+	parent.conf = conf_new();
+	parent.nworkers = 2;
+	parent.ready = 1;
+	place(&parent.auth, ROLE_AUTH, 0);
+	place(&parent.workers[0], ROLE_WORKER, 0);
+	place(&parent.workers[1], ROLE_WORKER, 1);
+	child = role == ROLE_AUTH ? &parent.auth : &parent.workers[1];
+	child->state = CHILD_STARTING;
+	child->credit = MESSAGE_BURST;
+	child->credit_time = ev_now(parent.loop);
+	verdict = NULL;
+	if (pmap_create(&parent.map) == -1 || channel_pair(pair) == -1 ||
+	    channel_open(&child->channel, parent.loop, pair[0], "test",
+		role == ROLE_AUTH ? dispatch_auth_rules : dispatch_worker_rules,
+		role == ROLE_AUTH ? dispatch_auth_nrules
+				  : dispatch_worker_nrules,
+		ended, child) == -1 ||
+	    imsgbuf_init(&end, pair[1]) == -1)
+		return (-1);
+	child->channel.state = DISPATCH_STARTING;
+	imsgbuf_allow_fdsend(&end);
+	return (0);
+}
+
+static void
+tear_down(void)
+{
+	channel_close(&child->channel);
+	(void)close(end.fd);
+	imsgbuf_clear(&end);
+	gossip_forget(child);
+	conf_free(parent.conf);
+	pmap_destroy(&parent.map);
+}
+
+/* The child sends; returns what the parent thinks of it, NULL: nothing bad. */
+static const char *
+say(uint32_t type, const void *data, size_t len)
+{
+	if (imsg_compose(&end, type, 0, 0, -1, data, len) == -1 ||
+	    imsgbuf_write(&end) == -1)
+		return ("not sent");
+	(void)ev_run(parent.loop, EVRUN_NOWAIT);
+	return (verdict);
+}
+
+static const char *
+say_ready(uint32_t type)
+{
+	struct msg_hello hello;
+
+	memset(&hello, 0, sizeof(hello));
+	(void)strlcpy(hello.version, BEACOND_VERSION, sizeof(hello.version));
+	hello.worker = child->number;
+	hello.epoch = child->epoch;
+	return (say(type, &hello, sizeof(hello)));
+}
+
+static void
+test_worker_is_ready(void)
+{
+	CHECK(set_up(ROLE_WORKER) == 0);
+	CHECK(say_ready(WP_READY) == NULL);
+	CHECK(child->state == CHILD_RUNNING && child->was_ready);
+	CHECK(say_ready(WP_READY) != NULL);
+	tear_down();
+}
+
+static void
+test_auth_is_ready(void)
+{
+	CHECK(set_up(ROLE_AUTH) == 0);
+	CHECK(say_ready(AP_READY) == NULL);
+	CHECK(child->state == CHILD_RUNNING);
+	CHECK(say_ready(AP_READY) != NULL);
+	tear_down();
+}
+
+static void
+test_impostors(void)
+{
+	struct msg_hello good, hello;
+	int i;
+
+	memset(&good, 0, sizeof(good));
+	(void)strlcpy(good.version, BEACOND_VERSION, sizeof(good.version));
+	good.worker = 1;
+	good.epoch = 5;
+	for (i = 0; i < 4; i++) {
+		CHECK(set_up(ROLE_WORKER) == 0);
+		hello = good;
+		if (i == 0)
+			hello.worker = 0;
+		else if (i == 1)
+			hello.epoch = 6;
+		else if (i == 2)
+			hello.version[0] ^= 1;
+		else
+			memset(hello.version, '0', sizeof(hello.version));
+		CHECK(say(WP_READY, &hello, sizeof(hello)) != NULL);
+		CHECK(child->state == CHILD_STARTING);
+		tear_down();
+	}
+}
+
+/* Nothing but READY and PONG before READY. */
+static void
+test_too_early(void)
+{
+	struct msg_endpoint seen;
+
+	memset(&seen, 0, sizeof(seen));
+	seen.node = 7;
+	seen.port = 4000;
+	CHECK(set_up(ROLE_WORKER) == 0);
+	CHECK(say(WP_PONG, NULL, 0) == NULL);
+	CHECK(say(WP_ENDPOINT, &seen, sizeof(seen)) != NULL);
+	CHECK(parent.map.live == 0);
+	tear_down();
+	CHECK(set_up(ROLE_WORKER) == 0);
+	CHECK(say_ready(WP_READY) == NULL);
+	CHECK(say(WP_ENDPOINT, &seen, sizeof(seen)) == NULL);
+	CHECK(parent.map.live == 1);
+	tear_down();
+}
+
+/* Every message of every size but its own. */
+static void
+test_sizes(void)
+{
+	static const uint8_t zeroes[1024];
+	const struct channel_rule *rule;
+	size_t i, len;
+
+	for (i = 0; i < dispatch_worker_nrules; i++)
+		for (len = 0; len < 128; len++) {
+			rule = &dispatch_worker_rules[i];
+			if (len >= rule->min && len <= rule->max)
+				continue;
+			CHECK(set_up(ROLE_WORKER) == 0);
+			child->channel.state = DISPATCH_RUNNING;
+			CHECK(say(rule->type, zeroes, len) != NULL);
+			tear_down();
+		}
+}
+
+static void
+test_unknown_types(void)
+{
+	static const uint32_t types[] = { 0, PW_HELLO, PW_OPEN, AP_ADMIT,
+		WA_VERIFY, WW_PACKET, CTL_STOP, WP_PONG + 1, UINT32_MAX };
+	static const uint8_t zeroes[32];
+	size_t i;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		CHECK(set_up(ROLE_WORKER) == 0);
+		child->channel.state = DISPATCH_RUNNING;
+		CHECK(say(types[i], zeroes, sizeof(zeroes)) != NULL);
+		tear_down();
+	}
+}
+
+static void
+test_descriptor(void)
+{
+	CHECK(set_up(ROLE_WORKER) == 0);
+	CHECK(imsg_compose(&end, WP_PONG, 0, 0, open("/dev/null", O_RDONLY),
+		  NULL, 0) == 1);
+	CHECK(imsgbuf_write(&end) == 0);
+	(void)ev_run(parent.loop, EVRUN_NOWAIT);
+	CHECK(verdict != NULL);
+	tear_down();
+}
+
+static void
+test_sync_count(void)
+{
+	struct {
+		struct msg_sync sync;
+		uint32_t ids[2];
+	} msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.sync.port = 4000;
+	msg.sync.count = 2;
+	msg.sync.first = msg.sync.last = 1;
+	CHECK(set_up(ROLE_WORKER) == 0);
+	child->channel.state = DISPATCH_RUNNING;
+	CHECK(say(WP_SYNC, &msg, sizeof(msg)) == NULL);
+	msg.sync.count = 3;
+	CHECK(say(WP_SYNC, &msg, sizeof(msg)) != NULL);
+	tear_down();
+}
+
+static void
+test_flood(void)
+{
+	uint32_t i;
+
+	CHECK(set_up(ROLE_WORKER) == 0);
+	for (i = 0; i < MESSAGE_BURST; i++)
+		CHECK(dispatch_charge(child) == NULL);
+	CHECK(dispatch_charge(child) != NULL);
+	child->credit_time -= 1.;
+	for (i = 0; i < MESSAGE_RATE; i++)
+		CHECK(dispatch_charge(child) == NULL);
+	child->credit_time -= 3600.;
+	for (i = 0; i < MESSAGE_BURST - 10; i++)
+		CHECK(dispatch_charge(child) == NULL);
+	for (; i < MESSAGE_BURST + 10; i++)
+		(void)dispatch_charge(child);
+	CHECK(dispatch_charge(child) != NULL);
+	tear_down();
+}
+
+/* Auth complains about a worker: one that exists, or one that is gone. */
+static void
+test_complaints(void)
+{
+	struct msg_hostile hostile;
+
+	memset(&hostile, 0, sizeof(hostile));
+	hostile.epoch = 4;
+	CHECK(set_up(ROLE_AUTH) == 0);
+	CHECK(say(AP_HOSTILE, &hostile, sizeof(hostile)) == NULL);
+	hostile.worker = 2;
+	CHECK(say(AP_HOSTILE, &hostile, sizeof(hostile)) != NULL);
+	tear_down();
+	CHECK(set_up(ROLE_AUTH) == 0);
+	hostile.worker = 1;
+	hostile.epoch = 6;
+	CHECK(say(AP_HOSTILE, &hostile, sizeof(hostile)) != NULL);
+	tear_down();
+	CHECK(set_up(ROLE_AUTH) == 0);
+	hostile.epoch = 5;
+	memset(hostile.reason, 'x', sizeof(hostile.reason));
+	CHECK(say(AP_HOSTILE, &hostile, sizeof(hostile)) != NULL);
+	tear_down();
+}
+
+int
+main(void)
+{
+	RUN(test_worker_is_ready);
+	RUN(test_auth_is_ready);
+	RUN(test_impostors);
+	RUN(test_too_early);
+	RUN(test_sizes);
+	RUN(test_unknown_types);
+	RUN(test_descriptor);
+	RUN(test_sync_count);
+	RUN(test_flood);
+	RUN(test_complaints);
+	return (test_failed());
+}
