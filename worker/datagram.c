@@ -20,7 +20,7 @@
 static int
 datagram_entry(struct worker *w, uint32_t node, struct peermap_entry *entry)
 {
-	if (!peermap_lookup(&w->map, node, entry))
+	if (!relay_find(w, node, entry))
 		memset(entry, 0, sizeof(*entry));
 	return (entry->generation != 0);
 }
@@ -136,16 +136,14 @@ datagram_relay(struct worker *w, const struct endpoint *source, uint8_t *packet,
     size_t len)
 {
 	struct peermap_entry entry;
-	uint32_t hint;
 
 	if (datagram_entry(w, packet_u32(packet + 1), &entry)) {
 		counters_add(COUNTER_DROP_SENDER, 1);
 		return;
 	}
-	hint = PEERMAP_NONE;
 	relay_packet(w,
 	    beacons_known(w, source, 1) ? RELAY_FROM_BEACON : RELAY_FROM_UDP,
-	    &hint, packet, len);
+	    relay_hint(w, packet_u32(packet + 5)), packet, len);
 }
 
 /* Bytes that a packet of this type has at least; 0: no type of ours. */

@@ -46,6 +46,23 @@ relay_lookup(struct worker *w, uint32_t dest, uint32_t *number,
 	return (peermap_read(&w->map, *number, dest, entry));
 }
 
+/*
+ * Where the hint for a node is kept that has no session here: nodes that share
+ * a place cost each other a look into the index, nothing else.
+ */
+uint32_t *
+relay_hint(struct worker *w, uint32_t node)
+{
+	return (&w->hints[(node * 0x9e3779b1U) >> (32 - HINTS_SHIFT)]);
+}
+
+/* peermap_lookup() with the help of such a hint. */
+int
+relay_find(struct worker *w, uint32_t node, struct peermap_entry *entry)
+{
+	return (relay_lookup(w, node, relay_hint(w, node), entry));
+}
+
 /* Delivers to the WebSocket session that entry names. */
 static int
 relay_to_session(struct worker *w, const struct peermap_entry *entry,
@@ -244,7 +261,7 @@ relay_delivery(struct worker *w, uint32_t worker, uint32_t dest,
 		counters_add(COUNTER_DROP_SENDER, 1);
 		return;
 	}
-	if (!peermap_lookup(&w->map, dest, &entry) || entry.generation == 0 ||
+	if (!relay_find(w, dest, &entry) || entry.generation == 0 ||
 	    entry.worker != w->hello.worker) {
 		counters_add(COUNTER_DROP_STALE, 1);
 		return;

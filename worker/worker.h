@@ -74,7 +74,7 @@ struct outq {
 	uint32_t len;
 	uint32_t frame_left; /* of the frame at the head, partly sent; else 0 */
 	uint32_t progress;   /* tick of the last sign that the peer reads */
-	uint32_t acked;	     /* bytes that it had read by then, modulo 2^32 */
+	uint32_t acked;      /* bytes that it had read by then, modulo 2^32 */
 	uint8_t control[2 * (WS_CONTROL_MAX + 2)]; /* one begun, one whole */
 	uint8_t control_len;
 	uint8_t control_sent;
@@ -171,6 +171,7 @@ struct nonce {
 #define NONCES_MAX      256       /* in hand */
 #define NONCES_LOW      128       /* ask for more below this */
 #define NONCE_TICKS_MAX TICKS(30) /* older ones are not handed to clients */
+#define HINTS_SHIFT     12
 #define WHEEL_BUCKETS   512 /* 128 s; a later deadline is looked at again */
 #define LISTENERS_MAX   PROTO_LISTENERS_MAX
 
@@ -242,6 +243,7 @@ struct worker {
 	uint32_t nwaiters;
 
 	struct gather gather;
+	uint32_t hints[1U << HINTS_SHIFT]; /* see relay_hint() */
 	uint8_t *rx; /* RX_SIZE bytes, RX_HEADROOM before them */
 	struct sibling *siblings[PROTO_WORKERS_MAX];
 	uint8_t *stage; /* small packets for other workers, ROUTE_STAGE */
@@ -326,6 +328,8 @@ void punch_granted(struct worker *, const struct msg_granted *);
 enum relay_source { RELAY_FROM_WSS, RELAY_FROM_UDP, RELAY_FROM_BEACON };
 void relay_packet(
     struct worker *, enum relay_source, uint32_t *, uint8_t *, size_t);
+uint32_t *relay_hint(struct worker *, uint32_t);
+int relay_find(struct worker *, uint32_t, struct peermap_entry *);
 void relay_frame(struct worker *, struct session *, uint8_t *, size_t);
 void relay_delivery(
     struct worker *, uint32_t, uint32_t, uint32_t, uint8_t *, size_t);

@@ -65,6 +65,8 @@ class Row:
         self.unit = unit
         self.bare = []
         self.ours = []
+        self.bare_rate = []  # packets or logins per second
+        self.ours_rate = []
 
     def values(self):
         """What is compared with the target."""
@@ -85,6 +87,8 @@ class Row:
 
     def text(self):
         bare = f"{statistics.median(self.bare):.3f}" if self.bare else "-"
+        rate = f"{statistics.median(self.ours_rate):.0f}" \
+            if self.ours_rate else "-"
         if not self.ours:
             return f"{self.name:24} {bare:>10}"
         target = TARGETS[self.name]
@@ -92,7 +96,7 @@ class Row:
         spread = f"{min(values):.3g} - {max(values):.3g}"
         return (f"{self.name:24} {bare:>10} "
                 f"{statistics.median(self.ours):>10.3f} "
-                f"{statistics.median(values):>9.3g} {spread:>18} "
+                f"{rate:>10} {statistics.median(values):>9.3g} {spread:>18} "
                 f"{'-' if target is None else target:>7} {self.unit:10} "
                 f"{self.verdict()}")
 
@@ -100,12 +104,13 @@ class Row:
         return {
             "name": self.name, "unit": self.unit,
             "target": TARGETS[self.name], "bare": self.bare,
-            "beacond": self.ours, "verdict": self.verdict(),
+            "beacond": self.ours, "bare_per_second": self.bare_rate,
+            "beacond_per_second": self.ours_rate, "verdict": self.verdict(),
             "median": statistics.median(self.values()) if self.ours else None,
         }
 
 
-HEAD = (f"{'':24} {'bare':>10} {'beacond':>10} {'median':>9} "
+HEAD = (f"{'':24} {'bare':>10} {'beacond':>10} {'per s':>10} {'median':>9} "
         f"{'min - max':>18} {'target':>7} unit")
 
 
@@ -126,11 +131,15 @@ def paired(row, relay, floor_mode, mode, args, figure=lambda r: r["cpu_us"]):
     """Bare relay and beacond by turns, each newly started."""
     for _ in range(options.pairs):
         with bare(relay) as server:
-            row.bare.append(figure(run(floor_mode, server, *args)))
+            result = run(floor_mode, server, *args)
+        row.bare.append(figure(result))
+        row.bare_rate.append(result["per_second"])
         if options.bare:
             continue
         with beacond() as server:
-            row.ours.append(figure(run(mode, server, *args)))
+            result = run(mode, server, *args)
+        row.ours.append(figure(result))
+        row.ours_rate.append(result["per_second"])
     return [row]
 
 
@@ -214,12 +223,13 @@ def row_login():
         with beacond() as server, \
                 Crowd(options.build, server, LOGINS, at_once=64) as crowd:
             before = server.cpu_ns()
-            crowd.open()
+            kept.ours_rate.append(LOGINS / crowd.open())
             kept.ours.append((server.cpu_ns() - before) / 1000 / LOGINS)
             crowd.results()
         with beacond() as server:
-            closed.ours.append(run("login", server, "-n", LOGINS, "-k",
-                                   64)["cpu_us"])
+            result = run("login", server, "-n", LOGINS, "-k", 64)
+        closed.ours.append(result["cpu_us"])
+        closed.ours_rate.append(result["per_second"])
     return [kept, closed]
 
 

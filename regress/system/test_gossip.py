@@ -61,8 +61,9 @@ def test_sync_replaces_all_that_was_learned_from_its_source():
         wait_for(lambda: learned(b, 102))
         assert learned(b, 101)
         assert not learned(b, 100)
-        peer.send(sync(2, []))
-        wait_for(lambda: not learned(b, 101) and not learned(b, 102))
+        # Two a second are taken of one source.
+        wait_for(lambda: (peer.send(sync(2, [])), b.ctl("show", "nodes")) ==
+            (None, []))
     peer.close()
 
 
@@ -121,6 +122,59 @@ def test_sync_of_the_largest_size():
         nodes = list(range(1000, 1000 + 16374))
         peer.send(sync(2, nodes))
         wait_for(lambda: len(b.ctl("show", "nodes")) == len(nodes))
+    peer.close()
+
+
+@limit(120)
+def test_100000_nodes_from_a_peer_beacon():
+    """By several ports, each of which answers for its share."""
+    peer, conf = gossip_peer()
+    ports = [peer] + [Udp(0, host=peer.host) for _ in range(6)]
+    nodes = list(range(1000, 101000))
+    with Beacon(conf, udp=True) as b, login(b, 1) as w:
+        for i, port in enumerate(ports):
+            port.to = ("127.0.0.1", b.udp_port)
+            port.send(sync(2, nodes[i * 16000:(i + 1) * 16000]))
+        wait_for(lambda: b.ctl("show", "summary")["nodes"] == 100001, 20)
+        for i, port in enumerate(ports):
+            dest = nodes[i * 16000]
+            w.send_to(dest, b"x")
+            got = port.recv_packet()
+            while got[0] == 7:
+                got = port.recv_packet()
+            assert got == relay(1, dest, b"x"), got[:20]
+    for port in ports:
+        port.close()
+
+
+@limit(120)
+def test_100000_own_nodes_are_told():
+    """No datagram has more than a Go beacon can take, and none is missing."""
+    peer, conf = gossip_peer()
+    nodes = set(range(1000, 101000))
+    with Beacon(conf + "\nsource packet limit 0", udp=True) as b, \
+            Udp(b.udp_port) as u:
+        missing = sorted(nodes)
+        while missing:
+            for i, node in enumerate(missing):
+                u.send(struct.pack(">BI", 1, node))
+                if i % 32 == 31:
+                    for _ in range(32):
+                        u.recv_packet()
+            for _ in range(len(missing) % 32):
+                u.recv_packet()
+            missing = sorted(nodes - {n["node"]
+                for n in b.ctl("show", "nodes")})
+        told = {}
+        while len(set().union(*told.values())) < len(nodes):
+            peer.sock.settimeout(25)
+            data, source = peer.sock.recvfrom(65536)
+            count, = struct.unpack_from(">H", data, 5)
+            assert count <= 16374 and len(data) == 7 + 4 * count
+            told[source] = set(struct.unpack_from(">%dI" % count, data, 7))
+        assert set().union(*told.values()) == nodes
+        assert sum(map(len, told.values())) == len(nodes), "told twice"
+        assert ("127.0.0.1", b.udp_port) in told
     peer.close()
 
 
@@ -192,7 +246,8 @@ class Mesh:
         self.beacons = [None] * 3
 
     def start(self, i):
-        conf = ["beacon id %d" % (i + 1),
+        # The clients stay silent for longer than usual.
+        conf = ["beacon id %d" % (i + 1), "idle timeout 600",
             "listen udp on %s port %d" % self.at[i]]
         conf += ["peer beacon %s port %d" % at
             for at in self.at if at != self.at[i]]

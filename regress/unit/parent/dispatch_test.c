@@ -268,6 +268,7 @@ test_complaints(void)
 	CHECK(set_up(ROLE_AUTH) == 0);
 	CHECK(say(AP_HOSTILE, &hostile, sizeof(hostile)) == NULL);
 	hostile.worker = 2;
+	hostile.epoch = 0;
 	CHECK(say(AP_HOSTILE, &hostile, sizeof(hostile)) != NULL);
 	tear_down();
 	CHECK(set_up(ROLE_AUTH) == 0);

@@ -1,0 +1,135 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "parent/inherit.h"
+
+#define INHERIT_FIRST (STDERR_FILENO + 1)
+#define INHERIT_MAX   1024
+
+static int inherit_fds[INHERIT_MAX]; /* -1: taken */
+static int inherit_nfds;
+
+/* How many the environment says are ours. */
+static int
+inherit_count(void)
+{
+	const char *count, *error, *pid;
+	long long n;
+
+	count = getenv("LISTEN_FDS");
+	pid = getenv("LISTEN_PID");
+	if (count == NULL || pid == NULL)
+		return (0);
+	n = strtonum(pid, 1, INT32_MAX, &error);
+	if (error != NULL || n != getpid())
+		return (0);
+	n = strtonum(count, 0, INHERIT_MAX, &error);
+	if (error != NULL)
+		fatalx("LISTEN_FDS \"%s\" is %s", count, error);
+	return ((int)n);
+}
+
+/* At start: keeps these sockets and closes whatever else was left open. */
+void
+inherit_sockets(void)
+{
+	int fd, flags, i;
+
+	inherit_nfds = inherit_count();
+	for (i = 0; i < inherit_nfds; i++) {
+		fd = INHERIT_FIRST + i;
+		flags = fcntl(fd, F_GETFL);
+		if (flags == -1 ||
+		    fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
+		    fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
+			fatal("socket %d of the service manager", fd);
+		inherit_fds[i] = fd;
+	}
+	closefrom(INHERIT_FIRST + inherit_nfds);
+}
+
+static int
+inherit_same_address(
+    const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	const struct sockaddr_in6 *a6, *b6;
+	const struct sockaddr_in *a4, *b4;
+
+	if (a->ss_family != b->ss_family)
+		return (0);
+	if (a->ss_family == AF_INET) {
+		a4 = (const void *)a;
+		b4 = (const void *)b;
+		return (a4->sin_port == b4->sin_port &&
+		    a4->sin_addr.s_addr == b4->sin_addr.s_addr);
+	}
+	a6 = (const void *)a;
+	b6 = (const void *)b;
+	return (a->ss_family == AF_INET6 && a6->sin6_port == b6->sin6_port &&
+	    a6->sin6_scope_id == b6->sin6_scope_id &&
+	    memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0);
+}
+
+static int
+inherit_is(int fd, int type, const struct sockaddr_storage *ss)
+{
+	struct sockaddr_storage bound;
+	socklen_t len;
+	int is;
+
+	len = sizeof(is);
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &is, &len) == -1 || is != type)
+		return (0);
+	memset(&bound, 0, sizeof(bound));
+	len = sizeof(bound);
+	return (getsockname(fd, (struct sockaddr *)&bound, &len) == 0 &&
+	    inherit_same_address(&bound, ss));
+}
+
+/*
+ * A socket of this type (SOCK_STREAM, SOCK_DGRAM) that is bound to ss, non-
+ * blocking and the caller's from now on; -1 if none is left.
+ */
+int
+inherit_take(int type, const struct sockaddr_storage *ss)
+{
+	int fd, i;
+
+	for (i = 0; i < inherit_nfds; i++) {
+		fd = inherit_fds[i];
+		if (fd == -1 || !inherit_is(fd, type, ss))
+			continue;
+		inherit_fds[i] = -1;
+		return (fd);
+	}
+	return (-1);
+}
+
+/* After all were taken: a socket without its line in the configuration. */
+void
+inherit_close(void)
+{
+	int i;
+
+	for (i = 0; i < inherit_nfds; i++) {
+		if (inherit_fds[i] == -1)
+			continue;
+		log_warnx("socket %d of the service manager: no \"listen\" "
+			  "line has its address; closed",
+		    inherit_fds[i]);
+		(void)close(inherit_fds[i]);
+	}
+	inherit_nfds = 0;
+}

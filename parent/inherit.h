@@ -1,0 +1,19 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef PARENT_INHERIT_H
+#define PARENT_INHERIT_H
+
+#include <sys/socket.h>
+
+/*
+ * Sockets that a service manager has opened for us, sd_listen_fds(3): then the
+ * parent needs neither the right nor the network to open its own.
+ */
+void inherit_sockets(void);
+int inherit_take(int, const struct sockaddr_storage *);
+void inherit_close(void);
+
+#endif /* PARENT_INHERIT_H */

@@ -1,0 +1,19 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef PARENT_NOTIFY_H
+#define PARENT_NOTIFY_H
+
+/*
+ * Tells the service manager how we are, sd_notify(3), without its library.
+ * Without a manager that asks for it all of this does nothing.
+ */
+void notify_open(void);
+double notify_watchdog_interval(void);
+void notify_ready(void);
+void notify_watchdog(void);
+void notify_stopping(void);
+
+#endif /* PARENT_NOTIFY_H */

@@ -1,0 +1,199 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <netinet/in.h>
+
+#include "parent/parent.h"
+#include "parent/sandbox.h"
+
+#include "regress/unit/sandbox_acts.h"
+
+#define CALL(name, expect, ...) { #name, expect, SYS_##name, { __VA_ARGS__ } }
+#define PATH			(long)"/etc/passwd"
+
+static struct parent parent;
+static char dir[] = "/tmp/sandbox-XXXXXX";
+static char outside[] = "/tmp/outside-XXXXXX";
+static char conf_file[64], run_socket[64], other[64];
+static int other_program;
+
+/*
+ * The hardest only: as the children start under this filter, it is wide, and
+ * Landlock does the rest.
+ */
+static const struct act_call forbidden[] = {
+	CALL(execve, ACT_DIES, (long)"/bin/true", 0, 0),
+	{ "execveat_path", ACT_DIES, SYS_execveat,
+	    { AT_FDCWD, (long)"/bin/true", 0, 0, 0 } },
+	{ "clone_namespace", ACT_DIES, SYS_clone,
+	    { SIGCHLD | CLONE_NEWUSER, 0, 0, 0, 0 } },
+	CALL(clone3, ACT_SOFT(ENOSYS), 0, 0),
+	CALL(unshare, ACT_DIES, CLONE_NEWUSER),
+	CALL(setns, ACT_DIES, 0, 0),
+	CALL(ptrace, ACT_DIES, PTRACE_TRACEME, 0, 0, 0),
+	CALL(process_vm_readv, ACT_DIES, 1, 0, 0, 0, 0, 0),
+	CALL(process_vm_writev, ACT_DIES, 1, 0, 0, 0, 0, 0),
+	CALL(pidfd_getfd, ACT_DIES, 0, 0, 0),
+	CALL(io_uring_setup, ACT_DIES, 1, 0),
+	CALL(bpf, ACT_DIES, 0, 0, 0),
+	CALL(perf_event_open, ACT_DIES, 0, 0, 0, 0, 0),
+	CALL(userfaultfd, ACT_DIES, 0),
+	CALL(keyctl, ACT_DIES, 0, 0, 0, 0, 0),
+	CALL(init_module, ACT_DIES, 0, 0, 0),
+	CALL(mount, ACT_DIES, 0, 0, 0, 0, 0),
+	CALL(pivot_root, ACT_DIES, 0, 0),
+	CALL(open_by_handle_at, ACT_DIES, 0, 0, 0),
+	CALL(capset, ACT_DIES, 0, 0),
+	CALL(personality, ACT_DIES, 0),
+	{ "socket_raw", ACT_DIES, SYS_socket, { AF_INET, SOCK_RAW, 1 } },
+	{ "socket_stream", ACT_DIES, SYS_socket, { AF_INET, SOCK_STREAM, 0 } },
+	{ "socket_packet", ACT_DIES, SYS_socket, { AF_PACKET, SOCK_RAW, 0 } },
+	{ "socket_netlink", ACT_DIES, SYS_socket, { AF_NETLINK, SOCK_RAW, 0 } },
+	/* files, by Landlock or by the table */
+	CALL(openat, EACCES, AT_FDCWD, PATH, O_RDONLY),
+	{ "openat_proc", EACCES, SYS_openat,
+	    { AT_FDCWD, (long)"/proc/self/mem", O_RDWR } },
+	{ "openat_create", EACCES, SYS_openat,
+	    { AT_FDCWD, (long)other, O_CREAT | O_WRONLY, 0600 } },
+	{ "openat_write", EACCES, SYS_openat,
+	    { AT_FDCWD, (long)conf_file, O_WRONLY } },
+	{ "unlink_elsewhere", EACCES, SYS_unlinkat,
+	    { AT_FDCWD, (long)outside, 0 } },
+	CALL(mkdirat, ACT_DIES, AT_FDCWD, (long)other, 0700),
+	CALL(renameat2, ACT_DIES, AT_FDCWD, (long)conf_file, AT_FDCWD,
+	    (long)other, 0),
+	CALL(fchmodat, ACT_DIES, AT_FDCWD, (long)conf_file, 0777),
+};
+
+static const struct act_call allowed[] = {
+	{ "openat_conf", ACT_LIVES, SYS_openat,
+	    { AT_FDCWD, (long)conf_file, O_RDONLY } },
+	{ "socket_udp", ACT_LIVES, SYS_socket,
+	    { AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0 } },
+	CALL(memfd_create, ACT_LIVES, (long)"page", MFD_ALLOW_SEALING),
+	{ "unlink_socket", ACT_LIVES, SYS_unlinkat,
+	    { AT_FDCWD, (long)run_socket, 0 } },
+};
+
+static void
+enter(void)
+{
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	parent_sandbox(&parent);
+}
+
+static void
+table_has_no_dead_rows(void)
+{
+	CHECK(act_count(parent_sandbox_rules, parent_sandbox_nrules) > 0);
+}
+
+/* As spawn.c does; the program ends with 3. */
+static int
+act_spawn(const void *fd)
+{
+	char *argv[] = { (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c",
+		(char *)(uintptr_t)"exit 3", NULL };
+	char *env[] = { NULL };
+	pid_t pid;
+	int status;
+
+	pid = fork();
+	if (pid == 0) {
+		(void)fexecve(*(const int *)fd, argv, env);
+		_exit(errno);
+	}
+	if (pid == -1 || waitpid(pid, &status, 0) == -1)
+		return (-1);
+	errno = WEXITSTATUS(status);
+	return (WIFEXITED(status) && errno == 3 ? 0 : -1);
+}
+
+/* A child is ours to kill, the rest of the world is not. */
+static int
+act_kill_child(const void *arg)
+{
+	pid_t pid;
+	int status;
+
+	(void)arg;
+	pid = fork();
+	if (pid == 0)
+		for (;;)
+			(void)pause();
+	if (kill(pid, SIGKILL) == -1 || waitpid(pid, &status, 0) != pid)
+		return (-1);
+	return (0);
+}
+
+static int
+act_kill_outside(const void *arg)
+{
+	(void)arg;
+	return (kill(getppid(), 0));
+}
+
+static void
+touch(const char *path)
+{
+	int fd;
+
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	if (fd == -1)
+		exit(1);
+	(void)close(fd);
+}
+
+static void
+prepare(void)
+{
+	if (mkdtemp(dir) == NULL)
+		exit(1);
+	(void)snprintf(conf_file, sizeof(conf_file), "%s/conf", dir);
+	(void)snprintf(run_socket, sizeof(run_socket), "%s/socket", dir);
+	(void)snprintf(other, sizeof(other), "%s/other", dir);
+	(void)close(mkstemp(outside));
+	touch(conf_file);
+	touch(run_socket);
+	parent.conf = conf_new();
+	if (parent.conf == NULL)
+		exit(1);
+	parent.conf_file = conf_file;
+	(void)strlcpy(parent.conf->keys_file, conf_file,
+	    sizeof(parent.conf->keys_file));
+	(void)strlcpy(parent.conf->control_socket, run_socket,
+	    sizeof(parent.conf->control_socket));
+	parent.programs[ROLE_WORKER].fd = open("/bin/sh", O_PATH | O_CLOEXEC);
+	parent.programs[ROLE_AUTH].fd = open("/bin/sh", O_PATH | O_CLOEXEC);
+	other_program = open("/bin/true", O_PATH | O_CLOEXEC);
+}
+
+int
+main(void)
+{
+	prepare();
+	act_role = "parent";
+	act_enter = enter;
+	RUN(table_has_no_dead_rows);
+	act_calls(forbidden, sizeof(forbidden) / sizeof(forbidden[0]));
+	act_foreign();
+	act_run("kill_outside", EPERM, act_kill_outside, NULL);
+	act_run("spawn_other", EACCES, act_spawn, &other_program);
+	act_calls(allowed, sizeof(allowed) / sizeof(allowed[0]));
+	act_run("spawn", ACT_LIVES, act_spawn,
+	    &parent.programs[ROLE_WORKER].fd);
+	act_run("kill_child", ACT_LIVES, act_kill_child, NULL);
+	(void)unlink(outside);
+	(void)unlink(conf_file);
+	(void)rmdir(dir);
+	return (test_failed());
+}
