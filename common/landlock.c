@@ -20,8 +20,8 @@
 #define LANDLOCK_VERSION_FLAG 1 /* landlock_create_ruleset: tell the version */
 #define LANDLOCK_PATH_BENEATH 1 /* kind of rule */
 
-#define LANDLOCK_FS_EXECUTE	0x0001
-#define LANDLOCK_FS_READ_FILE	0x0004
+#define LANDLOCK_FS_EXECUTE     0x0001
+#define LANDLOCK_FS_READ_FILE   0x0004
 #define LANDLOCK_FS_REMOVE_FILE 0x0020
 
 struct landlock_ruleset {

@@ -13,9 +13,9 @@
  * all that the kernel knows to deny; landlock_allow() makes exceptions; from
  * landlock_enter() on it holds for this process and its children.
  */
-#define LANDLOCK_READ	 0x1 /* read files */
+#define LANDLOCK_READ    0x1 /* read files */
 #define LANDLOCK_EXECUTE 0x2 /* execute files */
-#define LANDLOCK_REMOVE	 0x4 /* unlink files */
+#define LANDLOCK_REMOVE  0x4 /* unlink files */
 
 int landlock_new(void);
 void landlock_allow(int, const char *, unsigned int);

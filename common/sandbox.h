@@ -29,7 +29,7 @@
  *
  * A table includes <seccomp.h> for the numbers of the calls.
  */
-#define SANDBOX_CHECKS 3
+#define SANDBOX_CHECKS 2
 
 /* (argument & mask) == value, on all 64 bits */
 struct sandbox_check {
@@ -46,17 +46,18 @@ struct sandbox_rule {
 	struct sandbox_check checks[SANDBOX_CHECKS];
 };
 
+/* clang-format off */
 /* The rows of a table. */
 #define SANDBOX_ALLOW(name)	  { SCMP_SYS(name), 0, 0, { { 0, 0, 0 } } }
 #define SANDBOX_ALLOW1(name, ...) { SCMP_SYS(name), 0, 1, { __VA_ARGS__ } }
 #define SANDBOX_ALLOW2(name, ...) { SCMP_SYS(name), 0, 2, { __VA_ARGS__ } }
-#define SANDBOX_ALLOW3(name, ...) { SCMP_SYS(name), 0, 3, { __VA_ARGS__ } }
 /* What a library only tries; a build with SANDBOX_STRICT kills for it too. */
 #define SANDBOX_DENY(name, error) { SCMP_SYS(name), error, 0, { { 0, 0, 0 } } }
 
 /* Their checks: no other bits than these; exactly this. */
 #define SANDBOX_BITS(arg, bits) { arg, ~(uint64_t)(bits), 0 }
 #define SANDBOX_IS(arg, value)	{ arg, UINT64_MAX, (uint64_t)(value) }
+/* clang-format on */
 
 void sandbox_enter(const struct sandbox_rule *, size_t);
 

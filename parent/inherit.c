@@ -73,11 +73,12 @@ inherit_same_address(
 		a4 = (const void *)a;
 		b4 = (const void *)b;
 		return (a4->sin_port == b4->sin_port &&
-		    a4->sin_addr.s_addr == b4->sin_addr.s_addr);
+			a4->sin_addr.s_addr == b4->sin_addr.s_addr);
 	}
 	a6 = (const void *)a;
 	b6 = (const void *)b;
-	return (a->ss_family == AF_INET6 && a6->sin6_port == b6->sin6_port &&
+	return (
+	    a->ss_family == AF_INET6 && a6->sin6_port == b6->sin6_port &&
 	    a6->sin6_scope_id == b6->sin6_scope_id &&
 	    memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0);
 }
@@ -95,7 +96,7 @@ inherit_is(int fd, int type, const struct sockaddr_storage *ss)
 	memset(&bound, 0, sizeof(bound));
 	len = sizeof(bound);
 	return (getsockname(fd, (struct sockaddr *)&bound, &len) == 0 &&
-	    inherit_same_address(&bound, ss));
+		inherit_same_address(&bound, ss));
 }
 
 /*

@@ -12,7 +12,7 @@
 
 #include "parent/sandbox.h"
 
-#define CLONE_NAMESPACES \
+#define CLONE_NAMESPACES                                               \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
 	    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 #define SOCK_TYPE 0xf /* the other bits are flags */
@@ -57,10 +57,10 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 
 	/* further UDP sockets for gossip; syslog(3) when that has restarted */
 	SANDBOX_ALLOW1(socket, SANDBOX_IS(0, AF_UNIX)),
-	SANDBOX_ALLOW2(socket, SANDBOX_IS(0, AF_INET),
-	    { 1, SOCK_TYPE, SOCK_DGRAM }),
-	SANDBOX_ALLOW2(socket, SANDBOX_IS(0, AF_INET6),
-	    { 1, SOCK_TYPE, SOCK_DGRAM }),
+	SANDBOX_ALLOW2(
+	    socket, SANDBOX_IS(0, AF_INET), { 1, SOCK_TYPE, SOCK_DGRAM }),
+	SANDBOX_ALLOW2(
+	    socket, SANDBOX_IS(0, AF_INET6), { 1, SOCK_TYPE, SOCK_DGRAM }),
 	SANDBOX_ALLOW(bind),
 	SANDBOX_ALLOW(connect),
 	SANDBOX_ALLOW(setsockopt),

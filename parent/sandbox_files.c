@@ -57,8 +57,8 @@ sandbox_landlock(const struct parent *parent)
 
 	ruleset = landlock_new();
 	for (i = 0; i < sizeof(sandbox_system) / sizeof(sandbox_system[0]); i++)
-		landlock_allow(ruleset, sandbox_system[i].path,
-		    sandbox_system[i].access);
+		landlock_allow(
+		    ruleset, sandbox_system[i].path, sandbox_system[i].access);
 	for (i = 0; i < ROLE_MAX; i++)
 		landlock_allow_fd(ruleset, parent->programs[i].fd,
 		    LANDLOCK_READ | LANDLOCK_EXECUTE);

@@ -172,11 +172,3 @@ accept_start(struct worker *w)
 {
 	accept_watch(w, 1);
 }
-
-/* No new connections any more. */
-void
-accept_stop(struct worker *w)
-{
-	accept_watch(w, 0);
-	ev_timer_stop(w->loop, &w->accept_timer);
-}

@@ -397,7 +397,6 @@ parent_shutdown(struct channel *ch, struct imsg *imsg)
 	(void)imsg;
 	w = ch->owner;
 	w->draining = 1;
-	accept_stop(w);
 	if (w->sessions != NULL)
 		session_close_all(
 		    w, WS_STATUS_GOING_AWAY, "beacon shutting down");
@@ -405,11 +404,14 @@ parent_shutdown(struct channel *ch, struct imsg *imsg)
 	return (NULL);
 }
 
-/* While draining: the last connection is gone, and so is this process. */
+/*
+ * While draining: the last WebSocket is gone, and so is this process.  Until
+ * then new connections are still told that they come too late (503).
+ */
 void
 dispatch_drained(struct worker *w)
 {
-	if (w->draining && w->load == 0)
+	if (w->draining && w->nupgraded == 0)
 		exit(0);
 }
 

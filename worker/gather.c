@@ -68,9 +68,10 @@ gather_frame(struct worker *w, struct session *s, uint8_t *frame, size_t len)
 	if (s->outlet != 0 && g->outlets[s->outlet - 1].last == g->nruns) {
 		run = &g->runs[g->nruns];
 		end = run->base + run->len;
-		/* Between the two lie only bytes that were dealt with. */
-		if (end <= frame && len <= GATHER_MOVE_MAX &&
-		    frame - end <= WS_HEADER_MAX + 9) {
+		/* In the read buffer only dealt-with bytes lie between them. */
+		if (len <= GATHER_MOVE_MAX && end >= w->rx && end <= frame &&
+		    frame - end <= WS_HEADER_MAX + 9 &&
+		    frame < w->rx + RX_SIZE) {
 			memmove(end, frame, len);
 			frame = end;
 		}

@@ -216,7 +216,6 @@ login_open(struct worker *w, const struct msg_open *msg)
 		return;
 	}
 	counters_add(COUNTER_AUTH_OK, 1);
-	w->nopen++;
 	s->state = SESSION_OPEN;
 	s->generation = msg->generation;
 	s->map_number = peermap_find(&w->map, s->node);

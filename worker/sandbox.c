@@ -51,8 +51,8 @@ const struct sandbox_rule worker_sandbox_rules[] = {
 	SANDBOX_ALLOW2(getsockopt, SANDBOX_IS(1, IPPROTO_IPV6),
 	    SANDBOX_IS(2, IPV6_V6ONLY)),
 	/* whether a slow reader makes progress */
-	SANDBOX_ALLOW2(getsockopt, SANDBOX_IS(1, IPPROTO_TCP),
-	    SANDBOX_IS(2, TCP_INFO)),
+	SANDBOX_ALLOW2(
+	    getsockopt, SANDBOX_IS(1, IPPROTO_TCP), SANDBOX_IS(2, TCP_INFO)),
 
 	/* malloc; the shared memory that the parent sends; never to execute */
 	SANDBOX_ALLOW(brk),

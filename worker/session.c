@@ -88,6 +88,13 @@ session_new(struct worker *w, int fd, const uint8_t addr[16], uint16_t port)
 	return (s);
 }
 
+/* Has it got its 101, and not hung up yet? */
+int
+session_is_upgraded(const struct session *s)
+{
+	return (s->state >= SESSION_NONCE && s->state <= SESSION_CLOSING);
+}
+
 /* What leaving a state means to others; the state itself is the caller's. */
 static void
 session_leave(struct worker *w, struct session *s)
@@ -99,7 +106,6 @@ session_leave(struct worker *w, struct session *s)
 		counters_add(COUNTER_AUTH_FAIL, 1);
 		break;
 	case SESSION_OPEN:
-		w->nopen--;
 		dispatch_closed(w, s->node, s->generation);
 		break;
 	default:
@@ -114,6 +120,8 @@ session_free(struct worker *w, struct session *s)
 	if (s->state == SESSION_FREE)
 		return;
 	session_leave(w, s);
+	if (session_is_upgraded(s))
+		w->nupgraded--;
 	gather_forget(w, s);
 	timer_clear(w, s);
 	ev_io_stop(w->loop, &s->io);
@@ -141,17 +149,12 @@ session_close(struct worker *w, struct session *s, int code, const char *reason)
 	uint8_t frame[WS_CONTROL_MAX + 2];
 	size_t len;
 
-	if (s->state == SESSION_FREE || s->state == SESSION_CLOSING ||
-	    s->state == SESSION_LINGER)
+	if (!session_is_upgraded(s) || s->state == SESSION_CLOSING)
 		return;
 	if (s->outlet != 0)
 		gather_flush(w);
 	if (s->state == SESSION_FREE)
 		return;
-	if (s->state == SESSION_HEAD) {
-		session_free(w, s);
-		return;
-	}
 	session_leave(w, s);
 	s->state = SESSION_CLOSING;
 	s->deadline = w->tick + CLOSE_TICKS;
@@ -193,7 +196,7 @@ session_superseded(struct worker *w, struct session *s)
 		session_removed(w, s, CLOSE_REVOKED);
 }
 
-/* Closes every session; those without a WebSocket just end. */
+/* Closes every WebSocket. */
 void
 session_close_all(struct worker *w, int code, const char *reason)
 {

@@ -106,6 +106,7 @@ session_upgrade(
 	counters_add(COUNTER_UPGRADE_OK, 1);
 	len = http_response_build(answer, sizeof(answer), 101, request);
 	s->state = SESSION_NONCE;
+	w->nupgraded++;
 	s->deadline = w->tick + TICKS(w->settings.auth_timeout);
 	timer_set(w, s);
 	login_begin(w, s, answer, len);

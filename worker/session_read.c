@@ -152,17 +152,14 @@ static void
 session_control(struct worker *w, struct session *s, const struct ws_header *h,
     const uint8_t *payload)
 {
-	uint8_t pong[WS_CONTROL_MAX + 2];
 	size_t len;
 
 	len = (size_t)h->payload_len;
 	switch (h->opcode) {
 	case WS_PING:
-		if (s->state == SESSION_CLOSING)
-			break;
-		(void)ws_header_build(pong, WS_PONG, len);
-		memcpy(pong + 2, payload, len);
-		outq_control(w, s, pong, len + 2);
+		(void)ws_header_build(w->pong, WS_PONG, len);
+		memcpy(w->pong + 2, payload, len);
+		w->pong_len = len + 2;
 		break;
 	case WS_CLOSE:
 		session_peer_closes(w, s, payload, len);
@@ -170,6 +167,19 @@ session_control(struct worker *w, struct session *s, const struct ws_header *h,
 	default: /* a pong is life, nothing else */
 		break;
 	}
+}
+
+/*
+ * Answers the last ping of what was just read, which stands for all before it
+ * (RFC 6455 section 5.5.3): a flood of pings costs one write a read.
+ */
+static void
+session_pong(struct worker *w, struct session *s)
+{
+	if (w->pong_len > 0 && session_is_upgraded(s) &&
+	    s->state != SESSION_CLOSING)
+		outq_control(w, s, w->pong, w->pong_len);
+	w->pong_len = 0;
 }
 
 /* One whole frame, masked and in place. */
@@ -204,7 +214,7 @@ static int
 session_check_frame(
     struct worker *w, struct session *s, const struct ws_header *h)
 {
-	size_t have;
+	size_t have, most;
 
 	if (!h->masked) {
 		session_violation(
@@ -219,19 +229,14 @@ session_check_frame(
 		return (-1);
 	}
 	have = s->message != NULL ? s->message->len : 0;
-	if (h->payload_len <= session_message_max(w, s) - have)
+	most = session_message_max(w, s);
+	if (have <= most && h->payload_len <= most - have)
 		return (0);
 	if (s->state == SESSION_OPEN)
 		session_violation(w, s, WS_STATUS_TOO_BIG, "message too big");
 	else
 		login_fail(w, s);
 	return (-1);
-}
-
-static int
-session_takes_frames(const struct session *s)
-{
-	return (s->state >= SESSION_NONCE && s->state <= SESSION_CLOSING);
 }
 
 /*
@@ -249,7 +254,7 @@ session_frames(struct worker *w, struct session *s, uint8_t *bytes, size_t len,
 
 	*total = 0;
 	for (off = 0; off < len; off += h.len + (size_t)h.payload_len) {
-		if (!session_takes_frames(s))
+		if (!session_is_upgraded(s))
 			return (len);
 		r = ws_header_parse(bytes + off, len - off, &h);
 		if (r == 0)
@@ -407,6 +412,7 @@ session_read(struct worker *w, struct session *s)
 		session_bytes_kept(w, s, (size_t)n);
 	else
 		session_bytes(w, s, (size_t)n);
+	session_pong(w, s);
 }
 
 /* The socket of a session can be read or written. */

@@ -95,8 +95,7 @@ timer_open_session(struct worker *w, struct session *s)
 		return;
 	}
 	if (s->outq != NULL &&
-	    w->tick - s->outq->progress >=
-		TICKS(w->settings.write_timeout) &&
+	    w->tick - s->outq->progress >= TICKS(w->settings.write_timeout) &&
 	    !outq_progress(w, s)) {
 		counters_add(COUNTER_WRITE_TIMEOUTS, 1);
 		session_free(w, s);

@@ -229,7 +229,7 @@ struct worker {
 	uint32_t slots_max;
 	uint32_t free_slot; /* list through timer_next */
 	uint32_t load;      /* slots in use */
-	uint32_t nopen;     /* SESSION_OPEN */
+	uint32_t nupgraded; /* SESSION_NONCE to SESSION_CLOSING */
 	size_t queued;      /* bytes in all outqs */
 
 	ev_timer ticker;
@@ -242,6 +242,8 @@ struct worker {
 	uint32_t waiters_head;
 	uint32_t nwaiters;
 
+	uint8_t pong[WS_CONTROL_MAX + 2]; /* owed for the present read */
+	size_t pong_len;
 	struct gather gather;
 	uint32_t hints[1U << HINTS_SHIFT]; /* see relay_hint() */
 	uint8_t *rx; /* RX_SIZE bytes, RX_HEADROOM before them */
@@ -271,7 +273,6 @@ struct worker {
 /* accept.c */
 const char *accept_listen(struct worker *, int);
 void accept_start(struct worker *);
-void accept_stop(struct worker *);
 
 /* beacons.c */
 const char *beacons_set(struct worker *, const struct msg_address *);
@@ -347,6 +348,7 @@ void session_free(struct worker *, struct session *);
 void session_close(struct worker *, struct session *, int, const char *);
 void session_close_all(struct worker *, int, const char *);
 struct session *session_find(struct worker *, uint32_t, uint32_t, uint32_t);
+int session_is_upgraded(const struct session *);
 int session_current(struct worker *, const struct session *);
 void session_removed(struct worker *, struct session *, uint32_t);
 void session_superseded(struct worker *, struct session *);

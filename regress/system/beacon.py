@@ -74,6 +74,13 @@ def children_of(pid):
         if proc_stat(p, 3) == str(pid)]
 
 
+def memory(pid):
+    """KiB that only this process has."""
+    with open("/proc/%d/status" % pid) as f:
+        return next(int(line.split()[1]) for line in f
+            if line.startswith("RssAnon"))
+
+
 class Beacon:
     """with Beacon("max peers 1", nodes=range(1, 9)) as b: ...
 

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 
-from beacon import Beacon, alone, limit, wait_for
+from beacon import Beacon, alone, limit, memory, wait_for
 from client import CLOSE, Client, frame, login
 
 NODES = 2000
@@ -44,13 +44,6 @@ def one_round(beacon):
 
 def descriptors(pid):
     return len(os.listdir("/proc/%d/fd" % pid))
-
-
-def memory(pid):
-    """KiB that only this process has."""
-    with open("/proc/%d/status" % pid) as f:
-        return next(int(line.split()[1]) for line in f
-            if line.startswith("RssAnon"))
 
 
 def state(beacon):

@@ -27,8 +27,10 @@
 
 /* The acts that neither a worker nor auth may do, and what both may. */
 #define CHILD_MAP_SIZE 65536
+/* clang-format off */
 #define CHILD_CALL(name, expect, ...) \
 	{ #name, expect, SYS_##name, { __VA_ARGS__ } }
+/* clang-format on */
 #define PATH (long)"/etc/passwd"
 #define RW   (PROT_READ | PROT_WRITE)
 #define RX   (PROT_READ | PROT_EXEC)
@@ -293,14 +295,13 @@ child_memory(void)
 	if (child_map_fd == -1 || ftruncate(child_map_fd, CHILD_MAP_SIZE) == -1)
 		exit(1);
 	p = mmap(NULL, CHILD_MAP_SIZE, RW, MAP_SHARED, child_map_fd, 0);
-	if (p == MAP_FAILED ||
-	    fcntl(child_map_fd, F_ADD_SEALS,
-		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE |
-		    F_SEAL_SEAL) == -1)
+	if (p == MAP_FAILED || fcntl(child_map_fd, F_ADD_SEALS,
+				   F_SEAL_SHRINK | F_SEAL_GROW |
+				       F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) == -1)
 		exit(1);
 	p[0] = 7;
-	child_map = mmap(
-	    NULL, CHILD_MAP_SIZE, PROT_READ, MAP_SHARED, child_map_fd, 0);
+	child_map =
+	    mmap(NULL, CHILD_MAP_SIZE, PROT_READ, MAP_SHARED, child_map_fd, 0);
 	if (child_map == MAP_FAILED)
 		exit(1);
 }

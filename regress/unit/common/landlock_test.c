@@ -197,7 +197,8 @@ prepare_sockets(void)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	len = sizeof(address);
 	listener = socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) == -1 ||
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) ==
+		-1 ||
 	    listen(listener, 8) == -1 ||
 	    getsockname(listener, (struct sockaddr *)&address, &len) == -1)
 		exit(1);
@@ -224,8 +225,12 @@ kernel_has_landlock(void)
 	int ruleset;
 
 	ruleset = landlock_new();
+#ifdef SANDBOX_NONE
+	CHECK(ruleset == -1);
+#else
 	CHECK(ruleset != -1);
 	CHECK(close(ruleset) == 0);
+#endif
 }
 
 /* Each of them would work without Landlock, or its test would prove nothing. */

@@ -45,8 +45,8 @@ told(const char *text)
 	ssize_t n;
 
 	n = recv(manager, buf, sizeof(buf), 0);
-	return (n == (ssize_t)strlen(text) &&
-	    memcmp(buf, text, strlen(text)) == 0);
+	return (
+	    n == (ssize_t)strlen(text) && memcmp(buf, text, strlen(text)) == 0);
 }
 
 static void

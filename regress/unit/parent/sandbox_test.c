@@ -17,8 +17,10 @@
 
 #include "regress/unit/sandbox_acts.h"
 
+/* clang-format off */
 #define CALL(name, expect, ...) { #name, expect, SYS_##name, { __VA_ARGS__ } }
-#define PATH			(long)"/etc/passwd"
+/* clang-format on */
+#define PATH (long)"/etc/passwd"
 
 static struct parent parent;
 static char dir[] = "/tmp/sandbox-XXXXXX";
@@ -101,8 +103,8 @@ table_has_no_dead_rows(void)
 static int
 act_spawn(const void *fd)
 {
-	char *argv[] = { (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c",
-		(char *)(uintptr_t)"exit 3", NULL };
+	char *argv[] = { (char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c",
+		(char *)(uintptr_t) "exit 3", NULL };
 	char *env[] = { NULL };
 	pid_t pid;
 	int status;
@@ -168,8 +170,8 @@ prepare(void)
 	if (parent.conf == NULL)
 		exit(1);
 	parent.conf_file = conf_file;
-	(void)strlcpy(parent.conf->keys_file, conf_file,
-	    sizeof(parent.conf->keys_file));
+	(void)strlcpy(
+	    parent.conf->keys_file, conf_file, sizeof(parent.conf->keys_file));
 	(void)strlcpy(parent.conf->control_socket, run_socket,
 	    sizeof(parent.conf->control_socket));
 	parent.programs[ROLE_WORKER].fd = open("/bin/sh", O_PATH | O_CLOEXEC);
@@ -189,8 +191,8 @@ main(void)
 	act_run("kill_outside", EPERM, act_kill_outside, NULL);
 	act_run("spawn_other", EACCES, act_spawn, &other_program);
 	act_calls(allowed, sizeof(allowed) / sizeof(allowed[0]));
-	act_run("spawn", ACT_LIVES, act_spawn,
-	    &parent.programs[ROLE_WORKER].fd);
+	act_run(
+	    "spawn", ACT_LIVES, act_spawn, &parent.programs[ROLE_WORKER].fd);
 	act_run("kill_child", ACT_LIVES, act_kill_child, NULL);
 	(void)unlink(outside);
 	(void)unlink(conf_file);

@@ -1,0 +1,179 @@
+# Copyright (c) 2026 The beacond authors
+# SPDX-License-Identifier: ISC
+
+"""beacond under a service manager, as etc/beacond.service has it."""
+
+import ctypes
+import os
+import re
+import socket
+import subprocess
+import tempfile
+import threading
+
+from beacon import IS_ROOT, Beacon
+from client import login, relay
+from test_sandbox import Tuned
+from udp import Udp
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+UNIT = os.path.join(ROOT, "etc/beacond.service")
+PR_SET_MDWE = 65    # memory that was writable never becomes executable
+# What only a parent that started as root needs, and no unit grants.
+FOR_ROOT = {"chroot", "setgroups", "setresgid", "setresuid"}
+
+# No network, and nothing to write to but the daemon's own directory: what of
+# the unit's settings can be had by hand.
+RESTRICT = """
+mount --bind "$1" "$1" && mount -o remount,bind,ro / || exit 1
+shift
+LISTEN_PID=$$ exec "$@"
+"""
+
+
+class Manager:
+    """The other end of NOTIFY_SOCKET."""
+
+    def __init__(self, address):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.bind(address)
+        self.sock.settimeout(5)
+        if not isinstance(address, bytes):
+            os.chmod(address, 0o777)
+
+    def heard(self):
+        return self.sock.recv(100)
+
+
+class Activated(Beacon):
+    """Started as by systemd, with sockets that are already open."""
+
+    def __init__(self, sockets, **how):
+        self.sockets = sockets
+        super().__init__(**how)
+
+    def environment(self):
+        return {**super().environment(), "LISTEN_FDS": str(len(self.sockets))}
+
+    def command(self, *args):
+        argv = ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh"]
+        if IS_ROOT:
+            argv = ["unshare", "-n", "-m", "sh", "-c", RESTRICT, "sh",
+                self.directory]
+        return argv + super().command(*args)
+
+    def place(self):
+        """Puts the sockets at 3, 4, ...; no memory may become code."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.prctl(PR_SET_MDWE, 1, 0, 0, 0) == 0
+        fds = [os.dup(s.fileno()) for s in self.sockets]
+        spare = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
+        for i, fd in enumerate(spare):
+            os.dup2(fd, 3 + i)
+
+    def launch(self, *args):
+        self.proc = subprocess.Popen(
+            self.command("-d", "-f", self.conf_path, *args),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, env=self.environment(),
+            close_fds=False, preexec_fn=self.place)
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+
+def bound(kind):
+    s = socket.socket(socket.AF_INET, kind)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return s
+
+
+def settings():
+    """Directives of the unit, in order."""
+    with open(UNIT) as f:
+        return [line.rstrip("\n").split("=", 1) for line in f
+            if "=" in line and not line.startswith("#")]
+
+
+def group(name):
+    """The calls of one of systemd's sets, and of the sets in it."""
+    run = subprocess.run(["systemd-analyze", "syscall-filter", name],
+        stdout=subprocess.PIPE, check=True)
+    calls = set()
+    for word in re.findall(r"^    ([@\w-]+)", run.stdout.decode(), re.M):
+        calls |= group(word) if word.startswith("@") else {word}
+    return calls
+
+
+def check_notify(address, text):
+    manager = Manager(address)
+    with Tuned({"NOTIFY_SOCKET": text}) as b:
+        assert manager.heard() == b"READY=1"
+        b.stop()
+        assert manager.heard() == b"STOPPING=1"
+
+
+def test_service_manager_is_told():
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        path = os.path.join(directory, "notify")
+        check_notify(path, path)
+
+
+def test_service_manager_on_an_abstract_socket():
+    name = "beacond-test-%d" % os.getpid()
+    check_notify(b"\0" + name.encode(), "@" + name)
+
+
+def test_watchdog_is_kept_quiet():
+    name = "beacond-watchdog-%d" % os.getpid()
+    manager = Manager(b"\0" + name.encode())
+    with Tuned({"NOTIFY_SOCKET": "@" + name, "WATCHDOG_USEC": "200000"}) as b:
+        heard = [manager.heard() for _ in range(5)]
+        assert heard.count(b"WATCHDOG=1") >= 4, heard
+        assert set(heard) <= {b"WATCHDOG=1", b"READY=1"}, heard
+
+
+def test_sockets_of_the_service_manager():
+    tcp = bound(socket.SOCK_STREAM)
+    tcp.bind(("127.0.0.1", 0))
+    tcp.listen(100)
+    one, two = bound(socket.SOCK_DGRAM), bound(socket.SOCK_DGRAM)
+    one.bind(("127.0.0.1", 0))
+    two.bind(one.getsockname())
+    conf = "listen on 127.0.0.1 port %d\nlisten udp on 127.0.0.1 port %d" % (
+        tcp.getsockname()[1], one.getsockname()[1])
+    with Activated([tcp, one, two], conf=conf, listen=False) as b:
+        client = login(b, 1)
+        with Udp(b.udp_port, 100) as far:
+            far.join(b)
+            far.send(relay(100, 1, b"from afar"))
+            client.expect_from(100, b"from afar")
+        # They survive who serves them.
+        for worker in 0, 1:
+            b.wait_new("worker", b.kill("worker", worker), worker)
+        login(b, 2).close()
+
+
+def test_unit_is_rated_safe():
+    run = subprocess.run(["systemd-analyze", "security", "--offline=true",
+        "--no-pager", UNIT], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    text = run.stdout.decode()
+    rated = re.search(r"exposure level for beacond.service: ([\d.]+)", text)
+    assert rated and float(rated.group(1)) <= 0.5, text
+
+
+def test_unit_allows_the_calls_that_the_programs_need():
+    allowed = set()
+    for name, value in settings():
+        if name != "SystemCallFilter":
+            continue
+        calls = set()
+        for word in value.lstrip("~").split():
+            calls |= group(word) if word.startswith("@") else {word}
+        allowed = allowed - calls if value[0] == "~" else allowed | calls
+    with open(os.path.join(ROOT, "parent/sandbox.c")) as f:
+        needed = set(re.findall(r"SANDBOX_ALLOW\d?\((\w+)", f.read()))
+    assert len(needed) > 50
+    missing = needed - allowed - FOR_ROOT
+    assert not missing, missing
