@@ -77,8 +77,8 @@ peermap_probe(const struct peermap *map, uint32_t index, uint32_t node)
 	const _Atomic uint32_t *slots;
 	uint32_t at, i, mask, number;
 
-	slots = map->half[index & 1];
-	mask = (1U << (index >> 1)) - 1;
+	slots = map->half[PEERMAP_INDEX_HALF(index)];
+	mask = PEERMAP_INDEX_MASK(index);
 	at = peermap_hash(map->header, node) & mask;
 	/* Bounded, should a rebuild pull the index away under us. */
 	for (i = 0; i <= mask; i++) {

@@ -31,14 +31,25 @@
 #define PEERMAP_WORKERS_MAX 64
 #define PEERMAP_MAGIC       0x62656d31U /* "bem1"; another layout, another */
 
-#define PEERMAP_UDP_EX	       0x01 /* sent DiscoverEx: gets 09, not 06 */
+#define PEERMAP_UDP_EX         0x01 /* sent DiscoverEx: gets 09, not 06 */
 #define PEERMAP_LISTENER_SHIFT 1    /* the rest: which listener it came by */
+
+/*
+ * The word that publishes an index: which half it is in, how large it is, and
+ * which build of it, so that two rebuilds never bring an earlier word back.
+ */
+#define PEERMAP_INDEX(build, shift, half) \
+	((uint32_t)(build) << 6 | (uint32_t)(shift) << 1 | (uint32_t)(half))
+#define PEERMAP_INDEX_HALF(index)  ((index)&1)
+#define PEERMAP_INDEX_SHIFT(index) ((index) >> 1 & 0x1f)
+#define PEERMAP_INDEX_MASK(index)  ((1U << PEERMAP_INDEX_SHIFT(index)) - 1)
+#define PEERMAP_INDEX_BUILD(index) ((index) >> 6)
 
 struct peermap_header {
 	uint32_t magic;
 	uint32_t pad;
 	uint64_t key[2];           /* of the index's hash */
-	_Atomic uint32_t index;    /* shift << 1 | half */
+	_Atomic uint32_t index;    /* see PEERMAP_INDEX() */
 	_Atomic uint32_t sessions; /* nodes connected by WebSocket */
 	_Atomic uint32_t used; /* entries ever handed out: where a walk ends */
 	/* Open sockets of each worker; UINT32_MAX: not running. */

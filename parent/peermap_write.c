@@ -75,7 +75,7 @@ pmap_create(struct pmap *map)
 	}
 	for (i = 0; i < PEERMAP_WORKERS_MAX; i++)
 		pmap_load(map, (uint32_t)i, UINT32_MAX);
-	atomic_store(&header->index, PEERMAP_SHIFT_MIN << 1);
+	atomic_store(&header->index, PEERMAP_INDEX(0, PEERMAP_SHIFT_MIN, 0));
 	header->magic = PEERMAP_MAGIC;
 	map->free = PEERMAP_NONE;
 	return (0);
@@ -168,8 +168,8 @@ pmap_place(struct pmap *map, uint32_t index, uint32_t node, uint32_t number)
 	_Atomic uint32_t *slots;
 	uint32_t at, mask, old;
 
-	slots = map->half[index & 1];
-	mask = (1U << (index >> 1)) - 1;
+	slots = map->half[PEERMAP_INDEX_HALF(index)];
+	mask = PEERMAP_INDEX_MASK(index);
 	at = peermap_hash(map->header, node) & mask;
 	for (;;) {
 		old = atomic_load_explicit(&slots[at], memory_order_relaxed);
@@ -193,13 +193,14 @@ pmap_rebuild(struct pmap *map)
 	uint32_t i, index, old, shift, used;
 
 	old = pmap_index(map);
-	shift = old >> 1;
+	shift = PEERMAP_INDEX_SHIFT(old);
 	if (shift < PEERMAP_SHIFT_MAX && map->live > (1U << shift) / 4)
 		shift++;
-	index = shift << 1 | ((old & 1) ^ 1);
+	index = PEERMAP_INDEX(
+	    PEERMAP_INDEX_BUILD(old) + 1, shift, PEERMAP_INDEX_HALF(old) ^ 1);
 	for (i = 0; i < 1U << shift; i++)
-		atomic_store_explicit(
-		    &map->half[index & 1][i], 0, memory_order_relaxed);
+		atomic_store_explicit(&map->half[PEERMAP_INDEX_HALF(index)][i],
+		    0, memory_order_relaxed);
 	map->filled = 0;
 	used = pmap_used(map);
 	for (i = 0; i < used; i++)
@@ -214,7 +215,7 @@ pmap_crowded(const struct pmap *map)
 {
 	uint32_t shift;
 
-	shift = pmap_index(map) >> 1;
+	shift = PEERMAP_INDEX_SHIFT(pmap_index(map));
 	if (shift < PEERMAP_SHIFT_MAX)
 		return (map->filled >= (1U << shift) / 2);
 	return (map->filled >= (1U << shift) / 4 * 3);
@@ -282,8 +283,8 @@ pmap_remove(struct pmap *map, uint32_t number)
 	uint32_t at, index, mask;
 
 	index = pmap_index(map);
-	slots = map->half[index & 1];
-	mask = (1U << (index >> 1)) - 1;
+	slots = map->half[PEERMAP_INDEX_HALF(index)];
+	mask = PEERMAP_INDEX_MASK(index);
 	at = peermap_hash(map->header, map->entries[number].node) & mask;
 	while (atomic_load_explicit(&slots[at], memory_order_relaxed) !=
 	       number + 1)

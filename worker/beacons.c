@@ -137,7 +137,7 @@ beacons_transmit(struct worker *w, const struct msg_sync *msg)
 	beacons_out[6] = (uint8_t)count;
 	memcpy(to.addr, msg->addr, sizeof(to.addr));
 	to.port = msg->port;
-	share = msg->share == 0 ? NULL : udp_share(w, msg->share);
+	share = msg->share == 0 ? NULL : udp_share(w, msg->share, msg->addr);
 	if (share != NULL)
 		udp_send_from(share, &to, beacons_out, beacons_out_len);
 	else

@@ -14,10 +14,6 @@
 
 /* What the parent and auth say to a worker, and what it says to the parent. */
 
-#define WORKER_NEW     0x1 /* nothing came yet */
-#define WORKER_SETUP   0x2 /* between HELLO and START */
-#define WORKER_RUNNING 0x4
-
 static const char *parent_hello(struct channel *, struct imsg *);
 static const char *parent_settings(struct channel *, struct imsg *);
 static const char *parent_map(struct channel *, struct imsg *);

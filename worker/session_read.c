@@ -148,6 +148,22 @@ session_peer_closes(
 		session_free(w, s);
 }
 
+/*
+ * Answers the last ping that came.  Those of one read beyond the first few are
+ * answered together by the last pong (RFC 6455 section 5.5.3 allows it): a
+ * flood of pings costs one write a read.
+ */
+#define PONGS_AT_ONCE 8
+
+static void
+session_pong(struct worker *w, struct session *s)
+{
+	if (w->pong_len > 0 && session_is_upgraded(s) &&
+	    s->state != SESSION_CLOSING)
+		outq_control(w, s, w->pong, w->pong_len);
+	w->pong_len = 0;
+}
+
 static void
 session_control(struct worker *w, struct session *s, const struct ws_header *h,
     const uint8_t *payload)
@@ -160,6 +176,8 @@ session_control(struct worker *w, struct session *s, const struct ws_header *h,
 		(void)ws_header_build(w->pong, WS_PONG, len);
 		memcpy(w->pong + 2, payload, len);
 		w->pong_len = len + 2;
+		if (w->pongs++ < PONGS_AT_ONCE)
+			session_pong(w, s);
 		break;
 	case WS_CLOSE:
 		session_peer_closes(w, s, payload, len);
@@ -167,19 +185,6 @@ session_control(struct worker *w, struct session *s, const struct ws_header *h,
 	default: /* a pong is life, nothing else */
 		break;
 	}
-}
-
-/*
- * Answers the last ping of what was just read, which stands for all before it
- * (RFC 6455 section 5.5.3): a flood of pings costs one write a read.
- */
-static void
-session_pong(struct worker *w, struct session *s)
-{
-	if (w->pong_len > 0 && session_is_upgraded(s) &&
-	    s->state != SESSION_CLOSING)
-		outq_control(w, s, w->pong, w->pong_len);
-	w->pong_len = 0;
 }
 
 /* One whole frame, masked and in place. */
@@ -413,6 +418,7 @@ session_read(struct worker *w, struct session *s)
 	else
 		session_bytes(w, s, (size_t)n);
 	session_pong(w, s);
+	w->pongs = 0;
 }
 
 /* The socket of a session can be read or written. */

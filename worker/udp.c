@@ -85,6 +85,9 @@ udp_open(struct worker *w, const struct msg_udp *msg, int fd)
 	sock->reader.data = sock;
 	sock->writer.data = sock;
 	w->udp[w->nudp++] = sock;
+	/* A further port for gossip may come at any time. */
+	if (w->parent.state == WORKER_RUNNING)
+		ev_io_start(w->loop, &sock->reader);
 	return (NULL);
 }
 
@@ -97,14 +100,15 @@ udp_start(struct worker *w)
 		ev_io_start(w->loop, &w->udp[i]->reader);
 }
 
-/* Our further port for gossip of that number, or NULL. */
+/* Our further port of that number for gossip to addr, or NULL. */
 struct udp_socket *
-udp_share(struct worker *w, uint32_t number)
+udp_share(struct worker *w, uint32_t number, const uint8_t addr[16])
 {
 	uint32_t i;
 
 	for (i = 0; i < w->nudp; i++)
-		if (w->udp[i]->kind == UDP_SHARE && w->udp[i]->number == number)
+		if (w->udp[i]->kind == UDP_SHARE &&
+		    w->udp[i]->number == number && udp_reaches(w->udp[i], addr))
 			return (w->udp[i]);
 	return (NULL);
 }

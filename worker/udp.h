@@ -58,6 +58,8 @@ struct udp_socket {
 	size_t waiting_bytes;
 };
 
-void udp_write(struct ev_loop *, ev_io *, int); /* udp_send.c */
+/* udp_send.c */
+int udp_reaches(const struct udp_socket *, const uint8_t[16]);
+void udp_write(struct ev_loop *, ev_io *, int);
 
 #endif /* WORKER_UDP_H */

@@ -19,23 +19,27 @@
  * kernel cuts up again (UDP_SEGMENT): one way through its stack for all.
  */
 
+/* An IPv4 address can be reached from a dual-stack socket, too. */
+int
+udp_reaches(const struct udp_socket *sock, const uint8_t addr[16])
+{
+	static const uint8_t v4mapped[12] = { [10] = 0xff, 0xff };
+
+	if (memcmp(addr, v4mapped, sizeof(v4mapped)) == 0)
+		return (sock->family == AF_INET || !sock->v6only);
+	return (sock->family == AF_INET6);
+}
+
 static struct udp_socket *
 udp_carrier(struct worker *w, uint32_t number, const uint8_t addr[16])
 {
-	static const uint8_t v4mapped[12] = { [10] = 0xff, 0xff };
 	struct udp_socket *sock;
 	uint32_t i;
-	int v4;
 
-	v4 = memcmp(addr, v4mapped, sizeof(v4mapped)) == 0;
 	for (i = 0; i < w->nudp; i++) {
 		sock = w->udp[i];
-		if (number != UDP_LISTENER_ANY && sock->number != number)
-			continue;
-		if (sock->kind != UDP_LISTENER)
-			continue;
-		if (v4 ? sock->family == AF_INET || !sock->v6only
-		       : sock->family == AF_INET6)
+		if (sock->kind == UDP_LISTENER && udp_reaches(sock, addr) &&
+		    (number == UDP_LISTENER_ANY || sock->number == number))
 			return (sock);
 	}
 	return (NULL);

@@ -184,7 +184,7 @@ struct waiter {
 struct source_table;
 struct udp_socket;
 
-#define UDP_SOCKETS_MAX  128 /* listeners and shares */
+#define UDP_SOCKETS_MAX  192 /* listeners and shares */
 #define UDP_LISTENER_ANY UINT32_MAX
 #define EXEMPT_MAX       1024  /* networks */
 #define GRANTS_MAX       256   /* PunchRequests that wait for auth */
@@ -206,6 +206,11 @@ struct grant {
 	uint32_t target;
 	uint32_t request; /* grows; 0: free */
 };
+
+/* States of the parent's channel. */
+#define WORKER_NEW     0x1 /* nothing came yet */
+#define WORKER_SETUP   0x2 /* between HELLO and START */
+#define WORKER_RUNNING 0x4
 
 struct worker {
 	struct ev_loop *loop;
@@ -244,6 +249,7 @@ struct worker {
 
 	uint8_t pong[WS_CONTROL_MAX + 2]; /* owed for the present read */
 	size_t pong_len;
+	uint32_t pongs; /* sent in the present read */
 	struct gather gather;
 	uint32_t hints[1U << HINTS_SHIFT]; /* see relay_hint() */
 	uint8_t *rx; /* RX_SIZE bytes, RX_HEADROOM before them */
@@ -365,7 +371,7 @@ void session_io(struct ev_loop *, ev_io *, int);
 /* udp.c */
 const char *udp_open(struct worker *, const struct msg_udp *, int);
 void udp_start(struct worker *);
-struct udp_socket *udp_share(struct worker *, uint32_t);
+struct udp_socket *udp_share(struct worker *, uint32_t, const uint8_t[16]);
 
 /* udp_send.c */
 void udp_send(

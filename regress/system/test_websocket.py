@@ -178,11 +178,14 @@ def test_ping_gets_its_payload_back():
 def test_ping_between_fragments():
     with Beacon() as b, login(b, 1) as client:
         packet = relay(1, 1, b"in three pieces")
+        # Of several pings at once, the last alone may be answered.
         client.send(frame(BINARY, packet[:4], fin=False) +
-            frame(PING, b"1") + frame(CONTINUATION, packet[4:9], fin=False) +
-            frame(PING, b"2") + frame(CONTINUATION, packet[9:]))
+            frame(PING, b"1"))
         client.expect(PONG, b"1")
+        client.send(frame(CONTINUATION, packet[4:9], fin=False) +
+            frame(PING, b"2"))
         client.expect(PONG, b"2")
+        client.send(frame(CONTINUATION, packet[9:]))
         client.expect_from(1, b"in three pieces")
 
 

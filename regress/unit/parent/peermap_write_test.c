@@ -126,7 +126,7 @@ test_churn_leaves_nothing(void)
 		clear(&map, i);
 	}
 	CHECK(pmap_used(&map) == 1 && map.live == 0);
-	CHECK(map.header->index >> 1 == PEERMAP_SHIFT_MIN);
+	CHECK(PEERMAP_INDEX_SHIFT(map.header->index) == PEERMAP_SHIFT_MIN);
 	pmap_destroy(&map);
 }
 
@@ -289,28 +289,6 @@ race_whole(const struct peermap_entry *entry)
 			offsetof(struct peermap_entry, generation)) == 0);
 }
 
-/*
- * A miss is excused only if the index was rebuilt twice while we looked, so
- * that the reader could not know.
- */
-static int
-race_lookup(struct race *race, const struct peermap *view, uint32_t node,
-    struct peermap_entry *entry)
-{
-	uint32_t after, before, index;
-
-	for (;;) {
-		before = race->rebuilds;
-		index = view->header->index;
-		if (peermap_lookup(view, node, entry))
-			return (1);
-		after = race->rebuilds;
-		if (after == before ||
-		    (after == before + 1 && index != view->header->index))
-			return (0);
-	}
-}
-
 static void
 race_reader(struct race *race, int fd)
 {
@@ -321,7 +299,7 @@ race_reader(struct race *race, int fd)
 	if (peermap_open(&view, fd) == -1)
 		_exit(1);
 	for (node = 1;; node = node % RACE_STABLE + 1) {
-		if (!race_lookup(race, &view, node, &entry))
+		if (!peermap_lookup(&view, node, &entry))
 			race->missed++;
 		else if (!race_whole(&entry))
 			race->torn++;
