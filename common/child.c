@@ -6,6 +6,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <linux/capability.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -112,6 +115,20 @@ child_rlimit(int resource, const char *what)
 		fatal("setrlimit %s", what);
 }
 
+/* The means to become another user have served. */
+static void
+child_no_capabilities(void)
+{
+	struct __user_cap_header_struct header;
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	memset(&header, 0, sizeof(header));
+	memset(data, 0, sizeof(data));
+	header.version = _LINUX_CAPABILITY_VERSION_3;
+	if (syscall(SYS_capset, &header, data) == -1)
+		fatal("capset");
+}
+
 static void
 child_drop(const struct child *child)
 {
@@ -122,6 +139,7 @@ child_drop(const struct child *child)
 	    setresgid(child->gid, child->gid, child->gid) == -1 ||
 	    setresuid(child->uid, child->uid, child->uid) == -1)
 		fatal("cannot become uid %u gid %u", child->uid, child->gid);
+	child_no_capabilities();
 	if (setresuid((uid_t)-1, 0, (uid_t)-1) == 0 ||
 	    setresgid((gid_t)-1, 0, (gid_t)-1) == 0)
 		fatalx("could become root again");

@@ -250,6 +250,7 @@ void metrics_publish_loads(struct parent *);
 /* privs.c */
 void privs_limits(struct parent *);
 void privs_drop(struct parent *);
+int privs_hand_over(void);
 
 /* reload.c */
 int reload(struct parent *);

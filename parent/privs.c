@@ -5,16 +5,22 @@
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <linux/capability.h>
 
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "parent/parent.h"
 
+#define PRIVS_ROOT       "/run/beacond.empty" /* the children's / */
 #define PRIVS_FILES_MIN  256 /* descriptors without which nothing works */
 #define PRIVS_FILES_KEPT 64  /* of a worker's, for other than connections */
 
@@ -43,11 +49,10 @@ privs_limits(struct parent *parent)
 		fatal("setrlimit");
 }
 
-/* The control socket goes with the user, who may unlink it in its directory. */
-static void
-privs_become(const char *user, const char *socket)
+static const struct passwd *
+privs_user(const char *user)
 {
-	struct passwd *pw;
+	const struct passwd *pw;
 
 	errno = 0;
 	pw = getpwnam(user);
@@ -57,31 +62,148 @@ privs_become(const char *user, const char *socket)
 		    user, user);
 	if (pw->pw_uid == 0)
 		fatalx("user \"%s\" is root; name another", user);
+	return (pw);
+}
+
+/*
+ * An empty directory for the children to be locked up in.  Like ntpd, we trust
+ * it only if nobody but root can put anything there.
+ */
+static void
+privs_make_root(void)
+{
+	struct stat st;
+
+	if (mkdir(PRIVS_ROOT, 0555) == -1 && errno != EEXIST)
+		fatal("%s", PRIVS_ROOT);
+	if (lstat(PRIVS_ROOT, &st) == -1)
+		fatal("%s", PRIVS_ROOT);
+	if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0)
+		fatalx("%s: not a directory that root alone can write to; "
+		       "remove it",
+		    PRIVS_ROOT);
+}
+
+/* As whom the children of a role run: its own user or else the parent's. */
+static void
+privs_role(
+    struct role_program *program, const char *user, const char *otherwise)
+{
+	const struct passwd *pw;
+
+	pw = privs_user(user[0] != '\0' ? user : otherwise);
+	program->drop = 1;
+	program->uid = pw->pw_uid;
+	program->gid = pw->pw_gid;
+	program->root = PRIVS_ROOT;
+}
+
+/* What starting and ending children of other users takes, and no more. */
+static const int privs_kept[] = { CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT,
+	CAP_KILL };
+#define PRIVS_NKEPT (sizeof(privs_kept) / sizeof(privs_kept[0]))
+
+static int
+privs_is_kept(int cap)
+{
+	size_t i;
+
+	for (i = 0; i < PRIVS_NKEPT; i++)
+		if (privs_kept[i] == cap)
+			return (1);
+	return (0);
+}
+
+/* Nobody here or below can ever have another capability again. */
+static void
+privs_bound(void)
+{
+	int cap;
+
+	for (cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
+		if (!privs_is_kept(cap) && prctl(PR_CAPBSET_DROP, cap) == -1)
+			fatal("prctl CAPBSET_DROP");
+}
+
+/*
+ * After the change of ids: takes up the kept capabilities again.  Inheritable,
+ * so that spawn.c can hand them to a child, which uses them to become its own
+ * user and then has none.
+ */
+static void
+privs_keep(void)
+{
+	struct __user_cap_header_struct header;
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	size_t i;
+
+	memset(&header, 0, sizeof(header));
+	memset(data, 0, sizeof(data));
+	header.version = _LINUX_CAPABILITY_VERSION_3;
+	for (i = 0; i < PRIVS_NKEPT; i++)
+		data[CAP_TO_INDEX(privs_kept[i])].permitted |=
+		    CAP_TO_MASK(privs_kept[i]);
+	for (i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		data[i].effective = data[i].inheritable = data[i].permitted;
+	if (syscall(SYS_capset, &header, data) == -1)
+		fatal("capset");
+}
+
+/* The control socket goes with the user, who may unlink it in its directory. */
+static void
+privs_become(const struct passwd *pw, const char *socket)
+{
 	if (lchown(socket, pw->pw_uid, pw->pw_gid) == -1)
 		fatal("%s", socket);
-	if (setgroups(1, &pw->pw_gid) == -1 ||
+	privs_bound();
+	if (prctl(PR_SET_KEEPCAPS, 1) == -1 ||
+	    setgroups(1, &pw->pw_gid) == -1 ||
 	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1)
-		fatal("cannot become user \"%s\"", user);
-	if (setresuid((uid_t)-1, 0, (uid_t)-1) == 0)
-		fatalx("could become root again");
+		fatal("cannot become user \"%s\"", pw->pw_name);
+	privs_keep();
+}
+
+/* As root: who the parent and its children are from now on. */
+static void
+privs_users(struct parent *parent)
+{
+	const struct config *conf;
+
+	conf = parent->conf;
+	if (conf->user[0] == '\0')
+		fatalx("started as root without a user to become; "
+		       "set: user \"_beacond\"");
+	privs_make_root();
+	privs_role(
+	    &parent->programs[ROLE_WORKER], conf->worker_user, conf->user);
+	privs_role(&parent->programs[ROLE_AUTH], conf->auth_user, conf->user);
+	privs_become(privs_user(conf->user), conf->control_socket);
+}
+
+/* In a new child that is to change its ids: the means to do so survive exec. */
+int
+privs_hand_over(void)
+{
+	size_t i;
+
+	for (i = 0; i < PRIVS_NKEPT; i++)
+		if (privs_kept[i] != CAP_KILL &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, privs_kept[i],
+			0, 0) == -1)
+			return (-1);
+	return (0);
 }
 
 /* Gives up what is not needed once everything is bound; as root, root. */
 void
 privs_drop(struct parent *parent)
 {
-	const char *user;
-
-	user = parent->conf->user;
-	if (geteuid() == 0) {
-		if (user[0] == '\0')
-			fatalx("started as root without a user to become; "
-			       "set: user \"_beacond\"");
-		privs_become(user, parent->conf->control_socket);
-	} else if (user[0] != '\0')
-		log_info(
-		    "not started as root: \"user %s\" has no effect", user);
+	if (geteuid() == 0)
+		privs_users(parent);
+	else if (parent->conf->user[0] != '\0')
+		log_info("not started as root: \"user %s\" has no effect",
+		    parent->conf->user);
 #ifndef __SANITIZE_ADDRESS__
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		fatal("prctl DUMPABLE");

@@ -168,6 +168,8 @@ spawn_exec(struct process *p, pid_t self, int channel, int logfd)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != self)
 		_exit(1);
 	fd = program->fd;
+	if (program->drop && privs_hand_over() == -1)
+		_exit(1);
 	if (spawn_descriptors(p, &fd, channel, logfd) == -1)
 		_exit(1);
 	(void)fexecve(fd, argv, env);
