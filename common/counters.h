@@ -59,7 +59,7 @@
 	X(REFUSED_FLAPPING, REFUSED "{reason=\"flapping\"}",                   \
 	    "logins refused because the node replaces itself too often")       \
 	X(REFUSED_BUSY, REFUSED "{reason=\"busy\"}",                           \
-	    "logins given up for want of memory or of auth")                   \
+	    "connections given up for want of memory or of auth")                   \
 	X(TEXT_IGNORED, "pilot_beacon_wss_text_ignored_total",                 \
 	    "text messages after login, ignored")                              \
 	X(BRIDGE_WW, BRIDGE "{src_transport=\"wss\",dst_transport=\"wss\"}",   \

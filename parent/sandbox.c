@@ -108,6 +108,7 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 	SANDBOX_ALLOW(set_tid_address),
 
 	/* what a child gives up */
+	SANDBOX_ALLOW(capset),
 	SANDBOX_ALLOW(chdir),
 	SANDBOX_ALLOW(chroot),
 	SANDBOX_ALLOW(landlock_create_ruleset),

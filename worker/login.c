@@ -96,7 +96,7 @@ login_begin(struct worker *w, struct session *s, const char *answer, size_t len)
 		waiter->slot = session_slot(w, s);
 		waiter->serial = s->serial;
 	} else {
-		login_later(w, s);
+		session_try_later(w, s);
 		return;
 	}
 	if (w->nnonces < NONCES_LOW)
@@ -161,14 +161,6 @@ login_fail(struct worker *w, struct session *s)
 	session_close(w, s, WS_STATUS_POLICY, "auth failed");
 }
 
-/* It was not the client's fault: it may try again. */
-void
-login_later(struct worker *w, struct session *s)
-{
-	counters_add(COUNTER_REFUSED_BUSY, 1);
-	session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
-}
-
 /* A message before auth_ok: the one reply, or a reason to fail. */
 void
 login_message(struct worker *w, struct session *s, int opcode,
@@ -192,7 +184,7 @@ login_message(struct worker *w, struct session *s, int opcode,
 	s->state = SESSION_VERIFY;
 	if (channel_send(&w->auth, WA_VERIFY, 0, -1, &verify, sizeof(verify)) ==
 	    -1)
-		login_later(w, s);
+		session_try_later(w, s);
 }
 
 /*
@@ -275,6 +267,6 @@ login_auth_lost(struct worker *w)
 	for (i = 0; i < w->nslots; i++) {
 		s = &w->sessions[i];
 		if (s->state == SESSION_REPLY || s->state == SESSION_VERIFY)
-			login_later(w, s);
+			session_try_later(w, s);
 	}
 }

@@ -127,8 +127,8 @@ session_free(struct worker *w, struct session *s)
 	ev_io_stop(w->loop, &s->io);
 	(void)close(s->io.fd);
 	outq_free(w, s);
-	free(s->message);
-	free(s->pending);
+	inbound_free_message(w, s->message);
+	inbound_free_pending(w, s->pending);
 	s->message = NULL;
 	s->pending = NULL;
 	s->state = SESSION_FREE;
@@ -158,13 +158,24 @@ session_close(struct worker *w, struct session *s, int code, const char *reason)
 	session_leave(w, s);
 	s->state = SESSION_CLOSING;
 	s->deadline = w->tick + CLOSE_TICKS;
-	free(s->message);
+	inbound_free_message(w, s->message);
 	s->message = NULL;
 	len = ws_close_build(frame, code, reason);
 	outq_discard(w, s);
 	outq_control(w, s, frame, len);
 	if (s->state != SESSION_FREE)
 		timer_set(w, s);
+}
+
+/* For want of memory or of auth; it was not the client's fault. */
+void
+session_try_later(struct worker *w, struct session *s)
+{
+	counters_add(COUNTER_REFUSED_BUSY, 1);
+	if (session_is_upgraded(s))
+		session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
+	else
+		session_free(w, s);
 }
 
 /*

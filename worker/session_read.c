@@ -7,7 +7,6 @@
 #include <sys/uio.h>
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -71,27 +70,6 @@ session_utf8(struct worker *w, struct session *s, uint32_t *state,
 	return (-1);
 }
 
-/* Room in s->message for len more bytes; 0, or -1 without memory. */
-static int
-session_message_room(struct session *s, size_t len)
-{
-	struct message *m;
-	size_t size;
-
-	m = s->message;
-	if (m != NULL && m->len + len <= m->size)
-		return (0);
-	size = m == NULL ? len : (m->len + len) * 2;
-	m = realloc(m, sizeof(*m) + MESSAGE_HEADROOM + size);
-	if (m == NULL)
-		return (-1);
-	if (s->message == NULL)
-		memset(m, 0, sizeof(*m));
-	m->size = (uint32_t)size;
-	s->message = m;
-	return (0);
-}
-
 /* A frame that is not a whole message, RFC 6455 section 5.4. */
 static void
 session_fragment(struct worker *w, struct session *s, const struct ws_header *h,
@@ -101,8 +79,8 @@ session_fragment(struct worker *w, struct session *s, const struct ws_header *h,
 	size_t len;
 
 	len = (size_t)h->payload_len;
-	if (session_message_room(s, len) == -1) {
-		session_close(w, s, WS_STATUS_TRY_LATER, "no memory");
+	if (inbound_room(w, s, len) == -1) {
+		session_try_later(w, s);
 		return;
 	}
 	m = s->message;
@@ -119,7 +97,7 @@ session_fragment(struct worker *w, struct session *s, const struct ws_header *h,
 	session_message(w, s, m->opcode, m->data + MESSAGE_HEADROOM, m->len);
 	/* What was gathered may lie in m. */
 	gather_flush(w);
-	free(m);
+	inbound_free_message(w, m);
 }
 
 static void
@@ -309,19 +287,10 @@ static void
 session_keep(struct worker *w, struct session *s, const uint8_t *bytes,
     size_t len, size_t total)
 {
-	struct pending *p;
-
 	if (len == 0 || s->state == SESSION_FREE)
 		return;
-	p = malloc(sizeof(*p) + (total > len ? total : len));
-	if (p == NULL) {
-		session_close(w, s, WS_STATUS_TRY_LATER, "no memory");
-		return;
-	}
-	p->len = (uint32_t)len;
-	p->total = (uint32_t)total;
-	memcpy(p->data, bytes, len);
-	s->pending = p;
+	if (inbound_keep(w, s, bytes, len, total) == -1)
+		session_try_later(w, s);
 }
 
 /* n bytes at w->rx, the first of them perhaps kept from earlier. */
@@ -357,7 +326,7 @@ session_bytes_kept(struct worker *w, struct session *s, size_t n)
 		session_bytes(w, s, n - missing);
 	else
 		gather_flush(w);
-	free(p);
+	inbound_free_pending(w, p);
 }
 
 /* As much as there is, in one read.  Returns what read(2) does. */
@@ -386,7 +355,7 @@ session_recv(struct worker *w, struct session *s, int *kept)
 	r = recv(s->io.fd, w->rx + n, RX_SIZE - n, 0);
 	if (r <= 0)
 		return (r);
-	free(p);
+	inbound_free_pending(w, p);
 	s->pending = NULL;
 	return ((ssize_t)n + r);
 }

@@ -35,6 +35,7 @@
 
 #define SESSION_QUEUE_MAX (512U << 10) /* bytes that wait for one peer */
 #define WORKER_QUEUE_MAX  (128U << 20) /* bytes that wait for all of them */
+#define INBOUND_MAX       (128U << 20) /* bytes of incomplete frames, in all */
 #define NO_SLOT           UINT32_MAX
 
 enum session_state {
@@ -52,6 +53,7 @@ enum session_state {
 
 /* The start of a frame whose rest has not come yet. */
 struct pending {
+	uint32_t size;  /* of the allocation */
 	uint32_t len;   /* bytes that are here */
 	uint32_t total; /* bytes of header and payload; 0: not known yet */
 	uint8_t data[];
@@ -60,7 +62,7 @@ struct pending {
 /* A fragmented message; headroom, then what has come of it. */
 struct message {
 	uint32_t len;
-	uint32_t size; /* bytes of data after the headroom */
+	uint32_t size; /* of the allocation */
 	uint32_t utf8; /* state of ws_utf8_check() */
 	uint8_t opcode;
 	uint8_t data[];
@@ -236,6 +238,7 @@ struct worker {
 	uint32_t load;      /* slots in use */
 	uint32_t nupgraded; /* SESSION_NONCE to SESSION_CLOSING */
 	size_t queued;      /* bytes in all outqs */
+	size_t inbound;     /* bytes in all pendings and messages */
 
 	ev_timer ticker;
 	uint32_t wheel[WHEEL_BUCKETS];
@@ -302,6 +305,13 @@ void gather_frame(struct worker *, struct session *, uint8_t *, size_t);
 void gather_forget(struct worker *, struct session *);
 void gather_flush(struct worker *);
 
+/* inbound.c */
+int inbound_keep(
+    struct worker *, struct session *, const uint8_t *, size_t, size_t);
+int inbound_room(struct worker *, struct session *, size_t);
+void inbound_free_pending(struct worker *, struct pending *);
+void inbound_free_message(struct worker *, struct message *);
+
 /* login.c */
 void login_begin(struct worker *, struct session *, const char *, size_t);
 void login_message(
@@ -310,7 +320,6 @@ const char *login_nonces(
     struct worker *, const struct msg_nonces *, const uint8_t *);
 void login_open(struct worker *, const struct msg_open *);
 void login_fail(struct worker *, struct session *);
-void login_later(struct worker *, struct session *);
 void login_refused(struct worker *, const struct msg_refused *);
 void login_refuse(struct worker *, const struct msg_refuse *);
 void login_auth_lost(struct worker *);
@@ -357,6 +366,7 @@ struct session *session_find(struct worker *, uint32_t, uint32_t, uint32_t);
 int session_is_upgraded(const struct session *);
 int session_current(struct worker *, const struct session *);
 void session_removed(struct worker *, struct session *, uint32_t);
+void session_try_later(struct worker *, struct session *);
 void session_superseded(struct worker *, struct session *);
 int session_write_frame(struct worker *, uint32_t, uint32_t, uint8_t *, size_t);
 uint32_t session_slot(const struct worker *, const struct session *);

@@ -21,3 +21,24 @@ bench: all bench-programs
 
 bench-ci: all bench-programs
 	/usr/bin/python3 regress/bench/bench.py --build $(BUILD) --ci
+
+# Instructions per packet and per login, counted by callgrind: they do not
+# wander, and are compared with those kept in instructions.txt.
+INSTR_DEPS := $(BUILD_DEPS) valgrind python3
+INSTR_OBJS := $(patsubst %,$(BUILD)/obj/regress/bench/%.o,\
+	      instructions instructions_login)
+INSTR_RUN  := /usr/bin/python3 regress/bench/instructions.py --cc "$(CC)" \
+	      --build $(BUILD)
+
+$(BENCH)/instructions: $(INSTR_OBJS) $(BUILD)/libworker.a \
+    $(BUILD)/libparent.a $(BUILD)/libauth.a $(LIBCOMMON)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(UNIT_LIBS)
+
+.PHONY: deps-instructions bench-instructions bench-instructions-update
+deps-instructions:
+	$(call install_deps,$(INSTR_DEPS))
+
+bench-instructions bench-instructions-update: deps-instructions
+	@$(MAKE) --no-print-directory $(BENCH)/instructions
+	$(INSTR_RUN) $(if $(filter %-update,$@),--update)

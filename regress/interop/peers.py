@@ -100,15 +100,19 @@ class NodePeer(Peer):
 
 
 class PythonPeer(Peer):
-    """On python3-websockets, whose loop runs in a thread."""
+    """On python3-websockets, whose loop runs in a thread.
 
-    def __init__(self, beacon, node, legacy=False):
+    where: the URL, if it is not the beacon's own; options: of the library's
+    connect().
+    """
+
+    def __init__(self, beacon, node, legacy=False, where=None, **options):
         super().__init__(node)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever,
             daemon=True)
         self.thread.start()
-        self.ws = self.call(self.login(url(beacon), legacy))
+        self.ws = self.call(self.login(where or url(beacon), legacy, options))
         self.protocol = self.ws.subprotocol
         self.reader = asyncio.run_coroutine_threadsafe(self.read(),
             self.loop)
@@ -117,9 +121,9 @@ class PythonPeer(Peer):
         return asyncio.run_coroutine_threadsafe(coroutine,
             self.loop).result(BOUND)
 
-    async def login(self, where, legacy):
+    async def login(self, where, legacy, options):
         ws = await websockets.connect(where, subprotocols=["pilot.v1"],
-            compression=None, ping_interval=None)
+            compression=None, ping_interval=None, **options)
         challenge = json.loads(await ws.recv())
         when = "" if legacy else "%d:" % challenge["ts"]
         text = "compat_auth:%d:%s%s" % (self.node, when, challenge["nonce"])

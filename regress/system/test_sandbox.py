@@ -30,6 +30,11 @@ MALLOC = [
 ]
 
 
+# What the parent needs to make children of other users, if it was root:
+# CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_CHROOT.
+PARENT_CAPABILITIES = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 18
+
+
 class Tuned(Beacon):
     """With more in its environment, which the children get too."""
 
@@ -46,13 +51,18 @@ def status(pid):
         return dict(line.rstrip("\n").split(":\t", 1) for line in f)
 
 
-def check_confined(pid, uid):
+def user_id(name):
+    return pwd.getpwnam(name).pw_uid
+
+
+def check_confined(pid, uid, capabilities=0):
     s = status(pid)
     assert s["Seccomp"] == "2", s
     assert s["NoNewPrivs"] == "1", s
     assert s["Threads"] == "1", s
-    for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
-        assert int(s[name], 16) == 0, s
+    for name in ("CapInh", "CapPrm", "CapEff"):
+        assert int(s[name], 16) == capabilities, s
+    assert int(s["CapAmb"], 16) == 0, s
     assert s["Uid"].split() == [str(uid)] * 4, s
 
 
@@ -68,8 +78,9 @@ def sanitized(beacon):
 def check_all_confined(beacon):
     if sanitized(beacon):
         return
-    uid = pwd.getpwnam(USER).pw_uid if IS_ROOT else os.geteuid()
-    check_confined(beacon.pid, uid)
+    uid = user_id(USER) if IS_ROOT else os.geteuid()
+    check_confined(beacon.pid, uid,
+        0 if beacon.unprivileged else PARENT_CAPABILITIES)
     pids = children_of(beacon)
     assert len(pids) == 3, pids
     for pid in pids:
@@ -173,6 +184,25 @@ def test_every_process_is_confined():
 def test_every_process_is_confined_without_root():
     with Beacon(udp=True, unprivileged=True) as b:
         check_all_confined(b)
+
+
+def test_roles_have_users_of_their_own_and_an_empty_root():
+    if not IS_ROOT:
+        # Then all of them are whoever started it, and that is checked above.
+        return
+    with Beacon('worker user "games"\nauth user "man"') as b:
+        for worker in 0, 1:
+            check_confined(b.pid_of("worker", worker), user_id("games"))
+        check_confined(b.pid_of("auth"), user_id("man"))
+        for pid in children_of(b):
+            assert os.readlink("/proc/%d/root" % pid) != "/"
+            root = os.stat("/proc/%d/root" % pid)
+            assert (root.st_uid, root.st_mode & 0o222) == (0, 0)
+            assert os.listdir("/proc/%d/root/" % pid) == []
+        login(b, 1).close()
+        # And one that is replaced likewise.
+        b.wait_new("auth", b.kill("auth"))
+        check_confined(b.pid_of("auth"), user_id("man"))
 
 
 def test_replaced_children_are_confined_too():

@@ -21,7 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
 UNIT = os.path.join(ROOT, "etc/beacond.service")
 PR_SET_MDWE = 65    # memory that was writable never becomes executable
 # What only a parent that started as root needs, and no unit grants.
-FOR_ROOT = {"chroot", "setgroups", "setresgid", "setresuid"}
+FOR_ROOT = {"capset", "chroot", "setgroups", "setresgid", "setresuid"}
 
 # No network, and nothing to write to but the daemon's own directory: what of
 # the unit's settings can be had by hand.
@@ -143,7 +143,8 @@ def test_sockets_of_the_service_manager():
     two.bind(one.getsockname())
     conf = "listen on 127.0.0.1 port %d\nlisten udp on 127.0.0.1 port %d" % (
         tcp.getsockname()[1], one.getsockname()[1])
-    with Activated([tcp, one, two], conf=conf, listen=False) as b:
+    with Activated([tcp, one, two], conf=conf, listen=False,
+            unprivileged=True) as b:
         client = login(b, 1)
         with Udp(b.udp_port, 100) as far:
             far.join(b)

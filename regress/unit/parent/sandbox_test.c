@@ -54,7 +54,6 @@ static const struct act_call forbidden[] = {
 	CALL(mount, ACT_DIES, 0, 0, 0, 0, 0),
 	CALL(pivot_root, ACT_DIES, 0, 0),
 	CALL(open_by_handle_at, ACT_DIES, 0, 0, 0),
-	CALL(capset, ACT_DIES, 0, 0),
 	CALL(personality, ACT_DIES, 0),
 	{ "socket_raw", ACT_DIES, SYS_socket, { AF_INET, SOCK_RAW, 1 } },
 	{ "socket_stream", ACT_DIES, SYS_socket, { AF_INET, SOCK_STREAM, 0 } },
