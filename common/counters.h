@@ -20,124 +20,124 @@
 #define REFUSED "pilot_beacon_wss_refused_total"
 #define UDP_IN  "pilot_beacon_udp_in_total"
 
-#define COUNTER_LIST(X)                                                        \
-	X(UPGRADE_OK, WSS "connections_total{outcome=\"upgrade_ok\"}",         \
-	    "WebSocket upgrades accepted (UpgradeOK)")                         \
-	X(UPGRADE_FAIL, WSS "connections_total{outcome=\"upgrade_fail\"}",     \
-	    "WebSocket upgrades refused (UpgradeFail)")                        \
-	X(AUTH_OK, WSS "connections_total{outcome=\"auth_ok\"}",               \
-	    "challenges answered and admitted (AuthOK)")                       \
-	X(AUTH_FAIL, WSS "connections_total{outcome=\"auth_fail\"}",           \
-	    "challenges failed, timed out or abandoned (AuthFail)")            \
-	X(FRAMES_IN, WSS "frames_in_total",                                    \
-	    "binary messages from authenticated peers (FramesIn)")             \
-	X(FRAMES_OUT, WSS "frames_out_total",                                  \
-	    "binary messages accepted for a peer's connection (FramesOut)")    \
-	X(IDLE_DISCONNS, WSS "idle_disconnects_total",                         \
-	    "peers dropped for inactivity (IdleDisconns)")                     \
-	X(REPLACED, WSS "replaced_total",                                      \
-	    "sessions closed because the node connected again")                \
-	X(REVOKED, WSS "revoked_total",                                        \
-	    "sessions closed because the node's key went away or changed")     \
-	X(WRITE_TIMEOUTS, WSS "write_timeouts_total",                          \
-	    "peers dropped because they did not read")                         \
-	X(PROTOCOL_ERRORS, WSS "protocol_errors_total",                        \
-	    "connections closed for a WebSocket violation (1002, 1007)")       \
-	X(TOO_BIG, WSS "too_big_total",                                        \
-	    "connections closed for a message over max frame (1009)")          \
+#define COUNTER_LIST(X) \
+	X(UPGRADE_OK, WSS "connections_total{outcome=\"upgrade_ok\"}", \
+	    "WebSocket upgrades accepted (UpgradeOK)") \
+	X(UPGRADE_FAIL, WSS "connections_total{outcome=\"upgrade_fail\"}", \
+	    "WebSocket upgrades refused (UpgradeFail)") \
+	X(AUTH_OK, WSS "connections_total{outcome=\"auth_ok\"}", \
+	    "challenges answered and admitted (AuthOK)") \
+	X(AUTH_FAIL, WSS "connections_total{outcome=\"auth_fail\"}", \
+	    "challenges failed, timed out or abandoned (AuthFail)") \
+	X(FRAMES_IN, WSS "frames_in_total", \
+	    "binary messages from authenticated peers (FramesIn)") \
+	X(FRAMES_OUT, WSS "frames_out_total", \
+	    "binary messages accepted for a peer's connection (FramesOut)") \
+	X(IDLE_DISCONNS, WSS "idle_disconnects_total", \
+	    "peers dropped for inactivity (IdleDisconns)") \
+	X(REPLACED, WSS "replaced_total", \
+	    "sessions closed because the node connected again") \
+	X(REVOKED, WSS "revoked_total", \
+	    "sessions closed because the node's key went away or changed") \
+	X(WRITE_TIMEOUTS, WSS "write_timeouts_total", \
+	    "peers dropped because they did not read") \
+	X(PROTOCOL_ERRORS, WSS "protocol_errors_total", \
+	    "connections closed for a WebSocket violation (1002, 1007)") \
+	X(TOO_BIG, WSS "too_big_total", \
+	    "connections closed for a message over max frame (1009)") \
 	X(ACCEPTED, "pilot_beacon_accepted_total", "TCP connections accepted") \
-	X(ACCEPT_PAUSES, "pilot_beacon_accept_pauses_total",                   \
-	    "times accepting paused for want of descriptors or memory")        \
-	X(HTTP_PROBES, "pilot_beacon_http_probes_total",                       \
-	    "liveness probes answered (426 without an upgrade, /health)")      \
-	X(HTTP_ERRORS, "pilot_beacon_http_errors_total",                       \
-	    "other HTTP requests refused")                                     \
-	X(REFUSED_CAPACITY, REFUSED "{reason=\"capacity\"}",                   \
-	    "upgrades and logins refused at max peers")                        \
-	X(REFUSED_RATE, REFUSED "{reason=\"rate\"}",                           \
-	    "upgrades refused above the rate of their source")                 \
-	X(REFUSED_FLAPPING, REFUSED "{reason=\"flapping\"}",                   \
-	    "logins refused because the node replaces itself too often")       \
-	X(REFUSED_BUSY, REFUSED "{reason=\"busy\"}",                           \
-	    "connections given up for want of memory or of auth")                   \
-	X(TEXT_IGNORED, "pilot_beacon_wss_text_ignored_total",                 \
-	    "text messages after login, ignored")                              \
-	X(BRIDGE_WW, BRIDGE "{src_transport=\"wss\",dst_transport=\"wss\"}",   \
-	    "packets relayed from WebSocket to WebSocket")                     \
-	X(BRIDGE_WU, BRIDGE "{src_transport=\"wss\",dst_transport=\"udp\"}",   \
-	    "packets relayed from WebSocket to UDP")                           \
-	X(BRIDGE_UW, BRIDGE "{src_transport=\"udp\",dst_transport=\"wss\"}",   \
-	    "packets relayed from UDP to WebSocket")                           \
-	X(BRIDGE_UU, BRIDGE "{src_transport=\"udp\",dst_transport=\"udp\"}",   \
-	    "packets relayed from UDP to UDP")                                 \
-	X(TO_BEACONS, "pilot_beacon_relay_beacon_total",                       \
-	    "packets handed to a peer beacon")                                 \
-	X(DROP_NOT_FOUND, DROP "{reason=\"not_found\"}",                       \
-	    "packets for a node that is nowhere")                              \
-	X(DROP_SENDER, DROP "{reason=\"sender\"}",                             \
-	    "packets whose sender the source may not speak for")               \
-	X(DROP_TOO_LARGE, DROP "{reason=\"too_large\"}",                       \
-	    "deliveries over 32768 bytes to a WebSocket peer")                 \
-	X(DROP_QUEUE_FULL, DROP "{reason=\"queue_full\"}",                     \
-	    "packets for a peer that reads too slowly")                        \
-	X(DROP_WORKER_FULL, DROP "{reason=\"worker_queue_full\"}",             \
-	    "packets for a worker that reads too slowly")                      \
-	X(DROP_STALE, DROP "{reason=\"stale\"}",                               \
-	    "packets for or from a session that was replaced meanwhile")       \
-	X(DROP_SHORT, DROP "{reason=\"short\"}",                               \
-	    "empty packets and packets too short for their type")              \
-	X(DROP_TYPE, DROP "{reason=\"type\"}", "packets of no known type")     \
-	X(DROP_RATE, DROP "{reason=\"rate\"}",                                 \
-	    "packets above source packet limit")                               \
-	X(DROP_UDP_SEND, DROP "{reason=\"udp_send\"}",                         \
-	    "datagrams that the kernel refused to send")                       \
-	X(DROP_UDP_FULL, DROP "{reason=\"udp_queue_full\"}",                   \
-	    "datagrams dropped because the socket's send buffer was full")     \
+	X(ACCEPT_PAUSES, "pilot_beacon_accept_pauses_total", \
+	    "times accepting paused for want of descriptors or memory") \
+	X(HTTP_PROBES, "pilot_beacon_http_probes_total", \
+	    "liveness probes answered (426 without an upgrade, /health)") \
+	X(HTTP_ERRORS, "pilot_beacon_http_errors_total", \
+	    "other HTTP requests refused") \
+	X(REFUSED_CAPACITY, REFUSED "{reason=\"capacity\"}", \
+	    "upgrades and logins refused at max peers") \
+	X(REFUSED_RATE, REFUSED "{reason=\"rate\"}", \
+	    "upgrades refused above the rate of their source") \
+	X(REFUSED_FLAPPING, REFUSED "{reason=\"flapping\"}", \
+	    "logins refused because the node replaces itself too often") \
+	X(REFUSED_BUSY, REFUSED "{reason=\"busy\"}", \
+	    "connections given up for want of memory or of auth") \
+	X(TEXT_IGNORED, "pilot_beacon_wss_text_ignored_total", \
+	    "text messages after login, ignored") \
+	X(BRIDGE_WW, BRIDGE "{src_transport=\"wss\",dst_transport=\"wss\"}", \
+	    "packets relayed from WebSocket to WebSocket") \
+	X(BRIDGE_WU, BRIDGE "{src_transport=\"wss\",dst_transport=\"udp\"}", \
+	    "packets relayed from WebSocket to UDP") \
+	X(BRIDGE_UW, BRIDGE "{src_transport=\"udp\",dst_transport=\"wss\"}", \
+	    "packets relayed from UDP to WebSocket") \
+	X(BRIDGE_UU, BRIDGE "{src_transport=\"udp\",dst_transport=\"udp\"}", \
+	    "packets relayed from UDP to UDP") \
+	X(TO_BEACONS, "pilot_beacon_relay_beacon_total", \
+	    "packets handed to a peer beacon") \
+	X(DROP_NOT_FOUND, DROP "{reason=\"not_found\"}", \
+	    "packets for a node that is nowhere") \
+	X(DROP_SENDER, DROP "{reason=\"sender\"}", \
+	    "packets whose sender the source may not speak for") \
+	X(DROP_TOO_LARGE, DROP "{reason=\"too_large\"}", \
+	    "deliveries over 32768 bytes to a WebSocket peer") \
+	X(DROP_QUEUE_FULL, DROP "{reason=\"queue_full\"}", \
+	    "packets for a peer that reads too slowly") \
+	X(DROP_WORKER_FULL, DROP "{reason=\"worker_queue_full\"}", \
+	    "packets for a worker that reads too slowly") \
+	X(DROP_STALE, DROP "{reason=\"stale\"}", \
+	    "packets for or from a session that was replaced meanwhile") \
+	X(DROP_SHORT, DROP "{reason=\"short\"}", \
+	    "empty packets and packets too short for their type") \
+	X(DROP_TYPE, DROP "{reason=\"type\"}", "packets of no known type") \
+	X(DROP_RATE, DROP "{reason=\"rate\"}", \
+	    "packets above source packet limit") \
+	X(DROP_UDP_SEND, DROP "{reason=\"udp_send\"}", \
+	    "datagrams that the kernel refused to send") \
+	X(DROP_UDP_FULL, DROP "{reason=\"udp_queue_full\"}", \
+	    "datagrams dropped because the socket's send buffer was full") \
 	X(UDP_PACKETS, "pilot_beacon_udp_packets_total", "datagrams received") \
-	X(UDP_BYTES, "pilot_beacon_udp_bytes_total",                           \
-	    "bytes of datagrams received")                                     \
-	X(DISCOVERS, UDP_IN "{type=\"discover\"}", "Discovers answered")       \
-	X(PUNCHES, UDP_IN "{type=\"punch\"}", "PunchRequests served")          \
-	X(PUNCH_RATE, "pilot_beacon_punch_refused_total{reason=\"rate\"}",     \
-	    "PunchRequests above their limit")                                 \
-	X(PUNCH_UNKNOWN,                                                       \
-	    "pilot_beacon_punch_refused_total{reason=\"unknown\"}",            \
-	    "PunchRequests for or from a node without an endpoint")            \
-	X(PUNCH_GRANT, "pilot_beacon_punch_refused_total{reason=\"grant\"}",   \
-	    "PunchRequests without a valid grant")                             \
-	X(SYNCS, UDP_IN "{type=\"sync\"}", "Syncs taken")                      \
-	X(SYNC_STRANGER,                                                       \
-	    "pilot_beacon_sync_refused_total{reason=\"stranger\"}",            \
-	    "Syncs from a beacon that is not a peer")                          \
-	X(SYNC_BAD, "pilot_beacon_sync_refused_total{reason=\"malformed\"}",   \
-	    "Syncs whose length does not fit their count")                     \
-	X(ENDPOINT_HELD, "pilot_beacon_endpoint_held_total",                   \
-	    "address changes refused within 30 s of the last")                 \
-	X(ENDPOINT_FULL, "pilot_beacon_endpoint_full_total",                   \
-	    "endpoints refused because the table is full")                     \
-	X(ENDPOINT_RATE, "pilot_beacon_endpoint_rate_total",                   \
-	    "endpoints not noted because too many came at once")               \
-	X(GRANTS_FULL, "pilot_beacon_punch_refused_total{reason=\"busy\"}",    \
-	    "PunchRequests given up because too many wait for auth")           \
-	X(FIRST_KEYS_FULL, "pilot_beacon_first_keys_full_total",               \
-	    "keys from Discovers refused because the table is full")           \
-	X(CHALLENGES, "pilot_beacon_auth_challenges_total", "nonces issued")   \
-	X(VERIFY_OK, "pilot_beacon_auth_verified_total{outcome=\"ok\"}",       \
-	    "replies whose signature was right")                               \
-	X(VERIFY_UNKNOWN,                                                      \
-	    "pilot_beacon_auth_verified_total{outcome=\"unknown_node\"}",      \
-	    "replies for a node without a key")                                \
-	X(VERIFY_SIGNATURE,                                                    \
-	    "pilot_beacon_auth_verified_total{outcome=\"signature\"}",         \
-	    "replies whose signature was wrong")                               \
+	X(UDP_BYTES, "pilot_beacon_udp_bytes_total", \
+	    "bytes of datagrams received") \
+	X(DISCOVERS, UDP_IN "{type=\"discover\"}", "Discovers answered") \
+	X(PUNCHES, UDP_IN "{type=\"punch\"}", "PunchRequests served") \
+	X(PUNCH_RATE, "pilot_beacon_punch_refused_total{reason=\"rate\"}", \
+	    "PunchRequests above their limit") \
+	X(PUNCH_UNKNOWN, \
+	    "pilot_beacon_punch_refused_total{reason=\"unknown\"}", \
+	    "PunchRequests for or from a node without an endpoint") \
+	X(PUNCH_GRANT, "pilot_beacon_punch_refused_total{reason=\"grant\"}", \
+	    "PunchRequests without a valid grant") \
+	X(SYNCS, UDP_IN "{type=\"sync\"}", "Syncs taken") \
+	X(SYNC_STRANGER, \
+	    "pilot_beacon_sync_refused_total{reason=\"stranger\"}", \
+	    "Syncs from a beacon that is not a peer") \
+	X(SYNC_BAD, "pilot_beacon_sync_refused_total{reason=\"malformed\"}", \
+	    "Syncs whose length does not fit their count") \
+	X(ENDPOINT_HELD, "pilot_beacon_endpoint_held_total", \
+	    "address changes refused within 30 s of the last") \
+	X(ENDPOINT_FULL, "pilot_beacon_endpoint_full_total", \
+	    "endpoints refused because the table is full") \
+	X(ENDPOINT_RATE, "pilot_beacon_endpoint_rate_total", \
+	    "endpoints not noted because too many came at once") \
+	X(GRANTS_FULL, "pilot_beacon_punch_refused_total{reason=\"busy\"}", \
+	    "PunchRequests given up because too many wait for auth") \
+	X(FIRST_KEYS_FULL, "pilot_beacon_first_keys_full_total", \
+	    "keys from Discovers refused because the table is full") \
+	X(CHALLENGES, "pilot_beacon_auth_challenges_total", "nonces issued") \
+	X(VERIFY_OK, "pilot_beacon_auth_verified_total{outcome=\"ok\"}", \
+	    "replies whose signature was right") \
+	X(VERIFY_UNKNOWN, \
+	    "pilot_beacon_auth_verified_total{outcome=\"unknown_node\"}", \
+	    "replies for a node without a key") \
+	X(VERIFY_SIGNATURE, \
+	    "pilot_beacon_auth_verified_total{outcome=\"signature\"}", \
+	    "replies whose signature was wrong") \
 	X(VERIFY_NONCE, "pilot_beacon_auth_verified_total{outcome=\"nonce\"}", \
-	    "replies to a nonce that was used, too old or never issued")       \
-	X(VERIFY_AGE, "pilot_beacon_auth_verified_total{outcome=\"age\"}",     \
-	    "replies too late or before their time")                           \
-	X(VERIFY_LEGACY, "pilot_beacon_auth_legacy_total",                     \
-	    "replies accepted in the older signature form")                    \
-	X(KEY_LINES_BAD, "pilot_beacon_auth_key_lines_bad_total",              \
-	    "lines of the key file skipped")                                   \
+	    "replies to a nonce that was used, too old or never issued") \
+	X(VERIFY_AGE, "pilot_beacon_auth_verified_total{outcome=\"age\"}", \
+	    "replies too late or before their time") \
+	X(VERIFY_LEGACY, "pilot_beacon_auth_legacy_total", \
+	    "replies accepted in the older signature form") \
+	X(KEY_LINES_BAD, "pilot_beacon_auth_key_lines_bad_total", \
+	    "lines of the key file skipped") \
 	X(LOG_MUTED, "pilot_beacon_log_muted_total", "log lines left out")
 
 enum counter {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "parent/inherit.h"
 #include "parent/parent.h"
 
 /*
@@ -120,6 +121,9 @@ listen_bind(
 {
 	int error, fd;
 
+	fd = inherit_take(type, ss);
+	if (fd != -1)
+		return (fd);
 	fd = socket(ss->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return (-1);
@@ -215,6 +219,7 @@ listen_all(struct parent *parent)
 		}
 		TAILQ_INSERT_TAIL(&parent->listeners, listener, entry);
 	}
+	inherit_close();
 }
 
 /*

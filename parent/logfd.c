@@ -58,6 +58,9 @@ logfd_line(struct process *p)
 	int priority;
 
 	n = recv(p->log.fd, line, sizeof(line), MSG_DONTWAIT);
+	/* Nothing follows the end, nor an empty line of somebody hostile. */
+	if (n == 0)
+		ev_io_stop(p->parent->loop, &p->log);
 	if (n <= 0)
 		return (0);
 	if (!logfd_allowed(p))

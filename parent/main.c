@@ -15,7 +15,10 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "parent/inherit.h"
+#include "parent/notify.h"
 #include "parent/parent.h"
+#include "parent/sandbox.h"
 
 struct options {
 	int check;      /* boolean: read the configuration and no more */
@@ -201,6 +204,28 @@ start_loop(struct parent *parent)
 	ev_prepare_start(parent->loop, &parent->before_wait);
 }
 
+static void
+watchdog_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)w;
+	(void)revents;
+	notify_watchdog();
+}
+
+/* The service manager is told that the loop turns, if it wants to know. */
+static void
+watchdog_start(struct parent *parent)
+{
+	double interval;
+
+	interval = notify_watchdog_interval();
+	if (interval == 0.)
+		return;
+	ev_timer_init(&parent->watchdog, watchdog_cb, interval, interval);
+	ev_timer_start(parent->loop, &parent->watchdog);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -215,7 +240,8 @@ main(int argc, char **argv)
 	parent.foreground = options.foreground;
 	parent.verbose = options.verbose;
 	parent.started = (uint64_t)time(NULL);
-	closefrom(STDERR_FILENO + 1);
+	inherit_sockets();
+	notify_open();
 	prepare(&parent);
 	detach(&parent);
 
@@ -224,6 +250,8 @@ main(int argc, char **argv)
 	supervise_init(&parent);
 	gossip_init(&parent);
 	control_start(&parent);
+	watchdog_start(&parent);
+	parent_sandbox(&parent);
 	supervise_start_all(&parent);
 	gossip_send_start(&parent);
 	ev_run(parent.loop, 0);

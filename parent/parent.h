@@ -180,6 +180,7 @@ struct parent {
 	ev_prepare before_wait;
 	ev_timer second;
 	ev_timer ping;
+	ev_timer watchdog;
 	ev_timer stop_timer;
 	ev_signal sigterm, sigint, sighup;
 };

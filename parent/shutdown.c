@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "parent/notify.h"
 #include "parent/parent.h"
 
 static void
@@ -47,6 +48,7 @@ shutdown_begin(struct parent *parent)
 		return;
 	}
 	log_info("stopping");
+	notify_stopping();
 	parent->stopping = 1;
 	listen_close(parent);
 	ev_timer_init(&parent->stop_timer, shutdown_timeout, STOP_SECONDS, 0.);

@@ -213,8 +213,8 @@ spawn(struct process *p, channel_end_fn on_end)
 
 	channel[0] = channel[1] = logs[0] = logs[1] = -1;
 	if (metrics_page(p) == -1 || channel_pair(channel) == -1 ||
-	    socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-		logs) == -1)
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		0, logs) == -1)
 		goto fail;
 	self = getpid();
 	p->pid = fork();

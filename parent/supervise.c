@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "parent/notify.h"
 #include "parent/parent.h"
 
 /* Deaths that speak of a break-in rather than of bad luck. */
@@ -342,4 +343,5 @@ supervise_ready(struct process *p)
 			return;
 	parent->ready = 1;
 	log_info("ready");
+	notify_ready();
 }

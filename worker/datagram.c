@@ -55,11 +55,11 @@ datagram_endpoint(struct worker *w, uint32_t node, uint32_t flags,
 	same = entry->port == source->port &&
 	       memcmp(entry->addr, source->addr, sizeof(entry->addr)) == 0;
 	if (same && entry->flags == flags &&
-	    w->now - entry->seen < ENDPOINT_FRESH)
+	    worker_age(w, entry->seen) < ENDPOINT_FRESH)
 		return;
 	if (!same && entry->port != 0 &&
-	    w->now - entry->seen < ENDPOINT_EXPIRY &&
-	    w->now - entry->moved < ENDPOINT_HOLD) {
+	    worker_age(w, entry->seen) < ENDPOINT_EXPIRY &&
+	    worker_age(w, entry->moved) < ENDPOINT_HOLD) {
 		counters_add(COUNTER_ENDPOINT_HELD, 1);
 		return;
 	}
@@ -102,7 +102,7 @@ datagram_discover(struct worker *w, uint32_t listener,
 		if (packet[0] == PACKET_DISCOVER_EX)
 			flags |= PEERMAP_UDP_EX;
 		if (len >= PACKET_DISCOVER_KEY_LEN &&
-		    w->now - entry.seen >= ENDPOINT_FRESH)
+		    worker_age(w, entry.seen) >= ENDPOINT_FRESH)
 			datagram_first_key(
 			    w, node, packet + PACKET_DISCOVER_LEN);
 		datagram_endpoint(w, node, flags, source, &entry);

@@ -225,15 +225,39 @@ outq_frames(
 	return (dropped);
 }
 
-/* One control frame waits at a time; a later one takes its place. */
+/*
+ * One control frame waits at a time, behind one that was begun perhaps.  A
+ * later one takes its place, but a ping of ours never that of a pong.
+ */
 static void
 outq_hold_control(struct outq *q, const uint8_t *frame, size_t len)
 {
 	size_t begun;
 
 	begun = q->control_sent > 0 ? outq_frame_len(q->control) : 0;
+	if (frame[0] == (0x80 | WS_PING) && q->control_len > begun)
+		return;
 	memcpy(q->control + begun, frame, len);
 	q->control_len = (uint8_t)(begun + len);
+}
+
+/* n bytes of control frames are gone: what was begun stands first again. */
+static void
+outq_advance_control(struct outq *q, size_t n)
+{
+	size_t first;
+
+	q->control_sent += (uint8_t)n;
+	if (q->control_sent == q->control_len) {
+		q->control_sent = q->control_len = 0;
+		return;
+	}
+	first = outq_frame_len(q->control);
+	if (q->control_sent < first)
+		return;
+	q->control_len -= (uint8_t)first;
+	q->control_sent -= (uint8_t)first;
+	memmove(q->control, q->control + first, q->control_len);
 }
 
 /*
@@ -313,10 +337,9 @@ static void
 outq_sent(struct worker *w, struct outq *q, size_t n)
 {
 	outq_advance(w, q, outq_take(&n, q->frame_left));
-	q->control_sent +=
-	    (uint8_t)outq_take(&n, (size_t)q->control_len - q->control_sent);
-	if (q->control_sent == q->control_len)
-		q->control_sent = q->control_len = 0;
+	if (q->control_len > 0)
+		outq_advance_control(q,
+		    outq_take(&n, (size_t)q->control_len - q->control_sent));
 	outq_advance(w, q, n);
 }
 

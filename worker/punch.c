@@ -80,7 +80,8 @@ punch_endpoint(struct worker *w, uint32_t node, struct peermap_entry *entry,
 	}
 	memcpy(at->addr, entry->addr, sizeof(at->addr));
 	at->port = entry->port;
-	return (entry->port != 0 && w->now - entry->seen < ENDPOINT_EXPIRY);
+	return (
+	    entry->port != 0 && worker_age(w, entry->seen) < ENDPOINT_EXPIRY);
 }
 
 /* Sends a PunchCommand with `about` to the node of entry, which is at `to`. */

@@ -279,6 +279,16 @@ struct worker {
 	uint32_t report_count; /* WP_ENDPOINTs of that second */
 };
 
+/*
+ * Seconds since `then`, as the parent's clock had it, which may be a moment
+ * ahead of ours.
+ */
+static inline uint32_t
+worker_age(const struct worker *w, uint32_t then)
+{
+	return ((int32_t)(w->now - then) < 0 ? 0 : w->now - then);
+}
+
 /* accept.c */
 const char *accept_listen(struct worker *, int);
 void accept_start(struct worker *);

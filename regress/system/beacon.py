@@ -137,8 +137,10 @@ class Beacon:
 
     def environment(self):
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-        # The leak check wants ptrace, which every process refuses.
-        env["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=1"
+        # The leak check wants ptrace, which every process refuses; freed
+        # memory is not to look like a leak.
+        env["ASAN_OPTIONS"] = ("detect_leaks=0:abort_on_error=1:"
+            "quarantine_size_mb=8")
         env["UBSAN_OPTIONS"] = "print_stacktrace=1"
         return env
 

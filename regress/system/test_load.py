@@ -83,8 +83,8 @@ def test_20000_logins_leave_nothing_behind():
 
 
 def allowance(kib):
-    # The sanitizers keep freed memory for a while.
-    return 65536 if "asan" in os.environ["BEACOND_BUILD"] else 512
+    # The sanitizer keeps freed memory for a while.
+    return 16384 if "asan" in os.environ["BEACOND_BUILD"] else 512
 
 
 @alone

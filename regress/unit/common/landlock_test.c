@@ -297,6 +297,7 @@ main(void)
 	run_free();
 	run_denied();
 	run_allowed();
+	(void)unlink(file);
 	(void)unlink(script);
 	(void)rmdir(dir);
 	return (test_failed());

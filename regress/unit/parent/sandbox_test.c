@@ -194,6 +194,7 @@ main(void)
 	    "spawn", ACT_LIVES, act_spawn, &parent.programs[ROLE_WORKER].fd);
 	act_run("kill_child", ACT_LIVES, act_kill_child, NULL);
 	(void)unlink(outside);
+	(void)unlink(run_socket);
 	(void)unlink(conf_file);
 	(void)rmdir(dir);
 	return (test_failed());

@@ -1,0 +1,24 @@
+# Programs that take a role's place (regress/system/puppet.py).  Each has the
+# real program in it, for when the test does not want the place.
+
+HOSTILE	   := $(BUILD)/hostile
+HOSTILE_PROGRAMS := $(HOSTILE)/hostile-worker $(HOSTILE)/hostile-auth
+
+$(HOSTILE)/honest-%.o: %/main.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes \
+	    -Dmain=honest_main -MMD -MP -c -o $@ $<
+
+-include $(wildcard $(HOSTILE)/*.d)
+
+define hostile_program
+$(HOSTILE)/hostile-$(1): $(HOSTILE)/honest-$(1).o \
+    $(BUILD)/obj/regress/hostile/puppet.o $(BUILD)/lib$(1).a $(LIBCOMMON)
+	@mkdir -p $$(@D)
+	@echo "  LD    $$@"
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(beacond-$(1)_LIBS)
+endef
+$(foreach r,worker auth,$(eval $(call hostile_program,$(r))))
+
+.PHONY: hostile
+hostile: $(HOSTILE_PROGRAMS)
