@@ -25,6 +25,9 @@ FOR_ROOT = {"capset", "chroot", "setgroups", "setresgid", "setresuid"}
 
 # No network, and nothing to write to but the daemon's own directory: what of
 # the unit's settings can be had by hand.
+# In a bare chroot "/" is no mount that could be made read-only.
+ROOT_IS_MOUNT = any(line.split()[4] == "/"
+    for line in open("/proc/self/mountinfo"))
 RESTRICT = """
 mount --bind "$1" "$1" && mount -o remount,bind,ro / || exit 1
 shift
@@ -58,7 +61,9 @@ class Activated(Beacon):
 
     def command(self, *args):
         argv = ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh"]
-        if IS_ROOT:
+        if IS_ROOT and not ROOT_IS_MOUNT:
+            argv = ["unshare", "-n"] + argv
+        elif IS_ROOT:
             argv = ["unshare", "-n", "-m", "sh", "-c", RESTRICT, "sh",
                 self.directory]
         return argv + super().command(*args)
