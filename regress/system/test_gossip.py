@@ -3,7 +3,6 @@
 
 """Beacons among themselves."""
 
-import socket
 import struct
 
 from beacon import Beacon, limit, wait_for
