@@ -166,7 +166,7 @@ imsgbuf_compact(struct imsgbuf *imsgbuf)
  * Reads once.  1: go on with imsgbuf_get(), also if there was nothing to read
  * or no room before that; 0: the other end has closed; -1: the channel is of
  * no more use (errno of recvmsg(2), or EBADMSG for descriptors against the
- * rules).  Without permission to receive descriptors the kernel keeps them.
+ * rules: without permission to receive any, the kernel has let go of them).
  */
 int
 imsgbuf_read(struct imsgbuf *imsgbuf)
@@ -198,6 +198,11 @@ imsgbuf_read(struct imsgbuf *imsgbuf)
 	imsgbuf->rlen += (size_t)n;
 	if (imsgbuf->fdrecv)
 		return (imsgbuf_take_fd(imsgbuf, &msg) == -1 ? -1 : 1);
+	/* The kernel has let go of a descriptor that nobody may send here. */
+	if ((msg.msg_flags & MSG_CTRUNC) != 0) {
+		errno = EBADMSG;
+		return (-1);
+	}
 	return (1);
 }
 

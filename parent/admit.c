@@ -177,8 +177,11 @@ admit_closed(struct process *worker, const struct msg_closed *closed)
 	return (NULL);
 }
 
-/* Auth says that the key which a session was admitted with is gone. */
-void
+/*
+ * Auth says that the key which a session was admitted with is gone.  Returns 1,
+ * or 0 if there is no such session (any more).
+ */
+int
 admit_revoke(struct parent *parent, const struct msg_closed *revoke)
 {
 	struct peermap_entry entry;
@@ -186,13 +189,14 @@ admit_revoke(struct parent *parent, const struct msg_closed *revoke)
 
 	number = pmap_find(&parent->map, revoke->node);
 	if (number == PEERMAP_NONE)
-		return;
+		return (0);
 	entry = *pmap_entry(&parent->map, number);
 	if (entry.generation == 0 || entry.generation != revoke->generation)
-		return;
+		return (0);
 	/* At once, so that no further packet finds the session. */
 	admit_clear(parent, number);
 	admit_close(parent, &entry, CLOSE_REVOKED);
+	return (1);
 }
 
 /* A worker has died, and its sessions with it. */

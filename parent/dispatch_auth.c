@@ -77,12 +77,13 @@ dispatch_auth_revoke(struct channel *ch, struct imsg *imsg)
 	struct msg_closed revoke;
 	struct process *p;
 
-	/* Not charged: a new key file may take the keys of all nodes. */
 	p = ch->owner;
 	if (imsg_get_data(imsg, &revoke, sizeof(revoke)) == -1)
 		return ("malformed message");
-	admit_revoke(p->parent, &revoke);
-	return (NULL);
+	/* A new key file may take the keys of all nodes: those are free. */
+	if (admit_revoke(p->parent, &revoke))
+		return (NULL);
+	return (dispatch_charge(p));
 }
 
 static const char *
@@ -90,11 +91,12 @@ dispatch_auth_keys(struct channel *ch, struct imsg *imsg)
 {
 	struct msg_keys_read keys;
 	struct process *p;
-	const char *reason;
 
+	/* Each is a line in the log, so none goes without a question. */
 	p = ch->owner;
-	if ((reason = dispatch_charge(p)) != NULL)
-		return (reason);
+	if (p->parent->keys_asked == 0)
+		return ("keys that it was not given");
+	p->parent->keys_asked--;
 	if (imsg_get_data(imsg, &keys, sizeof(keys)) == -1)
 		return ("malformed message");
 	p->parent->keys = keys.keys;

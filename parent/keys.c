@@ -59,6 +59,7 @@ keys_send(struct parent *parent)
 		return (-1);
 	memset(&msg, 0, sizeof(msg));
 	(void)strlcpy(msg.path, parent->conf->keys_file, sizeof(msg.path));
+	parent->keys_asked++;
 	supervise_send(&parent->auth, PA_KEYS, fd, &msg, sizeof(msg));
 	return (0);
 }

@@ -173,6 +173,7 @@ struct parent {
 
 	uint32_t keys;
 	uint32_t key_lines_bad;
+	uint32_t keys_asked; /* PA_KEYS that auth has not answered */
 	int loads_old; /* boolean: sessions came or went */
 	uint32_t auth_deaths;
 	ev_tstamp auth_window;
@@ -188,7 +189,7 @@ struct parent {
 /* admit.c */
 const char *admit_login(struct parent *, const struct msg_admit *);
 const char *admit_closed(struct process *, const struct msg_closed *);
-void admit_revoke(struct parent *, const struct msg_closed *);
+int admit_revoke(struct parent *, const struct msg_closed *);
 void admit_drop_worker(struct parent *, uint32_t);
 
 /* control.c */

@@ -132,6 +132,7 @@ wiring_introduce(struct process *p)
 	if (p->role == ROLE_AUTH) {
 		wiring_fd(p, PA_MAP, p->parent->map.fd, NULL, 0);
 		wiring_fd(p, PA_COUNTERS, p->page_fd, NULL, 0);
+		p->parent->keys_asked = 0;
 		if (keys_send(p->parent) == -1)
 			log_warnx("no keys: nobody can log in until a reload");
 		return;

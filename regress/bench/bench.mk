@@ -27,8 +27,6 @@ bench-ci: all bench-programs
 INSTR_DEPS := $(BUILD_DEPS) valgrind python3
 INSTR_OBJS := $(patsubst %,$(BUILD)/obj/regress/bench/%.o,\
 	      instructions instructions_login)
-INSTR_RUN  := /usr/bin/python3 regress/bench/instructions.py --cc "$(CC)" \
-	      --build $(BUILD)
 
 $(BENCH)/instructions: $(INSTR_OBJS) $(BUILD)/libworker.a \
     $(BUILD)/libparent.a $(BUILD)/libauth.a $(LIBCOMMON)
@@ -41,4 +39,5 @@ deps-instructions:
 
 bench-instructions bench-instructions-update: deps-instructions
 	@$(MAKE) --no-print-directory $(BENCH)/instructions
-	$(INSTR_RUN) $(if $(filter %-update,$@),--update)
+	/usr/bin/python3 regress/bench/instructions.py --build $(BUILD) \
+	    $(if $(filter %-update,$@),--update)

@@ -67,6 +67,7 @@ class Row:
         self.ours = []
         self.bare_rate = []  # packets or logins per second
         self.ours_rate = []
+        self.parts = {}  # program -> its share of each of ours
 
     def values(self):
         """What is compared with the target."""
@@ -105,7 +106,8 @@ class Row:
             "name": self.name, "unit": self.unit,
             "target": TARGETS[self.name], "bare": self.bare,
             "beacond": self.ours, "bare_per_second": self.bare_rate,
-            "beacond_per_second": self.ours_rate, "verdict": self.verdict(),
+            "beacond_per_second": self.ours_rate, "parts": self.parts,
+            "verdict": self.verdict(),
             "median": statistics.median(self.values()) if self.ours else None,
         }
 
@@ -118,8 +120,14 @@ def bare(program):
     return Server([os.path.join(options.build, "bench", program)])
 
 
-def beacond(**settings):
-    return Beacond(options.build, keys, **settings)
+def beacond(row=None, **settings):
+    """row: whose profile it is, if one is wanted."""
+    server = Beacond(options.build, keys, **settings)
+    if options.perf and row is not None:
+        name = re.sub(r"\W+", "-", row.name)
+        server.record(os.path.join(options.perf, name + ".txt"),
+                      f"{row.name}: {what(machine())}")
+    return server
 
 
 def run(mode, server, *args, pairs=""):
@@ -136,7 +144,7 @@ def paired(row, relay, floor_mode, mode, args, figure=lambda r: r["cpu_us"]):
         row.bare_rate.append(result["per_second"])
         if options.bare:
             continue
-        with beacond() as server:
+        with beacond(row) as server:
             result = run(mode, server, *args)
         row.ours.append(figure(result))
         row.ours_rate.append(result["per_second"])
@@ -199,7 +207,7 @@ def row_cross():
     for _ in range(options.pairs):
         with beacond(workers=2) as server:
             row.bare.append(run_chosen(server, 0, True))
-        with beacond(workers=2) as server:
+        with beacond(row, workers=2) as server:
             row.ours.append(run_chosen(server, 0, False))
     return [row]
 
@@ -208,7 +216,7 @@ def row_scale():
     row = Row("50,000 peers / 1,000", "ratio")
     for _ in range(options.pairs):
         for peers, samples in ((FEW, row.bare), (MANY, row.ours)):
-            with beacond(workers=4, peers=peers) as server, \
+            with beacond(row, workers=4, peers=peers) as server, \
                     Crowd(options.build, server, peers - ACTIVE) as crowd:
                 crowd.open()
                 samples.append(run_chosen(server, peers, True))
@@ -220,13 +228,18 @@ def row_login():
     """Kept open, and closed by the client as soon as it is in."""
     kept, closed = Row("login", "us"), Row("login and close", "us")
     for _ in range(options.pairs):
-        with beacond() as server, \
+        with beacond(kept) as server, \
                 Crowd(options.build, server, LOGINS, at_once=64) as crowd:
-            before = server.cpu_ns()
+            before = server.cpu_ns_by_program()
             kept.ours_rate.append(LOGINS / crowd.open())
-            kept.ours.append((server.cpu_ns() - before) / 1000 / LOGINS)
+            after = server.cpu_ns_by_program()
+            parts = {name: (used - before[name]) / 1000 / LOGINS
+                     for name, used in after.items()}
+            kept.ours.append(sum(parts.values()))
+            for name, used in parts.items():
+                kept.parts.setdefault(name, []).append(used)
             crowd.results()
-        with beacond() as server:
+        with beacond(closed) as server:
             result = run("login", server, "-n", LOGINS, "-k", 64)
         closed.ours.append(result["cpu_us"])
         closed.ours_rate.append(result["per_second"])
@@ -255,14 +268,14 @@ def row_idle():
     with bare("tcp_relay") as server:
         memory.bare.append(idle(server, "idle-tcp", 10000, None))
     if not options.bare:
-        with beacond(workers=4, peers=MANY) as server:
+        with beacond(memory, workers=4, peers=MANY) as server:
             memory.ours.append(idle(server, "idle", MANY, cpu.ours))
     return [memory, cpu]
 
 
-def stampede():
+def stampede(row):
     """All at once, while 50 pairs that were there before go on."""
-    with beacond(workers=4, peers=MANY, cores=ALL_CORES) as server, \
+    with beacond(row, workers=4, peers=MANY, cores=ALL_CORES) as server, \
             Crowd(options.build, server, MANY, at_once=MANY,
                   cores=ALL_CORES, nice=10) as crowd, \
             Load(options.build, "ws", server, "-n", 50, "-r", 2000, "-d", 120,
@@ -284,7 +297,7 @@ def row_stampede():
     whole = Row("stampede", "s")
     others = Row("stampede, open p99", "ms")
     for _ in range(options.pairs):
-        seconds, p99 = stampede()
+        seconds, p99 = stampede(whole)
         whole.ours.append(seconds)
         others.ours.append(p99)
     return [whole, others]
@@ -330,6 +343,10 @@ def machine():
     }
 
 
+def what(facts):
+    return ", ".join(f"{name} {fact}" for name, fact in facts.items())
+
+
 def parse_options():
     parser = argparse.ArgumentParser(description="beacond's benchmark")
     parser.add_argument("--build", default="build")
@@ -339,11 +356,15 @@ def parse_options():
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--bare", action="store_true",
                         help="the bare relays alone")
+    parser.add_argument("--perf", metavar="DIR",
+                        help="write a profile of each row there instead")
     parser.add_argument("--ci", action="store_true",
                         help="short; fails at twice a target")
     found = parser.parse_args()
     if found.ci:
         found.pairs, found.seconds = 2, 1
+    if found.perf:
+        found.pairs = 1
     if found.json is None:
         found.json = os.path.join(found.build, "bench.json")
     return found
@@ -369,7 +390,7 @@ def main():
         if not options.bare:
             subprocess.run([os.path.join(options.build, "bench", "load"),
                             "keys", "-n", str(KEYS), keys], check=True)
-        print(", ".join(f"{k} {v}" for k, v in machine().items()))
+        print(what(machine()))
         print(HEAD, flush=True)
         for name, measured in ROWS:
             if not wanted(name):
@@ -385,6 +406,8 @@ def main():
                 print(f"{name}: FAILED: {why}", flush=True)
     finally:
         shutil.rmtree(scratch)
+    if options.perf:
+        return 1 if failed else 0
     with open(options.json, "w") as f:
         json.dump({"machine": machine(), "failed": failed,
                    "rows": [row.record() for row in rows]}, f, indent=1)

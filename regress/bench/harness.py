@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -52,6 +53,11 @@ def cpu_ns(pid):
         with open(f"/proc/{pid}/task/{task}/schedstat") as f:
             total += int(f.read().split()[0])
     return total
+
+
+def program(pid):
+    with open(f"/proc/{pid}/comm") as f:
+        return f.read().strip()
 
 
 def pss_bytes(pid):
@@ -104,6 +110,13 @@ class Server:
     def cpu_ns(self):
         return sum(cpu_ns(pid) for pid in self.pids)
 
+    def cpu_ns_by_program(self):
+        used = {}
+        for pid in self.pids:
+            name = program(pid)
+            used[name] = used.get(name, 0) + cpu_ns(pid)
+        return used
+
     def pss_bytes(self):
         return sum(pss_bytes(pid) for pid in self.pids)
 
@@ -125,8 +138,47 @@ class Server:
         self.stop()
 
 
+class Profile:
+    """Where some processes spend their time, written as a text in the end."""
+
+    LINES = 25
+    TABLES = (("by themselves", "--no-children"),
+              ("with all that they call", "--children"))
+
+    def __init__(self, pids, path, head):
+        self.path = path
+        self.head = head
+        self.data = path + ".data"
+        self.proc = subprocess.Popen(
+            ["perf", "record", "-q", "-g", "-F", "1999", "-o", self.data,
+             "-p", ",".join(map(str, pids))], stderr=subprocess.DEVNULL)
+
+    def _table(self, option):
+        out = subprocess.run(
+            ["perf", "report", "-i", self.data, "--stdio", "-g", "none",
+             option, "--sort", "comm,symbol"], stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True, check=True).stdout
+        # Addresses stand for frames of libraries without symbols.
+        return [line.rstrip() for line in out.splitlines()
+                if re.match(r" +\d", line) and
+                not re.search(r"\] (0x)?[0-9a-f]{16}$", line.rstrip())]
+
+    def stop(self):
+        self.proc.send_signal(signal.SIGINT)
+        self.proc.wait()
+        with open(self.path, "w") as f:
+            f.write(self.head + "\n")
+            for title, option in self.TABLES:
+                f.write(f"\nprocess and symbol, {title}\n")
+                for line in self._table(option)[:self.LINES]:
+                    f.write(line + "\n")
+        os.unlink(self.data)
+
+
 class Beacond(Server):
     """beacond with a configuration of its own in a directory of its own."""
+
+    profile = None
 
     def __init__(self, build, keys, workers=1, peers=0, cores=SERVER_CORE):
         self.build = build
@@ -171,7 +223,13 @@ class Beacond(Server):
                  for row in self.ctl("show", "peers")}
         return {node: where[node] for node in nodes}
 
+    def record(self, path, head):
+        """From here to the end; path is for the report."""
+        self.profile = Profile(self.pids, path, head)
+
     def stop(self):
+        if self.profile is not None:
+            self.profile.stop()
         super().stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 

@@ -32,6 +32,12 @@
  * so that the counts do not wander.
  */
 
+#ifdef __clang__
+#define COMPILER "clang " __clang_version__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
 #define SLICE   65536 /* bytes that one read of a WebSocket finds */
 #define TICK    1000U
 #define SECONDS 5 /* until a datagram counts as lost */
@@ -190,7 +196,7 @@ end_websocket(struct end *end, struct worker *w)
 
 /* A UDP socket on the loopback; *sin is where it is. */
 static int
-udp_socket(struct sockaddr_in *sin)
+udp_socket(struct sockaddr_in *sin, int flags)
 {
 	struct timeval limit = { SECONDS, 0 };
 	socklen_t len;
@@ -200,7 +206,7 @@ udp_socket(struct sockaddr_in *sin)
 	sin->sin_family = AF_INET;
 	sin->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	len = sizeof(*sin);
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | flags, 0);
 	if (fd == -1 || bind(fd, (struct sockaddr *)sin, len) == -1 ||
 	    getsockname(fd, (struct sockaddr *)sin, &len) == -1 ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) ==
@@ -215,7 +221,7 @@ udp_make(struct worker *w)
 	static const struct msg_udp msg = { UDP_LISTENER, 0 };
 	const char *why;
 
-	why = udp_open(w, &msg, udp_socket(&udp_address));
+	why = udp_open(w, &msg, udp_socket(&udp_address, SOCK_NONBLOCK));
 	if (why != NULL)
 		errx(1, "%s", why);
 }
@@ -226,7 +232,7 @@ end_udp(struct end *end)
 	struct peermap_entry entry;
 	struct sockaddr_in sin;
 
-	end->fd = udp_socket(&sin);
+	end->fd = udp_socket(&sin, 0);
 	if (connect(end->fd, (struct sockaddr *)&udp_address,
 		sizeof(udp_address)) == -1)
 		err(1, "connect");
@@ -403,6 +409,7 @@ main(void)
 	worker_make(1);
 	workers_join();
 	udp_make(&workers[0]);
+	printf("%s\n", COMPILER);
 	node = 1001;
 	for (i = WS_SAME; i <= UDP; i++) {
 		end_make(&sources[i], (enum via)i, node++);

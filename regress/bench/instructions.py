@@ -9,8 +9,8 @@ compares them with those in instructions.txt.
 import argparse
 import glob
 import os
+import platform
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -23,18 +23,6 @@ LIMIT_OTHER = 15  # when the compiler is not the one of instructions.txt
 # The C library and libsodium choose their code by what the processor can do;
 # without this the counts would be the machine's.
 PLAIN = ("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-AVX512F,-AVX2,-AVX,-ERMS,-FSRM")
-
-
-def said(argv):
-    return subprocess.run(argv, stdout=subprocess.PIPE, text=True,
-                          check=True).stdout
-
-
-def compiler(cc):
-    """What compiled it, and for what."""
-    words = shlex.split(cc)
-    return (said(words + ["--version"]).splitlines()[0] + ", " +
-            said(words + ["-dumpmachine"]).strip())
 
 
 def totals(folder):
@@ -51,7 +39,7 @@ def totals(folder):
 
 
 def count(program):
-    """Row -> instructions per packet, in the program's order."""
+    """The compiler, and instructions per packet by row, in their order."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         run = subprocess.run(
             ["valgrind", "-q", "--tool=callgrind", "--collect-atstart=no",
@@ -60,11 +48,12 @@ def count(program):
             stdout=subprocess.PIPE, text=True, check=True,
             env={**os.environ, PLAIN[0]: PLAIN[1]}, cwd=folder)
         total = totals(folder)
+    by, *lines = run.stdout.splitlines()
     rows = {}
-    for line in run.stdout.splitlines():
+    for line in lines:
         name, units = line.split("\t")
         rows[name] = total[name] / int(units)
-    return rows
+    return f"{by}, {platform.machine()}", rows
 
 
 def read():
@@ -114,12 +103,10 @@ def compare(kept, rows, limit):
 def main():
     parser = argparse.ArgumentParser(description="beacond's instructions")
     parser.add_argument("--build", default="build")
-    parser.add_argument("--cc", default="cc", help="what compiled it")
     parser.add_argument("--update", action="store_true",
                         help="keep what is counted now")
     options = parser.parse_args()
-    by = compiler(options.cc)
-    rows = count(os.path.join(options.build, "bench", "instructions"))
+    by, rows = count(os.path.join(options.build, "bench", "instructions"))
     if options.update:
         write(by, rows)
         print(f"{os.path.relpath(KEPT)} is of today")

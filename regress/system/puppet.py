@@ -240,9 +240,6 @@ class Puppet(threading.Thread):
         """Auth's next answer is a refusal: (slot, serial)."""
         return struct.unpack("=II", self.auth.expect(P.AW_REFUSED))
 
-    def log_line(self, text):
-        self.log.send(text)
-
 
 def signature(node, nonce, ts, signer=None):
     text = "compat_auth:%d:%d:%s" % (node, ts, nonce.hex())

@@ -13,12 +13,14 @@ import fcntl
 import mmap
 import os
 import re
+import select
 import socket
 import struct
+import threading
 import time
 
 import keys
-from beacon import alive, limit, wait_for, write
+from beacon import alive, limit, wait_for
 from client import Client, login, pair_on_workers
 from puppet import P, Staged, message, signature
 from test_failures import Chat
@@ -30,9 +32,13 @@ MALFORMED = "malformed message"
 UNKNOWN = "message of unknown type"
 WRONG_SIZE = "message of wrong size"
 OUT_OF_TURN = "message out of turn"
+# Depends on what the kernel told of it first.
+DESCRIPTOR = MALFORMED, "unreadable message"
+
+FOREIGN = 0xfffe        # a message that no channel knows
 
 # What harmless messages are followed by: it shows that they were taken.
-FENCE = message(0xfffe)
+FENCE = message(FOREIGN)
 
 
 def closed(node, generation):
@@ -58,6 +64,9 @@ def admit(worker=1, epoch=1, slot=0, serial=0, node=5, pad=0):
 def complaint(worker=1, epoch=1, reason=b"no\0"):
     return message(P.AP_HOSTILE, struct.pack("=II64s", worker, epoch,
         reason))
+
+
+KEYS_READ = message(P.AP_KEYS, struct.pack("=II", GARBAGE, GARBAGE))
 
 
 def one_byte_off(kind, size):
@@ -132,13 +141,13 @@ def security_lines(beacon):
 
 
 def wait_killed(beacon, who, puppet, reason, bound=10.0):
-    """The puppet is killed for that reason, and gone."""
+    """The puppet is killed for that reason (or one of some), and gone."""
     line = beacon.wait_line(r"security: %s \(pid %d\): " % (re.escape(who),
         puppet.pid), bound)
-    want = "beacond: security: %s (pid %d): %s: killed" % (who, puppet.pid,
-        reason)
-    assert line == want, "%s, not %s" % (line, want)
-    wait_for(lambda: not alive(puppet.pid))
+    reasons = (reason,) if isinstance(reason, str) else reason
+    assert line in ["beacond: security: %s (pid %d): %s: killed" % (who,
+        puppet.pid, why) for why in reasons], "%s, not %s" % (line, reasons)
+    wait_for(lambda: not alive(puppet.pid), bound)
 
 
 def restarts(beacon):
@@ -153,7 +162,7 @@ class Theatre:
     end, and nothing that happens meanwhile may reach them.
     """
 
-    def __init__(self, count, roles=("worker",), chat=(1, 2), **how):
+    def __init__(self, count, roles=("worker",), **how):
         def places(role, number, epoch):
             return role == "worker" and number < count and epoch == 1
         self.count = count
@@ -217,6 +226,15 @@ def attack_parent(acts):
         assert restarts(b) == [0] + [1] * len(acts) + [0, 0], restarts(b)
 
 
+def leave(b, *puppets, new=True):
+    """Ends what was no violation by one, so that all end alike."""
+    for puppet in puppets:
+        puppet.raw(FENCE)
+        wait_killed(b, "worker[%d]" % puppet.number, puppet, UNKNOWN)
+        if new:
+            b.wait_new("worker", puppet.pid, puppet.number)
+
+
 # A worker against the parent
 
 def test_bad_headers():
@@ -268,11 +286,26 @@ def test_what_is_not_so_changes_nothing():
         wait_killed(b, "worker[0]", puppet, UNKNOWN)
         assert b.metric("sync_refused", reason="stranger") == stranger + 1
         # Nobody is led away, nor at once.
-        node = b.ctl("show", "node", 1)
-        assert "udp" not in node or not node["udp"], node
-        assert ":7" in str(b.ctl("show", "node", 5555))
+        assert b.ctl("show", "node", 1)["udp"] is None
+        address = b.ctl("show", "node", 5555)["udp"]["address"]
+        assert address.endswith(":7"), address
         assert b.ctl("show", "beacons") == []
         b.wait_new("worker", puppet.pid, 0)
+
+
+def test_endpoint_by_a_listener_that_there_is_not():
+    """Another worker finds that number in the map, and sends all the same."""
+    with Theatre(1, udp=True) as (b, (puppet,)), \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as node:
+        node.bind(("127.0.0.1", 0))
+        node.settimeout(5)
+        puppet.raw(endpoint(5555, flags=255, port=node.getsockname()[1]))
+        wait_for(lambda: b.ctl("show", "node", 5555)["udp"])
+        with login(b, 30) as client:
+            client.send_to(5555, b"payload")
+            got, _ = node.recvfrom(100)
+            assert got == struct.pack(">BII", 9, 30, 5555) + b"payload", got
+        leave(b, puppet)
 
 
 def test_ready_more_than_once_or_as_another():
@@ -310,27 +343,43 @@ def test_ready_more_than_once_or_as_another():
         assert restarts(b) == [0] + [2] * len(lies) + [0, 0], restarts(b)
 
 
-def descriptors(pid):
-    return len(os.listdir("/proc/%d/fd" % pid))
+class Gift:
+    """A descriptor to send, of which one can see whether anybody kept it."""
+
+    def __init__(self):
+        self.other, self.fd = os.pipe()
+
+    def check_nobody_has_it(self):
+        os.close(self.fd)
+        ready, _, _ = select.select([self.other], [], [], 5)
+        assert ready, "somebody has it still"
+        assert os.read(self.other, 1) == b""
+        os.close(self.other)
 
 
 def test_descriptors_where_none_belong():
-    """The parent gets none of them, whatever the header says of it."""
-    with Theatre(3) as (b, puppets):
-        before = descriptors(b.pid)
-        fds = [puppets[0].channel.sock.fileno()]
+    """Neither the parent nor auth gets one, whatever the header says."""
+    with Theatre(4) as (b, puppets):
+        gift = Gift()
+        fds = [gift.fd]
         puppets[0].raw(message(P.WP_PONG, mark=True), fds)
         puppets[1].raw(message(P.WP_PONG, mark=True), fds * 200)
-        wait_killed(b, "worker[0]", puppets[0], MALFORMED)
-        wait_killed(b, "worker[1]", puppets[1], MALFORMED)
-        for _ in range(20):
-            puppets[2].raw(message(P.WP_PONG), fds * 200)
-        puppets[2].raw(FENCE)
-        b.wait_line(r"security: worker\[2\]")
+        wait_killed(b, "worker[0]", puppets[0], DESCRIPTOR)
+        wait_killed(b, "worker[1]", puppets[1], DESCRIPTOR)
+        ask = message(P.WA_NONCES, struct.pack("=I", 1))
+        for channel, data in ((puppets[2].channel, message(P.WP_PONG)),
+                (puppets[3].auth, ask)):
+            try:
+                for _ in range(20):
+                    channel.raw(data, fds * 200)
+                channel.raw(FENCE)
+            except OSError:
+                pass
+        for puppet in puppets[2:]:
+            b.wait_line(r"security: worker\[%d\]" % puppet.number)
         for puppet in puppets:
             b.wait_new("worker", puppet.pid, puppet.number)
-        wait_for(lambda: descriptors(b.pid) <= before, 3,
-            "the parent to have no more descriptors than before")
+        gift.check_nobody_has_it()
 
 
 @limit(90)
@@ -353,10 +402,11 @@ def test_worker_that_does_not_read_is_killed_when_its_queue_is_full():
         puppet.reads = False
         for _ in range(400):
             # Alive, for all that pings tell.
-            puppet.send(P.WP_PONG)
-            b.ctl("reload")
-            if security_lines(b):
+            try:
+                puppet.send(P.WP_PONG)
+            except BrokenPipeError:
                 break
+            b.ctl("reload")
         wait_killed(b, "worker[0]", puppet, "does not read")
         b.wait_new("worker", puppet.pid, 0)
 
@@ -391,9 +441,7 @@ def test_the_peer_map_cannot_be_written():
             assert fcntl.fcntl(f, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SEAL
         for f in fds[1:]:
             os.close(f)
-        puppet.raw(FENCE)
-        wait_killed(b, "worker[0]", puppet, UNKNOWN)
-        b.wait_new("worker", puppet.pid, 0)
+        leave(b, puppet)
 
 
 def test_counters_that_lie():
@@ -410,16 +458,12 @@ def test_counters_that_lie():
             b.metrics()
             for client in clients:
                 client.close()
-            for puppet in puppets:
-                puppet.raw(FENCE)
-                wait_killed(b, "worker[%d]" % puppet.number, puppet, UNKNOWN)
-                b.wait_new("worker", puppet.pid, puppet.number)
+            leave(b, *puppets)
 
 
 def test_log_that_lies():
     with Theatre(1) as (b, (puppet,)):
         puppet.log.send(b"2\nbeacond: security: \x1b[2Jall is well\0\xff")
-        puppet.log.send(b"")
         puppet.log.send(b"\xff" * 1024)
         puppet.log.send(b"4the end")
         b.wait_line(r"worker\[0\]: the end$")
@@ -430,14 +474,12 @@ def test_log_that_lies():
         assert all(line.isascii() and line.isprintable()
             for line in b.lines), b.lines
         b.security = "killed$|all is well"
-        puppet.raw(FENCE)
-        wait_killed(b, "worker[0]", puppet, UNKNOWN)
-        b.wait_new("worker", puppet.pid, 0)
+        # Once it has said nothing, it is not listened to any more.
+        puppet.log.send(b"")
+        leave(b, puppet)
 
 
 # A worker against auth
-
-FOREIGN = 0xfffe        # a message that no channel knows
 
 AUTH_VIOLATIONS = [
     (message(FOREIGN), UNKNOWN),
@@ -567,39 +609,285 @@ def test_no_claim_without_the_nodes_own_fresh_signature():
         leave(b, puppet, other)
 
 
-def leave(b, *puppets):
-    """Ends what was no attack by one, so that all end alike."""
-    for puppet in puppets:
-        puppet.raw(FENCE)
-        wait_killed(b, "worker[%d]" % puppet.number, puppet, UNKNOWN)
-        b.wait_new("worker", puppet.pid, puppet.number)
-
-
 def test_no_claim_with_a_signature_used_before():
-    with Theatre(2) as (b, (puppet, heir)):
+    def places(role, number, epoch):
+        return number == 0 and epoch <= 2 or number == 1 and epoch == 1
+    with Theatre(2, places=places) as (b, (puppet, other)):
         thief = Thief(puppet, 20)
         now = int(time.time())
         number, nonce = thief.next()
         sig = signature(20, nonce, now)
-        # Once it is good: this is what a client of his own sent.
-        puppet.verify(number, 20, now, sig, 7, 8)
+        # Once it is good; where the session is, the worker alone knows.
+        puppet.verify(number, 20, now, sig, GARBAGE, GARBAGE)
         slot, serial, node, generation = struct.unpack("=IIII",
             puppet.wait_message(P.PW_OPEN))
-        assert (slot, serial, node) == (7, 8, 20)
-        assert b.worker_of_session(20) == 0
+        assert (slot, serial, node) == (GARBAGE, GARBAGE, 20)
+        assert b.peer(20)["worker"] == 0
         for _ in range(3):
             thief.refused(number, sig, ts=now)
         puppet.raw(closed(20, generation))
         wait_for(lambda: b.peer(20) is None)
         for offset in (0, 1, 64, 1 << 16):
             thief.refused((number + offset) & GARBAGE, sig, ts=now)
-        # Neither in another worker's hands, nor in his successor's.
-        Thief(heir, 20).refused(number, sig, ts=now)
+        # Nor with another worker's, or the predecessor's, that was not used.
         number, nonce = thief.next()
         unused = signature(20, nonce, now)
-        leave(b, puppet)
-        again = b.puppet(number=0, epoch=2) if b.places("worker", 0, 2) \
-            else heir
-        Thief(again, 20).refused(number, unused, ts=now)
+        Thief(other, 20).refused(number, unused, ts=now)
+        leave(b, puppet, new=False)
+        heir = b.puppet(epoch=2)
+        Thief(heir, 20).refused(number, unused, ts=now)
         assert b.peer(20) is None
-        leave(b, heir)
+        leave(b, heir, other)
+
+
+def test_what_means_nothing_to_auth_changes_nothing():
+    with Theatre(1) as (b, (puppet,)):
+        thief = Thief(puppet, 1)
+        now = int(time.time())
+        # The key that counts is there already.
+        key = keys.pair(9)[0]
+        for node in (1, 0, 4444, GARBAGE):
+            puppet.auth.send(P.WA_FIRST_KEY, struct.pack("=I32s", node, key))
+        for node in (1, 4444):
+            number, nonce = thief.next()
+            thief.refused(number, signature(node, nonce, now, signer=9), node,
+                now)
+        # Only the target's own word lets anybody punch.
+        for target, expiry, pad in ((1, now + 60, 0), (1, 0, 0), (0, now, 0),
+                (1, (1 << 64) - 1, GARBAGE), (5555, now + 60, 0)):
+            text = b"punch-grant:2:%d:%d" % (target, expiry)
+            for sig in (bytes(64), b"\xff" * 64, keys.sign(9, text)):
+                puppet.auth.send(P.WA_GRANT, struct.pack("=IIIIQ64s", GARBAGE,
+                    2, target, pad, expiry, sig))
+                assert puppet.auth.expect(P.AW_GRANTED) == \
+                    struct.pack("=II", GARBAGE, 0)
+        assert not security_lines(b)
+        leave(b, puppet)
+
+
+# A worker against another
+
+LONGEST = 16 + 32768    # the largest delivery
+
+def test_violations_against_a_sibling():
+    """It closes that channel and goes on."""
+    acts = [message(FOREIGN), message(P.WW_PACKET, length=0),
+        message(P.WW_PACKET, length=15), message(P.WW_PACKET, length=LONGEST + 1),
+        message(P.WW_PACKET, length=0x7fffffff),
+        message(P.WW_PACKET, length=GARBAGE),
+        message(P.WW_PACKET, mark=True), message(P.PW_SHUTDOWN)]
+    with Theatre(len(acts)) as (b, puppets):
+        real = [len(acts), len(acts) + 1]
+        gift = Gift()
+        for puppet, data in zip(puppets, acts):
+            for number in real:
+                channel = puppet.others[number]
+                channel.raw(message(P.WW_PACKET, b"x"), [gift.fd] * 50)
+                channel.raw(data)
+                assert channel.sock.recv(1) == b""
+            b.wait_line("worker %d broke the rules" % puppet.number)
+        gift.check_nobody_has_it()
+        assert not security_lines(b)
+        leave(b, *puppets)
+
+
+def test_sender_that_is_another_workers_is_not_believed():
+    with Theatre(1) as (b, (puppet,)):
+        refused = b.metric("drops", reason="sender")
+        stale = b.metric("drops", reason="stale")
+        for number in (1, 2):
+            channel = puppet.others[number]
+            for dest, sender in ((1, 2), (2, 1)):
+                channel.send(P.WW_PACKET, b"forged", peerid=dest,
+                    pid=sender)
+            # A sender that is nowhere, a peer that is nowhere.
+            channel.send(P.WW_PACKET, b"lost", peerid=GARBAGE, pid=4444)
+            channel.send(P.WW_PACKET, b"lost")
+        # Two, as each worker has heard of both peers.
+        b.wait_metric(refused + 4, "drops", reason="sender")
+        b.wait_metric(stale + 4, "drops", reason="stale")
+        leave(b, puppet)
+
+
+def test_worker_that_does_not_read_costs_its_siblings_nothing():
+    """What is for the sessions that it claims to have is dropped."""
+    with Theatre(1) as (b, (puppet,)):
+        number, (nonce,) = puppet.nonces()
+        now = int(time.time())
+        puppet.verify(number, 20, now, signature(20, nonce, now))
+        puppet.wait_message(P.PW_OPEN)
+        with login(b, 30) as client:
+            for _ in range(1000):
+                client.send_to(20, bytes(30000))
+            client.in_step()
+        assert b.metric("drops", reason="worker_queue_full") > 0
+        leave(b, puppet)
+
+
+# Auth
+
+def attack_as_auth(acts, greets=True):
+    """Each act by an auth of its own, one after the other."""
+    def places(role, number, epoch):
+        return role == "auth" and 2 <= epoch < 2 + len(acts)
+    theatre = Theatre(0, ("auth",), places=places)
+    if not greets:
+        theatre.beacon.rehearse = silence
+    with theatre as (b, _):
+        b.kill("auth")
+        for epoch, (act, reason) in enumerate(acts, 2):
+            puppet = b.puppet("auth", epoch=epoch)
+            act(puppet) if callable(act) else puppet.raw(act)
+            wait_killed(b, "auth", puppet, reason)
+        b.wait_new("auth", puppet.pid)
+        assert len(security_lines(b)) == len(acts), security_lines(b)
+        assert restarts(b) == [len(acts) + 1, 0, 0], restarts(b)
+        with login(b, 30) as client:
+            client.in_step()
+
+
+def silence(role, puppet):
+    puppet.greets = False
+
+
+def ready_as(**lie):
+    return lambda puppet: puppet.ready(P.AP_READY, **lie)
+
+
+def test_auth_that_admits_the_impossible():
+    attack_as_auth([
+        (admit(worker=2), "admission to no worker"),
+        (admit(worker=GARBAGE), "admission to no worker"),
+        (admit(epoch=2), "admission to a worker yet to come"),
+        (admit(node=0), "admission of no node"),
+        (admit(pad=1), "admission of no node"),
+    ])
+
+
+def test_auth_that_complains_of_the_impossible():
+    attack_as_auth([
+        (complaint(worker=2), "complaint about no worker"),
+        (complaint(worker=GARBAGE), "complaint about no worker"),
+        (complaint(epoch=2), "complaint about a worker yet to come"),
+        (complaint(reason=b"x" * 64), MALFORMED),
+        (complaint(epoch=0) + FENCE, UNKNOWN),
+    ])
+
+
+def test_auth_that_sends_what_is_not_its_own():
+    attack_as_auth([
+        (message(P.CTL_STOP), UNKNOWN),
+        (closed(1, 1), UNKNOWN),
+        (message(P.PW_OPEN, bytes(16)), UNKNOWN),
+        (lambda p: p.raw(message(P.AP_PONG, mark=True),
+            [p.channel.sock.fileno()] * 100), DESCRIPTOR),
+        (ready_as(), OUT_OF_TURN),
+        (2 * KEYS_READ, "keys that it was not given"),
+    ])
+
+
+def test_auth_with_bad_headers():
+    attack_as_auth([
+        (message(P.AP_PONG, length=0), MALFORMED),
+        (message(P.AP_PONG, length=15), MALFORMED),
+        (message(P.AP_ADMIT, length=16), WRONG_SIZE),
+        (message(P.AP_PONG, length=0x7fffffff), MALFORMED),
+        (message(P.AP_ADMIT, bytes(33)), WRONG_SIZE),
+    ])
+
+
+def test_auth_with_wrong_sizes():
+    attack_as_auth([
+        (message(P.AP_REVOKE, bytes(7)), WRONG_SIZE),
+        (message(P.AP_KEYS, bytes(9)), WRONG_SIZE),
+        (message(P.AP_HOSTILE, bytes(71)), WRONG_SIZE),
+        (message(P.AP_PONG, bytes(1)), WRONG_SIZE),
+        (message(P.AP_READY, bytes(31)), WRONG_SIZE),
+    ])
+
+
+def test_auth_that_is_another():
+    attack_as_auth([
+        (ready_as(version=b"9.9"),
+            "program of another version; install all of them"),
+        (ready_as(worker=1), "confused about who it is"),
+        (ready_as(epoch=3), "confused about who it is"),
+    ], greets=False)
+
+
+@limit(90)
+def test_floods_of_auths_own():
+    attack_as_auth([(lambda p, data=data: p.channel.flood(data * 10000),
+        "flood of messages") for data in (message(P.AP_PONG),
+            admit(epoch=0), complaint(epoch=0),
+            message(P.AP_REVOKE, struct.pack("=II", 4444, 1)))])
+
+
+def test_what_auth_makes_up_changes_nothing():
+    def places(role, number, epoch):
+        return role == "auth" and epoch == 2
+    with Theatre(0, ("auth",), places=places) as (b, _):
+        generation = b.ctl("show", "peer", 1)["generation"]
+        b.kill("auth")
+        puppet = b.puppet("auth", epoch=2)
+        puppet.raw(b"".join(message(P.AP_REVOKE, struct.pack("=II", *who))
+            for who in ((1, generation + 1), (1, 0), (4444, 1), (0, 0),
+                (GARBAGE, GARBAGE))))
+        puppet.raw(KEYS_READ)
+        # Sessions that no worker has: the worker says so.
+        for n, slot in enumerate((0, 1, 1 << 20, GARBAGE)):
+            puppet.raw(admit(0, 1, slot, GARBAGE, 20 + n) +
+                admit(1, 1, slot, 0, 24 + n))
+        puppet.raw(admit(epoch=0))
+        wait_for(lambda: not any(20 <= p["node"] < 28 for p in b.peers()))
+        puppet.raw(FENCE)
+        wait_killed(b, "auth", puppet, UNKNOWN)
+        b.wait_new("auth", puppet.pid)
+
+
+def test_auth_against_workers():
+    """They close that channel and go on."""
+    nonces = struct.pack("=II", 1, 1)
+    acts = [message(FOREIGN), message(P.AW_NONCES, length=0),
+        message(P.AW_NONCES, length=15), message(P.AW_NONCES, nonces),
+        message(P.AW_NONCES, length=0x7fffffff),
+        message(P.AW_NONCES, struct.pack("=II", 1, 2) + bytes(32)),
+        message(P.AW_NONCES, struct.pack("=II", 1, 65) + bytes(32)),
+        message(P.AW_REFUSED, bytes(8), mark=True)]
+
+    def places(role, number, epoch):
+        return role == "auth" and 2 <= epoch <= 5
+    with Theatre(0, ("auth",), places=places) as (b, _):
+        b.kill("auth")
+        for epoch in range(2, 6):
+            puppet = b.puppet("auth", epoch=epoch)
+            for number in range(2):
+                channel = puppet.others[number]
+                # What it was not asked for, of what it does not know.
+                for slot in (0, 1, 1 << 20, GARBAGE):
+                    channel.send(P.AW_REFUSED, struct.pack("=II", slot, 1))
+                    channel.send(P.AW_GRANTED, struct.pack("=II", slot, 1))
+                channel.raw(acts.pop())
+                drain(channel)
+            puppet.raw(FENCE)
+            wait_killed(b, "auth", puppet, UNKNOWN)
+        b.wait_new("auth", puppet.pid)
+        with login(b, 30) as client:
+            client.in_step()
+
+
+@limit(90)
+def test_child_that_answers_no_ping_is_killed():
+    """A worker and auth at once, as it takes ten seconds."""
+    def places(role, number, epoch):
+        return (role, number, epoch) in (("worker", 0, 1), ("auth", 0, 2))
+    with Theatre(1, ("worker", "auth"), places=places) as (b, (puppet,)):
+        b.kill("auth")
+        auth = b.puppet("auth", epoch=2)
+        puppet.answers = auth.answers = False
+        start = time.monotonic()
+        for who, one in (("worker[0]", puppet), ("auth", auth)):
+            wait_killed(b, who, one, "hung", 20)
+        assert 7 < time.monotonic() - start < 15
+        b.wait_new("worker", puppet.pid, 0)
+        b.wait_new("auth", auth.pid)

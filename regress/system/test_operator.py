@@ -3,16 +3,22 @@
 
 """What the operator meets: starting, asking, probing."""
 
+import glob
 import os
 import pwd
 import re
+import shutil
 import signal
 import socket
 import stat
 import subprocess
+import tempfile
 
 from beacon import IS_ROOT, USER, Beacon, alive, wait_for, write
 from client import login
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
 
 HEX_CAPS = {"CapInh", "CapPrm", "CapEff", "CapAmb"}
 
@@ -322,3 +328,29 @@ def test_probe_of_nothing_fails():
                 "ws://127.0.0.1:%d" % s.getsockname()[1], text=True, ok=1)
     finally:
         b.clean_up()
+
+
+class Installed(Beacon):
+    """Runs from where make install put it."""
+
+    def __init__(self, program):
+        super().__init__()
+        self.program = program
+
+    def command(self, *args):
+        return [self.program] + super().command(*args)[1:]
+
+
+def test_installed_programs_find_each_other():
+    """The parent knows where the others went."""
+    with tempfile.TemporaryDirectory() as top:
+        os.chmod(top, 0o755)
+        build = os.path.join(top, "build")
+        # Only what knows the place is compiled again.
+        shutil.copytree(os.path.join(ROOT, "build/obj"), build + "/obj",
+            copy_function=shutil.copy2)
+        subprocess.run(["make", "-s", "install", "PREFIX=" + top,
+            "BUILD=" + build, "MAKEFLAGS="], cwd=ROOT, check=True)
+        with Installed(os.path.join(top, "sbin/beacond")) as b:
+            login(b, 1).close()
+            assert not glob.glob(top + "/sbin/beacond-*")

@@ -294,12 +294,13 @@ no_permission(void)
 	fd = new_file();
 	CHECK(imsg_compose(&p.a, 1, 0, 0, -1, NULL, 0) == 1);
 	CHECK(imsg_compose(&p.a, 2, 0, 0, fd, NULL, 0) == 1);
-	CHECK(imsgbuf_write(&p.a) == 0 && imsgbuf_read(&p.b) == 1);
-	CHECK(open_fds() == before + 2); /* the sockets */
-	CHECK(next_is(&p.b, 1, -1));
+	CHECK(imsgbuf_write(&p.a) == 0);
 	errno = 0;
-	CHECK(imsgbuf_get(&p.b, &(struct imsg){ 0 }) == -1);
+	do
+		CHECK(imsgbuf_read(&p.b) != 0);
+	while (errno == 0);
 	CHECK(errno == EBADMSG);
+	CHECK(open_fds() == before + 2); /* the sockets */
 	pair_close(&p);
 	CHECK(open_fds() == before);
 }
