@@ -256,7 +256,7 @@ relay_delivery(struct worker *w, uint32_t worker, uint32_t dest,
 {
 	struct peermap_entry entry;
 
-	if (peermap_lookup(&w->map, sender, &entry) && entry.generation != 0 &&
+	if (relay_find(w, sender, &entry) && entry.generation != 0 &&
 	    entry.worker != worker) {
 		counters_add(COUNTER_DROP_SENDER, 1);
 		return;
