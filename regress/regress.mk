@@ -33,6 +33,24 @@ check: all
 include regress/bench/bench.mk
 include regress/hostile/hostile.mk
 
+# A sandbox is sensitive to what malloc asks of the kernel: the whole suite with
+# each of its settings.  Takes too long for "make test".
+MALLOC_SETTINGS := MALLOC_PERTURB_=165 \
+		   GLIBC_TUNABLES=glibc.malloc.tcache_count=0 \
+		   GLIBC_TUNABLES=glibc.malloc.mmap_threshold=4096 \
+		   GLIBC_TUNABLES=glibc.malloc.trim_threshold=1 \
+		   GLIBC_TUNABLES=glibc.malloc.top_pad=1048576 \
+		   GLIBC_TUNABLES=glibc.malloc.arena_max=1
+
+.PHONY: check-malloc
+check-malloc: deps-test
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/strict \
+	    DEFINES=-DSANDBOX_STRICT all unit hostile
+	@for setting in $(MALLOC_SETTINGS); do \
+	    echo "$$setting"; \
+	    env $$setting regress/run --build $(BUILD)/strict || exit 1; \
+	done
+
 # Coverage-guided fuzzing, FUZZ_TIME seconds a target; takes too long for
 # "make test".  What a target needs besides itself:
 FUZZ_DEPS  := clang libclang-rt-14-dev
@@ -41,6 +59,8 @@ fuzz_http	 := worker/http.c worker/http_response.c
 fuzz_ws_frame	 := common/ws_frame.c worker/ws_utf8.c
 fuzz_login_reply := worker/login_reply.c
 fuzz_keyfile	 := auth/keyfile.c auth/keycache.c common/log.c
+fuzz_packet	 := $(filter-out worker/main.c,$(wildcard worker/*.c)) \
+		    $(wildcard common/*.c) parent/peermap_write.c
 fuzz_conf	 := $(wildcard parent/conf_*.c)
 FUZZERS := $(patsubst regress/fuzz/%_fuzz.c,%,$(wildcard regress/fuzz/*_fuzz.c))
 
@@ -48,7 +68,7 @@ define fuzzer
 $(BUILD)/fuzz/$(1): regress/fuzz/$(1)_fuzz.c $(fuzz_$(1))
 	@mkdir -p $$(@D) $$@.corpus
 	$$(Q)clang -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined \
-	    $$(CPPFLAGS) -o $$@ $$^ -lsodium -ljansson -lmd -lbsd
+	    $$(CPPFLAGS) -o $$@ $$^ $$(UNIT_LIBS)
 
 .PHONY: fuzz-$(1)
 fuzz-$(1): $(BUILD)/fuzz/$(1)

@@ -1,0 +1,106 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sodium.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parent/peermap_write.h"
+#include "worker/limit.h"
+#include "worker/worker.h"
+
+/*
+ * Datagrams from anybody at a worker that stands alone: no parent, no auth, no
+ * socket.  Node 1 is known by UDP, node 2 by WebSocket in another worker, node
+ * 3 behind another beacon, 127.0.0.9.  Whatever comes, a counter tells, and
+ * the peer map stays as it is.
+ */
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static struct worker worker;
+static struct pmap map;
+static const uint8_t beacon[16] = { [10] = 0xff, 0xff, 127, 0, 0, 9 };
+
+static void
+know(uint32_t node, uint16_t port, uint32_t generation, uint16_t source)
+{
+	struct peermap_entry entry;
+	uint32_t number;
+
+	number = pmap_add(&map, node, 0);
+	entry = *pmap_entry(&map, number);
+	memcpy(entry.addr, beacon, sizeof(entry.addr));
+	entry.port = port;
+	entry.seen = worker.now;
+	entry.generation = generation;
+	entry.worker = 1;
+	entry.beacon = source;
+	pmap_store(&map, number, &entry);
+}
+
+static void
+prepare(void)
+{
+	if (sodium_init() == -1 || pmap_create(&map) == -1 ||
+	    peermap_open(&worker.map, map.fd) == -1)
+		abort();
+	worker.now = 1000;
+	worker.hello.nworkers = 2;
+	worker.upgrades = limit_new();
+	worker.packets = limit_new();
+	worker.punches = limit_new();
+	worker.syncs = limit_new();
+	memcpy(worker.beacons[0].addr, beacon, sizeof(beacon));
+	worker.beacons[0].port = 9001;
+	worker.nbeacons = 1;
+	know(1, 5000, 0, 0);
+	know(2, 0, 7, 0);
+	know(3, 0, 0, 1);
+}
+
+static uint64_t
+counted(void)
+{
+	uint64_t sum;
+	size_t i;
+
+	sum = 0;
+	for (i = 0; i < COUNTER_MAX; i++)
+		sum += counters->value[i];
+	return (sum);
+}
+
+/* The first byte chooses the source and a setting, the rest is the packet. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct endpoint source;
+	uint64_t before;
+	uint8_t *room;
+
+	if (worker.packets == NULL)
+		prepare();
+	if (size == 0)
+		return (0);
+	memcpy(source.addr, beacon, sizeof(source.addr));
+	source.addr[15] = data[0] & 0xf;
+	source.port = 9001;
+	worker.settings.require_punch_grant = (data[0] & 0x10) != 0;
+	worker.settings.gossip_from_any = (data[0] & 0x20) != 0;
+	room = malloc(RX_HEADROOM + size - 1);
+	if (room == NULL)
+		abort();
+	if (size > 1)
+		memcpy(room + RX_HEADROOM, data + 1, size - 1);
+	before = counted();
+	datagram(&worker, 0, &source, room + RX_HEADROOM, size - 1);
+	gather_flush(&worker);
+	if (counted() == before || pmap_used(&map) != 3 || worker.load != 0)
+		abort();
+	free(room);
+	return (0);
+}
