@@ -137,6 +137,9 @@ class Beacon:
 
     def environment(self):
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        # The whole suite may be run under settings of malloc.
+        env.update((name, value) for name, value in os.environ.items()
+            if name.startswith(("MALLOC_", "GLIBC_TUNABLES")))
         # The leak check wants ptrace, which every process refuses; freed
         # memory is not to look like a leak.
         env["ASAN_OPTIONS"] = ("detect_leaks=0:abort_on_error=1:"
