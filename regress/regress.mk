@@ -33,6 +33,12 @@ check: all
 include regress/bench/bench.mk
 include regress/hostile/hostile.mk
 
+.PHONY: bench-sandbox
+bench-sandbox: all bench-programs
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/nosandbox \
+	    DEFINES=-DSANDBOX_NONE all bench-programs
+	regress/bench/sandbox.py --build $(BUILD) --without $(BUILD)/nosandbox
+
 # A sandbox is sensitive to what malloc asks of the kernel: the whole suite with
 # each of its settings.  Takes too long for "make test".
 MALLOC_SETTINGS := MALLOC_PERTURB_=165 \
