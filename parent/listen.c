@@ -147,9 +147,10 @@ listen_bound(struct listener *listener, int fd)
 static void
 listen_websocket(struct listener *listener, const struct conf_address *address)
 {
-	int fd, on;
+	int fd, on, defer;
 
 	on = 1;
+	defer = 1;
 	fd = listen_bind(
 	    SOCK_STREAM, SO_REUSEADDR, &listener->ss, listener->sslen);
 	if (fd == -1 || listen(fd, LISTEN_BACKLOG) == -1 ||
@@ -158,6 +159,9 @@ listen_websocket(struct listener *listener, const struct conf_address *address)
 	/* Accepted sockets inherit it: one call for all of them. */
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
 		listen_fail(address, errno);
+	/* No worker is woken before the request is there, up to a second. */
+	(void)setsockopt(
+	    fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
 	listener->fds[listener->nfds++] = fd;
 }
 

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/socket.h>
+
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,7 +12,8 @@
 #include "common/log.h"
 #include "parent/parent.h"
 
-#define HEAD_TIMEOUT 5 /* seconds, PROTOCOL.md 1 */
+#define HEAD_TIMEOUT   5         /* seconds, PROTOCOL.md 1 */
+#define SIBLING_BUFFER (1 << 20) /* bytes on their way between workers */
 
 /* Sends a duplicate of fd, which stays the parent's. */
 static void
@@ -161,6 +164,21 @@ wiring_end(struct process *p, const struct process *other, int fd)
 	}
 }
 
+/*
+ * What the kernel does not take of a burst for another worker is copied once
+ * more.  It grants up to net.core.wmem_max, and less will do, too.
+ */
+static void
+wiring_buffers(const int pair[2])
+{
+	static const int size = SIBLING_BUFFER;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		(void)setsockopt(
+		    pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 /* A channel between two children, if both are alive. */
 void
 wiring_connect(struct process *a, struct process *b)
@@ -174,6 +192,8 @@ wiring_connect(struct process *a, struct process *b)
 		supervise_kill(a, "no descriptor left for it");
 		return;
 	}
+	if (a->role == ROLE_WORKER && b->role == ROLE_WORKER)
+		wiring_buffers(pair);
 	wiring_end(a, b, pair[0]);
 	wiring_end(b, a, pair[1]);
 }

@@ -18,7 +18,7 @@
  * worker that holds clearly more than the least loaded one steps back for a
  * moment and lets that one accept.
  */
-#define ACCEPT_BATCH     64
+#define ACCEPT_BATCH     16
 #define ACCEPT_SLACK     8
 #define ACCEPT_STEP_BACK 0.005 /* seconds */
 #define ACCEPT_NO_MEANS  1.0   /* seconds, without descriptors or memory */
@@ -97,6 +97,7 @@ static int
 accept_one(struct worker *w, int listener)
 {
 	struct sockaddr_storage ss;
+	struct session *s;
 	uint8_t addr[16];
 	socklen_t len;
 	uint16_t port;
@@ -118,7 +119,10 @@ accept_one(struct worker *w, int listener)
 	}
 	counters_add(COUNTER_ACCEPTED, 1);
 	port = accept_address(&ss, addr);
-	(void)session_new(w, fd, addr, port);
+	s = session_new(w, fd, addr, port);
+	/* The request mostly is there already (TCP_DEFER_ACCEPT). */
+	if (s != NULL)
+		session_io(w->loop, &s->io, EV_READ);
 	return (0);
 }
 

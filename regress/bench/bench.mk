@@ -13,7 +13,7 @@ $(BENCH)/tcp_relay $(BENCH)/udp_forward: $(BENCH)/%: \
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
-.PHONY: bench bench-ci bench-programs
+.PHONY: bench bench-ci bench-perf bench-programs
 bench-programs: $(BENCH)/load $(BENCH)/tcp_relay $(BENCH)/udp_forward
 
 bench: all bench-programs
@@ -21,6 +21,11 @@ bench: all bench-programs
 
 bench-ci: all bench-programs
 	/usr/bin/python3 regress/bench/bench.py --build $(BUILD) --ci
+
+# Where the time goes, row by row; needs perf.
+bench-perf: all bench-programs
+	/usr/bin/python3 regress/bench/bench.py --build $(BUILD) \
+	    --perf regress/bench/perf
 
 # Instructions per packet and per login, counted by callgrind: they do not
 # wander, and are compared with those kept in instructions.txt.

@@ -125,8 +125,10 @@ def beacond(row=None, **settings):
     server = Beacond(options.build, keys, **settings)
     if options.perf and row is not None:
         name = re.sub(r"\W+", "-", row.name)
+        facts = machine()
+        del facts["command"]
         server.record(os.path.join(options.perf, name + ".txt"),
-                      f"{row.name}: {what(machine())}")
+                      f"{row.name}: {what(facts)}")
     return server
 
 
@@ -138,10 +140,11 @@ def run(mode, server, *args, pairs=""):
 def paired(row, relay, floor_mode, mode, args, figure=lambda r: r["cpu_us"]):
     """Bare relay and beacond by turns, each newly started."""
     for _ in range(options.pairs):
-        with bare(relay) as server:
-            result = run(floor_mode, server, *args)
-        row.bare.append(figure(result))
-        row.bare_rate.append(result["per_second"])
+        if not options.perf:
+            with bare(relay) as server:
+                result = run(floor_mode, server, *args)
+            row.bare.append(figure(result))
+            row.bare_rate.append(result["per_second"])
         if options.bare:
             continue
         with beacond(row) as server:
@@ -391,7 +394,7 @@ def main():
             subprocess.run([os.path.join(options.build, "bench", "load"),
                             "keys", "-n", str(KEYS), keys], check=True)
         print(what(machine()))
-        print(HEAD, flush=True)
+        print("profiles of" if options.perf else HEAD, flush=True)
         for name, measured in ROWS:
             if not wanted(name):
                 continue
@@ -400,7 +403,8 @@ def main():
                     if not row.bare and not row.ours:
                         continue
                     rows.append(row)
-                    print(row.text(), flush=True)
+                    print(row.name if options.perf else row.text(),
+                          flush=True)
             except Failure as why:
                 failed.append(name)
                 print(f"{name}: FAILED: {why}", flush=True)

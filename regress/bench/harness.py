@@ -142,6 +142,9 @@ class Profile:
     """Where some processes spend their time, written as a text in the end."""
 
     LINES = 25
+    LINE = re.compile(r" *([\d.]+)% *;(?: *[\d.]+% *;)?([^;]*?) *;"
+                      r"([^;]*?) *;([^;]*?) *;")
+    NAMELESS = re.compile(r"\] (0x)?[0-9a-f]{16}$")
     TABLES = (("by themselves", "--no-children"),
               ("with all that they call", "--children"))
 
@@ -156,12 +159,24 @@ class Profile:
     def _table(self, option):
         out = subprocess.run(
             ["perf", "report", "-i", self.data, "--stdio", "-g", "none",
-             option, "--sort", "comm,symbol"], stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True, check=True).stdout
-        # Addresses stand for frames of libraries without symbols.
-        return [line.rstrip() for line in out.splitlines()
-                if re.match(r" +\d", line) and
-                not re.search(r"\] (0x)?[0-9a-f]{16}$", line.rstrip())]
+             "-t", ";", option, "--sort", "comm,dso,symbol"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            check=True).stdout
+        shares = {}
+        for line in out.splitlines():
+            found = self.LINE.match(line)
+            if not found:
+                continue
+            share, process, dso, symbol = found.groups()
+            if self.NAMELESS.search(symbol):
+                if option == "--children":
+                    continue  # one frame after another, each time the same
+                symbol = "without a symbol"
+            key = process, dso, symbol
+            shares[key] = shares.get(key, 0) + float(share)
+        ranks = sorted(shares.items(), key=lambda item: -item[1])
+        return [f"{share:6.2f} %  {process:14}  {dso:20} {symbol}"
+                for (process, dso, symbol), share in ranks[:self.LINES]]
 
     def stop(self):
         self.proc.send_signal(signal.SIGINT)
@@ -169,8 +184,8 @@ class Profile:
         with open(self.path, "w") as f:
             f.write(self.head + "\n")
             for title, option in self.TABLES:
-                f.write(f"\nprocess and symbol, {title}\n")
-                for line in self._table(option)[:self.LINES]:
+                f.write(f"\nprocess, file and symbol, {title}\n")
+                for line in self._table(option):
                     f.write(line + "\n")
         os.unlink(self.data)
 

@@ -22,7 +22,8 @@ LIMIT_OTHER = 15  # when the compiler is not the one of instructions.txt
 
 # The C library and libsodium choose their code by what the processor can do;
 # without this the counts would be the machine's.
-PLAIN = ("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-AVX_Fast_Unaligned_Load,-AVX512VL,-AVX2,-ERMS,-FSRM")
+PLAIN = ("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-AVX_Fast_Unaligned_Load,"
+         "-AVX512VL,-AVX2,-ERMS,-FSRM")
 
 
 def totals(folder):

@@ -8,20 +8,18 @@ core; regress/bench/README.md says what is assumed.
 
 import argparse
 import json
-import math
 import os
 import statistics
 import sys
 
-CORES = (2, 4, 16, 64)
+CORES = (4, 16, 64)
 WORKERS_MAX = 64  # PROTO_WORKERS_MAX
 SHARED = 2  # cores kept for auth and parent
 MESSAGE_RATE = 100000  # of admissions, parent/parent.h
-MAP_ENTRY = 64  # bytes, common/peermap.h
-MAP_INDEX = 4 / 0.25  # bytes of index a node, at its emptiest
+MAP_NODE = 64 + 16  # bytes: entry, and index at its emptiest
+HERD = 4  # us that a connection costs each worker that it does not go to
 ROUTE_QUEUE = 4 << 20  # bytes that wait for one worker, worker/worker.h
 PEERS = 1000000
-PING_INTERVAL = 30  # seconds
 
 
 class Costs:
@@ -47,6 +45,10 @@ class Costs:
             sys.exit(f"the row \"{name}\" was not measured")
         return rows[name][what]
 
+    def login(self, workers):
+        """Of all workers together: each wakes up for each connection."""
+        return self.worker + HERD * (workers - 1)
+
     def packet(self, workers):
         """Between two peers at random: one in N shares a worker."""
         share = (workers - 1) / workers
@@ -64,7 +66,7 @@ def thousand(n):
 def table(costs):
     """Rows of name and one figure for each number of cores."""
     workers = [max(1, min(WORKERS_MAX, c - SHARED)) for c in CORES]
-    logins = [n * 1e6 / costs.worker for n in workers]
+    logins = [n * 1e6 / costs.login(n) for n in workers]
     limits = [1e6 / costs.auth, MESSAGE_RATE, 1e6 / costs.parent]
     first = [min(rate, *limits) for rate in logins]
     return [
@@ -91,16 +93,11 @@ def table(costs):
         ("1,000,000 idle: memory, MB", [f"{PEERS * costs.memory / 1e6:.0f}"]
          * len(CORES)),
         ("map with them, MB", [
-            f"{PEERS * (MAP_ENTRY + MAP_INDEX) / 1e6:.0f}"] * len(CORES)),
+            f"{PEERS * MAP_NODE / 1e6:.0f}"] * len(CORES)),
         ("channels", [n * (n - 1) // 2 + 2 * n + 1 for n in workers]),
         ("queues between workers, GB", [
             f"{n * (n - 1) * ROUTE_QUEUE / 1e9:.2f}" for n in workers]),
     ]
-
-
-def burst(costs, workers, window):
-    """Packets that one wake-up leaves for each other worker."""
-    return window / workers if workers > 1 else window
 
 
 def main():
@@ -116,8 +113,8 @@ def main():
           f"idle peer: {costs.idle:.3f} us/s, {costs.memory:.0f} bytes\n")
     for name, figures in table(costs):
         print(f"{name:28}" + "".join(f"{str(f):>11}" for f in figures))
-    full = math.ceil(costs.worker / costs.auth * 10) / 10
-    print(f"\nauth is busy from {full:.1f} workers on that only log in")
+    print(f"\nauth is full as soon as {costs.worker / costs.auth:.1f} "
+          "workers do nothing but log in")
     return 0
 
 
