@@ -14,11 +14,8 @@
 static struct counters counters_private;
 struct counters *counters = &counters_private;
 
-static const struct {
-	const char *name;
-	const char *help;
-} counters_text[COUNTER_MAX] = {
-#define X(id, name, help) [COUNTER_##id] = { name, help },
+static const char *const counters_names[COUNTER_MAX] = {
+#define X(id, name, help) [COUNTER_##id] = name,
 	COUNTER_LIST(X)
 #undef X
 };
@@ -57,11 +54,5 @@ counters_read(const struct counters *page, enum counter c)
 const char *
 counters_name(enum counter c)
 {
-	return (counters_text[c].name);
-}
-
-const char *
-counters_help(enum counter c)
-{
-	return (counters_text[c].help);
+	return (counters_names[c]);
 }

@@ -162,7 +162,6 @@ extern struct counters *counters;
 int counters_open(int);
 uint64_t counters_read(const struct counters *, enum counter);
 const char *counters_name(enum counter);
-const char *counters_help(enum counter);
 
 /* One writer, so a plain addition; the store must only not tear. */
 static inline void

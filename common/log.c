@@ -40,12 +40,6 @@ log_set_verbose(int verbose)
 	log_is_verbose = verbose;
 }
 
-int
-log_verbose(void)
-{
-	return (log_is_verbose);
-}
-
 /* Hands one finished line to where the lines of this process go. */
 void
 log_line(int priority, const char *procname, const char *text)

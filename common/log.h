@@ -31,7 +31,6 @@ struct log_limit {
 
 void log_init(const char *, enum log_target, int);
 void log_set_verbose(int);
-int log_verbose(void);
 void log_line(int, const char *, const char *);
 void log_warn(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_warnx(const char *, ...) __attribute__((format(printf, 1, 2)));
