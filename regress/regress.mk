@@ -25,7 +25,7 @@ unit: $(UNIT_TESTS)
 # clang builds it all is a test, too.
 check: all
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/strict \
-	    DEFINES=-DSANDBOX_STRICT all unit hostile
+	    DEFINES=-DSANDBOX_STRICT all unit hostile bench-tests
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=1 all unit
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang all
 	@regress/run --build $(BUILD)/strict --sanitized $(BUILD)/asan

@@ -1,5 +1,5 @@
-# The benchmark (regress/bench/README.md): a load generator, the two bare
-# relays that beacond is measured against, and the script that runs them.
+# The benchmark (regress/bench/README.md): a load generator, the bare
+# servers that beacond is measured against, and the script that runs them.
 
 BENCH	   := $(BUILD)/bench
 BENCH_LOAD := load options peer login wire flow hist
@@ -8,13 +8,14 @@ $(BENCH)/load: $(BENCH_LOAD:%=$(BUILD)/obj/regress/bench/%.o) $(LIBCOMMON)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbsd -lsodium
 
-$(BENCH)/tcp_relay $(BENCH)/udp_forward: $(BENCH)/%: \
-    $(BUILD)/obj/regress/bench/%.o
+BENCH_BARE := $(BENCH)/tcp_relay $(BENCH)/udp_forward $(BENCH)/login_floor
+$(BENCH_BARE): $(BENCH)/%: $(BUILD)/obj/regress/bench/%.o \
+    $(BUILD)/obj/regress/bench/bare.o
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lsodium
 
 .PHONY: bench bench-ci bench-perf bench-programs
-bench-programs: $(BENCH)/load $(BENCH)/tcp_relay $(BENCH)/udp_forward
+bench-programs: $(BENCH)/load $(BENCH_BARE)
 
 bench: all bench-programs
 	/usr/bin/python3 regress/bench/bench.py --build $(BUILD)
@@ -29,7 +30,6 @@ bench-perf: all bench-programs
 
 # Instructions per packet and per login, counted by callgrind: they do not
 # wander, and are compared with those kept in instructions.txt.
-INSTR_DEPS := $(BUILD_DEPS) valgrind python3
 INSTR_OBJS := $(patsubst %,$(BUILD)/obj/regress/bench/%.o,\
 	      instructions instructions_login)
 
@@ -39,11 +39,10 @@ $(BENCH)/instructions: $(INSTR_OBJS) $(BUILD)/libworker.a \
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -s -o $@ $^ $(UNIT_LIBS)
 
-.PHONY: deps-instructions bench-instructions bench-instructions-update
-deps-instructions:
-	$(call install_deps,$(INSTR_DEPS))
+.PHONY: bench-tests bench-instructions bench-instructions-update
+bench-tests: bench-programs $(BENCH)/instructions
 
-bench-instructions bench-instructions-update: deps-instructions
+bench-instructions bench-instructions-update: deps-test
 	@$(MAKE) --no-print-directory $(BENCH)/instructions
 	/usr/bin/python3 regress/bench/instructions.py --build $(BUILD) \
 	    $(if $(filter %-update,$@),--update)

@@ -20,6 +20,7 @@ PORT_PEERS = 7000  # to one port; with more the kernel searches long for a free 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE = {CORES[0]}
 LOAD_CORE = {CORES[-1]}
+TWO_CORES = set(CORES[:2])
 ALL_CORES = set(CORES)
 
 
@@ -301,22 +302,25 @@ class Load:
 def measure(load, server, pairs=""):
     """
     Takes a generator of pairs or logins from its first mark to its result;
-    adds what the server's processes used between "start" and "end".
+    adds what the server's processes used between "start" and "end", and what
+    the generator did.
     """
     if load.proc.args[1] != "login":
         load.wait("open")
         load.go(pairs() if callable(pairs) else pairs)
     load.wait("start")
     server.check()
-    before = server.cpu_ns()
+    before, generator = server.cpu_ns(), cpu_ns(load.proc.pid)
     load.go()
     load.wait("end")
     used = server.cpu_ns() - before
+    generator = cpu_ns(load.proc.pid) - generator
     server.check()
     load.go()
     result = load.result()
     n = result["delivered"] or result["opened"]
     result["cpu_us"] = used / 1000 / n
+    result["generator_us"] = generator / 1000 / n
     result["per_second"] = n / result["seconds"]
     return result
 

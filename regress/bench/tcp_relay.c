@@ -15,7 +15,6 @@
  */
 
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -30,8 +29,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LIFETIME    3600 /* seconds, whatever happens */
-#define EVENTS      1024
+#include "regress/bench/bare.h"
+
 #define BUFFER      (256 * 1024)
 #define RECORD_MAX  65536
 #define RECORD_HEAD 8
@@ -329,30 +328,6 @@ conn_read(struct conn *c)
 		conn_keep(c, buffer + used, len - (size_t)used);
 }
 
-static int
-listener_open(void)
-{
-	struct sockaddr_in sin;
-	socklen_t len = sizeof(sin);
-	int fd;
-
-	memset(&sin, 0, sizeof(sin));
-	sin.sin_family = AF_INET;
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		err(1, "socket");
-	if (bind(fd, (struct sockaddr *)&sin, len) == -1)
-		err(1, "bind");
-	if (listen(fd, 65535) == -1)
-		err(1, "listen");
-	if (getsockname(fd, (struct sockaddr *)&sin, &len) == -1)
-		err(1, "getsockname");
-	fprintf(stderr, "tcp_relay: listening on 127.0.0.1:%d (tcp)\n",
-	    ntohs(sin.sin_port));
-	return (fd);
-}
-
 static void
 wake(const struct epoll_event *ev, int listener)
 {
@@ -371,28 +346,14 @@ wake(const struct epoll_event *ev, int listener)
 int
 main(void)
 {
-	static struct epoll_event events[EVENTS];
-	struct rlimit rl;
-	struct epoll_event ev;
+	static struct epoll_event events[BARE_EVENTS];
 	int i, listener, n;
 
-	alarm(LIFETIME);
-	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
-		err(1, "getrlimit");
-	rl.rlim_cur = rl.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
-		err(1, "setrlimit");
-	epfd = epoll_create1(EPOLL_CLOEXEC);
-	if (epfd == -1)
-		err(1, "epoll_create1");
-	listener = listener_open();
-	ev.events = EPOLLIN;
-	ev.data.ptr = NULL;
-	if (epoll_ctl(epfd, EPOLL_CTL_ADD, listener, &ev) == -1)
-		err(1, "epoll_ctl");
+	listener = bare_listener("tcp_relay");
+	epfd = bare_epoll(listener);
 	fprintf(stderr, "tcp_relay: ready\n");
 	for (;;) {
-		n = epoll_wait(epfd, events, EVENTS, -1);
+		n = epoll_wait(epfd, events, BARE_EVENTS, -1);
 		for (i = 0; i < n; i++)
 			wake(&events[i], listener);
 	}

@@ -20,9 +20,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define LIFETIME 3600 /* seconds, whatever happens */
+#include "regress/bench/bare.h"
+
 #define BATCH    64
 #define DATAGRAM 65536
 #define NODES    (1U << 20)
@@ -158,7 +158,6 @@ main(void)
 	struct epoll_event ev;
 	int epfd, fd, i;
 
-	alarm(LIFETIME);
 	for (i = 0; i < BATCH; i++) {
 		in[i].iov.iov_base = in[i].data;
 		in[i].iov.iov_len = DATAGRAM;
@@ -168,13 +167,7 @@ main(void)
 		in_msgs[i].msg_hdr.msg_iovlen = 1;
 	}
 	fd = socket_open();
-	epfd = epoll_create1(EPOLL_CLOEXEC);
-	if (epfd == -1)
-		err(1, "epoll_create1");
-	ev.events = EPOLLIN;
-	ev.data.fd = fd;
-	if (epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &ev) == -1)
-		err(1, "epoll_ctl");
+	epfd = bare_epoll(fd);
 	fprintf(stderr, "udp_forward: ready\n");
 	for (;;) {
 		if (epoll_wait(epfd, &ev, 1, -1) == 1)
