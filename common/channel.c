@@ -14,8 +14,8 @@
 #include "common/log.h"
 
 /* Channels with something to send; flushed before the loop blocks. */
-static TAILQ_HEAD(, channel)
-channel_dirty = TAILQ_HEAD_INITIALIZER(channel_dirty);
+static TAILQ_HEAD(, channel) channel_dirty = TAILQ_HEAD_INITIALIZER(
+    channel_dirty);
 static ev_prepare channel_prepare;
 
 static void channel_read(struct ev_loop *, ev_io *, int);

@@ -20,6 +20,7 @@
 #define REFUSED "pilot_beacon_wss_refused_total"
 #define UDP_IN  "pilot_beacon_udp_in_total"
 
+/* clang-format off */
 #define COUNTER_LIST(X) \
 	X(UPGRADE_OK, WSS "connections_total{outcome=\"upgrade_ok\"}", \
 	    "WebSocket upgrades accepted (UpgradeOK)") \
@@ -139,6 +140,7 @@
 	X(KEY_LINES_BAD, "pilot_beacon_auth_key_lines_bad_total", \
 	    "lines of the key file skipped") \
 	X(LOG_MUTED, "pilot_beacon_log_muted_total", "log lines left out")
+/* clang-format on */
 
 enum counter {
 #define X(id, name, help) COUNTER_##id,

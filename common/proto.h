@@ -24,13 +24,13 @@
 #define PROTO_VERSION_LEN   16
 #define PROTO_WORKERS_MAX   64
 #define PROTO_LISTENERS_MAX 64
-#define PROTO_NONCE_LEN	    32
-#define PROTO_KEY_LEN	    32
-#define PROTO_SIG_LEN	    64
+#define PROTO_NONCE_LEN     32
+#define PROTO_KEY_LEN       32
+#define PROTO_SIG_LEN       64
 #define PROTO_NONCES_MAX    64 /* in one AW_NONCES */
 #define PROTO_REASON_LEN    64
-#define PROTO_BEACONS_MAX   4096 /* sources of gossip */
-#define PROTO_SYNC_MAX	    16374 /* ids in one Sync datagram */
+#define PROTO_BEACONS_MAX   4096  /* sources of gossip */
+#define PROTO_SYNC_MAX      16374 /* ids in one Sync datagram */
 #define PROTO_SYNC_CHUNK    2048  /* ids in one WP_SYNC or PW_SYNC */
 
 #define PROTO_STRUCT(name, size) \
@@ -56,22 +56,22 @@ PROTO_STRUCT(msg_hello, 32);
 
 /* What the configuration tells a child; sent again after a reload. */
 struct msg_settings {
-	uint32_t auth_timeout;	 /* seconds, as are the next four */
+	uint32_t auth_timeout; /* seconds, as are the next four */
 	uint32_t head_timeout;
 	uint32_t idle_timeout;
 	uint32_t ping_interval;
 	uint32_t write_timeout;
-	uint32_t max_peers;	 /* 0: unlimited */
-	uint32_t max_frame;	 /* bytes of one message */
-	uint32_t legacy_signatures;	 /* boolean */
-	uint32_t source_packet_limit;	 /* packets/s; 0: off */
-	uint32_t source_upgrade_limit;	 /* upgrades/s, this worker's share */
-	uint32_t require_punch_grant;	 /* boolean */
-	uint32_t punch_source_limit;	 /* per source ip per second; 0: off */
-	uint32_t punch_total_limit;	 /* per second, this worker's share */
-	uint32_t gossip_from_any;	 /* boolean */
+	uint32_t max_peers;            /* 0: unlimited */
+	uint32_t max_frame;            /* bytes of one message */
+	uint32_t legacy_signatures;    /* boolean */
+	uint32_t source_packet_limit;  /* packets/s; 0: off */
+	uint32_t source_upgrade_limit; /* upgrades/s, this worker's share */
+	uint32_t require_punch_grant;  /* boolean */
+	uint32_t punch_source_limit;   /* per source ip per second; 0: off */
+	uint32_t punch_total_limit;    /* per second, this worker's share */
+	uint32_t gossip_from_any;      /* boolean */
 	uint32_t beacon_id;
-	uint32_t max_sockets;		 /* connections this worker may hold */
+	uint32_t max_sockets; /* connections this worker may hold */
 };
 PROTO_STRUCT(msg_settings, 64);
 
@@ -91,25 +91,25 @@ PROTO_STRUCT(msg_address, 24);
  */
 enum parent_to_worker {
 	PW_HELLO = 0x100, /* msg_hello */
-	PW_SETTINGS,	  /* msg_settings */
-	PW_MAP,		  /* fd: the peer map */
-	PW_COUNTERS,	  /* fd: the worker's page */
-	PW_LISTENER,	  /* fd: a listening TCP socket, shared by all */
-	PW_UDP,		  /* msg_udp + fd: this worker's socket */
-	PW_AUTH,	  /* fd: channel to auth */
-	PW_SIBLING,	  /* msg_sibling + fd: channel to another worker */
-	PW_EXEMPT,	  /* msg_address: network exempt from punch limits;
+	PW_SETTINGS,      /* msg_settings */
+	PW_MAP,           /* fd: the peer map */
+	PW_COUNTERS,      /* fd: the worker's page */
+	PW_LISTENER,      /* fd: a listening TCP socket, shared by all */
+	PW_UDP,           /* msg_udp + fd: this worker's socket */
+	PW_AUTH,          /* fd: channel to auth */
+	PW_SIBLING,       /* msg_sibling + fd: channel to another worker */
+	PW_EXEMPT,        /* msg_address: network exempt from punch limits;
 			   * prefix 0xffff: forget the list so far */
-	PW_BEACON,	  /* msg_address: source number's address; port 0:
+	PW_BEACON,        /* msg_address: source number's address; port 0:
 			   * number is free again */
-	PW_START,	  /* empty */
-	PW_OPEN,	  /* msg_open: the session is in the map */
-	PW_REFUSE,	  /* msg_refuse: it is not going to be */
-	PW_CLOSE,	  /* msg_close: replaced or revoked */
-	PW_STAT,	  /* msg_stat: WP_STAT is wanted */
-	PW_SYNC,	  /* msg_sync + u32 ids: gossip to send */
-	PW_PING,	  /* empty; WP_PONG is wanted at once */
-	PW_SHUTDOWN	  /* empty: say goodbye to all peers, then exit */
+	PW_START,         /* empty */
+	PW_OPEN,          /* msg_open: the session is in the map */
+	PW_REFUSE,        /* msg_refuse: it is not going to be */
+	PW_CLOSE,         /* msg_close: replaced or revoked */
+	PW_STAT,          /* msg_stat: WP_STAT is wanted */
+	PW_SYNC,          /* msg_sync + u32 ids: gossip to send */
+	PW_PING,          /* empty; WP_PONG is wanted at once */
+	PW_SHUTDOWN       /* empty: say goodbye to all peers, then exit */
 };
 
 /* kind of a msg_udp */
@@ -166,22 +166,22 @@ PROTO_STRUCT(msg_stat, 12);
 struct msg_sync {
 	uint8_t addr[16]; /* of the beacon that sent it or is to get it */
 	uint16_t port;
-	uint16_t count;	  /* ids that follow */
-	uint32_t beacon;  /* beacon id */
-	uint32_t share;	  /* PW: which of our ports sends it; WP: 0 */
-	uint32_t first;	  /* boolean: begins a Sync */
-	uint32_t last;	  /* boolean: ends it */
+	uint16_t count;  /* ids that follow */
+	uint32_t beacon; /* beacon id */
+	uint32_t share;  /* PW: which of our ports sends it; WP: 0 */
+	uint32_t first;  /* boolean: begins a Sync */
+	uint32_t last;   /* boolean: ends it */
 };
 PROTO_STRUCT(msg_sync, 36);
 
 /* ---- worker -> parent ------------------------------------------------- */
 enum worker_to_parent {
 	WP_READY = 0x200, /* msg_hello */
-	WP_CLOSED,	  /* msg_closed: an open session has ended */
-	WP_STAT,	  /* msg_stat_reply */
-	WP_ENDPOINT,	  /* msg_endpoint: a Discover was seen */
-	WP_SYNC,	  /* msg_sync + u32 ids: gossip received */
-	WP_PONG		  /* empty */
+	WP_CLOSED,        /* msg_closed: an open session has ended */
+	WP_STAT,          /* msg_stat_reply */
+	WP_ENDPOINT,      /* msg_endpoint: a Discover was seen */
+	WP_SYNC,          /* msg_sync + u32 ids: gossip received */
+	WP_PONG           /* empty */
 };
 
 struct msg_closed {
@@ -216,14 +216,14 @@ PROTO_STRUCT(msg_endpoint, 28);
  */
 enum parent_to_auth {
 	PA_HELLO = 0x300, /* msg_hello */
-	PA_SETTINGS,	  /* msg_settings */
-	PA_MAP,		  /* fd: the peer map */
-	PA_COUNTERS,	  /* fd: auth's page */
-	PA_KEYS,	  /* msg_keys + fd: the key file, open for reading */
-	PA_WORKER,	  /* msg_worker + fd: channel to that worker */
-	PA_START,	  /* empty */
-	PA_PING,	  /* empty; AP_PONG is wanted at once */
-	PA_SHUTDOWN	  /* empty: exit */
+	PA_SETTINGS,      /* msg_settings */
+	PA_MAP,           /* fd: the peer map */
+	PA_COUNTERS,      /* fd: auth's page */
+	PA_KEYS,          /* msg_keys + fd: the key file, open for reading */
+	PA_WORKER,        /* msg_worker + fd: channel to that worker */
+	PA_START,         /* empty */
+	PA_PING,          /* empty; AP_PONG is wanted at once */
+	PA_SHUTDOWN       /* empty: exit */
 };
 
 #define PROTO_PATH_LEN 256
@@ -242,11 +242,11 @@ PROTO_STRUCT(msg_worker, 8);
 /* ---- auth -> parent --------------------------------------------------- */
 enum auth_to_parent {
 	AP_READY = 0x400, /* msg_hello */
-	AP_ADMIT,	  /* msg_admit: the client proved to be node */
-	AP_REVOKE,	  /* msg_closed: the session's key is gone */
-	AP_KEYS,	  /* msg_keys_read: a key file was read */
-	AP_HOSTILE,	  /* msg_hostile: a worker broke the rules */
-	AP_PONG		  /* empty */
+	AP_ADMIT,         /* msg_admit: the client proved to be node */
+	AP_REVOKE,        /* msg_closed: the session's key is gone */
+	AP_KEYS,          /* msg_keys_read: a key file was read */
+	AP_HOSTILE,       /* msg_hostile: a worker broke the rules */
+	AP_PONG           /* empty */
 };
 
 struct msg_admit {
@@ -255,7 +255,7 @@ struct msg_admit {
 	uint32_t slot;
 	uint32_t serial;
 	uint32_t node;
-	uint32_t pad;	/* zero */
+	uint32_t pad;   /* zero */
 	uint64_t keyid; /* fingerprint of the key */
 };
 PROTO_STRUCT(msg_admit, 32);
@@ -276,9 +276,9 @@ PROTO_STRUCT(msg_hostile, 72);
 /* ---- worker -> auth --------------------------------------------------- */
 enum worker_to_auth {
 	WA_NONCES = 0x500, /* msg_nonces_wanted: AW_NONCES is wanted */
-	WA_VERIFY,	   /* msg_verify */
-	WA_FIRST_KEY,	   /* msg_first_key: a Discover carried a key */
-	WA_GRANT	   /* msg_grant: AW_GRANTED is wanted */
+	WA_VERIFY,         /* msg_verify */
+	WA_FIRST_KEY,      /* msg_first_key: a Discover carried a key */
+	WA_GRANT           /* msg_grant: AW_GRANTED is wanted */
 };
 
 struct msg_nonces_wanted {
@@ -316,8 +316,8 @@ PROTO_STRUCT(msg_grant, 88);
 /* ---- auth -> worker --------------------------------------------------- */
 enum auth_to_worker {
 	AW_NONCES = 0x600, /* msg_nonces + count * PROTO_NONCE_LEN bytes */
-	AW_REFUSED,	   /* msg_refused: close 1008, whatever the reason */
-	AW_GRANTED	   /* msg_granted */
+	AW_REFUSED,        /* msg_refused: close 1008, whatever the reason */
+	AW_GRANTED         /* msg_granted */
 };
 
 /* The nonces are numbered first, first + 1, ... */
@@ -352,24 +352,24 @@ enum worker_to_worker {
 /* A request is answered by its rows, then by CTL_END. */
 enum ctl_request {
 	CTL_SHOW_SUMMARY = 0x800, /* empty -> CTL_SUMMARY, CTL_CHILD* */
-	CTL_SHOW_METRICS,	  /* empty -> CTL_METRICS */
-	CTL_SHOW_PEER,		  /* msg_ctl_node -> CTL_PEER if connected */
-	CTL_SHOW_PEERS,		  /* empty -> CTL_PEER* */
-	CTL_SHOW_NODE,		  /* msg_ctl_node -> CTL_NODE if known */
-	CTL_SHOW_NODES,		  /* empty -> CTL_NODE* */
-	CTL_SHOW_BEACONS,	  /* empty -> CTL_BEACON* */
-	CTL_RELOAD,		  /* empty */
-	CTL_STOP		  /* empty */
+	CTL_SHOW_METRICS,         /* empty -> CTL_METRICS */
+	CTL_SHOW_PEER,            /* msg_ctl_node -> CTL_PEER if connected */
+	CTL_SHOW_PEERS,           /* empty -> CTL_PEER* */
+	CTL_SHOW_NODE,            /* msg_ctl_node -> CTL_NODE if known */
+	CTL_SHOW_NODES,           /* empty -> CTL_NODE* */
+	CTL_SHOW_BEACONS,         /* empty -> CTL_BEACON* */
+	CTL_RELOAD,               /* empty */
+	CTL_STOP                  /* empty */
 };
 
 enum ctl_reply {
 	CTL_SUMMARY = 0x900, /* msg_ctl_summary */
-	CTL_CHILD,	     /* msg_ctl_child */
-	CTL_METRICS,	     /* msg_ctl_metrics */
-	CTL_PEER,	     /* msg_ctl_peer */
-	CTL_NODE,	     /* msg_ctl_entry */
-	CTL_BEACON,	     /* msg_ctl_beacon */
-	CTL_END		     /* msg_ctl_end */
+	CTL_CHILD,           /* msg_ctl_child */
+	CTL_METRICS,         /* msg_ctl_metrics */
+	CTL_PEER,            /* msg_ctl_peer */
+	CTL_NODE,            /* msg_ctl_entry */
+	CTL_BEACON,          /* msg_ctl_beacon */
+	CTL_END              /* msg_ctl_end */
 };
 
 struct msg_ctl_node {
@@ -380,12 +380,12 @@ PROTO_STRUCT(msg_ctl_node, 4);
 struct msg_ctl_summary {
 	char version[PROTO_VERSION_LEN];
 	uint64_t started; /* unix seconds */
-	uint64_t now;	  /* unix seconds */
+	uint64_t now;     /* unix seconds */
 	uint32_t peers;
 	uint32_t max_peers;
 	uint32_t keys;
 	uint32_t key_lines_bad;
-	uint32_t nodes;	  /* entries of the peer map */
+	uint32_t nodes;   /* entries of the peer map */
 	uint32_t beacons; /* sources of gossip heard lately */
 	uint32_t draining;
 	uint32_t pad;
@@ -399,9 +399,9 @@ struct msg_ctl_child {
 	uint32_t worker;
 	uint32_t pid;
 	uint32_t restarts;
-	uint32_t state;	 /* enum ctl_child_state */
-	uint32_t load;	 /* open connections; 0 unless a worker */
-	uint64_t since;	 /* unix seconds of its start */
+	uint32_t state; /* enum ctl_child_state */
+	uint32_t load;  /* open connections; 0 unless a worker */
+	uint64_t since; /* unix seconds of its start */
 };
 PROTO_STRUCT(msg_ctl_child, 32);
 
@@ -443,7 +443,7 @@ struct msg_ctl_beacon {
 	uint32_t beacon; /* id; 0 if never heard */
 	uint32_t nodes;
 	uint32_t configured; /* boolean */
-	uint64_t heard;	     /* unix seconds; 0: never */
+	uint64_t heard;      /* unix seconds; 0: never */
 };
 PROTO_STRUCT(msg_ctl_beacon, 40);
 

@@ -16,12 +16,12 @@
 #include "common/proto.h"
 
 /* beacond.conf(5).  Limits of what can be configured. */
-#define CONF_PATH_MAX	 PROTO_PATH_LEN
-#define CONF_USER_MAX	 32
-#define CONF_DEFAULT	 "/etc/beacond.conf"
+#define CONF_PATH_MAX PROTO_PATH_LEN
+#define CONF_USER_MAX 32
+#define CONF_DEFAULT  "/etc/beacond.conf"
 
 enum conf_address_kind {
-	CONF_LISTEN,	  /* listen on ADDRESS port PORT */
+	CONF_LISTEN,      /* listen on ADDRESS port PORT */
 	CONF_LISTEN_UDP,  /* listen udp on ADDRESS port PORT */
 	CONF_PEER_BEACON, /* peer beacon ADDRESS port PORT */
 	CONF_PUNCH_EXEMPT /* punch exempt ADDRESS[/PREFIX] */
@@ -33,7 +33,7 @@ struct conf_address {
 	enum conf_address_kind kind;
 	struct sockaddr_storage ss;
 	socklen_t sslen;
-	int prefix; /* CONF_PUNCH_EXEMPT: bits; else -1 */
+	int prefix;               /* CONF_PUNCH_EXEMPT: bits; else -1 */
 	char file[CONF_PATH_MAX]; /* where it stands, for later errors */
 	int line;
 };
@@ -44,10 +44,10 @@ struct config {
 	uint32_t workers; /* 0: auto */
 	char keys_file[CONF_PATH_MAX];
 	char control_socket[CONF_PATH_MAX];
-	char user[CONF_USER_MAX];	 /* "": none */
+	char user[CONF_USER_MAX];        /* "": none */
 	char worker_user[CONF_USER_MAX]; /* "": same as user */
-	char auth_user[CONF_USER_MAX];	 /* "": same as user */
-	uint32_t auth_timeout;		 /* seconds, as all timeouts */
+	char auth_user[CONF_USER_MAX];   /* "": same as user */
+	uint32_t auth_timeout;           /* seconds, as all timeouts */
 	uint32_t idle_timeout;
 	uint32_t ping_interval;
 	uint32_t write_timeout;

@@ -174,7 +174,7 @@ struct parent {
 	uint32_t keys;
 	uint32_t key_lines_bad;
 	uint32_t keys_asked; /* PA_KEYS that auth has not answered */
-	int loads_old; /* boolean: sessions came or went */
+	int loads_old;       /* boolean: sessions came or went */
 	uint32_t auth_deaths;
 	ev_tstamp auth_window;
 

@@ -338,8 +338,8 @@ outq_sent(struct worker *w, struct outq *q, size_t n)
 {
 	outq_advance(w, q, outq_take(&n, q->frame_left));
 	if (q->control_len > 0)
-		outq_advance_control(q,
-		    outq_take(&n, (size_t)q->control_len - q->control_sent));
+		outq_advance_control(
+		    q, outq_take(&n, (size_t)q->control_len - q->control_sent));
 	outq_advance(w, q, n);
 }
 

@@ -19,27 +19,27 @@ static const char *test_name;
 static int test_failures;
 static int test_bad;
 
-#define CHECK(expr) \
-	do { \
-		if (!(expr)) { \
-			printf("not ok %s: %s:%d: %s\n", test_name, \
-			    __FILE__, __LINE__, #expr); \
-			fflush(stdout); \
-			test_bad = 1; \
-			return; \
-		} \
+#define CHECK(expr)                                                           \
+	do {                                                                  \
+		if (!(expr)) {                                                \
+			printf("not ok %s: %s:%d: %s\n", test_name, __FILE__, \
+			    __LINE__, #expr);                                 \
+			fflush(stdout);                                       \
+			test_bad = 1;                                         \
+			return;                                               \
+		}                                                             \
 	} while (0)
 
-#define RUN(fn) \
-	do { \
-		test_name = #fn; \
-		test_bad = 0; \
-		fn(); \
-		if (test_bad) \
-			test_failures++; \
-		else \
+#define RUN(fn)                                       \
+	do {                                          \
+		test_name = #fn;                      \
+		test_bad = 0;                         \
+		fn();                                 \
+		if (test_bad)                         \
+			test_failures++;              \
+		else                                  \
 			printf("ok %s\n", test_name); \
-		fflush(stdout); \
+		fflush(stdout);                       \
 	} while (0)
 
 static inline int

@@ -218,8 +218,7 @@ a_peer_that_never_reads_costs_the_bound_and_no_more(void)
 
 	open_pair();
 	for (sent = 0; sent < 10000; sent++)
-		if (channel_send(&channel, 1, 0, -1, data, sizeof(data)) ==
-		    -1)
+		if (channel_send(&channel, 1, 0, -1, data, sizeof(data)) == -1)
 			break;
 	CHECK(errno == ENOBUFS);
 	CHECK(sent < 10000);
