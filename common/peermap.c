@@ -117,6 +117,25 @@ peermap_find(const struct peermap *map, uint32_t node)
 	return (number);
 }
 
+/* Word by word, and without a loop: every packet passes here. */
+static inline void
+peermap_copy(word *to, const word *from)
+{
+#define COPY(i) to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED)
+	COPY(0);
+	COPY(1);
+	COPY(2);
+	COPY(3);
+	COPY(4);
+	COPY(5);
+	COPY(6);
+	COPY(7);
+#undef COPY
+}
+
+_Static_assert(
+    sizeof(struct peermap_entry) == 8 * sizeof(word), "peermap_copy()");
+
 /*
  * Copies entry `number` as of one moment.  Returns 1, or 0 if it is not (or no
  * longer) node's.  Never waits for long: the parent's writes are a few stores.
@@ -126,22 +145,16 @@ peermap_read(const struct peermap *map, uint32_t number, uint32_t node,
     struct peermap_entry *out)
 {
 	const struct peermap_entry *entry;
-	const word *from;
-	word *to;
 	uint32_t seq;
-	size_t i;
 
 	if (number >= PEERMAP_NODES_MAX)
 		return (0);
 	entry = &map->entries[number];
-	from = (const word *)entry;
-	to = (word *)out;
 	for (;;) {
 		seq = atomic_load_explicit(&entry->seq, memory_order_acquire);
 		if (seq & 1)
 			continue;
-		for (i = 0; i < sizeof(*entry) / sizeof(*from); i++)
-			to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+		peermap_copy((word *)out, (const word *)entry);
 		atomic_thread_fence(memory_order_acquire);
 		if (atomic_load_explicit(&entry->seq, memory_order_relaxed) ==
 		    seq)

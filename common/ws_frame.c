@@ -14,8 +14,6 @@
 #define OPCODE        0x0f
 #define MASKED        0x80
 #define LENGTH        0x7f
-#define LENGTH_16     126     /* two bytes of length follow */
-#define LENGTH_64     127     /* eight bytes of length follow */
 #define OPCODES_KNOWN 0x0707U /* bit n: opcode n is defined */
 #define REASON_MAX    (WS_CONTROL_MAX - 2)
 
@@ -62,14 +60,14 @@ ws_header_parse(const uint8_t *buf, size_t len, struct ws_header *h)
 	    (!h->fin || payload > WS_CONTROL_MAX))
 		return (-1);
 	size = 2;
-	if (payload == LENGTH_16) {
+	if (payload == WS_LENGTH_16) {
 		if (len < 4)
 			return (0);
 		payload = get_be16(buf + 2);
-		if (payload < LENGTH_16)
+		if (payload < WS_LENGTH_16)
 			return (-1);
 		size = 4;
-	} else if (payload == LENGTH_64) {
+	} else if (payload == WS_LENGTH_64) {
 		if (len < 10)
 			return (0);
 		payload = get_be64(buf + 2);
@@ -89,15 +87,6 @@ ws_header_parse(const uint8_t *buf, size_t len, struct ws_header *h)
 	return (1);
 }
 
-/* Bytes of an unmasked header in front of payload_len bytes. */
-size_t
-ws_header_len(size_t payload_len)
-{
-	if (payload_len < LENGTH_16)
-		return (2);
-	return (payload_len <= UINT16_MAX ? 4 : 10);
-}
-
 /*
  * Write the header of an unmasked, unfragmented frame to buf, which has room
  * for ws_header_len(payload_len) bytes; that is what it returns.
@@ -108,17 +97,17 @@ ws_header_build(uint8_t *buf, int opcode, size_t payload_len)
 	uint64_t be64;
 
 	buf[0] = FIN | opcode;
-	if (payload_len < LENGTH_16) {
+	if (payload_len < WS_LENGTH_16) {
 		buf[1] = payload_len;
 		return (2);
 	}
 	if (payload_len <= UINT16_MAX) {
-		buf[1] = LENGTH_16;
+		buf[1] = WS_LENGTH_16;
 		buf[2] = payload_len >> 8;
 		buf[3] = payload_len & 0xff;
 		return (4);
 	}
-	buf[1] = LENGTH_64;
+	buf[1] = WS_LENGTH_64;
 	be64 = htobe64(payload_len);
 	memcpy(buf + 2, &be64, sizeof(be64));
 	return (10);

@@ -43,8 +43,20 @@ struct ws_header {
 	uint8_t len;    /* bytes of the header itself */
 };
 
+/* Lengths that say how many bytes of length follow: two, eight. */
+#define WS_LENGTH_16 126
+#define WS_LENGTH_64 127
+
+/* Bytes of an unmasked header in front of payload_len bytes. */
+static inline size_t
+ws_header_len(size_t payload_len)
+{
+	if (payload_len < WS_LENGTH_16)
+		return (2);
+	return (payload_len <= UINT16_MAX ? 4 : 10);
+}
+
 int ws_header_parse(const uint8_t *, size_t, struct ws_header *);
-size_t ws_header_len(size_t);
 size_t ws_header_build(uint8_t *, int, size_t);
 size_t ws_header_build_masked(
     uint8_t *, int, size_t, const uint8_t[WS_MASK_LEN]);

@@ -7,35 +7,7 @@
 
 #include "worker/packet.h"
 
-uint32_t
-packet_u32(const uint8_t *p)
-{
-	return ((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-		(uint32_t)p[2] << 8 | p[3]);
-}
-
-void
-packet_put_u32(uint8_t *p, uint32_t n)
-{
-	p[0] = (uint8_t)(n >> 24);
-	p[1] = (uint8_t)(n >> 16);
-	p[2] = (uint8_t)(n >> 8);
-	p[3] = (uint8_t)n;
-}
-
-/* Writes a RelayDeliver header before payload; returns where it begins. */
-uint8_t *
-packet_deliver(uint8_t *payload, uint32_t sender)
-{
-	uint8_t *packet;
-
-	packet = payload - PACKET_DELIVER_LEN;
-	packet[0] = PACKET_DELIVER;
-	packet_put_u32(packet + 1, sender);
-	return (packet);
-}
-
-/* Likewise a RelayDeliverDest header. */
+/* Writes a RelayDeliverDest header before payload; as packet_deliver(). */
 uint8_t *
 packet_deliver_dest(uint8_t *payload, uint32_t sender, uint32_t dest)
 {

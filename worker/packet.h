@@ -6,8 +6,10 @@
 #ifndef WORKER_PACKET_H
 #define WORKER_PACKET_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Beacon packets, PROTOCOL.md 4.  All integers are big-endian. */
 enum packet_type {
@@ -34,9 +36,36 @@ enum packet_type {
 #define PACKET_SYNC_LEN         7
 #define PACKET_ADDRESS_MAX      20 /* DiscoverReply or PunchCommand */
 
-uint32_t packet_u32(const uint8_t *);
-void packet_put_u32(uint8_t *, uint32_t);
-uint8_t *packet_deliver(uint8_t *, uint32_t);
+/* Where every packet passes, calls would cost more than what they do. */
+
+static inline uint32_t
+packet_u32(const uint8_t *p)
+{
+	uint32_t n;
+
+	memcpy(&n, p, sizeof(n));
+	return (be32toh(n));
+}
+
+static inline void
+packet_put_u32(uint8_t *p, uint32_t n)
+{
+	n = htobe32(n);
+	memcpy(p, &n, sizeof(n));
+}
+
+/* Writes a RelayDeliver header before payload; returns where it begins. */
+static inline uint8_t *
+packet_deliver(uint8_t *payload, uint32_t sender)
+{
+	uint8_t *packet;
+
+	packet = payload - PACKET_DELIVER_LEN;
+	packet[0] = PACKET_DELIVER;
+	packet_put_u32(packet + 1, sender);
+	return (packet);
+}
+
 uint8_t *packet_deliver_dest(uint8_t *, uint32_t, uint32_t);
 size_t packet_address(uint8_t *, enum packet_type, const uint8_t[16], uint16_t);
 

@@ -39,12 +39,6 @@ session_init(struct worker *w)
 	w->free_slot = NO_SLOT;
 }
 
-uint32_t
-session_slot(const struct worker *w, const struct session *s)
-{
-	return ((uint32_t)(s - w->sessions));
-}
-
 static void
 session_count_load(struct worker *w, int change)
 {
@@ -86,13 +80,6 @@ session_new(struct worker *w, int fd, const uint8_t addr[16], uint16_t port)
 	timer_set(w, s);
 	session_count_load(w, 1);
 	return (s);
-}
-
-/* Has it got its 101, and not hung up yet? */
-int
-session_is_upgraded(const struct session *s)
-{
-	return (s->state >= SESSION_NONCE && s->state <= SESSION_CLOSING);
 }
 
 /* What leaving a state means to others; the state itself is the caller's. */

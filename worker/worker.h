@@ -289,6 +289,19 @@ worker_age(const struct worker *w, uint32_t then)
 	return ((int32_t)(w->now - then) < 0 ? 0 : w->now - then);
 }
 
+/* Has it got its 101, and not hung up yet? */
+static inline int
+session_is_upgraded(const struct session *s)
+{
+	return (s->state >= SESSION_NONCE && s->state <= SESSION_CLOSING);
+}
+
+static inline uint32_t
+session_slot(const struct worker *w, const struct session *s)
+{
+	return ((uint32_t)(s - w->sessions));
+}
+
 /* accept.c */
 const char *accept_listen(struct worker *, int);
 void accept_start(struct worker *);
@@ -373,13 +386,11 @@ void session_free(struct worker *, struct session *);
 void session_close(struct worker *, struct session *, int, const char *);
 void session_close_all(struct worker *, int, const char *);
 struct session *session_find(struct worker *, uint32_t, uint32_t, uint32_t);
-int session_is_upgraded(const struct session *);
 int session_current(struct worker *, const struct session *);
 void session_removed(struct worker *, struct session *, uint32_t);
 void session_try_later(struct worker *, struct session *);
 void session_superseded(struct worker *, struct session *);
 int session_write_frame(struct worker *, uint32_t, uint32_t, uint8_t *, size_t);
-uint32_t session_slot(const struct worker *, const struct session *);
 
 /* session_head.c */
 size_t session_head(struct worker *, struct session *, const uint8_t *, size_t);
