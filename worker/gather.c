@@ -15,7 +15,9 @@
 
 /*
  * Smaller frames are moved up to the end of the run before them: one long
- * stretch costs the kernel less than many short ones.
+ * stretch costs the kernel less than many short ones.  In the read buffer only
+ * dealt-with bytes lie between the two, unless a packet among them waits for
+ * route_flush() or udp_flush().
  */
 #define GATHER_MOVE_MAX 512
 
@@ -29,6 +31,7 @@ gather_run(struct gather *g, uint8_t *frame, size_t len)
 	run->len = (uint32_t)len;
 	run->frames = 1;
 	run->next = 0;
+	g->held = 0;
 	return (g->nruns);
 }
 
@@ -68,10 +71,8 @@ gather_frame(struct worker *w, struct session *s, uint8_t *frame, size_t len)
 	if (s->outlet != 0 && g->outlets[s->outlet - 1].last == g->nruns) {
 		run = &g->runs[g->nruns];
 		end = run->base + run->len;
-		/* In the read buffer only dealt-with bytes lie between them. */
-		if (len <= GATHER_MOVE_MAX && end >= w->rx && end <= frame &&
-		    frame - end <= WS_HEADER_MAX + 9 &&
-		    frame < w->rx + RX_SIZE) {
+		if (len <= GATHER_MOVE_MAX && !g->held && end >= w->rx &&
+		    end <= frame && frame < w->rx + RX_SIZE) {
 			memmove(end, frame, len);
 			frame = end;
 		}

@@ -128,7 +128,8 @@ route_packet(struct worker *w, uint32_t number, uint32_t dest, uint32_t sender,
 				return (0);
 			}
 		}
-	}
+	} else
+		w->gather.held = 1;
 	header.type = WW_PACKET;
 	header.len = (uint32_t)(ROUTE_HEADER + len);
 	header.peerid = dest;

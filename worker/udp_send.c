@@ -115,6 +115,7 @@ udp_send_from(struct udp_socket *sock, const struct endpoint *to,
 	socklen_t sinlen;
 	uint32_t hash;
 
+	sock->worker->gather.held = 1;
 	udp_address(sock, to, &sin6, &sinlen);
 	hash = udp_hash(to);
 	if (udp_join(sock, &sin6, hash, packet, len))

@@ -139,6 +139,7 @@ struct gather {
 	struct outlet outlets[GATHER_OUTLETS];
 	uint32_t nruns;
 	uint32_t noutlets;
+	int held; /* boolean: bytes after the last run are kept by others */
 };
 
 struct worker;

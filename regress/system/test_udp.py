@@ -9,7 +9,8 @@ import time
 
 import keys
 from beacon import Beacon, limit, wait_for
-from client import Client, deliver, login, relay, request
+from client import (BINARY, Client, deliver, frame, login, pair_on_workers,
+    relay, request)
 from udp import Udp, command, node_of, udp_of
 
 # One that fits any transport, and what UDP alone can carry.
@@ -194,6 +195,32 @@ def test_order_of_udp_flows_is_kept():
                 for i in range(first, first + 50):
                     v.expect_from(5, b"%d" % i)
                     w.expect_from(5, b"%d" % i)
+
+
+def test_one_write_to_peers_of_every_kind():
+    """Packets that leave in different ways do not get in each other's."""
+    with Beacon("source packet limit 0", udp=True) as b:
+        one, two, rest = pair_on_workers(b, False)
+        node = 32
+        three = login(b, node)
+        while b.worker_of(node) == b.worker_of(one.node):
+            rest.append(three)
+            node -= 1
+            three = login(b, node)
+        with Udp(b.udp_port, 100) as u:
+            u.join(b)
+            ends = [two, u, two, three, two, two, u, three]
+            sizes = [20, 400, 90, 2000, 500, 10, 30, 60]
+            for turn in range(20):
+                packets = [(end, body(size + turn, i + turn))
+                    for i, (end, size) in enumerate(zip(ends, sizes))]
+                one.sock.sendall(b"".join(
+                    frame(BINARY, relay(one.node, end.node, payload),
+                        mask=b"mask") for end, payload in packets * 4))
+                for end, payload in packets * 4:
+                    end.expect_from(one.node, payload)
+        for client in [one, two, three] + rest:
+            client.close()
 
 
 def test_udp_cannot_speak_for_a_node_connected_by_websocket():
