@@ -23,6 +23,7 @@
 
 #define ROUTE_HEADER       sizeof(struct imsg_header)
 #define ROUTE_MESSAGE_MAX  (ROUTE_HEADER + DELIVERY_MAX)
+#define ROUTE_READS        4   /* in one turn: what the socket holds at most */
 #define ROUTE_STAGE_PACKET 512 /* larger payloads are sent where they lie */
 
 static void route_read(struct ev_loop *, ev_io *, int);
@@ -313,30 +314,42 @@ route_bytes(struct worker *w, struct sibling *sib, size_t n)
 		memcpy(sib->part, w->rx + off, sib->part_len);
 }
 
+/* As much as one read takes; 1 if there may be more. */
+static int
+route_recv(struct worker *w, struct sibling *sib)
+{
+	size_t room;
+	ssize_t n;
+
+	memcpy(w->rx, sib->part, sib->part_len);
+	room = RX_SIZE - sib->part_len;
+	/* Without room for descriptors the kernel closes any that come. */
+	n = recv(sib->reader.fd, w->rx + sib->part_len, room, 0);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return (0);
+	if (n <= 0) {
+		route_close(sib);
+		return (0);
+	}
+	route_bytes(w, sib, sib->part_len + (size_t)n);
+	return ((size_t)n == room && sib->open);
+}
+
 static void
 route_read(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct sibling *sib;
-	struct worker *w;
-	ssize_t n;
+	int i;
 
 	(void)loop;
 	(void)revents;
 	sib = io->data;
-	w = sib->worker;
 	if (sib->part == NULL) {
 		sib->part = malloc(ROUTE_MESSAGE_MAX);
 		if (sib->part == NULL)
 			return;
 	}
-	memcpy(w->rx, sib->part, sib->part_len);
-	/* Without room for descriptors the kernel closes any that come. */
-	n = recv(io->fd, w->rx + sib->part_len, RX_SIZE - sib->part_len, 0);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		route_close(sib);
-		return;
-	}
-	route_bytes(w, sib, sib->part_len + (size_t)n);
+	for (i = 0; i < ROUTE_READS; i++)
+		if (!route_recv(sib->worker, sib))
+			return;
 }
