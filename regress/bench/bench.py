@@ -369,13 +369,16 @@ def machine():
         model = re.search(r"model name\s*: (.*)", f.read())
     with open("/proc/sys/net/ipv4/tcp_congestion_control") as f:
         congestion = f.read().strip()
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"],
-                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                            text=True).stdout.strip()
+    try:
+        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"],
+                                stdout=subprocess.PIPE, text=True,
+                                stderr=subprocess.DEVNULL).stdout.strip()
+    except FileNotFoundError:  # a machine without git, a tree without history
+        commit = ""
     return {
         "cpu": model[1] if model else platform.machine(),
         "cores": len(ALL_CORES), "kernel": platform.release(),
-        "congestion": congestion, "commit": commit,
+        "congestion": congestion, "commit": commit or "unknown",
         "date": datetime.date.today().isoformat(),
         "command": " ".join(sys.argv),
     }
