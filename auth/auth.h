@@ -65,6 +65,7 @@ struct auth {
 	struct keyfile file; /* fd -1: none is being read */
 	uint32_t walk;       /* next entry of the map to look at */
 	int walking;         /* boolean */
+	uint32_t revoked;    /* sessions, by this walk */
 	int has_settings;    /* boolean, as are the next three */
 	int has_map;
 	int has_counters;

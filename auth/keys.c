@@ -26,6 +26,7 @@ keys_walk_begin(struct auth *auth)
 {
 	auth->walk = 0;
 	auth->walking = 1;
+	auth->revoked = 0;
 	work_wake(auth);
 }
 
@@ -48,6 +49,21 @@ keys_init(struct auth *auth)
 	auth->again.data = auth;
 }
 
+/* Each PA_KEYS gets one answer. */
+static void
+keys_answer(struct auth *auth, enum keys_result result)
+{
+	struct msg_keys_read msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.result = result;
+	if (result == KEYS_READ) {
+		msg.keys = auth->keys.count;
+		msg.bad = auth->file.bad;
+	}
+	parent_tell(auth, AP_KEYS, &msg, sizeof(msg));
+}
+
 /*
  * Begins to read the key file behind fd, which is taken over; path is for
  * messages.  A file that is being read already is forgotten.
@@ -57,12 +73,15 @@ keys_load(struct auth *auth, int fd, const char *path)
 {
 	struct stat st;
 
+	if (auth->file.fd != -1)
+		keys_answer(auth, KEYS_SUPERSEDED);
 	keyfile_close(&auth->file);
 	/* Anything else might make read(2) wait. */
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
 		log_warnx(
 		    "%s: not a regular file, keys stay as they are", path);
 		(void)close(fd);
+		keys_answer(auth, KEYS_KEPT);
 	} else
 		keyfile_begin(&auth->file, fd, path);
 	work_wake(auth);
@@ -72,16 +91,12 @@ keys_load(struct auth *auth, int fd, const char *path)
 static void
 keys_swap(struct auth *auth)
 {
-	struct msg_keys_read msg;
-
 	keycache_free(&auth->keys);
 	auth->keys = auth->file.cache;
 	keycache_init(&auth->file.cache);
-	msg.keys = auth->keys.count;
-	msg.bad = auth->file.bad;
-	counters_add(COUNTER_KEY_LINES_BAD, msg.bad);
+	counters_add(COUNTER_KEY_LINES_BAD, auth->file.bad);
+	keys_answer(auth, KEYS_READ);
 	keyfile_close(&auth->file);
-	parent_tell(auth, AP_KEYS, &msg, sizeof(msg));
 	if (firstkey_prune(&auth->first, &auth->keys) == -1)
 		log_warn("first keys not pruned");
 	keys_walk_begin(auth);
@@ -97,10 +112,19 @@ keys_read(struct auth *auth)
 	case -1:
 		log_warn(
 		    "%s: not read, keys stay as they are", auth->file.path);
+		keys_answer(auth, KEYS_KEPT);
 		keyfile_close(&auth->file);
 		break;
 	case 0:
-		keys_swap(auth);
+		if (auth->file.cache.count > 0 || auth->keys.count == 0) {
+			keys_swap(auth);
+			break;
+		}
+		/* Somebody has just begun to write it, most likely. */
+		log_warnx("%s: no key in it, the %u from before stay",
+		    auth->file.path, auth->keys.count);
+		keys_answer(auth, KEYS_KEPT);
+		keyfile_close(&auth->file);
 		break;
 	}
 }
@@ -134,10 +158,16 @@ keys_walk(struct auth *auth)
 			continue;
 		msg.node = entry.node;
 		msg.generation = entry.generation;
+		auth->revoked++;
 		parent_tell(auth, AP_REVOKE, &msg, sizeof(msg));
 	}
-	if (auth->walk >= used)
-		auth->walking = 0;
+	if (auth->walk < used)
+		return;
+	auth->walking = 0;
+	if (auth->revoked > 0)
+		log_info(
+		    "%u sessions end: the keys that they stand on are gone",
+		    auth->revoked);
 }
 
 /* One piece of what is to be done with keys; returns whether there is more. */

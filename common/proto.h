@@ -244,7 +244,7 @@ enum auth_to_parent {
 	AP_READY = 0x400, /* msg_hello */
 	AP_ADMIT,         /* msg_admit: the client proved to be node */
 	AP_REVOKE,        /* msg_closed: the session's key is gone */
-	AP_KEYS,          /* msg_keys_read: a key file was read */
+	AP_KEYS,          /* msg_keys_read: what became of a PA_KEYS */
 	AP_HOSTILE,       /* msg_hostile: a worker broke the rules */
 	AP_PONG           /* empty */
 };
@@ -260,11 +260,18 @@ struct msg_admit {
 };
 PROTO_STRUCT(msg_admit, 32);
 
+enum keys_result {
+	KEYS_READ,
+	KEYS_KEPT,      /* unreadable, or empty: those from before stay */
+	KEYS_SUPERSEDED /* another PA_KEYS came before it was read */
+};
+
 struct msg_keys_read {
+	uint32_t result; /* enum keys_result; else than KEYS_READ: all zero */
 	uint32_t keys;
 	uint32_t bad; /* lines skipped */
 };
-PROTO_STRUCT(msg_keys_read, 8);
+PROTO_STRUCT(msg_keys_read, 12);
 
 struct msg_hostile {
 	uint32_t worker;

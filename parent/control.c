@@ -71,9 +71,11 @@ control_bind(struct parent *parent)
 	mask = umask(0117);
 	error = bind(fd, (void *)&control->sun, sizeof(control->sun));
 	if (error == -1)
-		fatal("control socket %s: its directory must exist and be "
-		      "ours to write to",
-		    control->sun.sun_path);
+		fatal("control socket %s: %s", control->sun.sun_path,
+		    errno == EADDRINUSE
+			? "remove the file of that name, or set \"control "
+			  "socket\""
+			: "its directory must exist and be ours to write to");
 	(void)umask(mask);
 	if (listen(fd, CONTROL_CLIENTS_MAX) == -1)
 		fatal("control socket %s", control->sun.sun_path);
@@ -217,6 +219,18 @@ control_stat(struct process *worker, const struct msg_stat_reply *stat)
 			control_answer(client, stat);
 			return;
 		}
+}
+
+/* Auth has read the keys that a reload gave it, or keeps those it had. */
+void
+control_reloaded(struct parent *parent, int changed)
+{
+	struct control_client *client, *next;
+
+	TAILQ_FOREACH_SAFE(client, &parent->control->clients, entry, next)
+		if (client->job == JOB_RELOAD &&
+		    control_done(client, changed ? 0 : ENOKEY) != NULL)
+			control_drop(client);
 }
 
 /*

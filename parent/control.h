@@ -21,12 +21,13 @@
 #define CONTROL_WALK        65536        /* entries looked at in one turn */
 #define CONTROL_WALK_EVERY  0.01         /* seconds */
 #define CONTROL_STAT_WAIT   2.           /* seconds for a worker's answer */
+#define CONTROL_RELOAD_WAIT 8.           /* seconds for auth's, about keys */
 
 /* States of a client's channel. */
 #define CONTROL_READY 0x1 /* a request may come */
 #define CONTROL_BUSY  0x2 /* one is being answered */
 
-enum control_job { JOB_NONE, JOB_PEERS, JOB_NODES, JOB_STAT };
+enum control_job { JOB_NONE, JOB_PEERS, JOB_NODES, JOB_STAT, JOB_RELOAD };
 
 struct control_client {
 	TAILQ_ENTRY(control_client) entry;
@@ -55,6 +56,7 @@ extern const struct channel_rule control_rules[];
 extern const size_t control_nrules;
 void control_timer(struct ev_loop *, ev_timer *, int);
 void control_answer(struct control_client *, const struct msg_stat_reply *);
+const char *control_done(struct control_client *, int);
 
 /* control.c */
 void control_drop(struct control_client *);

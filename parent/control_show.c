@@ -20,8 +20,8 @@ control_row(
 	return (channel_send(&client->channel, type, 0, -1, data, len));
 }
 
-/* Ends an answer; the next request may come. */
-static const char *
+/* Ends an answer; the next request may come.  NULL, or what is wrong. */
+const char *
 control_done(struct control_client *client, int error)
 {
 	struct msg_ctl_end end;
@@ -326,9 +326,12 @@ control_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	client = w->data;
-	if (client->job == JOB_STAT)
+	if (client->job == JOB_STAT) {
 		control_answer(client, NULL);
-	else if (control_walk(client) != NULL)
+		return;
+	}
+	if (client->job == JOB_RELOAD ? control_done(client, ETIMEDOUT) != NULL
+				      : control_walk(client) != NULL)
 		control_drop(client);
 }
 
@@ -373,11 +376,19 @@ static const char *
 control_reload(struct channel *ch, struct imsg *imsg)
 {
 	struct control_client *client;
+	int error;
 
 	(void)imsg;
 	client = ch->owner;
-	return (control_done(
-	    client, reload(client->control->parent) == -1 ? EINVAL : 0));
+	error = reload(client->control->parent);
+	if (error != 0)
+		return (control_done(client, error));
+	/* The rest when auth has read the keys: control_reloaded(). */
+	client->job = JOB_RELOAD;
+	client->channel.state = CONTROL_BUSY;
+	ev_timer_set(&client->timer, CONTROL_RELOAD_WAIT, 0.);
+	ev_timer_start(client->control->parent->loop, &client->timer);
+	return (NULL);
 }
 
 static const char *

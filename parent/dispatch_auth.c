@@ -99,10 +99,16 @@ dispatch_auth_keys(struct channel *ch, struct imsg *imsg)
 	p->parent->keys_asked--;
 	if (imsg_get_data(imsg, &keys, sizeof(keys)) == -1)
 		return ("malformed message");
-	p->parent->keys = keys.keys;
-	p->parent->key_lines_bad = keys.bad;
-	log_info("%u keys read from %s, %u lines skipped", keys.keys,
-	    p->parent->conf->keys_file, keys.bad);
+	if (keys.result > KEYS_SUPERSEDED)
+		return ("keys with a result that there is not");
+	if (keys.result == KEYS_READ) {
+		p->parent->keys = keys.keys;
+		p->parent->key_lines_bad = keys.bad;
+		log_info("%u keys read from %s, %u lines skipped", keys.keys,
+		    p->parent->conf->keys_file, keys.bad);
+	}
+	if (p->parent->keys_asked == 0)
+		control_reloaded(p->parent, keys.result == KEYS_READ);
 	return (NULL);
 }
 

@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +25,9 @@ keys_open(const char *path)
 
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1) {
-		log_warn("keys file %s: create it, or set \"keys file\"", path);
+		log_warn("keys file %s: %s", path,
+		    errno == ENOENT ? "create it, or set \"keys file\""
+				    : "our user must be allowed to read it");
 		return (-1);
 	}
 	if (fstat(fd, &st) == -1) {
@@ -47,19 +50,27 @@ fail:
 	return (-1);
 }
 
-/* Has auth read the key file (anew).  Returns 0, or -1 if it can't be had. */
+/* Has auth read the key file (anew), which is open as fd. */
+void
+keys_send_fd(struct parent *parent, int fd)
+{
+	struct msg_keys msg;
+
+	memset(&msg, 0, sizeof(msg));
+	(void)strlcpy(msg.path, parent->conf->keys_file, sizeof(msg.path));
+	parent->keys_asked++;
+	supervise_send(&parent->auth, PA_KEYS, fd, &msg, sizeof(msg));
+}
+
+/* Opens and sends it.  Returns 0, or -1 if it can't be had. */
 int
 keys_send(struct parent *parent)
 {
-	struct msg_keys msg;
 	int fd;
 
 	fd = keys_open(parent->conf->keys_file);
 	if (fd == -1)
 		return (-1);
-	memset(&msg, 0, sizeof(msg));
-	(void)strlcpy(msg.path, parent->conf->keys_file, sizeof(msg.path));
-	parent->keys_asked++;
-	supervise_send(&parent->auth, PA_KEYS, fd, &msg, sizeof(msg));
+	keys_send_fd(parent, fd);
 	return (0);
 }

@@ -236,6 +236,7 @@ main(int argc, char **argv)
 	options_get(&options, argc, argv);
 	log_set_verbose(options.verbose);
 	parent.conf = configuration(&options);
+	parent.conf_start = parent.conf;
 	parent.conf_file = options.file;
 	parent.foreground = options.foreground;
 	parent.verbose = options.verbose;

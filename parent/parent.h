@@ -149,6 +149,7 @@ struct control;
 struct parent {
 	struct ev_loop *loop;
 	struct config *conf;
+	const struct config *conf_start; /* what only a restart changes */
 	const char *conf_file;
 	int foreground;
 	int verbose;
@@ -198,6 +199,7 @@ void control_bind(struct parent *);
 void control_start(struct parent *);
 void control_stop(struct parent *);
 void control_stat(struct process *, const struct msg_stat_reply *);
+void control_reloaded(struct parent *, int);
 
 /* dispatch_auth.c, dispatch_worker.c */
 extern const struct channel_rule dispatch_auth_rules[];
@@ -230,6 +232,7 @@ void gossip_send_shares(struct process *);
 /* keys.c */
 int keys_open(const char *);
 int keys_send(struct parent *);
+void keys_send_fd(struct parent *, int);
 
 /* listen.c */
 void listen_all(struct parent *);

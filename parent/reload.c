@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,33 +111,44 @@ reload_tell(struct parent *parent)
 
 /*
  * Reads configuration and keys again.  Open sessions do not notice, but for
- * those whose key is gone.  Returns 0, or -1 if something could not be read:
- * then what was valid stays.
+ * those whose key is gone.  Returns 0 (auth will answer with AP_KEYS), or why
+ * nothing has changed: EINVAL (errors in the configuration), ENOKEY (no key
+ * file), EBUSY (about to end).
  */
 int
 reload(struct parent *parent)
 {
 	struct config *conf;
+	int fd;
 
 	if (parent->stopping)
-		return (-1);
+		return (EBUSY);
 	if (strcmp(parent->conf_file, "-") == 0) {
 		log_warnx("the configuration came from standard input: "
 			  "only the keys are read again");
-		return (keys_send(parent));
+		return (keys_send(parent) == -1 ? ENOKEY : 0);
 	}
 	conf = reload_parse(parent->conf_file);
 	if (conf == NULL) {
 		log_warnx(
 		    "reload: errors in %s, nothing changed", parent->conf_file);
-		return (-1);
+		return (EINVAL);
 	}
-	reload_compare(parent->conf, conf);
-	conf_free(parent->conf);
+	/* Before anything changes: a reload is done whole or not at all. */
+	fd = keys_open(conf->keys_file);
+	if (fd == -1) {
+		log_warnx("reload: no key file, nothing changed");
+		conf_free(conf);
+		return (ENOKEY);
+	}
+	reload_compare(parent->conf_start, conf);
+	if (parent->conf != parent->conf_start)
+		conf_free(parent->conf);
 	parent->conf = conf;
 	reload_tell(parent);
 	log_info("configuration read again");
-	return (keys_send(parent));
+	keys_send_fd(parent, fd);
+	return (0);
 }
 
 void

@@ -42,10 +42,10 @@ datagram_may_report(struct worker *w)
 }
 
 /*
- * node was heard at source: tells the parent, unless the map says so already
- * or the node's address changed only just now.
+ * node was heard at source: tells the parent, unless the map says so already.
+ * Returns 0 if the node's address changed only just now and stays, else 1.
  */
-static void
+static int
 datagram_endpoint(struct worker *w, uint32_t node, uint32_t flags,
     const struct endpoint *source, const struct peermap_entry *entry)
 {
@@ -56,15 +56,15 @@ datagram_endpoint(struct worker *w, uint32_t node, uint32_t flags,
 	       memcmp(entry->addr, source->addr, sizeof(entry->addr)) == 0;
 	if (same && entry->flags == flags &&
 	    worker_age(w, entry->seen) < ENDPOINT_FRESH)
-		return;
+		return (1);
 	if (!same && entry->port != 0 &&
 	    worker_age(w, entry->seen) < ENDPOINT_EXPIRY &&
 	    worker_age(w, entry->moved) < ENDPOINT_HOLD) {
 		counters_add(COUNTER_ENDPOINT_HELD, 1);
-		return;
+		return (0);
 	}
 	if (!datagram_may_report(w))
-		return;
+		return (1);
 	msg.node = node;
 	msg.flags = flags;
 	memcpy(msg.addr, source->addr, sizeof(msg.addr));
@@ -73,6 +73,7 @@ datagram_endpoint(struct worker *w, uint32_t node, uint32_t flags,
 	if (channel_send(&w->parent, WP_ENDPOINT, 0, -1, &msg, sizeof(msg)) ==
 	    -1)
 		counters_add(COUNTER_ENDPOINT_RATE, 1);
+	return (1);
 }
 
 /* A key for punch grants, told once per endpoint and not with each refresh. */
@@ -105,7 +106,7 @@ datagram_discover(struct worker *w, uint32_t listener,
 		    worker_age(w, entry.seen) >= ENDPOINT_FRESH)
 			datagram_first_key(
 			    w, node, packet + PACKET_DISCOVER_LEN);
-		datagram_endpoint(w, node, flags, source, &entry);
+		(void)datagram_endpoint(w, node, flags, source, &entry);
 	}
 	n = packet_address(
 	    answer, PACKET_DISCOVER_REPLY, source->addr, source->port);
@@ -119,6 +120,7 @@ datagram_punch(struct worker *w, uint32_t listener,
 {
 	struct peermap_entry entry;
 	uint32_t flags, requester;
+	int is_endpoint;
 
 	requester = packet_u32(packet + 1);
 	if (requester == 0 || datagram_entry(w, requester, &entry)) {
@@ -127,8 +129,8 @@ datagram_punch(struct worker *w, uint32_t listener,
 	}
 	flags = listener << PEERMAP_LISTENER_SHIFT;
 	flags |= entry.flags & PEERMAP_UDP_EX;
-	datagram_endpoint(w, requester, flags, source, &entry);
-	punch_request(w, source, 1, packet, len);
+	is_endpoint = datagram_endpoint(w, requester, flags, source, &entry);
+	punch_request(w, source, listener, is_endpoint, packet, len);
 }
 
 static void

@@ -96,25 +96,30 @@ punch_command(struct worker *w, const struct peermap_entry *entry,
 	packet = buf + FRAME_HEADROOM;
 	len = packet_address(
 	    packet, PACKET_PUNCH_COMMAND, about->addr, about->port);
-	if (entry->generation == 0)
-		udp_send(
-		    w, entry->flags >> PEERMAP_LISTENER_SHIFT, to, packet, len);
-	else if (entry->worker == w->hello.worker)
+	if (entry->generation != 0 && entry->worker == w->hello.worker)
 		(void)session_write_frame(
 		    w, entry->slot, entry->generation, packet, len);
+	else
+		udp_send(
+		    w, entry->flags >> PEERMAP_LISTENER_SHIFT, to, packet, len);
 	gather_flush(w);
 }
 
-/* source is used only while the map knows no address of the requester. */
+/*
+ * The parent may not have written the requester's new address yet: source comes
+ * before the map, unless its port is 0.
+ */
 static void
-punch(struct worker *w, const struct endpoint *source, uint32_t requester,
-    uint32_t target)
+punch(struct worker *w, const struct endpoint *source, uint32_t listener,
+    uint32_t requester, uint32_t target)
 {
 	struct peermap_entry rentry, tentry;
 	struct endpoint rat, tat;
 
-	if (!punch_endpoint(w, requester, &rentry, &rat))
+	if (!punch_endpoint(w, requester, &rentry, &rat) || source->port != 0) {
 		rat = *source;
+		rentry.flags = (uint8_t)(listener << PEERMAP_LISTENER_SHIFT);
+	}
 	if (!punch_endpoint(w, target, &tentry, &tat) || rat.port == 0) {
 		counters_add(COUNTER_PUNCH_UNKNOWN, 1);
 		return;
@@ -126,8 +131,8 @@ punch(struct worker *w, const struct endpoint *source, uint32_t requester,
 
 /* The grant goes to auth; the request waits here for what it says. */
 static void
-punch_ask(
-    struct worker *w, const struct endpoint *source, const uint8_t *packet)
+punch_ask(struct worker *w, const struct endpoint *source, uint32_t listener,
+    const uint8_t *packet)
 {
 	struct msg_grant msg;
 	struct grant *grant;
@@ -137,6 +142,7 @@ punch_ask(
 	if (grant->request != 0)
 		counters_add(COUNTER_GRANTS_FULL, 1);
 	grant->source = *source;
+	grant->listener = listener;
 	grant->requester = packet_u32(packet + 1);
 	grant->target = packet_u32(packet + 5);
 	grant->request = w->last_grant;
@@ -153,23 +159,25 @@ punch_ask(
 
 /*
  * One PunchRequest of at least PACKET_PUNCH_LEN bytes.  source is where it came
- * from; by_udp 0: over WebSocket, and only its address is known.
+ * from, by which listener; is_endpoint 0: over WebSocket, or from an address
+ * that is not taken for the node's (yet).
  */
 void
-punch_request(struct worker *w, const struct endpoint *source, int by_udp,
-    const uint8_t *packet, size_t len)
+punch_request(struct worker *w, const struct endpoint *source,
+    uint32_t listener, int is_endpoint, const uint8_t *packet, size_t len)
 {
 	struct endpoint at;
 
 	if (!punch_within_limits(w, source->addr))
 		return;
 	at = *source;
-	if (!by_udp)
+	if (!is_endpoint)
 		at.port = 0;
 	if (!w->settings.require_punch_grant)
-		punch(w, &at, packet_u32(packet + 1), packet_u32(packet + 5));
+		punch(w, &at, listener, packet_u32(packet + 1),
+		    packet_u32(packet + 5));
 	else if (len >= PACKET_PUNCH_GRANT_LEN)
-		punch_ask(w, &at, packet);
+		punch_ask(w, &at, listener, packet);
 	else
 		counters_add(COUNTER_PUNCH_GRANT, 1);
 }
@@ -185,7 +193,8 @@ punch_granted(struct worker *w, const struct msg_granted *msg)
 		return;
 	grant->request = 0;
 	if (msg->ok)
-		punch(w, &grant->source, grant->requester, grant->target);
+		punch(w, &grant->source, grant->listener, grant->requester,
+		    grant->target);
 	else
 		counters_add(COUNTER_PUNCH_GRANT, 1);
 }

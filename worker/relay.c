@@ -212,7 +212,7 @@ relay_punch(
 	}
 	memcpy(source.addr, s->addr, sizeof(source.addr));
 	source.port = 0;
-	punch_request(w, &source, 0, packet, len);
+	punch_request(w, &source, UDP_LISTENER_ANY, 0, packet, len);
 }
 
 /*

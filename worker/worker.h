@@ -205,6 +205,7 @@ struct endpoint {
 /* A PunchRequest whose grant auth looks at. */
 struct grant {
 	struct endpoint source;
+	uint32_t listener;
 	uint32_t requester;
 	uint32_t target;
 	uint32_t request; /* grows; 0: free */
@@ -360,8 +361,8 @@ int outq_progress(struct worker *, struct session *);
 
 /* punch.c */
 const char *punch_exempt(struct worker *, const struct msg_address *);
-void punch_request(
-    struct worker *, const struct endpoint *, int, const uint8_t *, size_t);
+void punch_request(struct worker *, const struct endpoint *, uint32_t, int,
+    const uint8_t *, size_t);
 void punch_granted(struct worker *, const struct msg_granted *);
 
 /* relay.c */

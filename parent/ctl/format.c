@@ -14,7 +14,8 @@
 
 /*
  * addr: 16 bytes in network order, IPv6 or v4-mapped; port in host order.
- * Returns buf: "192.0.2.1:80", "[2001:db8::1]:80", or "-" for port 0.
+ * Returns buf: "192.0.2.1:80", "[2001:db8::1]:80", "192.0.2.1" where the port
+ * is 0 (a proxy tells none), or "-" for no address at all.
  */
 const char *
 format_address(
@@ -24,8 +25,12 @@ format_address(
 	struct in6_addr in6;
 
 	memcpy(&in6, addr, sizeof(in6));
-	if (port == 0)
+	if (IN6_IS_ADDR_UNSPECIFIED(&in6))
 		(void)strlcpy(buf, "-", FORMAT_ADDRESS_LEN);
+	else if (port == 0)
+		(void)inet_ntop(IN6_IS_ADDR_V4MAPPED(&in6) ? AF_INET : AF_INET6,
+		    addr + (IN6_IS_ADDR_V4MAPPED(&in6) ? 12 : 0), buf,
+		    FORMAT_ADDRESS_LEN);
 	else if (IN6_IS_ADDR_V4MAPPED(&in6))
 		(void)snprintf(buf, FORMAT_ADDRESS_LEN, "%s:%" PRIu32,
 		    inet_ntop(AF_INET, addr + 12, text, sizeof(text)), port);

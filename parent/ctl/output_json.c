@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <netinet/in.h>
+
 #include <err.h>
 #include <jansson.h>
 #include <string.h>
@@ -39,7 +41,7 @@ json_address(const uint8_t addr[16], uint32_t port)
 {
 	char buf[FORMAT_ADDRESS_LEN];
 
-	if (port == 0)
+	if (IN6_IS_ADDR_UNSPECIFIED((const struct in6_addr *)addr))
 		return (json_null());
 	return (json_string(format_address(addr, port, buf)));
 }

@@ -174,6 +174,12 @@ reload(struct client *c, const struct request *r)
 	if (error == EINVAL)
 		warnx("reload: the configuration has errors and the old one"
 		      " stays in force; beacond's log names them");
+	else if (error == ENOKEY)
+		warnx("reload: the key file cannot be read or has no keys, and"
+		      " the old keys stay; beacond's log says more");
+	else if (error == ETIMEDOUT)
+		warnx("reload: the keys are still being read; beacond's log"
+		      " says when they count");
 	else if (error != 0)
 		warnx("reload: %s", strerror(error));
 	return (error == 0 ? CTL_OK : CTL_FAILED);

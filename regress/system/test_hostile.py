@@ -66,7 +66,7 @@ def complaint(worker=1, epoch=1, reason=b"no\0"):
         reason))
 
 
-KEYS_READ = message(P.AP_KEYS, struct.pack("=II", GARBAGE, GARBAGE))
+KEYS_READ = message(P.AP_KEYS, struct.pack("=III", 0, GARBAGE, GARBAGE))
 
 
 def one_byte_off(kind, size):

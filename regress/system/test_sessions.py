@@ -205,6 +205,31 @@ def test_reload_admits_a_new_node():
             one.expect_from(2, b"x")
 
 
+def test_reload_is_over_when_the_new_keys_count():
+    many = "".join(keys.line(1)[1:].join([str(node), ""])
+        for node in range(100, 200100))
+    with Beacon(nodes=[]) as b:
+        for node in (1, 2, 3):
+            b.write_keys(many + keys.line(node))
+            b.ctl("reload", text=True)
+            login(b, node).close()
+
+
+def test_reload_of_an_empty_key_file_keeps_the_old_keys():
+    """It is being written, most likely."""
+    with Beacon() as b, login(b, 1) as one:
+        b.write_keys("# nothing yet\n")
+        b.ctl("reload", text=True, ok=1)
+        b.wait_line(r"no key in it, the 32 from before stay")
+        one.send_to(1, b"x")
+        one.expect_from(1, b"x")
+        login(b, 2).close()
+        b.write_keys(keys.line(2))
+        b.ctl("reload", text=True)
+        one.expect_close(1008)
+        b.wait_line(r"1 sessions end: the keys that they stand on are gone")
+
+
 def test_reload_of_the_same_keys_touches_nobody():
     with Beacon() as b, login(b, 1) as one:
         for _ in range(5):
@@ -229,8 +254,11 @@ def test_bad_key_lines_are_named_and_the_rest_serves():
 def test_reload_without_key_file_keeps_the_old_keys():
     with Beacon() as b, login(b, 1) as one:
         os.unlink(b.keys_path)
-        os.kill(b.pid, signal.SIGHUP)
-        b.wait_line(re_escape(b.keys_path))
+        b.write_conf("max peers 7")
+        b.ctl("reload", text=True, ok=1)
+        b.wait_line(re_escape(b.keys_path) + ": create it")
+        b.wait_line("reload: no key file, nothing changed")
+        assert b.ctl("show", "summary")["max_peers"] != 7
         one.send_to(1, b"x")
         one.expect_from(1, b"x")
         login(b, 2).close()
@@ -247,6 +275,17 @@ def test_reload_of_settings():
         b.ctl("reload", text=True)
         wait_for(lambda: b.ctl("show", "summary")["max_peers"] == 2)
         login(b, 2).close()
+
+
+def test_reload_says_each_time_what_needs_a_restart():
+    with Beacon(workers=2) as b:
+        needed = "\"workers\" has changed: needs a restart"
+        for workers, told in ((3, 1), (3, 2), (2, 2), (4, 3)):
+            lines = len(b.lines)
+            b.write_conf("", workers=workers)
+            b.ctl("reload", text=True)
+            b.wait_line("configuration read again", after=lines)
+            assert sum(needed in line for line in b.lines) == told, workers
 
 
 def test_reload_of_a_bad_configuration_changes_nothing():

@@ -4,6 +4,7 @@
 """Nodes by UDP: discovery, the four cells of the relay, punching."""
 
 import random
+import select
 import struct
 import time
 
@@ -91,6 +92,8 @@ def test_discover_by_websocket_tells_what_the_proxy_reported():
         client.send_packet(struct.pack(">BI", 1, 1))
         got = client.recv_packet()
         assert got[:6] == command(2, "198.51.100.7", 0)[:6], got
+        assert b.ctl("show", "peer", 1)["address"] == "198.51.100.7"
+        assert " 198.51.100.7" in b.ctl("show", "peer", 1, text=True)
 
 
 def test_endpoint_cannot_be_taken_over_within_30_s():
@@ -110,9 +113,15 @@ def test_endpoint_cannot_be_taken_over_within_30_s():
 @limit(90)
 def test_endpoint_moves_after_30_s():
     with Beacon(udp=True) as b:
-        with Udp(b.udp_port, 5) as u, Udp(b.udp_port, 5) as moved:
+        with Udp(b.udp_port, 5) as u, Udp(b.udp_port, 5) as moved, \
+                Udp(b.udp_port, 6) as v, Udp(b.udp_port, 6, "127.0.0.6") as w:
             u.join(b)
+            v.join(b)
             time.sleep(31)
+            # A PunchRequest moves it as well, and holds for itself already.
+            w.punch(5)
+            w.expect(command(4, "127.0.0.1", u.port))
+            u.expect(command(4, "127.0.0.6", w.port))
             moved.discover()
             wait_for(lambda: udp_of(b, 5) == "127.0.0.1:%d" % moved.port)
 
@@ -313,6 +322,29 @@ def test_punch_of_an_unknown_node_sends_nothing():
         u.punch(99)
         b.wait_metric(1, "punch_refused", reason="unknown")
         u.expect_silence()
+
+
+def test_punch_of_a_node_connected_by_websocket():
+    """Whatever worker has the session: both are told."""
+    with Beacon("punch source limit 0\npunch total limit 0", udp=True) as b:
+        with Udp(b.udp_port, 1) as v:
+            v.join(b)
+            with login(b, 1) as client:
+                told = 0
+                for node in range(5, 17):
+                    with Udp(b.udp_port, node) as u:
+                        u.join(b)
+                        u.punch(1)
+                        u.expect(command(4, "127.0.0.1", v.port))
+                        want = command(4, "127.0.0.1", u.port)
+                        ready, _, _ = select.select([v.sock, client.sock], [],
+                            [], 5)
+                        if v.sock in ready:
+                            v.expect(want)
+                        else:
+                            assert client.recv_packet() == want
+                        told += 1
+                assert told == 12
 
 
 def test_punch_limit_per_source():

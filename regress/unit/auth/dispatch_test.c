@@ -437,12 +437,15 @@ second_walk(void)
 static void
 unreadable_file(void)
 {
+	struct msg_keys_read keys;
 	struct msg_keys msg;
 	int fds[2];
 
 	memset(&msg, 0, sizeof(msg));
 	CHECK(pipe(fds) == 0);
 	CHECK(put(&parent, PA_KEYS, fds[0], &msg, sizeof(msg)));
+	CHECK(get(&parent, AP_KEYS, &keys, sizeof(keys)));
+	CHECK(keys.result == KEYS_KEPT && keys.keys == 0 && keys.bad == 0);
 	CHECK(next(&parent) == 0);
 	CHECK(auth.keys.count == 1);
 	(void)close(fds[1]);
