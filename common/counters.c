@@ -14,8 +14,11 @@
 static struct counters counters_private;
 struct counters *counters = &counters_private;
 
-static const char *const counters_names[COUNTER_MAX] = {
-#define X(id, name, help) [COUNTER_##id] = name,
+static const struct {
+	const char *name;
+	const char *help;
+} counters_texts[COUNTER_MAX] = {
+#define X(id, name, help) [COUNTER_##id] = { name, help },
 	COUNTER_LIST(X)
 #undef X
 };
@@ -54,5 +57,12 @@ counters_read(const struct counters *page, enum counter c)
 const char *
 counters_name(enum counter c)
 {
-	return (counters_names[c]);
+	return (counters_texts[c].name);
+}
+
+/* What it counts, in a few words. */
+const char *
+counters_help(enum counter c)
+{
+	return (counters_texts[c].help);
 }

@@ -99,6 +99,7 @@
 	    "bytes of datagrams received") \
 	X(DISCOVERS, UDP_IN "{type=\"discover\"}", "Discovers answered") \
 	X(PUNCHES, UDP_IN "{type=\"punch\"}", "PunchRequests served") \
+	X(SYNCS, UDP_IN "{type=\"sync\"}", "Syncs taken") \
 	X(PUNCH_RATE, "pilot_beacon_punch_refused_total{reason=\"rate\"}", \
 	    "PunchRequests above their limit") \
 	X(PUNCH_UNKNOWN, \
@@ -106,7 +107,8 @@
 	    "PunchRequests for or from a node without an endpoint") \
 	X(PUNCH_GRANT, "pilot_beacon_punch_refused_total{reason=\"grant\"}", \
 	    "PunchRequests without a valid grant") \
-	X(SYNCS, UDP_IN "{type=\"sync\"}", "Syncs taken") \
+	X(GRANTS_FULL, "pilot_beacon_punch_refused_total{reason=\"busy\"}", \
+	    "PunchRequests given up because too many wait for auth") \
 	X(SYNC_STRANGER, \
 	    "pilot_beacon_sync_refused_total{reason=\"stranger\"}", \
 	    "Syncs from a beacon that is not a peer") \
@@ -118,8 +120,6 @@
 	    "endpoints refused because the table is full") \
 	X(ENDPOINT_RATE, "pilot_beacon_endpoint_rate_total", \
 	    "endpoints not noted because too many came at once") \
-	X(GRANTS_FULL, "pilot_beacon_punch_refused_total{reason=\"busy\"}", \
-	    "PunchRequests given up because too many wait for auth") \
 	X(FIRST_KEYS_FULL, "pilot_beacon_first_keys_full_total", \
 	    "keys from Discovers refused because the table is full") \
 	X(CHALLENGES, "pilot_beacon_auth_challenges_total", "nonces issued") \
@@ -164,6 +164,7 @@ extern struct counters *counters;
 int counters_open(int);
 uint64_t counters_read(const struct counters *, enum counter);
 const char *counters_name(enum counter);
+const char *counters_help(enum counter);
 
 /* One writer, so a plain addition; the store must only not tear. */
 static inline void

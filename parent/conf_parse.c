@@ -119,6 +119,17 @@ given(const struct conf_parser *p, const char *name)
 	return (NULL);
 }
 
+static int
+has_beacons(const struct config *conf)
+{
+	const struct conf_address *address;
+
+	TAILQ_FOREACH(address, &conf->addresses, entry)
+		if (address->kind == CONF_PEER_BEACON)
+			return (1);
+	return (conf->default_beacon.ss_family != AF_UNSPEC);
+}
+
 /* What no single line shows to be wrong. */
 static void
 check_whole(struct conf_parser *p)
@@ -138,6 +149,12 @@ check_whole(struct conf_parser *p)
 		    "ping interval %u must be shorter than "
 		    "idle timeout %u",
 		    conf->ping_interval, conf->idle_timeout);
+	}
+	if (has_beacons(conf) && given(p, "listen udp on") == NULL) {
+		at = given(p, "peer beacon");
+		conf_error_at(p, at != NULL ? at : given(p, "default beacon"),
+		    "other beacons are reached by UDP only "
+		    "(add a line like: listen udp on * port 9001)");
 	}
 	at = given(p, "peer beacon");
 	if (at != NULL && conf->beacon_id == 0)

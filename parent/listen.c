@@ -73,6 +73,9 @@ listen_remedy(int error)
 		return ("; ports below 1024 need root or CAP_NET_BIND_SERVICE");
 	case EADDRNOTAVAIL:
 		return ("; the address is not one of this machine");
+	case EAFNOSUPPORT:
+		return ("; under systemd, name it in beacond.socket: one "
+			"ListenStream=, or a ListenDatagram= for each worker");
 	default:
 		return ("");
 	}

@@ -37,6 +37,21 @@ wiring_share(const struct parent *parent, uint32_t limit)
 	return ((limit + parent->nworkers - 1) / parent->nworkers);
 }
 
+/*
+ * What one address may do is counted by each worker for itself, and connections
+ * do not spread evenly: a share alone would refuse what is within the limit.
+ */
+#define WIRING_UNEVEN 4
+
+static uint32_t
+wiring_uneven_share(const struct parent *parent, uint32_t limit)
+{
+	uint32_t share;
+
+	share = wiring_share(parent, limit);
+	return (share > limit / WIRING_UNEVEN ? limit : share * WIRING_UNEVEN);
+}
+
 /* The configuration as far as a child needs it; again after a reload. */
 void
 wiring_settings(struct process *p)
@@ -56,7 +71,7 @@ wiring_settings(struct process *p)
 	s.legacy_signatures = conf->legacy_signatures != 0;
 	s.source_packet_limit = conf->source_packet_limit;
 	s.source_upgrade_limit =
-	    wiring_share(p->parent, conf->source_upgrade_limit);
+	    wiring_uneven_share(p->parent, conf->source_upgrade_limit);
 	s.require_punch_grant = conf->require_punch_grant != 0;
 	s.punch_source_limit = conf->punch_source_limit;
 	s.punch_total_limit = wiring_share(p->parent, conf->punch_total_limit);

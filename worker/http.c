@@ -403,6 +403,25 @@ judge(const struct head *head, struct http_request *req)
 	return (req->health ? 200 : 426);
 }
 
+/* "1.2.3.4:5", "[2001:db8::1]:5" and "[2001:db8::1]" without the rest. */
+static struct text
+without_port(struct text t)
+{
+	struct text front, rest;
+
+	rest = t;
+	if (t.len > 0 && t.p[0] == '[') {
+		rest.p++;
+		rest.len--;
+		return (take_until(&rest, ']'));
+	}
+	front = take_until(&rest, ':');
+	/* With a second colon it is IPv6, and they belong to it. */
+	if (rest.len > 0 && memchr(rest.p, ':', rest.len) == NULL)
+		return (front);
+	return (t);
+}
+
 /* The proxy's word for the client's address: the last element is its own. */
 static void
 parse_forwarded(struct text list, struct http_request *req)
@@ -418,7 +437,7 @@ parse_forwarded(struct text list, struct http_request *req)
 		last.p = comma + 1;
 		last.len = list.p + list.len - last.p;
 	}
-	last = trim(last);
+	last = without_port(trim(last));
 	if (last.len == 0 || last.len >= sizeof(address))
 		return;
 	memcpy(address, last.p, last.len);
@@ -452,6 +471,8 @@ http_request_parse(const uint8_t *buf, size_t len, struct http_request *req)
 		req->head_len = rest.p - buf;
 		req->status = judge(&head, req);
 		parse_forwarded(head.value[FORWARDED_FOR], req);
+		req->bad_forwarded =
+		    head.seen[FORWARDED_FOR] && !req->has_forwarded;
 	}
 	return (req->status != 0);
 }

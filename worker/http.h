@@ -33,6 +33,7 @@ struct http_request {
 	char accept[29];   /* with 101: Sec-WebSocket-Accept */
 	const char *allow; /* with 405: what is allowed */
 	int has_forwarded; /* forwarded is set */
+	int bad_forwarded; /* there is an X-Forwarded-For, but no address */
 	uint8_t forwarded[16]; /* rightmost X-Forwarded-For; v4-mapped */
 };
 

@@ -60,7 +60,9 @@ session_is_loopback(const uint8_t addr[16])
 
 /*
  * A proxy on this machine says whom it speaks for; nobody else is believed.
- * Returns 1 if s->addr is that of a client, 0 if it is the proxy's own.
+ * Returns 1 if s->addr is that of a client, 0 if it is the proxy's own.  Whom
+ * it names so that we do not understand it are one client to us, or they would
+ * have no limit.
  */
 static int
 session_client(struct session *s, const struct http_request *request)
@@ -68,7 +70,7 @@ session_client(struct session *s, const struct http_request *request)
 	if (!session_is_loopback(s->addr))
 		return (1);
 	if (!request->has_forwarded)
-		return (0);
+		return (request->bad_forwarded);
 	memcpy(s->addr, request->forwarded, sizeof(s->addr));
 	s->port = 0;
 	return (1);

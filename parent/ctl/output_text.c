@@ -4,6 +4,7 @@
  */
 
 #include <inttypes.h>
+#include <string.h>
 #include <time.h>
 
 #include "parent/ctl/output.h"
@@ -74,15 +75,54 @@ text_child(const struct msg_ctl_child *m)
 	    format_time(m->since, when));
 }
 
+/* Bytes of a counter's name before its labels. */
+static size_t
+text_family_len(int counter)
+{
+	return (strcspn(counters_name((enum counter)counter), "{"));
+}
+
+static int
+text_same_family(int a, int b)
+{
+	return (text_family_len(a) == text_family_len(b) &&
+		strncmp(counters_name((enum counter)a),
+		    counters_name((enum counter)b), text_family_len(a)) == 0);
+}
+
+/* What Prometheus wants to know of a family, of which this is the first. */
+static void
+text_family(int first)
+{
+	const char *labels, *name;
+	int i, len;
+
+	name = counters_name((enum counter)first);
+	len = (int)text_family_len(first);
+	printf("# HELP %.*s", len, name);
+	for (i = first; i < COUNTER_MAX && text_same_family(i, first); i++) {
+		labels = counters_name((enum counter)i) + len;
+		printf("%s %s%s%s", i == first ? "" : ";", labels,
+		    *labels == '\0' ? "" : " ", counters_help((enum counter)i));
+	}
+	printf("\n# TYPE %.*s counter\n", len, name);
+}
+
 static void
 text_metrics(const uint64_t value[COUNTER_MAX + 1])
 {
 	int i;
 
-	for (i = 0; i < COUNTER_MAX; i++)
+	for (i = 0; i < COUNTER_MAX; i++) {
+		if (i == 0 || !text_same_family(i, i - 1))
+			text_family(i);
 		printf("%s %" PRIu64 "\n", counters_name((enum counter)i),
 		    value[i]);
-	printf("%s %" PRIu64 "\n", METRIC_ACTIVE_PEERS, value[COUNTER_MAX]);
+	}
+	printf("# HELP %s nodes connected by WebSocket\n# TYPE %s gauge\n"
+	       "%s %" PRIu64 "\n",
+	    METRIC_ACTIVE_PEERS, METRIC_ACTIVE_PEERS, METRIC_ACTIVE_PEERS,
+	    value[COUNTER_MAX]);
 }
 
 static void

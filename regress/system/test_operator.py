@@ -223,6 +223,25 @@ def test_show_metrics_names_the_eight_counters():
             assert "pilot_beacon_wss_%s 0\n" % name in text, name
 
 
+def test_show_metrics_is_prometheus_text():
+    """Each family stands together, after its own HELP and TYPE."""
+    with Beacon() as b:
+        family, seen = None, set()
+        for line in b.ctl("show", "metrics", text=True).splitlines():
+            help_ = re.fullmatch(r"# HELP (\w+) \S.*", line)
+            if help_:
+                family = help_[1]
+                assert family not in seen, family
+                seen.add(family)
+            elif line.startswith("#"):
+                assert re.fullmatch(r"# TYPE %s (counter|gauge)" % family,
+                    line), line
+            else:
+                assert re.fullmatch(r'%s(\{\w+="\w+"(,\w+="\w+")*\})? \d+' % family,
+                    line), line
+        assert len(seen) > 20, seen
+
+
 def test_counters_survive_a_worker():
     with Beacon() as b:
         for node in range(1, 11):

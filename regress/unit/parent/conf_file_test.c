@@ -20,7 +20,8 @@
 #include "parent/conf_internal.h"
 #include "regress/unit/test.h"
 
-#define LISTEN "listen on 127.0.0.1 port 0\n"
+#define LISTEN     "listen on 127.0.0.1 port 0\n"
+#define LISTEN_UDP "listen udp on 127.0.0.1 port 0\n"
 
 static char dir[] = "/tmp/conf_file_test.XXXXXX";
 static char *errors;
@@ -76,7 +77,7 @@ try_lines(int n, const char *before, const char *after)
 	int i;
 
 	fp = create("lines");
-	fprintf(fp, LISTEN "beacon id 1\n");
+	fprintf(fp, LISTEN_UDP "beacon id 1\n");
 	for (i = 0; i < n; i++)
 		fprintf(fp, "%s%d%s\n", before, i, after);
 	fclose(fp);
@@ -112,7 +113,7 @@ values(void)
 	CHECK(conf->accept_gossip_from_any == 0);
 	CHECK(conf->default_beacon.ss_family == AF_UNSPEC);
 	fp = create("values");
-	fprintf(fp, LISTEN
+	fprintf(fp, LISTEN_UDP
 	    "workers 3\nkeys file k\ncontrol socket c\n"
 	    "user u\nworker user w\nauth user a\nauth timeout 4\n"
 	    "idle timeout 6\nping interval 5\nwrite timeout 7\n"

@@ -458,8 +458,16 @@ forwarded_for(void)
 	CHECK(forwarded("::ffff:192.0.2.7", v4) == 0);
 	CHECK(forwarded("1.2.3.4,2001:db8::1", v6) == 0);
 	CHECK(forwarded("2001:DB8:0:0:0:0:0:1", v6) == 0);
+	CHECK(forwarded("1.2.3.4:5, 192.0.2.7:65535", v4) == 0);
+	CHECK(forwarded("[2001:db8::1]:443", v6) == 0);
+	CHECK(forwarded("[2001:db8::1]", v6) == 0);
+	CHECK(forwarded("[::ffff:192.0.2.7]:1", v4) == 0);
 	CHECK(forwarded("192.0.2.7,", NULL) == 0);
 	CHECK(forwarded("", NULL) == 0 && forwarded("unknown", NULL) == 0);
+	CHECK(req.bad_forwarded);
+	CHECK(ask(UPGRADE("")) == 101 && !req.bad_forwarded);
+	CHECK(forwarded("[2001:db8::1", v6) == 0);
+	CHECK(forwarded("[]:1", NULL) == 0 && forwarded(":1", NULL) == 0);
 	CHECK(forwarded("192.0.2.7.1", NULL) == 0);
 	CHECK(forwarded("192.0.2.256", NULL) == 0);
 	CHECK(forwarded("192.0.2.7 x", NULL) == 0);
