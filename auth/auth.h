@@ -39,6 +39,9 @@ enum auth_state {
  */
 #define AUTH_NONCES_PER_SECOND 200000
 
+/* Seconds between looks for first keys that may go, which takes a while. */
+#define AUTH_PRUNE_EVERY 60
+
 struct auth;
 
 struct auth_worker {
@@ -62,6 +65,7 @@ struct auth {
 	struct peermap map;
 	struct keycache keys;
 	struct firstkeys first;
+	uint64_t pruned;     /* unix time of the last look for room in it */
 	struct keyfile file; /* fd -1: none is being read */
 	uint32_t walk;       /* next entry of the map to look at */
 	int walking;         /* boolean */

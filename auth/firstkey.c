@@ -80,12 +80,15 @@ firstkey_find(const struct firstkeys *fk, uint32_t node)
 }
 
 /*
- * Forgets the nodes that have an authoritative key now.  Returns 0, or -1 with
- * errno ENOMEM, nothing forgotten.
+ * Forgets the nodes that have an authoritative key now and, unless map is NULL,
+ * those that it does not know (any more).  Returns 0, or -1 with errno ENOMEM,
+ * nothing forgotten.
  */
 int
-firstkey_prune(struct firstkeys *fk, const struct keycache *keys)
+firstkey_prune(struct firstkeys *fk, const struct keycache *keys,
+    const struct peermap *map)
 {
+	struct firstkey *slot;
 	struct firstkeys kept;
 	uint32_t i;
 
@@ -94,10 +97,12 @@ firstkey_prune(struct firstkeys *fk, const struct keycache *keys)
 	if (firstkey_init(&kept) == -1)
 		return (-1);
 	for (i = 0; i < FIRSTKEY_SLOTS; i++) {
-		if (fk->slots[i].node != 0 &&
-		    keycache_find(keys, fk->slots[i].node) == NULL)
-			(void)firstkey_add(
-			    &kept, fk->slots[i].node, fk->slots[i].key);
+		slot = &fk->slots[i];
+		if (slot->node != 0 &&
+		    keycache_find(keys, slot->node) == NULL &&
+		    (map == NULL ||
+			peermap_find(map, slot->node) != PEERMAP_NONE))
+			(void)firstkey_add(&kept, slot->node, slot->key);
 	}
 	firstkey_free(fk);
 	*fk = kept;

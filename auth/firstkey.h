@@ -9,6 +9,8 @@
 #include <sodium.h>
 #include <stdint.h>
 
+#include "common/peermap.h"
+
 #include "auth/keycache.h"
 
 /*
@@ -34,6 +36,7 @@ int firstkey_init(struct firstkeys *);
 void firstkey_free(struct firstkeys *);
 int firstkey_add(struct firstkeys *, uint32_t, const uint8_t[PROTO_KEY_LEN]);
 const uint8_t *firstkey_find(const struct firstkeys *, uint32_t);
-int firstkey_prune(struct firstkeys *, const struct keycache *);
+int firstkey_prune(
+    struct firstkeys *, const struct keycache *, const struct peermap *);
 
 #endif /* AUTH_FIRSTKEY_H */

@@ -97,7 +97,7 @@ keys_swap(struct auth *auth)
 	counters_add(COUNTER_KEY_LINES_BAD, auth->file.bad);
 	keys_answer(auth, KEYS_READ);
 	keyfile_close(&auth->file);
-	if (firstkey_prune(&auth->first, &auth->keys) == -1)
+	if (firstkey_prune(&auth->first, &auth->keys, NULL) == -1)
 		log_warn("first keys not pruned");
 	keys_walk_begin(auth);
 	ev_timer_stop(auth->loop, &auth->again);

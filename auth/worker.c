@@ -131,6 +131,24 @@ worker_verify(struct channel *ch, struct imsg *imsg)
 	return (NULL);
 }
 
+/*
+ * The table is full: nodes that nobody has heard of for long make room, or
+ * whoever makes up enough of them would shut all later ones out for good.
+ */
+static void
+worker_first_keys_full(struct auth *auth)
+{
+	uint64_t now;
+
+	counters_add(COUNTER_FIRST_KEYS_FULL, 1);
+	now = work_now();
+	if (now - auth->pruned < AUTH_PRUNE_EVERY)
+		return;
+	auth->pruned = now;
+	if (firstkey_prune(&auth->first, &auth->keys, &auth->map) == -1)
+		log_warn("first keys not pruned");
+}
+
 static const char *
 worker_first_key(struct channel *ch, struct imsg *imsg)
 {
@@ -140,10 +158,9 @@ worker_first_key(struct channel *ch, struct imsg *imsg)
 	w = ch->owner;
 	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
 		return ("unreadable");
-	/* When the table is full, later comers go without. */
 	if (keycache_find(&w->auth->keys, msg.node) == NULL &&
 	    firstkey_add(&w->auth->first, msg.node, msg.key) == -1)
-		counters_add(COUNTER_FIRST_KEYS_FULL, 1);
+		worker_first_keys_full(w->auth);
 	worker_spend(w);
 	return (NULL);
 }

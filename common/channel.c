@@ -18,6 +18,9 @@ static TAILQ_HEAD(, channel) channel_dirty = TAILQ_HEAD_INITIALIZER(
     channel_dirty);
 static ev_prepare channel_prepare;
 
+/* Whoever may open the control socket can break the rules all day. */
+static struct log_limit channel_refusals;
+
 static void channel_read(struct ev_loop *, ev_io *, int);
 static void channel_write(struct ev_loop *, ev_io *, int);
 
@@ -266,9 +269,10 @@ channel_dispatch(struct channel *ch)
 		if (reason == NULL)
 			reason = rule->handler(ch, &imsg);
 		if (reason != NULL) {
-			log_warnx("%s: %s: type %#x%s%s, %zu bytes", ch->name,
-			    reason, imsg_get_type(&imsg),
-			    rule == NULL ? "" : " ",
+			log_limited(&channel_refusals,
+			    (uint32_t)ev_now(ch->loop),
+			    "%s: %s: type %#x%s%s, %zu bytes", ch->name, reason,
+			    imsg_get_type(&imsg), rule == NULL ? "" : " ",
 			    rule == NULL ? "" : rule->name,
 			    imsg_get_len(&imsg));
 			imsg_free(&imsg);

@@ -113,6 +113,24 @@ gossip_find(const struct gossip *gossip, const uint8_t addr[16], uint16_t port)
 	return (GOSSIP_NO_SOURCE);
 }
 
+/*
+ * Has addr as many ports as a beacon can have?  Without this bound, who forges
+ * a peer's address takes all numbers, and each is looked at with each datagram.
+ */
+static int
+gossip_crowded(const struct gossip *gossip, const uint8_t addr[16])
+{
+	const struct source *source;
+	uint32_t i, n;
+
+	n = 0;
+	for (i = 0; i < gossip->nsources; i++) {
+		source = &gossip->sources[i];
+		n += source->port != 0 && memcmp(source->addr, addr, 16) == 0;
+	}
+	return (n >= SHARES_MAX + 1);
+}
+
 /* A number for a source that was not heard before, if there is one left. */
 static uint32_t
 gossip_new(struct parent *parent, const uint8_t addr[16], uint16_t port)
@@ -240,7 +258,8 @@ gossip_take(struct parent *parent, struct sync *sync)
 		return;
 	}
 	number = gossip_find(&parent->gossip, sync->from.addr, sync->from.port);
-	if (number == GOSSIP_NO_SOURCE)
+	if (number == GOSSIP_NO_SOURCE &&
+	    !gossip_crowded(&parent->gossip, sync->from.addr))
 		number = gossip_new(parent, sync->from.addr, sync->from.port);
 	ids = reallocarray(NULL, sync->count + 1, sizeof(*ids));
 	if (number == GOSSIP_NO_SOURCE || ids == NULL) {

@@ -16,7 +16,9 @@
  * said; here Syncs are only taken apart and put together.
  */
 
-#define SYNCS_PER_SECOND 2 /* from one source; one in 10 s is usual */
+#define SYNCS_PER_SECOND  2    /* from one source; one in 10 s is usual */
+#define SYNCS_PER_STRANGE 16   /* per second, of ports not known yet, by host */
+#define SYNC_MESSAGES_MAX 8000 /* WP_SYNCs a second */
 
 /* Ids of the Sync that the parent is handing over. */
 static uint8_t *beacons_out;
@@ -93,6 +95,30 @@ beacons_report(
 	} while (done < count);
 }
 
+/*
+ * Budgets, so that a flood of Syncs with made-up ports is not the parent's
+ * problem: it would take us for hostile.
+ */
+static int
+beacons_may_report(
+    struct worker *w, const struct endpoint *source, uint32_t count)
+{
+	if (!beacons_known(w, source, 1) &&
+	    !limit_source(w->syncs, source->addr, 0, w->now, SYNCS_PER_STRANGE))
+		return (0);
+	if (!limit_source(
+		w->syncs, source->addr, source->port, w->now, SYNCS_PER_SECOND))
+		return (0);
+	if (w->sync_second != w->now) {
+		w->sync_second = w->now;
+		w->sync_count = 0;
+	}
+	if (w->sync_count >= SYNC_MESSAGES_MAX)
+		return (0);
+	w->sync_count += 1 + count / PROTO_SYNC_CHUNK;
+	return (1);
+}
+
 /* A Sync of at least PACKET_SYNC_LEN bytes came in. */
 void
 beacons_sync(struct worker *w, const struct endpoint *source,
@@ -110,8 +136,7 @@ beacons_sync(struct worker *w, const struct endpoint *source,
 		counters_add(COUNTER_SYNC_BAD, 1);
 		return;
 	}
-	if (!limit_source(w->syncs, source->addr, source->port, w->now,
-		SYNCS_PER_SECOND)) {
+	if (!beacons_may_report(w, source, count)) {
 		counters_add(COUNTER_DROP_RATE, 1);
 		return;
 	}

@@ -25,7 +25,7 @@ datagram_entry(struct worker *w, uint32_t node, struct peermap_entry *entry)
 	return (entry->generation != 0);
 }
 
-/* A budget, so that a flood of made-up nodes is not the parent's problem. */
+/* A budget: a flood of made-up nodes is not to be the parent's, or auth's. */
 static int
 datagram_may_report(struct worker *w)
 {
@@ -103,7 +103,8 @@ datagram_discover(struct worker *w, uint32_t listener,
 		if (packet[0] == PACKET_DISCOVER_EX)
 			flags |= PEERMAP_UDP_EX;
 		if (len >= PACKET_DISCOVER_KEY_LEN &&
-		    worker_age(w, entry.seen) >= ENDPOINT_FRESH)
+		    worker_age(w, entry.seen) >= ENDPOINT_FRESH &&
+		    datagram_may_report(w))
 			datagram_first_key(
 			    w, node, packet + PACKET_DISCOVER_LEN);
 		(void)datagram_endpoint(w, node, flags, source, &entry);
@@ -177,6 +178,11 @@ datagram(struct worker *w, uint32_t listener, const struct endpoint *source,
 {
 	size_t min;
 
+	/* Nothing can be sent there, and to the parent it means nowhere. */
+	if (source->port == 0) {
+		counters_add(COUNTER_DROP_SENDER, 1);
+		return;
+	}
 	if (!limit_source(w->packets, source->addr, source->port, w->now,
 		w->settings.source_packet_limit) &&
 	    !beacons_known(w, source, 1)) {

@@ -11,15 +11,20 @@
 /*
  * Bytes that wait for the rest of their frame or message.  One peer can have
  * two times max frame here; all peers of a worker together INBOUND_MAX, beyond
- * which a session that needs more is told to try again later.
+ * which a session that needs more is told to try again later.  Who has not
+ * logged in may fill a part of that only: strangers must not be able to have
+ * peers thrown out.
  */
 
 static void *
-inbound_alloc(struct worker *w, void *old, size_t old_size, size_t size)
+inbound_alloc(struct worker *w, const struct session *s, void *old,
+    size_t old_size, size_t size)
 {
+	size_t most;
 	void *p;
 
-	if (w->inbound - old_size + size > INBOUND_MAX)
+	most = s->state == SESSION_OPEN ? INBOUND_MAX : INBOUND_STRANGERS;
+	if (w->inbound - old_size + size > most)
 		return (NULL);
 	p = realloc(old, size);
 	if (p != NULL)
@@ -39,7 +44,7 @@ inbound_keep(struct worker *w, struct session *s, const uint8_t *bytes,
 	size_t size;
 
 	size = sizeof(*p) + (total > len ? total : len);
-	p = inbound_alloc(w, NULL, 0, size);
+	p = inbound_alloc(w, s, NULL, 0, size);
 	if (p == NULL)
 		return (-1);
 	p->size = (uint32_t)size;
@@ -64,7 +69,7 @@ inbound_room(struct worker *w, struct session *s, size_t len)
 	size = sizeof(*m) + MESSAGE_HEADROOM + len;
 	if (m != NULL)
 		size += m->len * 2 + len;
-	m = inbound_alloc(w, m, m == NULL ? 0 : m->size, size);
+	m = inbound_alloc(w, s, m, m == NULL ? 0 : m->size, size);
 	if (m == NULL)
 		return (-1);
 	if (s->message == NULL)
@@ -89,4 +94,23 @@ inbound_free_message(struct worker *w, struct message *m)
 	if (m != NULL)
 		w->inbound -= m->size;
 	free(m);
+}
+
+/*
+ * s is closing: only the peer's close frame still matters, and what is left of
+ * a longer frame is skipped as it comes.
+ */
+void
+inbound_give_up(struct worker *w, struct session *s)
+{
+	struct pending *p;
+
+	inbound_free_message(w, s->message);
+	s->message = NULL;
+	p = s->pending;
+	if (p == NULL || p->total <= WS_HEADER_MAX + WS_CONTROL_MAX)
+		return;
+	s->skip = p->total - p->len;
+	s->pending = NULL;
+	inbound_free_pending(w, p);
 }

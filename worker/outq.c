@@ -21,6 +21,8 @@
  * between frames (RFC 6455 section 5.5).
  */
 
+#define OUTQ_SIZE_MIN 4096
+
 /* Length of one of our own frames: unmasked, at most 64 KiB. */
 static size_t
 outq_frame_len(const uint8_t *frame)
@@ -100,17 +102,60 @@ outq_free(struct worker *w, struct session *s)
 {
 	if (s->outq == NULL)
 		return;
-	w->queued -= s->outq->len;
+	w->queued -= s->outq->size;
 	free(s->outq->data);
 	free(s->outq);
 	s->outq = NULL;
 }
 
-/* Room for len more bytes, or NULL. */
-static uint8_t *
-outq_room(struct outq *q, size_t len)
+/*
+ * The most bytes that may wait for one peer: the less the others have left, the
+ * less that is, so that no number of peers that do not read takes it all.
+ */
+static size_t
+outq_most(const struct worker *w)
+{
+	size_t part;
+
+	if (w->queued >= WORKER_QUEUE_MAX)
+		return (0);
+	part = (WORKER_QUEUE_MAX - w->queued) / WORKER_QUEUE_PART;
+	return (part < SESSION_QUEUE_MAX ? part : SESSION_QUEUE_MAX);
+}
+
+static int
+outq_resize(struct worker *w, struct outq *q, size_t size)
 {
 	uint8_t *data;
+
+	data = realloc(q->data, size);
+	if (data == NULL)
+		return (-1);
+	w->queued += size - q->size;
+	q->data = data;
+	q->size = (uint32_t)size;
+	return (0);
+}
+
+/* A peer that has caught up for the most part gives memory back. */
+static void
+outq_shrink(struct worker *w, struct outq *q)
+{
+	size_t size;
+
+	for (size = q->size; size > OUTQ_SIZE_MIN && q->len < size / 4;)
+		size /= 2;
+	if (size >= q->size)
+		return;
+	memmove(q->data, q->data + q->head, q->len);
+	q->head = 0;
+	(void)outq_resize(w, q, size);
+}
+
+/* Room for len more bytes, or NULL. */
+static uint8_t *
+outq_room(struct worker *w, struct outq *q, size_t len)
+{
 	size_t size;
 
 	if (q->head > 0 && q->head + q->len + len > q->size) {
@@ -118,14 +163,11 @@ outq_room(struct outq *q, size_t len)
 		q->head = 0;
 	}
 	if (q->len + len > q->size) {
-		size = q->size == 0 ? 4096 : q->size;
+		size = q->size == 0 ? OUTQ_SIZE_MIN : q->size;
 		while (size < q->len + len)
 			size *= 2;
-		data = realloc(q->data, size);
-		if (data == NULL)
+		if (outq_resize(w, q, size) == -1)
 			return (NULL);
-		q->data = data;
-		q->size = (uint32_t)size;
 	}
 	return (q->data + q->head + q->len);
 }
@@ -135,12 +177,11 @@ outq_append(struct worker *w, struct outq *q, const uint8_t *bytes, size_t len)
 {
 	uint8_t *to;
 
-	to = outq_room(q, len);
+	to = outq_room(w, q, len);
 	if (to == NULL)
 		return (-1);
 	memcpy(to, bytes, len);
 	q->len += (uint32_t)len;
-	w->queued += len;
 	return (0);
 }
 
@@ -167,8 +208,7 @@ outq_stretch(struct worker *w, struct session *s, const uint8_t *base,
 				return (-1);
 			continue;
 		}
-		if (q->len + frame > SESSION_QUEUE_MAX ||
-		    w->queued + frame > WORKER_QUEUE_MAX ||
+		if (q->len + frame > outq_most(w) ||
 		    outq_append(w, q, base + off, frame) == -1)
 			(*dropped)++;
 	}
@@ -298,17 +338,16 @@ outq_discard(struct worker *w, struct session *s)
 	q = s->outq;
 	if (q == NULL)
 		return;
-	w->queued -= q->len - q->frame_left;
 	q->len = q->frame_left;
+	outq_shrink(w, q);
 }
 
 /* n bytes of queued data are gone: finds the place in its frame. */
 static void
-outq_advance(struct worker *w, struct outq *q, size_t n)
+outq_advance(struct outq *q, size_t n)
 {
 	size_t step;
 
-	w->queued -= n;
 	while (n > 0) {
 		if (q->frame_left == 0)
 			q->frame_left =
@@ -334,13 +373,13 @@ outq_take(size_t *n, size_t len)
 }
 
 static void
-outq_sent(struct worker *w, struct outq *q, size_t n)
+outq_sent(struct outq *q, size_t n)
 {
-	outq_advance(w, q, outq_take(&n, q->frame_left));
+	outq_advance(q, outq_take(&n, q->frame_left));
 	if (q->control_len > 0)
 		outq_advance_control(
 		    q, outq_take(&n, (size_t)q->control_len - q->control_sent));
-	outq_advance(w, q, n);
+	outq_advance(q, n);
 }
 
 /*
@@ -376,10 +415,11 @@ outq_write(struct worker *w, struct session *s)
 	}
 	if (n > 0)
 		q->progress = w->tick;
-	outq_sent(w, q, (size_t)n);
+	outq_sent(q, (size_t)n);
 	if (q->len == 0 && q->control_len == 0) {
 		outq_free(w, s);
 		outq_watch(w, s, EV_READ);
-	}
+	} else
+		outq_shrink(w, q);
 	return (0);
 }

@@ -145,8 +145,7 @@ session_close(struct worker *w, struct session *s, int code, const char *reason)
 	session_leave(w, s);
 	s->state = SESSION_CLOSING;
 	s->deadline = w->tick + CLOSE_TICKS;
-	inbound_free_message(w, s->message);
-	s->message = NULL;
+	inbound_give_up(w, s);
 	len = ws_close_build(frame, code, reason);
 	outq_discard(w, s);
 	outq_control(w, s, frame, len);

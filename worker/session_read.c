@@ -223,6 +223,23 @@ session_check_frame(
 }
 
 /*
+ * While we close, no more than a control frame is kept: it would cost us what
+ * the peer claims, not what it sends.  Returns 1 if the rest of h is skipped.
+ */
+static int
+session_skip(
+    struct worker *w, struct session *s, const struct ws_header *h, size_t have)
+{
+	if (s->state != SESSION_CLOSING || WS_OPCODE_IS_CONTROL(h->opcode))
+		return (0);
+	if (h->payload_len > w->settings.max_frame)
+		session_free(w, s);
+	else
+		s->skip = (uint32_t)(h->payload_len - have);
+	return (1);
+}
+
+/*
  * Deals with all the whole frames at `bytes`.  Returns the bytes dealt with;
  * *total is then the length of the frame that is not whole yet, 0 if even its
  * header is not.
@@ -252,11 +269,8 @@ session_frames(struct worker *w, struct session *s, uint8_t *bytes, size_t len,
 		    session_check_frame(w, s, &h) == -1)
 			return (len);
 		if (h.payload_len > len - off - h.len) {
-			if (s->state == SESSION_CLOSING &&
-			    h.payload_len > w->settings.max_frame) {
-				session_free(w, s);
+			if (session_skip(w, s, &h, len - off - h.len))
 				return (len);
-			}
 			*total = h.len + (size_t)h.payload_len;
 			break;
 		}
@@ -278,6 +292,9 @@ session_consume(struct worker *w, struct session *s, uint8_t *bytes, size_t len,
 		n = session_head(w, s, bytes, len);
 		if (n == 0)
 			return (0);
+	} else if (s->skip > 0) {
+		n = s->skip < len ? s->skip : len;
+		s->skip -= (uint32_t)n;
 	}
 	return (n + session_frames(w, s, bytes + n, len - n, total));
 }
@@ -300,6 +317,8 @@ session_bytes(struct worker *w, struct session *s, size_t n)
 	size_t done, total;
 
 	done = session_consume(w, s, w->rx, n, &total);
+	if (done > 0)
+		s->heard = w->tick;
 	gather_flush(w);
 	session_keep(w, s, w->rx + done, n - done, total);
 }
@@ -321,6 +340,7 @@ session_bytes_kept(struct worker *w, struct session *s, size_t n)
 		return;
 	}
 	s->pending = NULL;
+	s->heard = w->tick;
 	(void)session_frames(w, s, p->data, p->total, &total);
 	if (n > missing)
 		session_bytes(w, s, n - missing);
@@ -373,7 +393,6 @@ session_read(struct worker *w, struct session *s)
 		session_free(w, s);
 		return;
 	}
-	s->heard = w->tick;
 	/*
 	 * The map says first when a node has connected again or lost its key:
 	 * from that moment no frame of this session is handed on.

@@ -34,8 +34,10 @@
 #define LINGER_TICKS   TICKS(1) /* for the EOF after an HTTP answer */
 
 #define SESSION_QUEUE_MAX (512U << 10) /* bytes that wait for one peer */
-#define WORKER_QUEUE_MAX  (128U << 20) /* bytes that wait for all of them */
+#define WORKER_QUEUE_MAX  (128U << 20) /* bytes allocated for all of them */
+#define WORKER_QUEUE_PART 64           /* of what is left, for one of them */
 #define INBOUND_MAX       (128U << 20) /* bytes of incomplete frames, in all */
+#define INBOUND_STRANGERS (INBOUND_MAX / 2) /* beyond it peers' alone */
 #define NO_SLOT           UINT32_MAX
 
 enum session_state {
@@ -103,10 +105,11 @@ struct session {
 	uint32_t timer_prev;
 	uint32_t due;      /* tick of the next look at this session */
 	uint32_t deadline; /* tick; of the head, the login or the close */
-	uint32_t heard;    /* tick of the last bytes from the peer */
+	uint32_t heard;    /* tick of the last whole frame from the peer */
 	uint32_t ping_due; /* tick */
 	uint32_t rate_second;
 	uint32_t rate_count;
+	uint32_t skip; /* bytes to come that nobody wants: SESSION_CLOSING */
 	uint64_t frames_in;
 	uint64_t frames_out;
 	uint8_t addr[16]; /* of the client, as the proxy reported it */
@@ -239,7 +242,7 @@ struct worker {
 	uint32_t free_slot; /* list through timer_next */
 	uint32_t load;      /* slots in use */
 	uint32_t nupgraded; /* SESSION_NONCE to SESSION_CLOSING */
-	size_t queued;      /* bytes in all outqs */
+	size_t queued;      /* bytes allocated for all outqs */
 	size_t inbound;     /* bytes in all pendings and messages */
 
 	ev_timer ticker;
@@ -279,6 +282,8 @@ struct worker {
 	uint32_t punch_count;
 	uint32_t report_second;
 	uint32_t report_count; /* WP_ENDPOINTs of that second */
+	uint32_t sync_second;
+	uint32_t sync_count; /* WP_SYNCs of that second */
 };
 
 /*
@@ -336,6 +341,7 @@ int inbound_keep(
 int inbound_room(struct worker *, struct session *, size_t);
 void inbound_free_pending(struct worker *, struct pending *);
 void inbound_free_message(struct worker *, struct message *);
+void inbound_give_up(struct worker *, struct session *);
 
 /* login.c */
 void login_begin(struct worker *, struct session *, const char *, size_t);

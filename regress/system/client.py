@@ -101,9 +101,12 @@ class Client:
     """One connection.  Nothing is done behind the caller's back, except that
     recv_packet() answers pings."""
 
-    def __init__(self, port, source=None, rcvbuf=None, host="127.0.0.1"):
+    def __init__(self, port, source=None, rcvbuf=None, host="127.0.0.1",
+            mss=None):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
+        if mss:         # small ones keep the other side's kernel from buffering
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, mss)
         if rcvbuf:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

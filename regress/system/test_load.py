@@ -4,11 +4,12 @@
 """Many logins: nothing may grow, and a stampede gets in."""
 
 import os
+import struct
 import threading
 import time
 
 from beacon import Beacon, alone, limit, memory, wait_for
-from client import CLOSE, Client, frame, login
+from client import BINARY, CLOSE, Client, frame, login, relay, request
 
 NODES = 2000
 ROUNDS = 10
@@ -134,3 +135,31 @@ def can_login(beacon, node):
     except Exception:
         return False
     return True
+
+
+@alone
+def test_strangers_that_claim_long_frames_cost_peers_nothing():
+    """14 bytes each, on connections that are being closed."""
+    strangers = 2100
+    claim = struct.pack(">BBQ", 0x82, 0x80 | 127, 65536) + b"mask"
+    with Beacon("source upgrade limit 0", workers=1) as b, \
+            login(b, 1) as one, login(b, 2) as two:
+        crowd = [Client(b.port) for _ in range(strangers)]
+        for client in crowd:
+            client.send(request())
+        for client in crowd:
+            client.answer()
+        for client in crowd:
+            client.challenge()
+            client.send(b"\x82\0")            # no mask: 1002
+        for client in crowd:
+            client.expect(CLOSE)
+        for client in crowd:
+            client.send(claim)
+        packet = frame(BINARY, relay(1, 2, bytes(1000)))
+        one.send(packet[:500])
+        two.in_step()
+        one.send(packet[500:])
+        two.expect_from(1, bytes(1000))
+        for client in crowd:
+            client.close()

@@ -137,3 +137,30 @@ def test_flood_of_pings_without_reading_is_bounded():
             other.expect_from(2, b"fine")
             grown = memory(pid) - before
             assert grown < 8192, "%d KiB" % grown
+
+
+@alone
+def test_a_crowd_that_does_not_read_leaves_room_for_others():
+    """What may wait for all is never used up, and is what is allocated."""
+    crowd = 290
+    with Beacon("source packet limit 0\nwrite timeout 300", workers=1,
+            nodes=range(1, crowd + 3)) as b, login(b, crowd + 1) as source:
+        def burst(client):
+            packet = frame(BINARY, relay(source.node, client.node,
+                bytes(16384)), mask=NO_MASK)
+            for _ in range(100):
+                source.send(packet)
+            source.in_step()
+
+        slow = [login(b, node, rcvbuf=4096, mss=1000)
+            for node in range(1, crowd + 1)]
+        for client in slow:
+            burst(client)
+        used = memory(b.pid_of("worker"))
+        assert used < 140 << 10, used
+        last = login(b, crowd + 2, rcvbuf=4096, mss=1000)
+        burst(last)
+        queued = b.ctl("show", "peer", last.node)["queued"]
+        assert queued > 32768, queued
+        for client in slow + [last]:
+            client.sock.close()

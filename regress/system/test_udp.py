@@ -5,6 +5,7 @@
 
 import random
 import select
+import socket
 import struct
 import time
 
@@ -12,7 +13,8 @@ import keys
 from beacon import Beacon, limit, wait_for
 from client import (BINARY, Client, deliver, frame, login, pair_on_workers,
     relay, request)
-from udp import Udp, command, node_of, udp_of
+from netns import in_own_network, ip
+from udp import Udp, command, node_of, sync, udp_of
 
 # One that fits any transport, and what UDP alone can carry.
 SMALL = [0, 1, 100, 1222, 1223, 4200, 16384, 32763]
@@ -301,6 +303,25 @@ def test_short_datagrams_are_counted():
             u.send(data)
         b.wait_metric(6, "drops", reason="short")
         u.discover()
+
+
+@in_own_network
+def test_datagrams_from_port_0_are_dropped():
+    """Raw sockets can send them; no answer would ever get there."""
+    ip("link set lo up")
+    with Beacon("accept gossip from any", workers=1, udp=True) as b, \
+            login(b, 1) as client, socket.socket(socket.AF_INET,
+                socket.SOCK_RAW, socket.IPPROTO_UDP) as raw:
+        kinds = [struct.pack(">BI", 1, 7), struct.pack(">BI", 8, 7),
+            struct.pack(">BII", 3, 7, 8), relay(7, 1, b"x"), sync(3, [7])]
+        for packet in kinds:
+            raw.sendto(struct.pack(">HHHH", 0, b.udp_port, 8 + len(packet),
+                0) + packet, ("127.0.0.1", 0))
+        b.wait_metric(len(kinds), "drops", reason="sender")
+        client.send_to(1, b"here")
+        client.expect_from(1, b"here")
+        assert all(c["restarts"] == 0 for c in b.children())
+        assert node_of(b, 7) is None
 
 
 # Punch

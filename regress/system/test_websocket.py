@@ -290,6 +290,25 @@ def test_idle_peer_is_dropped_and_counted():
             b.wait_peers(0)
 
 
+def test_peer_that_sends_only_pieces_of_a_frame_is_dropped():
+    with Beacon("ping interval 1\nidle timeout 2") as b:
+        with login(b, 1) as client:
+            long = frame(BINARY, bytes(60000))
+            client.send(long[:100])
+            for i in range(100, 140):
+                time.sleep(0.2)
+                try:
+                    client.send(long[i:i + 1])
+                except OSError:
+                    break
+                if not b.peers():
+                    break
+            else:
+                raise AssertionError("still there")
+            b.wait_peers(0)
+            assert b.metric("idle_disconnects") == 1
+
+
 def test_peer_that_only_answers_pings_stays():
     with Beacon("ping interval 1\nidle timeout 2") as b:
         with login(b, 1) as client:

@@ -78,9 +78,9 @@ pruned(void)
 	CHECK(keycache_add(&keys, 6, 1, key) == 0);
 	CHECK(keycache_finish(&keys, NULL, NULL) == 0);
 	CHECK(firstkey_init(&fk) == 0);
-	CHECK(firstkey_prune(&fk, &keys) == 0);
+	CHECK(firstkey_prune(&fk, &keys, NULL) == 0);
 	CHECK(add(5, 1) == 0 && add(6, 2) == 0 && add(7, 3) == 0);
-	CHECK(firstkey_prune(&fk, &keys) == 0);
+	CHECK(firstkey_prune(&fk, &keys, NULL) == 0);
 	CHECK(fk.count == 2 && is(5, 1) && is(7, 3));
 	CHECK(firstkey_find(&fk, 6) == NULL);
 	firstkey_free(&fk);

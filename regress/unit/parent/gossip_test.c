@@ -233,9 +233,12 @@ test_bounded(void)
 	uint32_t i;
 
 	CHECK(set_up() == 0);
+	parent.conf->accept_gossip_from_any = 1;
 	for (i = 0; i < 2 * PROTO_BEACONS_MAX; i++) {
 		ids[0] = i + 1;
-		CHECK(chunk(1, (uint16_t)(10000 + i), ids, 1, 1, 1) == NULL);
+		CHECK(chunk((uint8_t)(1 + i / SHARES_MAX),
+			  (uint16_t)(10000 + i % SHARES_MAX), ids, 1, 1,
+			  1) == NULL);
 		parent.gossip.taken = 0;
 	}
 	CHECK(parent.gossip.nsources == PROTO_BEACONS_MAX);
@@ -246,9 +249,27 @@ test_bounded(void)
 	tear_down();
 }
 
+/* A forger of a peer's address does not take the numbers of all others. */
+static void
+test_ports_of_one_host(void)
+{
+	uint32_t i, id;
+
+	CHECK(set_up() == 0);
+	for (i = 0; i < 1000; i++) {
+		id = i + 1;
+		CHECK(chunk(1, (uint16_t)(10000 + i), &id, 1, 1, 1) == NULL);
+	}
+	CHECK(parent.gossip.nsources == SHARES_MAX + 1);
+	id = 5000;
+	CHECK(chunk(1, 10000, &id, 1, 1, 1) == NULL && route(5000) != 0);
+	tear_down();
+}
+
 int
 main(void)
 {
+	RUN(test_ports_of_one_host);
 	RUN(test_replaced_in_one_step);
 	RUN(test_each_port_for_itself);
 	RUN(test_stranger);
