@@ -156,10 +156,10 @@ def test_strangers_that_claim_long_frames_cost_peers_nothing():
             client.expect(CLOSE)
         for client in crowd:
             client.send(claim)
-        packet = frame(BINARY, relay(1, 2, bytes(1000)))
+        packet = frame(BINARY, relay(1, 2, bytes(30000)))
         one.send(packet[:500])
         two.in_step()
         one.send(packet[500:])
-        two.expect_from(1, bytes(1000))
+        two.expect_from(1, bytes(30000))
         for client in crowd:
             client.close()
