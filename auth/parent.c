@@ -27,8 +27,6 @@ parent_hello(struct channel *ch, struct imsg *imsg)
 	if (strcmp(version, BEACOND_VERSION) != 0)
 		fatalx("this is version %s, beacond is version %s",
 		    BEACOND_VERSION, version);
-	if (auth->hello.verbose)
-		log_set_verbose(1);
 	ch->state = AUTH_SETUP;
 	return (NULL);
 }

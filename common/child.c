@@ -43,7 +43,7 @@ child_arguments(struct child *child, int argc, char **argv)
 	int c, have;
 
 	have = 0;
-	while ((c = getopt(argc, argv, "g:r:u:vV")) != -1) {
+	while ((c = getopt(argc, argv, "g:r:u:V")) != -1) {
 		switch (c) {
 		case 'g':
 			child->gid = child_number(optarg, "group id");
@@ -55,9 +55,6 @@ child_arguments(struct child *child, int argc, char **argv)
 		case 'u':
 			child->uid = child_number(optarg, "user id");
 			have |= 2;
-			break;
-		case 'v':
-			child->verbose = 1;
 			break;
 		case 'V':
 			(void)printf("%s %s\n", child->name, BEACOND_VERSION);
@@ -94,7 +91,7 @@ child_start(struct child *child, int argc, char **argv, const char *name)
 	/* What the parent uses these for ends with the exec. */
 	(void)fcntl(CHILD_PARENT_FD, F_SETFD, FD_CLOEXEC);
 	(void)fcntl(LOG_CHILD_FD, F_SETFD, FD_CLOEXEC);
-	log_init(name, LOG_TO_PARENT, child->verbose);
+	log_init(name, LOG_TO_PARENT);
 
 	/* The parent ends a child through the channel; a terminal does not. */
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -12,7 +12,7 @@
  * How a role program begins (DESIGN.md 6).  The parent starts it with a channel
  * on CHILD_PARENT_FD, a log socket on LOG_CHILD_FD, and these arguments:
  *
- *	[-v] [-u UID -g GID [-r ROOT]]
+ *	[-u UID -g GID [-r ROOT]]
  *
  * ids are numbers and ROOT an empty directory; they are given only when the
  * child starts as root.
@@ -22,8 +22,7 @@ struct child {
 	const char *root; /* NULL: no chroot */
 	uid_t uid;
 	gid_t gid;
-	int drop;    /* boolean: uid and gid are to be taken on */
-	int verbose; /* boolean */
+	int drop; /* boolean: uid and gid are to be taken on */
 };
 
 void child_start(struct child *, int, char **, const char *);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,27 +18,30 @@
 #include "common/log.h"
 
 static enum log_target log_target = LOG_TO_STDERR;
-static int log_is_verbose;
 static const char *log_procname = "beacond";
 
-/*
- * procname: the name put before each line (not copied); verbose: 0 hides
- * log_debug().
- */
+/* procname: the name put before each line (not copied) */
 void
-log_init(const char *procname, enum log_target target, int verbose)
+log_init(const char *procname, enum log_target target)
 {
 	log_procname = procname;
 	log_target = target;
-	log_is_verbose = verbose;
 	if (target == LOG_TO_SYSLOG)
 		openlog(procname, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
 
-void
-log_set_verbose(int verbose)
+/*
+ * Who does not read standard error loses lines, but does not stop us: does the
+ * next one go out at once?
+ */
+static int
+log_stderr_ready(void)
 {
-	log_is_verbose = verbose;
+	struct pollfd fd;
+
+	fd.fd = STDERR_FILENO;
+	fd.events = POLLOUT;
+	return (poll(&fd, 1, 0) != 0);
 }
 
 /* Hands one finished line to where the lines of this process go. */
@@ -62,6 +66,8 @@ log_line(int priority, const char *procname, const char *text)
 		syslog(priority, "%s: %s", procname, text);
 		break;
 	case LOG_TO_STDERR:
+		if (!log_stderr_ready())
+			return;
 		n = snprintf(line, sizeof(line), "%s: %s\n", procname, text);
 		if (n < 0)
 			return;
@@ -121,18 +127,6 @@ log_info(const char *fmt, ...)
 
 	va_start(ap, fmt);
 	log_format(LOG_INFO, 0, fmt, ap);
-	va_end(ap);
-}
-
-void
-log_debug(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (!log_is_verbose)
-		return;
-	va_start(ap, fmt);
-	log_format(LOG_DEBUG, 0, fmt, ap);
 	va_end(ap);
 }
 

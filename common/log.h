@@ -20,7 +20,7 @@
 
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_PARENT };
 
-/* At most `burst` lines in any `period` seconds; the rest is only counted. */
+/* At most LINES lines in any PERIOD seconds; the rest is only counted. */
 struct log_limit {
 	uint32_t window; /* second in which the window began */
 	uint32_t lines;  /* lines of this window */
@@ -29,13 +29,11 @@ struct log_limit {
 #define LOG_LIMIT_LINES  10
 #define LOG_LIMIT_PERIOD 10
 
-void log_init(const char *, enum log_target, int);
-void log_set_verbose(int);
+void log_init(const char *, enum log_target);
 void log_line(int, const char *, const char *);
 void log_warn(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_warnx(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *, ...) __attribute__((format(printf, 1, 2)));
-void log_debug(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_limited(struct log_limit *, uint32_t, const char *, ...)
     __attribute__((format(printf, 3, 4)));
 void fatal(const char *, ...) __attribute__((noreturn, format(printf, 1, 2)));

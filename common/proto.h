@@ -40,9 +40,13 @@
 #define CHILD_PARENT_FD 3 /* the channel to the parent */
 /* LOG_CHILD_FD is 4 */
 
-/* Seconds without a MSG PONG after which a child counts as hung. */
+/* Seconds without a WP_PONG or AP_PONG after which a child counts as hung. */
 #define CHILD_HANG_TIMEOUT  10
 #define CHILD_PING_INTERVAL 2
+
+/* Where a node is by UDP (PROTOCOL.md 4): what parent and workers agree on. */
+#define ENDPOINT_EXPIRE 600 /* seconds without a Discover */
+#define ENDPOINT_HOLD   30  /* seconds between two changes of address */
 
 /* First message to a child, and its answer: both ends of one build. */
 struct msg_hello {
@@ -50,9 +54,8 @@ struct msg_hello {
 	uint32_t worker; /* own number; 0 for auth */
 	uint32_t nworkers;
 	uint32_t epoch;
-	uint32_t verbose;
 };
-PROTO_STRUCT(msg_hello, 32);
+PROTO_STRUCT(msg_hello, 28);
 
 /* What the configuration tells a child; sent again after a reload. */
 struct msg_settings {

@@ -23,7 +23,7 @@
 struct options {
 	int check;      /* boolean: read the configuration and no more */
 	int foreground; /* boolean */
-	int verbose;    /* boolean */
+	int verbose;    /* boolean: and print it */
 	const char *file;
 };
 
@@ -145,7 +145,7 @@ detach(const struct parent *parent)
 		return;
 	if (daemon(1, 0) == -1)
 		fatal("daemon");
-	log_init("beacond", LOG_TO_SYSLOG, parent->verbose);
+	log_init("beacond", LOG_TO_SYSLOG);
 }
 
 static void
@@ -232,14 +232,12 @@ main(int argc, char **argv)
 	static struct parent parent;
 	struct options options;
 
-	log_init("beacond", LOG_TO_STDERR, 0);
+	log_init("beacond", LOG_TO_STDERR);
 	options_get(&options, argc, argv);
-	log_set_verbose(options.verbose);
 	parent.conf = configuration(&options);
 	parent.conf_start = parent.conf;
 	parent.conf_file = options.file;
 	parent.foreground = options.foreground;
-	parent.verbose = options.verbose;
 	parent.started = (uint64_t)time(NULL);
 	inherit_sockets();
 	notify_open();

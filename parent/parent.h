@@ -27,10 +27,8 @@
 #define LISTEN_BACKLOG 4096
 #define UDP_BUFFER     (4 << 20) /* bytes, each way */
 
-#define ENDPOINTS_MAX   500000 /* PROTOCOL.md 4 */
-#define ENDPOINT_EXPIRE 600    /* seconds without a Discover */
-#define ENDPOINT_HOLD   30     /* seconds between two changes of address */
-#define SWEEP_SECONDS   60     /* in which a sweep sees every entry */
+#define ENDPOINTS_MAX 500000 /* PROTOCOL.md 4 */
+#define SWEEP_SECONDS 60     /* in which a sweep sees every entry */
 
 #define REPLACE_MAX    8  /* of one node's sessions, in ... */
 #define REPLACE_WINDOW 60 /* ... seconds; then its logins are refused */
@@ -47,7 +45,7 @@
 #define BACKOFF_RESET 60. /* of life after which all is forgiven */
 #define AUTH_DEATHS   10  /* more in ... */
 #define AUTH_WINDOW   60. /* ... seconds end the daemon */
-#define STOP_SECONDS  3.  /* children get to end by themselves */
+#define STOP_SECONDS  4.  /* children get to end; a worker's peers get 3 */
 
 /* States of a child's channel; 0: nothing more is taken. */
 #define DISPATCH_STARTING 0x1
@@ -152,7 +150,6 @@ struct parent {
 	const struct config *conf_start; /* what only a restart changes */
 	const char *conf_file;
 	int foreground;
-	int verbose;
 	int devnull;
 	uint64_t started; /* unix seconds */
 	uint32_t max_sockets;
@@ -163,7 +160,6 @@ struct parent {
 	uint32_t nworkers;
 	int ready;
 	int stopping; /* 1: children end; 2: they are being killed */
-	int status;   /* to exit with */
 
 	struct listeners listeners;
 	struct pmap map;
@@ -278,7 +274,6 @@ void supervise_start_all(struct parent *);
 void supervise_ready(struct process *);
 void supervise_kill(struct process *, const char *);
 void supervise_send(struct process *, uint32_t, int, const void *, size_t);
-struct process *supervise_worker(struct parent *, uint32_t);
 
 /* wiring.c */
 void wiring_introduce(struct process *);

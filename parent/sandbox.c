@@ -37,6 +37,9 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 	/* a system call that a stop and a continue had interrupted */
 	SANDBOX_ALLOW(restart_syscall),
 
+	/* whether standard error takes a line */
+	SANDBOX_ALLOW(poll),
+
 	/* channels, logs, control clients; sessions and UDP in workers */
 	SANDBOX_ALLOW(accept4),
 	SANDBOX_ALLOW(close),

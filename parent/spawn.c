@@ -145,14 +145,12 @@ static void
 spawn_exec(struct process *p, pid_t self, int channel, int logfd)
 {
 	struct role_program *program;
-	char *argv[10], *env[SPAWN_ENV_MAX + 1], gid[16], uid[16];
+	char *argv[8], *env[SPAWN_ENV_MAX + 1], gid[16], uid[16];
 	int argc, fd;
 
 	program = &p->parent->programs[p->role];
 	argc = 0;
 	argv[argc++] = (char *)(uintptr_t)spawn_names[p->role];
-	if (p->parent->verbose)
-		argv[argc++] = (char *)(uintptr_t) "-v";
 	if (program->drop) {
 		(void)snprintf(uid, sizeof(uid), "-u%u", program->uid);
 		(void)snprintf(gid, sizeof(gid), "-g%u", program->gid);
@@ -173,7 +171,7 @@ spawn_exec(struct process *p, pid_t self, int channel, int logfd)
 	if (spawn_descriptors(p, &fd, channel, logfd) == -1)
 		_exit(1);
 	(void)fexecve(fd, argv, env);
-	log_init(p->name, LOG_TO_PARENT, 0);
+	log_init(p->name, LOG_TO_PARENT);
 	log_warn("cannot execute %s", spawn_names[p->role]);
 	_exit(1);
 }

@@ -92,7 +92,6 @@ wiring_hello(struct process *p)
 	hello.worker = p->number;
 	hello.nworkers = p->parent->nworkers;
 	hello.epoch = p->epoch;
-	hello.verbose = (uint32_t)p->parent->verbose;
 	supervise_send(p, p->role == ROLE_AUTH ? PA_HELLO : PW_HELLO, -1,
 	    &hello, sizeof(hello));
 }

@@ -51,7 +51,7 @@ MALLOC_SETTINGS := MALLOC_PERTURB_=165 \
 .PHONY: check-malloc
 check-malloc: deps-test
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/strict \
-	    DEFINES=-DSANDBOX_STRICT all unit hostile
+	    DEFINES=-DSANDBOX_STRICT all unit hostile bench-tests
 	@for setting in $(MALLOC_SETTINGS); do \
 	    echo "$$setting"; \
 	    env $$setting regress/run --build $(BUILD)/strict || exit 1; \

@@ -58,7 +58,7 @@ datagram_endpoint(struct worker *w, uint32_t node, uint32_t flags,
 	    worker_age(w, entry->seen) < ENDPOINT_FRESH)
 		return (1);
 	if (!same && entry->port != 0 &&
-	    worker_age(w, entry->seen) < ENDPOINT_EXPIRY &&
+	    worker_age(w, entry->seen) < ENDPOINT_EXPIRE &&
 	    worker_age(w, entry->moved) < ENDPOINT_HOLD) {
 		counters_add(COUNTER_ENDPOINT_HELD, 1);
 		return (0);

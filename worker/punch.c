@@ -81,7 +81,7 @@ punch_endpoint(struct worker *w, uint32_t node, struct peermap_entry *entry,
 	memcpy(at->addr, entry->addr, sizeof(at->addr));
 	at->port = entry->port;
 	return (
-	    entry->port != 0 && worker_age(w, entry->seen) < ENDPOINT_EXPIRY);
+	    entry->port != 0 && worker_age(w, entry->seen) < ENDPOINT_EXPIRE);
 }
 
 /* Sends a PunchCommand with `about` to the node of entry, which is at `to`. */

@@ -150,7 +150,7 @@ relay_packet(struct worker *w, enum relay_source from, uint32_t *hint,
 							    : COUNTER_BRIDGE_UW,
 			    1);
 	} else if (found && entry.port != 0 &&
-		   worker_age(w, entry.seen) < ENDPOINT_EXPIRY) {
+		   worker_age(w, entry.seen) < ENDPOINT_EXPIRE) {
 		relay_to_endpoint(
 		    w, &entry, sender, dest, payload, len - PACKET_RELAY_LEN);
 		counters_add(from == RELAY_FROM_WSS ? COUNTER_BRIDGE_WU

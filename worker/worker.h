@@ -194,8 +194,6 @@ struct udp_socket;
 #define UDP_LISTENER_ANY UINT32_MAX
 #define EXEMPT_MAX       1024  /* networks */
 #define GRANTS_MAX       256   /* PunchRequests that wait for auth */
-#define ENDPOINT_EXPIRY  600   /* seconds */
-#define ENDPOINT_HOLD    30    /* seconds between changes of an address */
 #define ENDPOINT_FRESH   20    /* seconds in which a refresh is not told */
 #define REPORTS_MAX      20000 /* WP_ENDPOINTs a second */
 

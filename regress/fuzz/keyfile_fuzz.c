@@ -57,7 +57,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct keyfile one, other;
 
 	/* A child's log without a parent: to nowhere. */
-	log_init("fuzz", LOG_TO_PARENT, 0);
+	log_init("fuzz", LOG_TO_PARENT);
 	if (size < 2)
 		return (0);
 	read_in_chunks(&one, (const char *)data + 1, size - 1, size);

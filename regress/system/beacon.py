@@ -23,7 +23,7 @@ USER = "nobody"
 
 # Long enough for a busy machine; nothing waits that long when all is well.
 START = 10
-STOP = 8
+STOP = 15
 
 SANITIZER = re.compile(r"Sanitizer|runtime error:")
 
@@ -231,6 +231,13 @@ class Beacon:
         self.note_children()
         if self.proc.poll() is None:
             self.proc.send_signal(signal.SIGTERM)
+        self.ends(bound)
+
+    def ends(self, bound=STOP):
+        """As stop(), if it was told to end already.
+
+        A second signal would kill the children, whatever they are at.
+        """
         try:
             status = self.proc.wait(bound)
         except subprocess.TimeoutExpired:

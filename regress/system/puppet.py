@@ -22,7 +22,7 @@ from beacon import BUILD, Beacon
 
 HEADER = struct.Struct("=IIII")     # type, length, peerid, pid
 FD_MARK = 0x80000000
-HELLO = struct.Struct("=16sIIII")   # version, worker, nworkers, epoch, verbose
+HELLO = struct.Struct("=16sIII")    # version, worker, nworkers, epoch
 BOUND = 10.0
 
 
@@ -187,7 +187,7 @@ class Puppet(threading.Thread):
 
     def ready(self, kind, **change):
         """Says READY, as somebody else if that is wanted."""
-        hello = dict(zip("version worker nworkers epoch verbose".split(),
+        hello = dict(zip("version worker nworkers epoch".split(),
             HELLO.unpack(self.hello)), **change)
         self.send(kind, HELLO.pack(*hello.values()))
 

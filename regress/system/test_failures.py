@@ -10,7 +10,7 @@ import threading
 import time
 
 import keys
-from beacon import Beacon, alive, limit, wait_for
+from beacon import IS_ROOT, Beacon, alive, limit, wait_for
 from client import Client, Ended, login, request
 
 
@@ -190,7 +190,7 @@ def test_auth_that_keeps_dying_ends_the_daemon():
     b = Beacon()
     try:
         b.start()
-        end = time.monotonic() + 40
+        end = time.monotonic() + 70
         while b.proc.poll() is None:
             assert time.monotonic() < end, "still running"
             try:
@@ -204,6 +204,16 @@ def test_auth_that_keeps_dying_ends_the_daemon():
         b.clean_up()
 
 
+def test_worker_that_keeps_dying_is_started_ever_more_slowly():
+    with Beacon() as b:
+        start = time.monotonic()
+        for _ in range(5):
+            b.wait_new("worker", b.kill("worker"))
+        took = time.monotonic() - start
+        # At once, then after 0.1, 0.2, 0.4 and 0.8 seconds.
+        assert took > 1.5, "%.3f s" % took
+
+
 def test_killed_parent_leaves_no_process():
     b = Beacon()
     try:
@@ -215,6 +225,20 @@ def test_killed_parent_leaves_no_process():
             b.proc.wait()
             client.expect_end(5)
             b.check_no_process()
+    finally:
+        b.clean_up()
+
+
+def test_killed_parent_takes_children_along_that_hang():
+    """They cannot see the end of its channel: the kernel ends them."""
+    b = Beacon('worker user "games"\nauth user "man"' if IS_ROOT else "")
+    try:
+        b.start()
+        for pid in b.seen:
+            os.kill(pid, signal.SIGSTOP)
+        b.proc.kill()
+        b.proc.wait()
+        b.check_no_process()
     finally:
         b.clean_up()
 
@@ -252,7 +276,7 @@ def test_sigterm_says_goodbye():
         for client in clients:
             client.expect_close(1001, "beacon shutting down")
         start = time.monotonic()
-        b.stop()
+        b.ends()
         assert time.monotonic() - start < 2
         b.check_log()
     finally:
@@ -267,7 +291,7 @@ def test_sigint_too():
             b.note_children()
             b.proc.send_signal(signal.SIGINT)
             client.expect_close(1001, "beacon shutting down")
-        b.stop()
+        b.ends()
     finally:
         b.clean_up()
 
@@ -282,6 +306,22 @@ def test_peer_that_does_not_answer_delays_the_end_3_s_at_most():
             assert time.monotonic() - start < 4.5
     finally:
         b.clean_up()
+
+
+def test_child_that_hangs_delays_the_end_4_s_at_most():
+    """Neither a worker that says no goodbye nor auth, which is last."""
+    for role in "worker", "auth":
+        b = Beacon()
+        try:
+            b.start()
+            b.note_children()
+            os.kill(b.pid_of(role), signal.SIGSTOP)
+            start = time.monotonic()
+            b.stop()
+            assert time.monotonic() - start < 6
+            b.wait_line("did not end within")
+        finally:
+            b.clean_up()
 
 
 def test_second_signal_ends_it_at_once():
@@ -312,11 +352,16 @@ def test_health_says_503_while_draining():
             b.note_children()
             # Accepted before the end begins, asks after it.
             health.send(b"GET /health HTTP/1.1\r\nHost: x\r\n")
+            late = Client(b.port)
+            late.send(request()[:-2])
             with login(b, 2) as polite:
                 b.proc.send_signal(signal.SIGTERM)
                 polite.expect_close(1001)
             health.send(b"\r\n")
             assert health.answer().status == 503
-        b.stop()
+            late.send(b"\r\n")
+            assert late.answer().status == 503
+            late.close()
+        b.ends()
     finally:
         b.clean_up()

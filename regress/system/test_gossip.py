@@ -114,6 +114,18 @@ def test_gossip_never_displaces_who_is_connected_here():
     peer.close()
 
 
+def test_two_syncs_a_second_are_taken_of_one_source():
+    peer, conf = gossip_peer()
+    with Beacon(conf, udp=True, workers=1) as b:
+        peer.to = ("127.0.0.1", b.udp_port)
+        for _ in range(20):
+            peer.send(sync(2, [100]))
+        wait_for(lambda: b.metric("udp_packets") == 20)
+        # The second may have changed meanwhile.
+        assert b.metric("drops", reason="rate") >= 14
+    peer.close()
+
+
 def test_sync_of_the_largest_size():
     peer, conf = gossip_peer()
     with Beacon(conf, udp=True) as b:
@@ -213,6 +225,26 @@ def test_packet_of_the_default_beacon_does_not_go_back():
         peer.send(relay(9, 4711, b"x"))
         b.wait_metric(1, "drops", reason="not_found")
         peer.expect_silence()
+    peer.close()
+
+
+def test_reload_of_the_beacons():
+    peer, conf = gossip_peer()
+    default = Udp(0, host="127.0.0.41")
+    with Beacon(udp=True, workers=1) as b, login(b, 1) as w:
+        b.write_conf(conf + "\ndefault beacon 127.0.0.41 port %d" %
+            default.port, 1, udp=True)
+        b.ctl("reload", text=True)
+        peer.to = ("127.0.0.1", b.udp_port)
+        wait_for(lambda: (peer.send(sync(2, [100])), learned(b, 100))[1])
+        w.send_to(4711, b"who knows")
+        assert default.recv_packet() == relay(1, 4711, b"who knows")
+        b.write_conf("", 1, udp=True)
+        b.ctl("reload", text=True)
+        assert not learned(b, 100)
+        wait_for(lambda: (w.send_to(4711, b"nobody"),
+            b.metric("drops", reason="not_found"))[1])
+    default.close()
     peer.close()
 
 

@@ -121,9 +121,14 @@ def test_more_connections_than_descriptors_are_not_fatal():
         with login(b, 1) as one, login(b, 2) as two:
             crowd = [Client(b.port) for _ in range(300)]
             wait_for(lambda: b.metric("accept_pauses") > 0)
+            start, pauses = time.monotonic(), b.metric("accept_pauses")
             for i in range(20):
                 one.send_to(2, b"%d" % i)
                 two.expect_from(1, b"%d" % i)
+            # It waits a second for each, and does not try all the time.
+            time.sleep(1)
+            pauses = b.metric("accept_pauses") - pauses
+            assert pauses <= time.monotonic() - start + 2, pauses
             for client in crowd:
                 client.close()
             wait_for(lambda: can_login(b, 3), 10, "a login")

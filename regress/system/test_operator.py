@@ -3,6 +3,7 @@
 
 """What the operator meets: starting, asking, probing."""
 
+import fcntl
 import glob
 import os
 import pwd
@@ -14,7 +15,7 @@ import stat
 import subprocess
 import tempfile
 
-from beacon import IS_ROOT, USER, Beacon, alive, wait_for, write
+from beacon import BUILD, IS_ROOT, USER, Beacon, alive, wait_for, write
 from client import login
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -195,6 +196,26 @@ if IS_ROOT:
         refused(b, "no-such-user")
 
 
+class Unread(Beacon):
+    """Nobody reads its log once it is ready."""
+
+    def read(self):
+        for raw in self.proc.stderr:
+            with self.news:
+                self.lines.append(raw.decode().rstrip("\n"))
+                self.news.notify_all()
+            if raw == b"beacond: ready\n":
+                return
+
+
+def test_log_that_nobody_reads_stops_nothing():
+    with Unread() as b:
+        fcntl.fcntl(b.proc.stderr, fcntl.F_SETPIPE_SZ, 4096)
+        for _ in range(100):
+            b.ctl("reload", text=True)
+        login(b, 1).close()
+
+
 # beaconctl
 
 def test_show_summary():
@@ -277,7 +298,7 @@ def test_stop():
         b.start()
         b.note_children()
         b.ctl("stop", text=True)
-        b.stop()
+        b.ends()
         b.check_log()
     finally:
         b.clean_up()
@@ -365,8 +386,8 @@ def test_installed_programs_find_each_other():
     with tempfile.TemporaryDirectory() as top:
         os.chmod(top, 0o755)
         build = os.path.join(top, "build")
-        # Only what knows the place is compiled again.
-        shutil.copytree(os.path.join(ROOT, "build/obj"), build + "/obj",
+        # Of what is tested only that is compiled again which knows the place.
+        shutil.copytree(os.path.join(BUILD, "obj"), build + "/obj",
             copy_function=shutil.copy2)
         subprocess.run(["make", "-s", "install", "PREFIX=" + top,
             "BUILD=" + build, "MAKEFLAGS="], cwd=ROOT, check=True)

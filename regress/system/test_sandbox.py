@@ -64,6 +64,10 @@ def check_confined(pid, uid, capabilities=0):
         assert int(s[name], 16) == capabilities, s
     assert int(s["CapAmb"], 16) == 0, s
     assert s["Uid"].split() == [str(uid)] * 4, s
+    if IS_ROOT:
+        gid = str(pwd.getpwuid(uid).pw_gid)
+        assert s["Gid"].split() == [gid] * 4, s
+        assert set(s["Groups"].split()) <= {gid}, s
 
 
 def children_of(beacon):
@@ -81,6 +85,9 @@ def check_all_confined(beacon):
     uid = user_id(USER) if IS_ROOT else os.geteuid()
     check_confined(beacon.pid, uid,
         0 if beacon.unprivileged else PARENT_CAPABILITIES)
+    if not beacon.unprivileged:
+        bound = int(status(beacon.pid)["CapBnd"], 16)
+        assert bound & ~PARENT_CAPABILITIES == 0, "%x" % bound
     pids = children_of(beacon)
     assert len(pids) == 3, pids
     for pid in pids:
@@ -228,6 +235,17 @@ def test_descriptors_are_the_documented_ones():
         check_descriptors(b.pid_of("worker", b.worker_of(1)),
             unix_stream=2, listener=1, udp=1, tcp=1)
         client.close()
+
+
+def test_children_get_no_environment_but_the_knobs_of_malloc():
+    if not IS_ROOT:
+        return      # nobody can look; see below
+    with Tuned({"SECRET": "x", "MALLOC_PERTURB_": "165"}) as b:
+        for pid in children_of(b):
+            with open("/proc/%d/environ" % pid, "rb") as f:
+                names = {line.split(b"=")[0] for line in f.read().split(b"\0")}
+            assert b"SECRET" not in names, names
+            assert b"MALLOC_PERTURB_" in names, names
 
 
 def test_no_memory_is_writable_and_executable():

@@ -8,7 +8,7 @@ import signal
 
 import keys
 from beacon import Beacon, wait_for
-from client import TEXT, Client, Ended, deliver, login
+from client import TEXT, Client, Ended, deliver, login, pair_on_workers
 
 
 def test_newest_connection_wins():
@@ -54,7 +54,9 @@ def test_no_frame_of_a_replaced_session_is_handed_on():
     """Not even if its worker learns of the replacement only afterwards."""
     with Beacon() as b:
         for node, early in ((1, b""), (2, b"sent before")):
-            old = login(b, node)
+            # To one of its own worker, no other worker looks at the sender.
+            near, old, rest = pair_on_workers(b, False, first=node, most=20)
+            node = old.node
             stopped = b.pid_of("worker", b.worker_of(node))
             os.kill(stopped, signal.SIGSTOP)
             # Who logs in now is on the other worker.
@@ -64,11 +66,13 @@ def test_no_frame_of_a_replaced_session_is_handed_on():
             new = login(b, node)
             for _ in range(20):
                 old.send_to(31, b"late")
+                old.send_to(near.node, b"late")
             os.kill(stopped, signal.SIGCONT)
             old.expect_close(1000, "replaced")
-            new.send_to(31, b"from the new one")
-            sink.expect_from(node, b"from the new one")
-            for client in (old, new, sink):
+            for client in (sink, near):
+                new.send_to(client.node, b"from the new one")
+                client.expect_from(node, b"from the new one")
+            for client in [old, new, sink, near] + rest:
                 client.close()
             b.wait_peers(0)
 
@@ -286,6 +290,24 @@ def test_reload_says_each_time_what_needs_a_restart():
             b.ctl("reload", text=True)
             b.wait_line("configuration read again", after=lines)
             assert sum(needed in line for line in b.lines) == told, workers
+        b.write_conf('worker user "games"\nlisten on 127.0.0.2 port 0')
+        b.ctl("reload", text=True)
+        for what in "listen", "user":
+            b.wait_line('"%s" has changed: needs a restart' % what)
+
+
+def test_reload_reaches_auth():
+    with Beacon() as b:
+        with Client(b.port) as client:
+            client.login(1, legacy=True)
+        b.write_conf("legacy signatures no")
+        before = len(b.lines)
+        b.ctl("reload", text=True)
+        # It hears of the keys behind the settings.
+        b.wait_line("keys read", after=before)
+        with Client(b.port) as client:
+            client.send_reply(1, legacy=True)
+            client.expect_close(1008, "auth failed")
 
 
 def test_reload_of_a_bad_configuration_changes_nothing():

@@ -368,6 +368,17 @@ def test_punch_of_a_node_connected_by_websocket():
                 assert told == 12
 
 
+def test_punch_by_websocket_is_for_oneself_only():
+    with Beacon(udp=True) as b, login(b, 1) as w, \
+            Udp(b.udp_port, 5) as u, Udp(b.udp_port, 6) as v:
+        u.join(b)
+        v.join(b)
+        w.send_packet(struct.pack(">BII", 3, 5, 6))
+        b.wait_metric(1, "drops", reason="sender")
+        u.expect_silence()
+        v.expect_silence()
+
+
 def test_punch_limit_per_source():
     with Beacon(udp=True) as b:
         with Udp(b.udp_port, 5, "127.0.0.5") as u, \
@@ -391,6 +402,29 @@ def test_punch_limit_exempts_configured_sources():
                 u.punch(6)
             for _ in range(5):
                 u.expect(command(4, "127.0.0.6", v.port))
+
+
+def test_reload_of_the_exempt():
+    with Beacon(udp=True) as b:
+        with Udp(b.udp_port, 5, "127.0.0.5") as u, \
+                Udp(b.udp_port, 6, "127.0.0.6") as v:
+            u.join(b)
+            v.join(b)
+            b.write_conf("punch exempt 127.0.0.5/32", udp=True)
+            b.ctl("reload", text=True)
+            # The worker may not have heard of it by the first few.
+            wait_for(lambda: burst_passes(u, v.port, 5))
+
+
+def burst_passes(u, port, count):
+    for _ in range(count):
+        u.punch(6)
+    try:
+        for _ in range(count):
+            u.expect(command(4, "127.0.0.6", port), 0.3)
+    except TimeoutError:
+        return False
+    return True
 
 
 def test_punch_limit_in_all():

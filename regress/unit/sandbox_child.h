@@ -283,6 +283,7 @@ static int
 child_fatal(const void *arg)
 {
 	(void)arg;
+	log_init("child", LOG_TO_PARENT);
 	fatalx("%s", "expected: the end of a process");
 }
 

@@ -230,7 +230,7 @@ a_peer_that_never_reads_costs_the_bound_and_no_more(void)
 int
 main(void)
 {
-	log_init("channel_test", LOG_TO_STDERR, 0);
+	log_init("channel_test", LOG_TO_STDERR);
 	loop = ev_default_loop(EVFLAG_NOENV);
 	channel_loop_init(loop);
 	RUN(accepts_what_the_table_allows);
