@@ -142,6 +142,7 @@ gather_flush(struct worker *w)
 		gather_flush_outlet(w, &g->outlets[i]);
 	g->noutlets = 0;
 	g->nruns = 0;
-	route_flush(w);
+	if (w->route_in_place)
+		route_flush(w);
 	udp_flush(w);
 }

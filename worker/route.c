@@ -17,17 +17,32 @@
 /*
  * Packets to and from the other workers.  A channel between two workers carries
  * imsgs of one type, WW_PACKET, written and read in bulk: the header is put
- * right before the payload, where the packet was read, and a burst leaves in
- * one sendmsg(2).  Neither end believes the other (relay_delivery()).
+ * right before the payload.  Smaller packets are collected for as long as this
+ * turn of the loop lasts, larger ones leave with gather_flush() from where they
+ * were read.  Neither end believes the other (relay_delivery()).
  */
 
 #define ROUTE_HEADER       sizeof(struct imsg_header)
 #define ROUTE_MESSAGE_MAX  (ROUTE_HEADER + DELIVERY_MAX)
-#define ROUTE_READS        4   /* in one turn: what the socket holds at most */
-#define ROUTE_STAGE_PACKET 512 /* larger payloads are sent where they lie */
+#define ROUTE_READS        4    /* in one turn: what the socket holds at most */
+#define ROUTE_STAGE_PACKET 2048 /* larger payloads are sent where they lie */
+#define ROUTE_QUEUE_MIN    (64U << 10) /* bytes of a queue when it begins */
 
 static void route_read(struct ev_loop *, ev_io *, int);
 static void route_write(struct ev_loop *, ev_io *, int);
+
+/* The end of a turn: what was collected leaves before the loop blocks. */
+static void
+route_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
+{
+	struct worker *w;
+
+	(void)loop;
+	(void)revents;
+	w = prepare->data;
+	if (w->stage_len > 0)
+		route_flush(w);
+}
 
 static void
 route_close(struct sibling *sib)
@@ -61,6 +76,12 @@ route_open(struct worker *w, uint32_t number, int fd)
 
 	if (number >= w->hello.nworkers || number == w->hello.worker)
 		return ("no such sibling");
+	if (!ev_is_active(&w->route_turn)) {
+		ev_prepare_init(&w->route_turn, route_turn);
+		w->route_turn.data = w;
+		ev_prepare_start(w->loop, &w->route_turn);
+		ev_unref(w->loop);
+	}
 	sib = w->siblings[number];
 	if (sib == NULL) {
 		sib = calloc(1, sizeof(*sib));
@@ -80,7 +101,7 @@ route_open(struct worker *w, uint32_t number, int fd)
 	return (NULL);
 }
 
-/* Copies a small packet to the stage, or NULL if it has no room. */
+/* Copies a small packet to the stage; NULL without memory. */
 static uint8_t *
 route_stage(struct worker *w, const uint8_t *payload, size_t len)
 {
@@ -92,7 +113,7 @@ route_stage(struct worker *w, const uint8_t *payload, size_t len)
 			return (NULL);
 	}
 	if (w->stage_len + ROUTE_HEADER + len > ROUTE_STAGE)
-		return (NULL);
+		route_flush(w);
 	to = w->stage + w->stage_len;
 	w->stage_len += (uint32_t)(ROUTE_HEADER + len);
 	memcpy(to + ROUTE_HEADER, payload, len);
@@ -101,8 +122,8 @@ route_stage(struct worker *w, const uint8_t *payload, size_t len)
 
 /*
  * Gathers one packet for a node whose session worker `number` owns.  A payload
- * of more than ROUTE_STAGE_PACKET bytes stays in place until route_flush(), and
- * 16 bytes before it are overwritten.  Returns 1, or 0 if it was dropped.
+ * of more than ROUTE_STAGE_PACKET bytes stays in place until gather_flush(),
+ * and 16 bytes before it are overwritten.  Returns 1, or 0 if it was dropped.
  */
 int
 route_packet(struct worker *w, uint32_t number, uint32_t dest, uint32_t sender,
@@ -122,15 +143,13 @@ route_packet(struct worker *w, uint32_t number, uint32_t dest, uint32_t sender,
 	if (len <= ROUTE_STAGE_PACKET) {
 		message = route_stage(w, payload, len);
 		if (message == NULL) {
-			gather_flush(w);
-			message = route_stage(w, payload, len);
-			if (message == NULL) {
-				counters_add(COUNTER_DROP_WORKER_FULL, 1);
-				return (0);
-			}
+			counters_add(COUNTER_DROP_WORKER_FULL, 1);
+			return (0);
 		}
-	} else
+	} else {
 		w->gather.held = 1;
+		w->route_in_place = 1;
+	}
 	header.type = WW_PACKET;
 	header.len = (uint32_t)(ROUTE_HEADER + len);
 	header.peerid = dest;
@@ -145,7 +164,7 @@ route_packet(struct worker *w, uint32_t number, uint32_t dest, uint32_t sender,
 	sib->iov[sib->niov].iov_base = message;
 	sib->iov[sib->niov++].iov_len = header.len;
 	if (sib->niov == ROUTE_IOV)
-		gather_flush(w);
+		route_flush(w);
 	return (1);
 }
 
@@ -163,7 +182,7 @@ route_append(struct sibling *sib, const uint8_t *bytes, size_t len)
 		sib->queue_head = 0;
 	}
 	if (sib->queue_len + len > sib->queue_size) {
-		size = sib->queue_size == 0 ? ROUTE_STAGE : sib->queue_size;
+		size = sib->queue_size == 0 ? ROUTE_QUEUE_MIN : sib->queue_size;
 		while (size < sib->queue_len + len)
 			size *= 2;
 		queue = realloc(sib->queue, size);
@@ -246,6 +265,7 @@ route_flush(struct worker *w)
 			route_flush_sibling(sib);
 	}
 	w->stage_len = 0;
+	w->route_in_place = 0;
 }
 
 static void

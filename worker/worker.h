@@ -262,6 +262,8 @@ struct worker {
 	struct sibling *siblings[PROTO_WORKERS_MAX];
 	uint8_t *stage; /* small packets for other workers, ROUTE_STAGE */
 	uint32_t stage_len;
+	int route_in_place;    /* boolean: some wait where they were read */
+	ev_prepare route_turn; /* sends what is on the stage */
 	struct source_table *upgrades; /* upgrades per source */
 
 	struct udp_socket *udp[UDP_SOCKETS_MAX];

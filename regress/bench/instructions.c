@@ -307,12 +307,13 @@ feed(const struct end *from, const uint8_t *bytes, size_t len)
 		err(1, "send");
 }
 
-/* The loop's part: a socket can be read. */
+/* The loop's part: a socket can be read, and the turn ends. */
 void
 wake(struct worker *w, ev_io *io)
 {
 	COUNT;
 	ev_cb(io)(w->loop, io, EV_READ);
+	ev_invoke(w->loop, &w->route_turn, EV_PREPARE);
 	COUNT;
 }
 

@@ -99,6 +99,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	before = counted();
 	datagram(&worker, 0, &source, room + RX_HEADROOM, size - 1);
 	gather_flush(&worker);
+	route_flush(&worker);
 	if (counted() == before || pmap_used(&map) != 3 || worker.load != 0)
 		abort();
 	free(room);
