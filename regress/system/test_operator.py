@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import tempfile
 
@@ -339,6 +340,17 @@ def test_garbage_on_the_control_socket_is_harmless():
             s.close()
         wait_for(lambda: b.ctl("show", "summary"))
         login(b, 1).close()
+
+
+def test_garbage_on_the_control_socket_does_not_fill_the_log():
+    unknown = struct.pack("=IIII", 0x8ff, 16, 0, 0)
+    with Beacon() as b:
+        for _ in range(100):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(b.socket)
+                s.sendall(unknown)
+                assert s.recv(1) == b""
+        assert 1 <= sum("control client" in line for line in b.lines) < 25
 
 
 def test_keygen_and_probe():

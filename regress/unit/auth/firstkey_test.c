@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/mman.h>
+
 #include <sodium.h>
 
 #include "auth/firstkey.h"
@@ -87,6 +89,50 @@ pruned(void)
 	keycache_free(&keys);
 }
 
+/* A peer map that knows one node. */
+static void *
+map_of(struct peermap *map, uint32_t node)
+{
+	_Atomic uint32_t *slots;
+	struct peermap_header *header;
+	struct peermap_entry *entry;
+	uint32_t mask;
+	void *base;
+
+	base = mmap(NULL, PEERMAP_BYTES, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base == MAP_FAILED)
+		return (NULL);
+	peermap_view(map, base);
+	header = base;
+	header->index = PEERMAP_INDEX(1, PEERMAP_SHIFT_MIN, 0);
+	mask = PEERMAP_INDEX_MASK(header->index);
+	slots = (void *)((uint8_t *)base + PEERMAP_INDEX_OFF);
+	slots[peermap_hash(header, node) & mask] = 1;
+	entry = (void *)((uint8_t *)base + PEERMAP_ENTRY_OFF);
+	entry->node = node;
+	return (base);
+}
+
+/* Nodes that nobody has heard of for long make room. */
+static void
+unheard_of(void)
+{
+	struct keycache keys;
+	struct peermap map;
+	void *base;
+
+	keycache_init(&keys);
+	base = map_of(&map, 7);
+	CHECK(base != NULL && peermap_find(&map, 7) == 0);
+	CHECK(firstkey_init(&fk) == 0);
+	CHECK(add(5, 1) == 0 && add(7, 3) == 0);
+	CHECK(firstkey_prune(&fk, &keys, &map) == 0);
+	CHECK(fk.count == 1 && is(7, 3) && firstkey_find(&fk, 5) == NULL);
+	firstkey_free(&fk);
+	(void)munmap(base, PEERMAP_BYTES);
+}
+
 int
 main(void)
 {
@@ -96,5 +142,6 @@ main(void)
 	RUN(no_node_zero);
 	RUN(full);
 	RUN(pruned);
+	RUN(unheard_of);
 	return (test_failed());
 }
