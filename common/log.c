@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/counters.h"
 #include "common/log.h"
 
 static enum log_target log_target = LOG_TO_STDERR;
@@ -66,8 +67,10 @@ log_line(int priority, const char *procname, const char *text)
 		syslog(priority, "%s: %s", procname, text);
 		break;
 	case LOG_TO_STDERR:
-		if (!log_stderr_ready())
+		if (!log_stderr_ready()) {
+			counters_add(COUNTER_LOG_MUTED, 1);
 			return;
+		}
 		n = snprintf(line, sizeof(line), "%s: %s\n", procname, text);
 		if (n < 0)
 			return;

@@ -20,7 +20,7 @@
 
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_PARENT };
 
-/* At most LINES lines in any PERIOD seconds; the rest is only counted. */
+/* At most LOG_LIMIT_LINES in LOG_LIMIT_PERIOD seconds; the rest is counted. */
 struct log_limit {
 	uint32_t window; /* second in which the window began */
 	uint32_t lines;  /* lines of this window */

@@ -68,7 +68,7 @@ struct msg_settings {
 	uint32_t max_frame;            /* bytes of one message */
 	uint32_t legacy_signatures;    /* boolean */
 	uint32_t source_packet_limit;  /* packets/s; 0: off */
-	uint32_t source_upgrade_limit; /* upgrades/s, this worker's share */
+	uint32_t source_upgrade_limit; /* upgrades/s, of this worker */
 	uint32_t require_punch_grant;  /* boolean */
 	uint32_t punch_source_limit;   /* per source ip per second; 0: off */
 	uint32_t punch_total_limit;    /* per second, this worker's share */

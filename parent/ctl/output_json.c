@@ -3,8 +3,6 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <netinet/in.h>
-
 #include <err.h>
 #include <jansson.h>
 #include <string.h>
@@ -39,9 +37,10 @@ json_row(json_t *object)
 static json_t *
 json_address(const uint8_t addr[16], uint32_t port)
 {
+	static const uint8_t none[16];
 	char buf[FORMAT_ADDRESS_LEN];
 
-	if (IN6_IS_ADDR_UNSPECIFIED((const struct in6_addr *)addr))
+	if (memcmp(addr, none, sizeof(none)) == 0)
 		return (json_null());
 	return (json_string(format_address(addr, port, buf)));
 }

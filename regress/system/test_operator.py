@@ -215,6 +215,7 @@ def test_log_that_nobody_reads_stops_nothing():
         for _ in range(100):
             b.ctl("reload", text=True)
         login(b, 1).close()
+        assert b.metric("log_muted") > 0
 
 
 # beaconctl

@@ -351,7 +351,6 @@ def test_punch_of_a_node_connected_by_websocket():
         with Udp(b.udp_port, 1) as v:
             v.join(b)
             with login(b, 1) as client:
-                told = 0
                 for node in range(5, 17):
                     with Udp(b.udp_port, node) as u:
                         u.join(b)
@@ -364,8 +363,6 @@ def test_punch_of_a_node_connected_by_websocket():
                             v.expect(want)
                         else:
                             assert client.recv_packet() == want
-                        told += 1
-                assert told == 12
 
 
 def test_punch_by_websocket_is_for_oneself_only():
