@@ -1,7 +1,7 @@
 # Unit tests: regress/unit/ROLE/NAME_test.c links with that role's objects
 # (never its main) and common/, nothing else.
 
-UNIT_ROLES := common parent worker auth parent-ctl
+UNIT_ROLES := common parent worker auth ctl
 UNIT_LIBS  := -lev -lbsd -lsodium -ljansson -lmd -lseccomp
 unit_tests  = $(patsubst regress/unit/%.c,$(BUILD)/unit/%,\
 	      $(wildcard regress/unit/$(1)/*_test.c))

@@ -12,7 +12,7 @@ import subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
-ROLES = ["parent", "parent/ctl", "worker", "auth"]
+ROLES = ["parent", "ctl", "worker", "auth"]
 LICENSE = ("/*\n * Copyright (c) 2026 The beacond authors\n"
     " * SPDX-License-Identifier: ISC\n")
 FORBIDDEN = ("strcpy strcat sprintf vsprintf gets atoi atol atoll strtok "

@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "parent/ctl/output.h"
+#include "ctl/output.h"
 
 /*
  * Rows are written as they come, so that a beacon with a million nodes needs no

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "parent/ctl/ctl.h"
+#include "ctl/ctl.h"
 
 void
 usage(void)

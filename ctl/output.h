@@ -3,10 +3,10 @@
  * SPDX-License-Identifier: ISC
  */
 
-#ifndef PARENT_CTL_OUTPUT_H
-#define PARENT_CTL_OUTPUT_H
+#ifndef CTL_OUTPUT_H
+#define CTL_OUTPUT_H
 
-#include "parent/ctl/ctl.h"
+#include "ctl/ctl.h"
 
 /*
  * How the rows of an answer are written to standard output.  begin and end
@@ -45,4 +45,4 @@ const char *format_age(uint64_t, uint64_t, char[FORMAT_AGE_LEN]);
 const char *format_role(uint32_t);
 const char *format_state(uint32_t);
 
-#endif /* PARENT_CTL_OUTPUT_H */
+#endif /* CTL_OUTPUT_H */

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "parent/ctl/ws_client.h"
+#include "ctl/ws_client.h"
 
 /* The clock of all deadlines, in nanoseconds. */
 int64_t

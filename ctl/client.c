@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "parent/ctl/ctl.h"
+#include "ctl/ctl.h"
 
 /*
  * The control socket, used blocking: one request, then its answers.  Whatever

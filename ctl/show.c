@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "parent/ctl/output.h"
+#include "ctl/output.h"
 
 /* A command of the control socket: what is sent, which rows may come back. */
 struct request {

@@ -15,7 +15,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "parent/ctl/output.h"
+#include "ctl/output.h"
 #include "regress/unit/test.h"
 
 /*

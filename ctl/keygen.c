@@ -8,7 +8,7 @@
 #include <sodium.h>
 #include <unistd.h>
 
-#include "parent/ctl/ctl.h"
+#include "ctl/ctl.h"
 
 /* The command keygen with its own command line.  Returns an exit code. */
 int

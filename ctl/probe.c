@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "parent/ctl/probe.h"
+#include "ctl/probe.h"
 
 #define COUNT_DEFAULT   3
 #define TIMEOUT_DEFAULT 5

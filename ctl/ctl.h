@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: ISC
  */
 
-#ifndef PARENT_CTL_CTL_H
-#define PARENT_CTL_CTL_H
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
 
 #include <stdint.h>
 #include <stdio.h>
@@ -83,4 +83,4 @@ int keygen(int, char **);
 /* probe.c */
 int probe(int, char **);
 
-#endif /* PARENT_CTL_CTL_H */
+#endif /* CTL_CTL_H */

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "parent/ctl/probe.h"
+#include "ctl/probe.h"
 
 /*
  * Packets of a node to itself, one a second (PROTOCOL.md 4):

@@ -3,11 +3,11 @@
  * SPDX-License-Identifier: ISC
  */
 
-#ifndef PARENT_CTL_PROBE_H
-#define PARENT_CTL_PROBE_H
+#ifndef CTL_PROBE_H
+#define CTL_PROBE_H
 
-#include "parent/ctl/ctl.h"
-#include "parent/ctl/ws_client.h"
+#include "ctl/ctl.h"
+#include "ctl/ws_client.h"
 
 /* login.c */
 int login_reply_build(
@@ -24,4 +24,4 @@ struct echo_stats {
 int echo_run(
     struct ws_client *, uint32_t, uint32_t, int64_t, struct echo_stats *);
 
-#endif /* PARENT_CTL_PROBE_H */
+#endif /* CTL_PROBE_H */

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "parent/ctl/output.h"
+#include "ctl/output.h"
 
 /*
  * addr: 16 bytes in network order, IPv6 or v4-mapped; port in host order.

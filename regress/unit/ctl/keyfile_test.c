@@ -8,7 +8,7 @@
 #include <sodium.h>
 #include <unistd.h>
 
-#include "parent/ctl/ctl.h"
+#include "ctl/ctl.h"
 #include "regress/unit/test.h"
 
 /* RFC 8032 section 7.1, TEST 1. */

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "parent/ctl/ws_client.h"
+#include "ctl/ws_client.h"
 
 #define DEFAULT_PATH "/v1/compat"
 #define SUBPROTOCOL  "pilot.v1"

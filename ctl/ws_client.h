@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: ISC
  */
 
-#ifndef PARENT_CTL_WS_CLIENT_H
-#define PARENT_CTL_WS_CLIENT_H
+#ifndef CTL_WS_CLIENT_H
+#define CTL_WS_CLIENT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -61,4 +61,4 @@ int ws_client_recv(struct ws_client *, int64_t);
 void ws_client_goodbye(struct ws_client *, int64_t);
 void ws_client_quote(char[WS_REMOTE_LEN], const void *, size_t);
 
-#endif /* PARENT_CTL_WS_CLIENT_H */
+#endif /* CTL_WS_CLIENT_H */

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "parent/ctl/ctl.h"
+#include "ctl/ctl.h"
 
 /*
  * A node's key file: comment lines and one line with the base64 of the 32-byte

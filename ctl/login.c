@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "parent/ctl/probe.h"
+#include "ctl/probe.h"
 
 /* The client's half of the challenge, PROTOCOL.md 3. */
 #define NONCE_DIGITS 64

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include "parent/ctl/ctl.h"
+#include "ctl/ctl.h"
 #include "regress/unit/test.h"
 
 #define WORDS_MAX 8

@@ -9,7 +9,7 @@
 #include <sodium.h>
 #include <unistd.h>
 
-#include "parent/ctl/probe.h"
+#include "ctl/probe.h"
 #include "regress/unit/test.h"
 
 #define NONCE "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "parent/ctl/output.h"
+#include "ctl/output.h"
 
 static int text_children;
 

@@ -14,7 +14,7 @@
 #include <sodium.h>
 #include <unistd.h>
 
-#include "parent/ctl/ws_client.h"
+#include "ctl/ws_client.h"
 #include "regress/unit/test.h"
 
 #define SECOND INT64_C(1000000000)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "parent/ctl/ctl.h"
+#include "ctl/ctl.h"
 
 enum token_kind {
 	T_KEYWORD,
