@@ -31,7 +31,7 @@
 #define PEERMAP_WORKERS_MAX 64
 #define PEERMAP_MAGIC       0x62656d31U /* "bem1"; another layout, another */
 
-#define PEERMAP_UDP_EX         0x01 /* sent DiscoverEx: gets 09, not 06 */
+#define PEERMAP_UDP_EX         0x01 /* once sent DiscoverEx: gets 09, not 06 */
 #define PEERMAP_LISTENER_SHIFT 1    /* the rest: which listener it came by */
 
 /*

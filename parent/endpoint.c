@@ -19,12 +19,17 @@ static void
 endpoint_store(struct parent *parent, uint32_t number,
     struct peermap_entry *entry, const struct msg_endpoint *seen)
 {
-	uint32_t now;
+	uint32_t flags, now;
+	int known;
 
 	now = (uint32_t)ev_now(parent->loop);
+	known = entry->port != 0 &&
+		(int32_t)(now - entry->seen) < ENDPOINT_EXPIRE;
+	/* A node that once sent DiscoverEx stays with it. */
+	flags = seen->flags | (known ? entry->flags & PEERMAP_UDP_EX : 0);
 	if (endpoint_is_new(entry, seen)) {
 		/* Or a stranger could lead a node's packets away. */
-		if (entry->port != 0 && now - entry->moved < ENDPOINT_HOLD) {
+		if (known && now - entry->moved < ENDPOINT_HOLD) {
 			counters_add(COUNTER_ENDPOINT_HELD, 1);
 			return;
 		}
@@ -32,7 +37,7 @@ endpoint_store(struct parent *parent, uint32_t number,
 		entry->port = (uint16_t)seen->port;
 		entry->moved = now;
 	}
-	entry->flags = (uint8_t)seen->flags;
+	entry->flags = (uint8_t)flags;
 	entry->seen = now;
 	pmap_store(&parent->map, number, entry);
 }

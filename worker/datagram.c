@@ -50,16 +50,18 @@ datagram_endpoint(struct worker *w, uint32_t node, uint32_t flags,
     const struct endpoint *source, const struct peermap_entry *entry)
 {
 	struct msg_endpoint msg;
-	int same;
+	int known, same;
 
+	known =
+	    entry->port != 0 && worker_age(w, entry->seen) < ENDPOINT_EXPIRE;
+	if (known)
+		flags |= entry->flags & PEERMAP_UDP_EX;
 	same = entry->port == source->port &&
 	       memcmp(entry->addr, source->addr, sizeof(entry->addr)) == 0;
 	if (same && entry->flags == flags &&
 	    worker_age(w, entry->seen) < ENDPOINT_FRESH)
 		return (1);
-	if (!same && entry->port != 0 &&
-	    worker_age(w, entry->seen) < ENDPOINT_EXPIRE &&
-	    worker_age(w, entry->moved) < ENDPOINT_HOLD) {
+	if (!same && known && worker_age(w, entry->moved) < ENDPOINT_HOLD) {
 		counters_add(COUNTER_ENDPOINT_HELD, 1);
 		return (0);
 	}
@@ -120,7 +122,7 @@ datagram_punch(struct worker *w, uint32_t listener,
     const struct endpoint *source, const uint8_t *packet, size_t len)
 {
 	struct peermap_entry entry;
-	uint32_t flags, requester;
+	uint32_t requester;
 	int is_endpoint;
 
 	requester = packet_u32(packet + 1);
@@ -128,9 +130,8 @@ datagram_punch(struct worker *w, uint32_t listener,
 		counters_add(COUNTER_DROP_SENDER, 1);
 		return;
 	}
-	flags = listener << PEERMAP_LISTENER_SHIFT;
-	flags |= entry.flags & PEERMAP_UDP_EX;
-	is_endpoint = datagram_endpoint(w, requester, flags, source, &entry);
+	is_endpoint = datagram_endpoint(
+	    w, requester, listener << PEERMAP_LISTENER_SHIFT, source, &entry);
 	punch_request(w, source, listener, is_endpoint, packet, len);
 }
 

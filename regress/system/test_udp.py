@@ -184,6 +184,17 @@ def test_discover_ex_gets_the_destination_too():
             v.expect_from(5, b"y")
 
 
+def test_discover_ex_stays_though_a_discover_comes_later():
+    with Beacon(udp=True) as b:
+        with Udp(b.udp_port, 5) as u, Udp(b.udp_port, 6) as v:
+            u.join(b, ex=True)
+            v.join(b)
+            for i in range(20):
+                u.discover()
+                v.send_to(5, b"%d" % i)
+                u.expect(struct.pack(">BII", 9, 6, 5) + b"%d" % i)
+
+
 def test_large_delivery_from_udp_to_websocket_is_dropped():
     with Beacon(udp=True) as b:
         with Udp(b.udp_port, 5) as u, login(b, 1) as client:

@@ -89,6 +89,27 @@ test_moves_at_most_once_in_30_s(void)
 }
 
 static void
+test_ex_stays_until_forgotten(void)
+{
+	const struct peermap_entry *entry;
+
+	CHECK(set_up() == 0);
+	CHECK(seen(7, 1, 4000, PEERMAP_UDP_EX) == NULL);
+	entry = pmap_entry(&parent.map, pmap_find(&parent.map, 7));
+	CHECK(seen(7, 1, 4000, 0) == NULL && entry->flags == PEERMAP_UDP_EX);
+	/* Neither another listener nor another address changes that. */
+	CHECK(seen(7, 1, 4000, 1 << PEERMAP_LISTENER_SHIFT) == NULL);
+	CHECK(entry->flags == (1 << PEERMAP_LISTENER_SHIFT | PEERMAP_UDP_EX));
+	age(7, ENDPOINT_HOLD);
+	CHECK(seen(7, 2, 4000, 0) == NULL && entry->addr[15] == 2);
+	CHECK(entry->flags == PEERMAP_UDP_EX);
+	/* Forgotten, though not swept yet. */
+	age(7, ENDPOINT_EXPIRE);
+	CHECK(seen(7, 2, 4000, 0) == NULL && entry->flags == 0);
+	pmap_destroy(&parent.map);
+}
+
+static void
 test_expires(void)
 {
 	CHECK(set_up() == 0);
@@ -159,6 +180,7 @@ main(void)
 {
 	RUN(test_recorded);
 	RUN(test_moves_at_most_once_in_30_s);
+	RUN(test_ex_stays_until_forgotten);
 	RUN(test_expires);
 	RUN(test_session_is_left_alone);
 	RUN(test_at_most_500000);
