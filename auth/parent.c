@@ -15,46 +15,37 @@
 #define ANY_TIME   (AUTH_SETUP | AUTH_RUNNING)
 
 static const char *
-parent_hello(struct channel *ch, struct imsg *imsg)
+parent_hello(void *owner, const void *data, size_t len, int fd)
 {
-	char version[PROTO_VERSION_LEN + 1] = "";
 	struct auth *auth;
 
-	auth = ch->owner;
-	if (imsg_get_data(imsg, &auth->hello, sizeof(auth->hello)) == -1)
-		return ("unreadable");
-	memcpy(version, auth->hello.version, sizeof(auth->hello.version));
-	if (strcmp(version, BEACOND_VERSION) != 0)
-		fatalx("this is version %s, beacond is version %s",
-		    BEACOND_VERSION, version);
-	ch->state = AUTH_SETUP;
+	auth = owner;
+	memcpy(&auth->hello, data, sizeof(auth->hello));
+	proto_check_hello(&auth->hello, "beacond-auth");
+	auth->parent.state = AUTH_SETUP;
 	return (NULL);
 }
 
 static const char *
-parent_settings(struct channel *ch, struct imsg *imsg)
+parent_settings(void *owner, const void *data, size_t len, int fd)
 {
 	struct auth *auth;
 
-	auth = ch->owner;
-	if (imsg_get_data(imsg, &auth->settings, sizeof(auth->settings)) == -1)
-		return ("unreadable");
+	auth = owner;
+	memcpy(&auth->settings, data, sizeof(auth->settings));
 	auth->has_settings = 1;
 	return (NULL);
 }
 
 static const char *
-parent_map(struct channel *ch, struct imsg *imsg)
+parent_map(void *owner, const void *data, size_t len, int fd)
 {
 	struct auth *auth;
-	int fd, result;
+	int result;
 
-	auth = ch->owner;
+	auth = owner;
 	if (auth->has_map)
 		return ("second peer map");
-	fd = imsg_get_fd(imsg);
-	if (fd == -1)
-		return ("descriptor lost");
 	result = peermap_open(&auth->map, fd);
 	(void)close(fd);
 	if (result == -1)
@@ -64,17 +55,14 @@ parent_map(struct channel *ch, struct imsg *imsg)
 }
 
 static const char *
-parent_counters(struct channel *ch, struct imsg *imsg)
+parent_counters(void *owner, const void *data, size_t len, int fd)
 {
 	struct auth *auth;
-	int fd, result;
+	int result;
 
-	auth = ch->owner;
+	auth = owner;
 	if (auth->has_counters)
 		return ("second page of counters");
-	fd = imsg_get_fd(imsg);
-	if (fd == -1)
-		return ("descriptor lost");
 	result = counters_open(fd);
 	(void)close(fd);
 	if (result == -1)
@@ -84,96 +72,76 @@ parent_counters(struct channel *ch, struct imsg *imsg)
 }
 
 static const char *
-parent_keys(struct channel *ch, struct imsg *imsg)
+parent_keys(void *owner, const void *data, size_t len, int fd)
 {
-	struct msg_keys msg;
-	int fd;
+	const struct msg_keys *msg;
 
-	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
-		return ("unreadable");
-	if (memchr(msg.path, '\0', sizeof(msg.path)) == NULL)
+	msg = data;
+	if (memchr(msg->path, '\0', sizeof(msg->path)) == NULL)
 		return ("path without an end");
-	fd = imsg_get_fd(imsg);
-	if (fd == -1)
-		return ("descriptor lost");
-	keys_load(ch->owner, fd, msg.path);
+	keys_load(owner, fd, msg->path);
 	return (NULL);
 }
 
 static const char *
-parent_worker(struct channel *ch, struct imsg *imsg)
+parent_worker(void *owner, const void *data, size_t len, int fd)
 {
-	struct msg_worker msg;
-	int fd;
+	const struct msg_worker *msg;
 
-	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
-		return ("unreadable");
-	if (msg.worker >= PROTO_WORKERS_MAX)
+	msg = data;
+	if (msg->worker >= PROTO_WORKERS_MAX)
 		return ("worker out of range");
-	fd = imsg_get_fd(imsg);
-	if (fd == -1)
-		return ("descriptor lost");
-	if (worker_open(ch->owner, &msg, fd) == -1)
-		fatal("channel to worker %u", msg.worker);
+	if (worker_open(owner, msg, fd) == -1)
+		fatal("channel to worker %u", msg->worker);
 	return (NULL);
 }
 
 static const char *
-parent_start(struct channel *ch, struct imsg *imsg)
+parent_start(void *owner, const void *data, size_t len, int fd)
 {
 	struct auth *auth;
 
-	(void)imsg;
-	auth = ch->owner;
+	auth = owner;
 	if (!auth->has_settings || !auth->has_map || !auth->has_counters)
 		return ("start before all is there");
-	ch->state = AUTH_RUNNING;
+	auth->parent.state = AUTH_RUNNING;
 	work_wake(auth);
 	return (NULL);
 }
 
 static const char *
-parent_ping(struct channel *ch, struct imsg *imsg)
+parent_ping(void *owner, const void *data, size_t len, int fd)
 {
-	(void)imsg;
-	parent_tell(ch->owner, AP_PONG, NULL, 0);
-	(void)channel_flush(ch);
+	parent_tell(owner, AP_PONG, NULL, 0);
+	(void)channel_flush(&((struct auth *)owner)->parent);
 	return (NULL);
 }
 
 static const char *
-parent_shutdown(struct channel *ch, struct imsg *imsg)
+parent_shutdown(void *owner, const void *data, size_t len, int fd)
 {
-	(void)ch;
-	(void)imsg;
 	exit(0);
 }
 
-#define EXACTLY(type) sizeof(struct type), sizeof(struct type)
-#define NOTHING       0, 0
-
 static const struct channel_rule parent_rules[] = {
-	{ PA_HELLO, "HELLO", EXACTLY(msg_hello), CHANNEL_NO_FD, AUTH_HELLO,
-	    parent_hello },
-	{ PA_SETTINGS, "SETTINGS", EXACTLY(msg_settings), CHANNEL_NO_FD,
-	    ANY_TIME, parent_settings },
-	{ PA_MAP, "MAP", NOTHING, CHANNEL_FD, SETTING_UP, parent_map },
-	{ PA_COUNTERS, "COUNTERS", NOTHING, CHANNEL_FD, SETTING_UP,
-	    parent_counters },
-	{ PA_KEYS, "KEYS", EXACTLY(msg_keys), CHANNEL_FD, ANY_TIME,
-	    parent_keys },
-	{ PA_WORKER, "WORKER", EXACTLY(msg_worker), CHANNEL_FD, ANY_TIME,
-	    parent_worker },
-	{ PA_START, "START", NOTHING, CHANNEL_NO_FD, SETTING_UP, parent_start },
-	{ PA_PING, "PING", NOTHING, CHANNEL_NO_FD, ANY_TIME, parent_ping },
-	{ PA_SHUTDOWN, "SHUTDOWN", NOTHING, CHANNEL_NO_FD,
-	    AUTH_HELLO | ANY_TIME, parent_shutdown }
+	CHANNEL_RULE(
+	    PA_HELLO, sizeof(struct msg_hello), AUTH_HELLO, parent_hello),
+	CHANNEL_RULE(PA_SETTINGS, sizeof(struct msg_settings), ANY_TIME,
+	    parent_settings),
+	CHANNEL_RULE_FD(PA_MAP, 0, SETTING_UP, parent_map),
+	CHANNEL_RULE_FD(PA_COUNTERS, 0, SETTING_UP, parent_counters),
+	CHANNEL_RULE_FD(
+	    PA_KEYS, sizeof(struct msg_keys), ANY_TIME, parent_keys),
+	CHANNEL_RULE_FD(
+	    PA_WORKER, sizeof(struct msg_worker), ANY_TIME, parent_worker),
+	CHANNEL_RULE(PA_START, 0, SETTING_UP, parent_start),
+	CHANNEL_RULE(PA_PING, 0, ANY_TIME, parent_ping),
+	CHANNEL_RULE(PA_SHUTDOWN, 0, AUTH_HELLO | ANY_TIME, parent_shutdown)
 };
 
 static void
-parent_end(struct channel *ch, const char *reason)
+parent_end(void *owner, const char *reason)
 {
-	(void)ch;
 	if (reason != NULL)
 		fatalx("channel to the parent: %s", reason);
 	exit(0);

@@ -29,37 +29,36 @@ worker_spend(struct auth_worker *w)
 }
 
 static const char *
-worker_nonces(struct channel *ch, struct imsg *imsg)
+worker_nonces(void *owner, const void *data, size_t len, int fd)
 {
 	uint8_t nonces[PROTO_NONCES_MAX * PROTO_NONCE_LEN];
-	struct msg_nonces_wanted wanted;
+	const struct msg_nonces_wanted *wanted;
 	struct auth_worker *w;
 	struct msg_nonces msg;
 	struct iovec iov[2];
 	uint64_t now;
 
-	w = ch->owner;
-	if (imsg_get_data(imsg, &wanted, sizeof(wanted)) == -1)
-		return ("unreadable");
-	if (wanted.count == 0 || wanted.count > PROTO_NONCES_MAX)
+	w = owner;
+	wanted = data;
+	if (wanted->count == 0 || wanted->count > PROTO_NONCES_MAX)
 		return ("number of nonces out of range");
 	now = work_now();
 	if (now != w->second) {
 		w->second = now;
 		w->nonces = 0;
 	}
-	w->nonces += wanted.count;
+	w->nonces += wanted->count;
 	if (w->nonces > AUTH_NONCES_PER_SECOND)
 		return ("asks for nonces without end");
-	msg.first = challenge_issue(&w->challenge, wanted.count, now, nonces);
-	msg.count = wanted.count;
+	msg.first = challenge_issue(&w->challenge, wanted->count, now, nonces);
+	msg.count = wanted->count;
 	iov[0].iov_base = &msg;
 	iov[0].iov_len = sizeof(msg);
 	iov[1].iov_base = nonces;
-	iov[1].iov_len = wanted.count * PROTO_NONCE_LEN;
-	if (channel_sendv(ch, AW_NONCES, 0, iov, 2) == -1)
+	iov[1].iov_len = wanted->count * PROTO_NONCE_LEN;
+	if (channel_sendv(&w->channel, AW_NONCES, 0, iov, 2) == -1)
 		return (worker_deaf);
-	counters_add(COUNTER_CHALLENGES, wanted.count);
+	counters_add(COUNTER_CHALLENGES, wanted->count);
 	worker_spend(w);
 	return (NULL);
 }
@@ -105,27 +104,26 @@ worker_refuse(struct auth_worker *w, const struct msg_verify *verify,
 }
 
 static const char *
-worker_verify(struct channel *ch, struct imsg *imsg)
+worker_verify(void *owner, const void *data, size_t len, int fd)
 {
 	enum verify_result result;
 	struct auth_worker *w;
-	struct msg_verify msg;
+	const struct msg_verify *msg;
 	const char *reason;
 	uint64_t keyid, now;
 
-	w = ch->owner;
-	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
-		return ("unreadable");
+	w = owner;
+	msg = data;
 	now = work_now();
-	result = verify_login(&w->challenge, &w->auth->keys, &msg, now,
+	result = verify_login(&w->challenge, &w->auth->keys, msg, now,
 	    w->auth->settings.legacy_signatures != 0, &keyid);
 	counters_add(worker_results[result].counter, 1);
 	if (result == VERIFY_OK_LEGACY)
 		counters_add(COUNTER_VERIFY_LEGACY, 1);
 	reason = worker_results[result].reason;
 	if (reason == NULL)
-		worker_admit(w, &msg, keyid);
-	else if (worker_refuse(w, &msg, reason, now) == -1)
+		worker_admit(w, msg, keyid);
+	else if (worker_refuse(w, msg, reason, now) == -1)
 		return (worker_deaf);
 	worker_spend(w);
 	return (NULL);
@@ -150,51 +148,48 @@ worker_first_keys_full(struct auth *auth)
 }
 
 static const char *
-worker_first_key(struct channel *ch, struct imsg *imsg)
+worker_first_key(void *owner, const void *data, size_t len, int fd)
 {
-	struct msg_first_key msg;
+	const struct msg_first_key *msg;
 	struct auth_worker *w;
 
-	w = ch->owner;
-	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
-		return ("unreadable");
-	if (keycache_find(&w->auth->keys, msg.node) == NULL &&
-	    firstkey_add(&w->auth->first, msg.node, msg.key) == -1)
+	w = owner;
+	msg = data;
+	if (keycache_find(&w->auth->keys, msg->node) == NULL &&
+	    firstkey_add(&w->auth->first, msg->node, msg->key) == -1)
 		worker_first_keys_full(w->auth);
 	worker_spend(w);
 	return (NULL);
 }
 
 static const char *
-worker_grant(struct channel *ch, struct imsg *imsg)
+worker_grant(void *owner, const void *data, size_t len, int fd)
 {
 	struct auth_worker *w;
 	struct msg_granted answer;
-	struct msg_grant msg;
+	const struct msg_grant *msg;
 
-	w = ch->owner;
-	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1)
-		return ("unreadable");
-	answer.request = msg.request;
+	w = owner;
+	msg = data;
+	answer.request = msg->request;
 	answer.ok = (uint32_t)grant_verify(
-	    &w->auth->keys, &w->auth->first, &msg, work_now());
-	if (channel_send(ch, AW_GRANTED, 0, -1, &answer, sizeof(answer)) == -1)
+	    &w->auth->keys, &w->auth->first, msg, work_now());
+	if (channel_send(
+		&w->channel, AW_GRANTED, 0, -1, &answer, sizeof(answer)) == -1)
 		return (worker_deaf);
 	worker_spend(w);
 	return (NULL);
 }
 
-#define EXACTLY(type) sizeof(struct type), sizeof(struct type)
-
 static const struct channel_rule worker_rules[] = {
-	{ WA_NONCES, "NONCES", EXACTLY(msg_nonces_wanted), CHANNEL_NO_FD,
-	    WORKER_STATE, worker_nonces },
-	{ WA_VERIFY, "VERIFY", EXACTLY(msg_verify), CHANNEL_NO_FD, WORKER_STATE,
-	    worker_verify },
-	{ WA_FIRST_KEY, "FIRST_KEY", EXACTLY(msg_first_key), CHANNEL_NO_FD,
-	    WORKER_STATE, worker_first_key },
-	{ WA_GRANT, "GRANT", EXACTLY(msg_grant), CHANNEL_NO_FD, WORKER_STATE,
-	    worker_grant }
+	CHANNEL_RULE(WA_NONCES, sizeof(struct msg_nonces_wanted), WORKER_STATE,
+	    worker_nonces),
+	CHANNEL_RULE(
+	    WA_VERIFY, sizeof(struct msg_verify), WORKER_STATE, worker_verify),
+	CHANNEL_RULE(WA_FIRST_KEY, sizeof(struct msg_first_key), WORKER_STATE,
+	    worker_first_key),
+	CHANNEL_RULE(
+	    WA_GRANT, sizeof(struct msg_grant), WORKER_STATE, worker_grant)
 };
 
 static void
@@ -206,12 +201,12 @@ worker_drop(struct auth_worker *w)
 }
 
 static void
-worker_end(struct channel *ch, const char *reason)
+worker_end(void *owner, const char *reason)
 {
 	struct auth_worker *w;
 	struct msg_hostile msg;
 
-	w = ch->owner;
+	w = owner;
 	if (reason != NULL) {
 		memset(&msg, 0, sizeof(msg));
 		msg.worker = w->number;

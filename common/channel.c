@@ -18,6 +18,12 @@ static TAILQ_HEAD(, channel) channel_dirty = TAILQ_HEAD_INITIALIZER(
     channel_dirty);
 static ev_prepare channel_prepare;
 
+/* One message's data, where its numbers are aligned. */
+static union {
+	max_align_t align;
+	uint8_t bytes[MAX_IMSGSIZE];
+} channel_data;
+
 /* Whoever may open the control socket can break the rules all day. */
 static struct log_limit channel_refusals;
 
@@ -29,7 +35,7 @@ static void
 channel_end(struct channel *ch, const char *reason)
 {
 	channel_close(ch);
-	ch->on_end(ch, reason);
+	ch->on_end(ch->owner, reason);
 }
 
 static void
@@ -247,11 +253,41 @@ channel_check(
 	return (NULL);
 }
 
+/* Checks one message and hands it over.  Returns NULL, or what is wrong. */
+static const char *
+channel_take(struct channel *ch, struct imsg *imsg)
+{
+	const struct channel_rule *rule;
+	const char *reason;
+	size_t len;
+	int fd;
+
+	rule = NULL;
+	len = imsg_get_len(imsg);
+	reason = channel_check(ch, imsg, &rule);
+	if (reason == NULL) {
+		fd = imsg_get_fd(imsg);
+		if (len > 0)
+			(void)imsg_get_data(imsg, channel_data.bytes, len);
+		if (rule->fd == CHANNEL_FD && fd == -1)
+			reason = "descriptor lost";
+		else
+			reason = rule->handler(
+			    ch->owner, channel_data.bytes, len, fd);
+	}
+	if (reason != NULL)
+		log_limited(&channel_refusals, (uint32_t)ev_now(ch->loop),
+		    "%s: %s: type %#x%s%s, %zu bytes", ch->name, reason,
+		    imsg_get_type(imsg), rule == NULL ? "" : " ",
+		    rule == NULL ? "" : rule->name, len);
+	imsg_free(imsg);
+	return (reason);
+}
+
 /* Returns 0, or -1 if the channel has ended. */
 static int
 channel_dispatch(struct channel *ch)
 {
-	const struct channel_rule *rule;
 	const char *reason;
 	struct imsg imsg;
 	int n;
@@ -264,22 +300,11 @@ channel_dispatch(struct channel *ch)
 			channel_end(ch, "malformed message");
 			return (-1);
 		}
-		rule = NULL;
-		reason = channel_check(ch, &imsg, &rule);
-		if (reason == NULL)
-			reason = rule->handler(ch, &imsg);
+		reason = channel_take(ch, &imsg);
 		if (reason != NULL) {
-			log_limited(&channel_refusals,
-			    (uint32_t)ev_now(ch->loop),
-			    "%s: %s: type %#x%s%s, %zu bytes", ch->name, reason,
-			    imsg_get_type(&imsg), rule == NULL ? "" : " ",
-			    rule == NULL ? "" : rule->name,
-			    imsg_get_len(&imsg));
-			imsg_free(&imsg);
 			channel_end(ch, reason);
 			return (-1);
 		}
-		imsg_free(&imsg);
 	}
 	return (0);
 }

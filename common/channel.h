@@ -34,17 +34,35 @@ struct channel_rule {
 	enum channel_fd fd;
 	uint32_t states; /* bit mask of channel.state */
 	/*
-	 * Returns NULL, or what is wrong with the message (a string constant):
-	 * then the channel ends as for any other violation.
+	 * data is aligned for every message struct and lasts until the handler
+	 * returns; len is within min and max; fd is the handler's from then on,
+	 * -1 where the row has none.  Returns NULL, or what is wrong with the
+	 * message (a string constant): then the channel ends as for any other
+	 * violation.
 	 */
-	const char *(*handler)(struct channel *, struct imsg *);
+	const char *(*handler)(
+	    void *owner, const void *data, size_t len, int fd);
 };
+
+/* Rows of such a table: a message of one size, with a descriptor, of a range */
+#define CHANNEL_RULE(type, size, states, handler)                       \
+	{                                                               \
+		type, #type, size, size, CHANNEL_NO_FD, states, handler \
+	}
+#define CHANNEL_RULE_FD(type, size, states, handler)                 \
+	{                                                            \
+		type, #type, size, size, CHANNEL_FD, states, handler \
+	}
+#define CHANNEL_RULE_RANGE(type, min, max, states, handler)           \
+	{                                                             \
+		type, #type, min, max, CHANNEL_NO_FD, states, handler \
+	}
 
 /*
  * Called once when the channel has ended; reason NULL: the other end closed it.
  * The callee may free or re-open it; nothing is touched afterwards.
  */
-typedef void (*channel_end_fn)(struct channel *, const char *reason);
+typedef void (*channel_end_fn)(void *owner, const char *reason);
 
 struct channel {
 	struct imsgbuf imsgbuf;

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/proto.h"
+
 /*
  * The peer map: where each node is (DESIGN.md 3).  One memfd; the parent alone
  * can write it, every child maps it read-only and looks up without a lock.
@@ -23,13 +25,12 @@
  * one in the other half and publishes it with one store.  Readers that miss
  * look at that word again.
  */
-#define PEERMAP_NODES_MAX   (1U << 20)
-#define PEERMAP_SHIFT_MIN   12
-#define PEERMAP_SHIFT_MAX   21
-#define PEERMAP_TOMB        UINT32_MAX
-#define PEERMAP_NONE        UINT32_MAX
-#define PEERMAP_WORKERS_MAX 64
-#define PEERMAP_MAGIC       0x62656d31U /* "bem1"; another layout, another */
+#define PEERMAP_NODES_MAX (1U << 20)
+#define PEERMAP_SHIFT_MIN 12
+#define PEERMAP_SHIFT_MAX 21
+#define PEERMAP_TOMB      UINT32_MAX
+#define PEERMAP_NONE      UINT32_MAX
+#define PEERMAP_MAGIC     0x62656d31U /* "bem1"; another layout, another */
 
 #define PEERMAP_UDP_EX         0x01 /* once sent DiscoverEx: gets 09, not 06 */
 #define PEERMAP_LISTENER_SHIFT 1    /* the rest: which listener it came by */
@@ -53,7 +54,7 @@ struct peermap_header {
 	_Atomic uint32_t sessions; /* nodes connected by WebSocket */
 	_Atomic uint32_t used; /* entries ever handed out: where a walk ends */
 	/* Open sockets of each worker; UINT32_MAX: not running. */
-	_Atomic uint32_t load[PEERMAP_WORKERS_MAX];
+	_Atomic uint32_t load[PROTO_WORKERS_MAX];
 };
 
 /* One cache line a node. */

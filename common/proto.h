@@ -33,6 +33,9 @@
 #define PROTO_SYNC_MAX      16374 /* ids in one Sync datagram */
 #define PROTO_SYNC_CHUNK    2048  /* ids in one WP_SYNC or PW_SYNC */
 
+#define PROTO_PREFIX_NONE    0xffff     /* PW_EXEMPT: begin a new list */
+#define PROTO_BEACON_DEFAULT UINT32_MAX /* PW_BEACON: the default beacon */
+
 #define PROTO_STRUCT(name, size) \
 	_Static_assert(sizeof(struct name) == (size), #name " has padding")
 
@@ -48,14 +51,19 @@
 #define ENDPOINT_EXPIRE 600 /* seconds without a Discover */
 #define ENDPOINT_HOLD   30  /* seconds between two changes of address */
 
-/* First message to a child, and its answer: both ends of one build. */
+/*
+ * First message to a child, and its answer: both ends of one build.  layout is
+ * a checksum of the headers that the processes share (GNUmakefile), so that a
+ * struct that changed in an unchanged version is noticed.
+ */
 struct msg_hello {
 	char version[PROTO_VERSION_LEN];
+	uint32_t layout;
 	uint32_t worker; /* own number; 0 for auth */
 	uint32_t nworkers;
 	uint32_t epoch;
 };
-PROTO_STRUCT(msg_hello, 28);
+PROTO_STRUCT(msg_hello, 32);
 
 /* What the configuration tells a child; sent again after a reload. */
 struct msg_settings {
@@ -102,9 +110,9 @@ enum parent_to_worker {
 	PW_AUTH,          /* fd: channel to auth */
 	PW_SIBLING,       /* msg_sibling + fd: channel to another worker */
 	PW_EXEMPT,        /* msg_address: network exempt from punch limits;
-			   * prefix 0xffff: forget the list so far */
-	PW_BEACON,        /* msg_address: source number's address; port 0:
-			   * number is free again */
+			   * PROTO_PREFIX_NONE: forget the list so far */
+	PW_BEACON,        /* msg_address: address of source number, or of
+			   * PROTO_BEACON_DEFAULT; port 0: nobody */
 	PW_START,         /* empty */
 	PW_OPEN,          /* msg_open: the session is in the map */
 	PW_REFUSE,        /* msg_refuse: it is not going to be */
@@ -461,5 +469,10 @@ struct msg_ctl_end {
 	uint32_t error; /* 0, or an errno: ENOENT for a node not found */
 };
 PROTO_STRUCT(msg_ctl_end, 4);
+
+/* proto.c */
+void proto_fill_hello(struct msg_hello *);
+int proto_same_build(const struct msg_hello *);
+void proto_check_hello(const struct msg_hello *, const char *program);
 
 #endif /* COMMON_PROTO_H */

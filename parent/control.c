@@ -127,10 +127,10 @@ control_drop(struct control_client *client)
 }
 
 static void
-control_end(struct channel *ch, const char *reason)
+control_end(void *owner, const char *reason)
 {
 	(void)reason;
-	control_drop(ch->owner);
+	control_drop(owner);
 }
 
 static void

@@ -80,14 +80,13 @@ control_peers(const struct parent *parent)
 }
 
 static const char *
-control_summary(struct channel *ch, struct imsg *imsg)
+control_summary(void *owner, const void *data, size_t len, int fd)
 {
 	struct control_client *client;
 	struct msg_ctl_summary row;
 	struct parent *parent;
 
-	(void)imsg;
-	client = ch->owner;
+	client = owner;
 	parent = client->control->parent;
 	memset(&row, 0, sizeof(row));
 	(void)strlcpy(row.version, BEACOND_VERSION, sizeof(row.version));
@@ -107,13 +106,12 @@ control_summary(struct channel *ch, struct imsg *imsg)
 }
 
 static const char *
-control_metrics(struct channel *ch, struct imsg *imsg)
+control_metrics(void *owner, const void *data, size_t len, int fd)
 {
 	uint64_t values[COUNTER_MAX + 1];
 	struct control_client *client;
 
-	(void)imsg;
-	client = ch->owner;
+	client = owner;
 	metrics_sum(client->control->parent, values);
 	values[COUNTER_MAX] = control_peers(client->control->parent);
 	if (control_row(client, CTL_METRICS, values, sizeof(values)) == -1)
@@ -183,19 +181,18 @@ control_ask(struct control_client *client, const struct peermap_entry *entry)
 }
 
 static const char *
-control_peer(struct channel *ch, struct imsg *imsg)
+control_peer(void *owner, const void *data, size_t len, int fd)
 {
 	const struct peermap_entry *entry;
 	struct control_client *client;
-	struct msg_ctl_node node;
+	const struct msg_ctl_node *node;
 	struct pmap *map;
 	uint32_t number;
 
-	client = ch->owner;
+	client = owner;
 	map = &client->control->parent->map;
-	if (imsg_get_data(imsg, &node, sizeof(node)) == -1)
-		return ("malformed message");
-	number = pmap_find(map, node.node);
+	node = data;
+	number = pmap_find(map, node->node);
 	if (number == PEERMAP_NONE)
 		return (control_done(client, ENOENT));
 	entry = pmap_entry(map, number);
@@ -205,19 +202,18 @@ control_peer(struct channel *ch, struct imsg *imsg)
 }
 
 static const char *
-control_node(struct channel *ch, struct imsg *imsg)
+control_node(void *owner, const void *data, size_t len, int fd)
 {
 	struct control_client *client;
 	struct msg_ctl_entry row;
-	struct msg_ctl_node node;
+	const struct msg_ctl_node *node;
 	struct parent *parent;
 	uint32_t number;
 
-	client = ch->owner;
+	client = owner;
 	parent = client->control->parent;
-	if (imsg_get_data(imsg, &node, sizeof(node)) == -1)
-		return ("malformed message");
-	number = pmap_find(&parent->map, node.node);
+	node = data;
+	number = pmap_find(&parent->map, node->node);
 	if (number == PEERMAP_NONE)
 		return (control_done(client, ENOENT));
 	control_fill_node(parent, &row, pmap_entry(&parent->map, number));
@@ -279,17 +275,15 @@ control_walk_begin(struct control_client *client, enum control_job job)
 }
 
 static const char *
-control_show_peers(struct channel *ch, struct imsg *imsg)
+control_show_peers(void *owner, const void *data, size_t len, int fd)
 {
-	(void)imsg;
-	return (control_walk_begin(ch->owner, JOB_PEERS));
+	return (control_walk_begin(owner, JOB_PEERS));
 }
 
 static const char *
-control_show_nodes(struct channel *ch, struct imsg *imsg)
+control_show_nodes(void *owner, const void *data, size_t len, int fd)
 {
-	(void)imsg;
-	return (control_walk_begin(ch->owner, JOB_NODES));
+	return (control_walk_begin(owner, JOB_NODES));
 }
 
 /* The worker's answer to control_ask(); NULL: there was none in time. */
@@ -352,15 +346,14 @@ control_beacon(
 }
 
 static const char *
-control_show_beacons(struct channel *ch, struct imsg *imsg)
+control_show_beacons(void *owner, const void *data, size_t len, int fd)
 {
 	struct control_client *client;
 	const struct source *source;
 	const struct parent *parent;
 	uint32_t i;
 
-	(void)imsg;
-	client = ch->owner;
+	client = owner;
 	parent = client->control->parent;
 	for (i = 0; i < parent->gossip.nsources; i++) {
 		source = &parent->gossip.sources[i];
@@ -373,13 +366,12 @@ control_show_beacons(struct channel *ch, struct imsg *imsg)
 }
 
 static const char *
-control_reload(struct channel *ch, struct imsg *imsg)
+control_reload(void *owner, const void *data, size_t len, int fd)
 {
 	struct control_client *client;
 	int error;
 
-	(void)imsg;
-	client = ch->owner;
+	client = owner;
 	error = reload(client->control->parent);
 	if (error != 0)
 		return (control_done(client, error));
@@ -392,22 +384,19 @@ control_reload(struct channel *ch, struct imsg *imsg)
 }
 
 static const char *
-control_shutdown(struct channel *ch, struct imsg *imsg)
+control_shutdown(void *owner, const void *data, size_t len, int fd)
 {
 	struct control_client *client;
 	const char *reason;
 
-	(void)imsg;
-	client = ch->owner;
+	client = owner;
 	reason = control_done(client, 0);
 	shutdown_begin(client->control->parent);
 	return (reason);
 }
 
-#define RULE(type, size, handler)                                              \
-	{                                                                      \
-		type, #type, size, size, CHANNEL_NO_FD, CONTROL_READY, handler \
-	}
+#define RULE(type, size, handler) \
+	CHANNEL_RULE(type, size, CONTROL_READY, handler)
 
 const struct channel_rule control_rules[] = {
 	RULE(CTL_SHOW_SUMMARY, 0, control_summary),

@@ -34,16 +34,11 @@ dispatch_charge(struct process *p)
 
 /* A child's first word: it is of our build and knows who it is. */
 const char *
-dispatch_ready(struct process *p, struct imsg *imsg)
+dispatch_ready(struct process *p, const struct msg_hello *hello)
 {
-	struct msg_hello hello;
-
-	if (imsg_get_data(imsg, &hello, sizeof(hello)) == -1)
-		return ("malformed message");
-	if (memchr(hello.version, '\0', sizeof(hello.version)) == NULL ||
-	    strcmp(hello.version, BEACOND_VERSION) != 0)
+	if (!proto_same_build(hello))
 		return ("program of another version; install all of them");
-	if (hello.worker != p->number || hello.epoch != p->epoch)
+	if (hello->worker != p->number || hello->epoch != p->epoch)
 		return ("confused about who it is");
 	p->channel.state = DISPATCH_RUNNING;
 	supervise_ready(p);
@@ -51,122 +46,118 @@ dispatch_ready(struct process *p, struct imsg *imsg)
 }
 
 static const char *
-dispatch_auth_ready(struct channel *ch, struct imsg *imsg)
+dispatch_auth_ready(void *owner, const void *data, size_t len, int fd)
 {
-	return (dispatch_ready(ch->owner, imsg));
+	return (dispatch_ready(owner, data));
 }
 
 static const char *
-dispatch_auth_admit(struct channel *ch, struct imsg *imsg)
+dispatch_auth_admit(void *owner, const void *data, size_t len, int fd)
 {
-	struct msg_admit admit;
+	const struct msg_admit *admit;
 	struct process *p;
 	const char *reason;
 
-	p = ch->owner;
+	p = owner;
 	if ((reason = dispatch_charge(p)) != NULL)
 		return (reason);
-	if (imsg_get_data(imsg, &admit, sizeof(admit)) == -1)
-		return ("malformed message");
-	return (admit_login(p->parent, &admit));
+	admit = data;
+	return (admit_login(p->parent, admit));
 }
 
 static const char *
-dispatch_auth_revoke(struct channel *ch, struct imsg *imsg)
+dispatch_auth_revoke(void *owner, const void *data, size_t len, int fd)
 {
-	struct msg_closed revoke;
+	const struct msg_closed *revoke;
 	struct process *p;
 
-	p = ch->owner;
-	if (imsg_get_data(imsg, &revoke, sizeof(revoke)) == -1)
-		return ("malformed message");
+	p = owner;
+	revoke = data;
 	/* A new key file may take the keys of all nodes: those are free. */
-	if (admit_revoke(p->parent, &revoke))
+	if (admit_revoke(p->parent, revoke))
 		return (NULL);
 	return (dispatch_charge(p));
 }
 
 static const char *
-dispatch_auth_keys(struct channel *ch, struct imsg *imsg)
+dispatch_auth_keys(void *owner, const void *data, size_t len, int fd)
 {
-	struct msg_keys_read keys;
+	const struct msg_keys_read *keys;
 	struct process *p;
 
 	/* Each is a line in the log, so none goes without a question. */
-	p = ch->owner;
+	p = owner;
 	if (p->parent->keys_asked == 0)
 		return ("keys that it was not given");
 	p->parent->keys_asked--;
-	if (imsg_get_data(imsg, &keys, sizeof(keys)) == -1)
-		return ("malformed message");
-	if (keys.result > KEYS_SUPERSEDED)
+	keys = data;
+	if (keys->result > KEYS_SUPERSEDED)
 		return ("keys with a result that there is not");
-	if (keys.result == KEYS_READ) {
-		p->parent->keys = keys.keys;
-		p->parent->key_lines_bad = keys.bad;
-		log_info("%u keys read from %s, %u lines skipped", keys.keys,
-		    p->parent->conf->keys_file, keys.bad);
+	if (keys->result == KEYS_READ) {
+		p->parent->keys = keys->keys;
+		p->parent->key_lines_bad = keys->bad;
+		log_info("%u keys read from %s, %u lines skipped", keys->keys,
+		    p->parent->conf->keys_file, keys->bad);
 	}
 	if (p->parent->keys_asked == 0)
-		control_reloaded(p->parent, keys.result == KEYS_READ);
+		control_reloaded(p->parent, keys->result == KEYS_READ);
 	return (NULL);
 }
 
 /* Auth has caught a worker at something; the parent judges whether it can. */
 static const char *
-dispatch_auth_hostile(struct channel *ch, struct imsg *imsg)
+dispatch_auth_hostile(void *owner, const void *data, size_t len, int fd)
 {
 	char reason[PROTO_REASON_LEN + sizeof("auth says: ")];
-	struct msg_hostile hostile;
+	const struct msg_hostile *hostile;
 	struct process *p, *worker;
 	const char *flood;
 
-	p = ch->owner;
+	p = owner;
 	if ((flood = dispatch_charge(p)) != NULL)
 		return (flood);
-	if (imsg_get_data(imsg, &hostile, sizeof(hostile)) == -1 ||
-	    memchr(hostile.reason, '\0', sizeof(hostile.reason)) == NULL)
+	hostile = data;
+	if (memchr(hostile->reason, '\0', sizeof(hostile->reason)) == NULL)
 		return ("malformed message");
-	if (hostile.worker >= p->parent->nworkers)
+	if (hostile->worker >= p->parent->nworkers)
 		return ("complaint about no worker");
-	worker = &p->parent->workers[hostile.worker];
-	if (hostile.epoch > worker->epoch)
+	worker = &p->parent->workers[hostile->worker];
+	if (hostile->epoch > worker->epoch)
 		return ("complaint about a worker yet to come");
-	if (hostile.epoch != worker->epoch)
+	if (hostile->epoch != worker->epoch)
 		return (NULL);
-	(void)snprintf(reason, sizeof(reason), "auth says: %s", hostile.reason);
+	(void)snprintf(
+	    reason, sizeof(reason), "auth says: %s", hostile->reason);
 	supervise_kill(worker, reason);
 	return (NULL);
 }
 
 static const char *
-dispatch_auth_pong(struct channel *ch, struct imsg *imsg)
+dispatch_auth_pong(void *owner, const void *data, size_t len, int fd)
 {
 	struct process *p;
 
-	(void)imsg;
-	p = ch->owner;
+	p = owner;
 	p->unanswered = 0;
 	return (dispatch_charge(p));
 }
-
-#define RULE(type, size, states, handler)                               \
-	{                                                               \
-		type, #type, size, size, CHANNEL_NO_FD, states, handler \
-	}
 
 #define STARTING DISPATCH_STARTING
 #define ANY      (DISPATCH_STARTING | DISPATCH_RUNNING)
 
 /* An auth that was started anew finds logins under way and sessions to end. */
 const struct channel_rule dispatch_auth_rules[] = {
-	RULE(AP_READY, sizeof(struct msg_hello), STARTING, dispatch_auth_ready),
-	RULE(AP_ADMIT, sizeof(struct msg_admit), ANY, dispatch_auth_admit),
-	RULE(AP_REVOKE, sizeof(struct msg_closed), ANY, dispatch_auth_revoke),
-	RULE(AP_KEYS, sizeof(struct msg_keys_read), ANY, dispatch_auth_keys),
-	RULE(
+	CHANNEL_RULE(
+	    AP_READY, sizeof(struct msg_hello), STARTING, dispatch_auth_ready),
+	CHANNEL_RULE(
+	    AP_ADMIT, sizeof(struct msg_admit), ANY, dispatch_auth_admit),
+	CHANNEL_RULE(
+	    AP_REVOKE, sizeof(struct msg_closed), ANY, dispatch_auth_revoke),
+	CHANNEL_RULE(
+	    AP_KEYS, sizeof(struct msg_keys_read), ANY, dispatch_auth_keys),
+	CHANNEL_RULE(
 	    AP_HOSTILE, sizeof(struct msg_hostile), ANY, dispatch_auth_hostile),
-	RULE(AP_PONG, 0, ANY, dispatch_auth_pong),
+	CHANNEL_RULE(AP_PONG, 0, ANY, dispatch_auth_pong),
 };
 const size_t dispatch_auth_nrules =
     sizeof(dispatch_auth_rules) / sizeof(dispatch_auth_rules[0]);

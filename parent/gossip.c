@@ -9,12 +9,11 @@
 #include "common/log.h"
 #include "parent/parent.h"
 
-#define GOSSIP_EXPIRE      90 /* seconds of silence, PROTOCOL.md 4 */
-#define GOSSIP_IDS_MAX     (UINT16_MAX / 4 + 1) /* more than any datagram has */
-#define GOSSIP_RATE        1000000              /* ids taken per second */
-#define GOSSIP_SYNC_COST   100                  /* of a Sync itself, in ids */
-#define GOSSIP_NO_SOURCE   UINT32_MAX
-#define GOSSIP_THE_DEFAULT UINT32_MAX /* PW_BEACON number of the default */
+#define GOSSIP_EXPIRE    90 /* seconds of silence, PROTOCOL.md 4 */
+#define GOSSIP_IDS_MAX   (UINT16_MAX / 4 + 1) /* more than any datagram has */
+#define GOSSIP_RATE      1000000              /* ids taken per second */
+#define GOSSIP_SYNC_COST 100                  /* of a Sync itself, in ids */
+#define GOSSIP_NO_SOURCE UINT32_MAX
 
 /*
  * Is addr one of the peers in the configuration?  Any port of it counts: a
@@ -78,7 +77,7 @@ gossip_tell_default(struct process *worker)
 	port = 0;
 	if (conf->default_beacon.ss_family != 0)
 		listen_address(&conf->default_beacon, addr, &port);
-	gossip_tell(worker, addr, port, GOSSIP_THE_DEFAULT);
+	gossip_tell(worker, addr, port, PROTO_BEACON_DEFAULT);
 }
 
 /* Where the sources are, for a worker that was just started. */

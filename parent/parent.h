@@ -203,7 +203,7 @@ extern const size_t dispatch_auth_nrules;
 extern const struct channel_rule dispatch_worker_rules[];
 extern const size_t dispatch_worker_nrules;
 const char *dispatch_charge(struct process *);
-const char *dispatch_ready(struct process *, struct imsg *);
+const char *dispatch_ready(struct process *, const struct msg_hello *);
 
 /* endpoint.c */
 const char *endpoint_seen(struct parent *, const struct msg_endpoint *);

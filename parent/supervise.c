@@ -80,11 +80,11 @@ supervise_send(
 
 /* The channel has ended: the child is dead, dying, or hostile. */
 static void
-supervise_channel_end(struct channel *ch, const char *reason)
+supervise_channel_end(void *owner, const char *reason)
 {
 	struct process *p;
 
-	p = ch->owner;
+	p = owner;
 	if (reason != NULL)
 		supervise_kill(p, reason);
 	else if (p->pid != 0 && !p->parent->stopping)

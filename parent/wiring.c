@@ -87,8 +87,7 @@ wiring_hello(struct process *p)
 {
 	struct msg_hello hello;
 
-	memset(&hello, 0, sizeof(hello));
-	(void)strlcpy(hello.version, BEACOND_VERSION, sizeof(hello.version));
+	proto_fill_hello(&hello);
 	hello.worker = p->number;
 	hello.nworkers = p->parent->nworkers;
 	hello.epoch = p->epoch;
@@ -125,7 +124,7 @@ wiring_exempt(struct process *p)
 	struct msg_address msg;
 
 	memset(&msg, 0, sizeof(msg));
-	msg.prefix = 0xffff;
+	msg.prefix = PROTO_PREFIX_NONE;
 	supervise_send(p, PW_EXEMPT, -1, &msg, sizeof(msg));
 	TAILQ_FOREACH(address, &p->parent->conf->addresses, entry) {
 		if (address->kind != CONF_PUNCH_EXEMPT)

@@ -26,14 +26,14 @@ static size_t beacons_out_len;
 
 /*
  * PW_BEACON: source `number` is that address; port 0: it is nobody any more;
- * number UINT32_MAX: the default beacon.
+ * number PROTO_BEACON_DEFAULT: the default beacon.
  */
 const char *
 beacons_set(struct worker *w, const struct msg_address *msg)
 {
 	struct endpoint *beacon;
 
-	if (msg->number == UINT32_MAX)
+	if (msg->number == PROTO_BEACON_DEFAULT)
 		beacon = &w->default_beacon;
 	else if (msg->number < PROTO_BEACONS_MAX) {
 		beacon = &w->beacons[msg->number];

@@ -204,7 +204,7 @@ login_open(struct worker *w, const struct msg_open *msg)
 	    w, msg->slot, msg->serial, SESSION_STATE_BIT(SESSION_VERIFY));
 	if (s == NULL || s->node != msg->node) {
 		/* It went away while auth and the parent were at it. */
-		dispatch_closed(w, msg->node, msg->generation);
+		tell_closed(w, msg->node, msg->generation);
 		return;
 	}
 	counters_add(COUNTER_AUTH_OK, 1);

@@ -36,7 +36,7 @@ main(int argc, char **argv)
 	channel_loop_init(worker.loop);
 	child_confine(&child);
 	worker_sandbox();
-	dispatch_init(&worker);
+	from_parent_init(&worker);
 	ev_run(worker.loop, 0);
 	return (0);
 }

@@ -15,11 +15,11 @@
  * small packets for one: limited, so that nobody uses it as an amplifier.
  */
 
-/* PW_EXEMPT: one more network without limits; prefix 0xffff: none any more. */
+/* PW_EXEMPT: one more network without limits, or PROTO_PREFIX_NONE: no more. */
 const char *
 punch_exempt(struct worker *w, const struct msg_address *msg)
 {
-	if (msg->prefix == UINT16_MAX) {
+	if (msg->prefix == PROTO_PREFIX_NONE) {
 		w->nexempt = 0;
 		return (NULL);
 	}

@@ -93,11 +93,22 @@ session_leave(struct worker *w, struct session *s)
 		counters_add(COUNTER_AUTH_FAIL, 1);
 		break;
 	case SESSION_OPEN:
-		dispatch_closed(w, s->node, s->generation);
+		tell_closed(w, s->node, s->generation);
 		break;
 	default:
 		break;
 	}
+}
+
+/*
+ * While draining: the last WebSocket is gone, and so is this process.  Until
+ * then new connections are still told that they come too late (503).
+ */
+void
+session_drained(struct worker *w)
+{
+	if (w->draining && w->nupgraded == 0)
+		exit(0);
 }
 
 /* The end of a connection, whatever its state; the slot is free again. */
@@ -122,7 +133,7 @@ session_free(struct worker *w, struct session *s)
 	s->timer_next = w->free_slot;
 	w->free_slot = session_slot(w, s);
 	session_count_load(w, -1);
-	dispatch_drained(w);
+	session_drained(w);
 }
 
 /*

@@ -325,10 +325,11 @@ const char *beacons_send_sync(
 void datagram(
     struct worker *, uint32_t, const struct endpoint *, uint8_t *, size_t);
 
-/* dispatch.c */
-void dispatch_init(struct worker *);
-void dispatch_closed(struct worker *, uint32_t, uint32_t);
-void dispatch_drained(struct worker *);
+/* from_auth.c */
+void from_auth_open(struct worker *, int);
+
+/* from_parent.c */
+void from_parent_init(struct worker *);
 
 /* gather.c */
 void gather_frame(struct worker *, struct session *, uint8_t *, size_t);
@@ -391,6 +392,7 @@ void route_flush(struct worker *);
 void session_init(struct worker *);
 struct session *session_new(struct worker *, int, const uint8_t[16], uint16_t);
 void session_free(struct worker *, struct session *);
+void session_drained(struct worker *);
 void session_close(struct worker *, struct session *, int, const char *);
 void session_close_all(struct worker *, int, const char *);
 struct session *session_find(struct worker *, uint32_t, uint32_t, uint32_t);
@@ -406,6 +408,10 @@ void session_answer(struct worker *, struct session *, int);
 
 /* session_read.c */
 void session_io(struct ev_loop *, ev_io *, int);
+
+/* tell.c */
+void tell_parent(struct worker *, enum worker_to_parent, const void *, size_t);
+void tell_closed(struct worker *, uint32_t node, uint32_t generation);
 
 /* udp.c */
 const char *udp_open(struct worker *, const struct msg_udp *, int);

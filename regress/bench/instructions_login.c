@@ -104,9 +104,9 @@ login_one(struct worker *w)
 }
 
 static void
-login_end(struct channel *ch, const char *reason)
+login_end(void *owner, const char *reason)
 {
-	errx(1, "%s: %s", ch->name, reason != NULL ? reason : "closed");
+	errx(1, "auth: %s", reason != NULL ? reason : "closed");
 }
 
 /* From the accepted connection to auth_ok, without the loop. */

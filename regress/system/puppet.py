@@ -22,7 +22,7 @@ from beacon import BUILD, Beacon
 
 HEADER = struct.Struct("=IIII")     # type, length, peerid, pid
 FD_MARK = 0x80000000
-HELLO = struct.Struct("=16sIII")    # version, worker, nworkers, epoch
+HELLO = struct.Struct("=16sIIII")    # version, layout, worker, nworkers, epoch
 BOUND = 10.0
 
 
@@ -133,7 +133,7 @@ class Puppet(threading.Thread):
         self.log = log
         self.hello = hello
         fields = HELLO.unpack(hello)
-        self.number, self.epoch = fields[1], fields[3]
+        self.number, self.epoch = fields[2], fields[4]
         self.pid = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET,
             socket.SO_PEERCRED, 12))[0]
         self.greets = True          # says that it is ready
@@ -187,7 +187,7 @@ class Puppet(threading.Thread):
 
     def ready(self, kind, **change):
         """Says READY, as somebody else if that is wanted."""
-        hello = dict(zip("version worker nworkers epoch".split(),
+        hello = dict(zip("version layout worker nworkers epoch".split(),
             HELLO.unpack(self.hello)), **change)
         self.send(kind, HELLO.pack(*hello.values()))
 
@@ -302,7 +302,7 @@ class Staged(Beacon):
             fields = HELLO.unpack(hello)
         except (OSError, struct.error):
             fields = None
-        if fields is None or not self.places(role, fields[1], fields[3]):
+        if fields is None or not self.places(role, fields[2], fields[4]):
             # The real program wants the socket as it was.
             channel.sock.setblocking(False)
             line.send(b"h")

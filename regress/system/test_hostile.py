@@ -314,6 +314,8 @@ def test_ready_more_than_once_or_as_another():
             "program of another version; install all of them"),
         ({"version": b"x" * 16},
             "program of another version; install all of them"),
+        ({"layout": 1},
+            "program of another version; install all of them"),
         ({"worker": 1}, "confused about who it is"),
         ({"worker": GARBAGE}, "confused about who it is"),
         ({"epoch": 1}, "confused about who it is"),

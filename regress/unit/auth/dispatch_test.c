@@ -145,7 +145,7 @@ put_hello(const char *version)
 {
 	struct msg_hello hello;
 
-	memset(&hello, 0, sizeof(hello));
+	proto_fill_hello(&hello);
 	(void)strlcpy(hello.version, version, sizeof(hello.version));
 	hello.epoch = 5;
 	return (put(&parent, PA_HELLO, -1, &hello, sizeof(hello)));

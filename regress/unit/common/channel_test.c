@@ -21,23 +21,21 @@
 static struct ev_loop *loop;
 static struct channel channel;
 static struct imsgbuf peer;
-static int peer_fd, calls, last_fd, ended;
+static int peer_fd, calls, last_fd, ended, misaligned;
 static const char *end_reason;
 
 static const char *
-take(struct channel *ch, struct imsg *imsg)
+take(void *owner, const void *data, size_t len, int fd)
 {
-	(void)ch;
 	calls++;
-	last_fd = imsg_get_fd(imsg);
+	misaligned |= (uintptr_t)data % sizeof(uint64_t) != 0;
+	last_fd = fd;
 	return (NULL);
 }
 
 static const char *
-object(struct channel *ch, struct imsg *imsg)
+object(void *owner, const void *data, size_t len, int fd)
 {
-	(void)ch;
-	(void)imsg;
 	return ("no such thing");
 }
 
@@ -50,9 +48,8 @@ static const struct channel_rule rules[] = {
 };
 
 static void
-on_end(struct channel *ch, const char *reason)
+on_end(void *owner, const char *reason)
 {
-	(void)ch;
 	ended++;
 	end_reason = reason;
 }
@@ -97,6 +94,23 @@ say(uint32_t type, int fd, size_t len)
 		exit(1);
 	}
 	ev_run(loop, EVRUN_NOWAIT);
+}
+
+/* Whatever came before it in the same read. */
+static void
+data_is_aligned(void)
+{
+	static const uint8_t data[64];
+	size_t len;
+
+	open_pair();
+	misaligned = 0;
+	for (len = 1; len <= 8; len++)
+		CHECK(imsg_compose(&peer, 2, 0, 0, -1, data, len) == 1);
+	CHECK(imsgbuf_write(&peer) == 0);
+	ev_run(loop, EVRUN_NOWAIT);
+	CHECK(calls == 8 && !misaligned);
+	close_pair();
 }
 
 static void
@@ -234,6 +248,7 @@ main(void)
 	loop = ev_default_loop(EVFLAG_NOENV);
 	channel_loop_init(loop);
 	RUN(accepts_what_the_table_allows);
+	RUN(data_is_aligned);
 	RUN(unknown_type_ends_it);
 	RUN(wrong_size_ends_it);
 	RUN(stray_descriptor_ends_it);

@@ -18,10 +18,8 @@ static struct imsgbuf ends[2];
 static const struct channel_rule no_rules[1];
 
 static void
-ended(struct channel *ch, const char *reason)
+ended(void *owner, const char *reason)
 {
-	(void)ch;
-	(void)reason;
 }
 
 static int

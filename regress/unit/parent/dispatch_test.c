@@ -19,9 +19,8 @@ static struct imsgbuf end;
 static const char *verdict; /* NULL: the channel is open */
 
 static void
-ended(struct channel *ch, const char *reason)
+ended(void *owner, const char *reason)
 {
-	(void)ch;
 	verdict = reason == NULL ? "closed" : reason;
 }
 
@@ -93,8 +92,7 @@ say_ready(uint32_t type)
 {
 	struct msg_hello hello;
 
-	memset(&hello, 0, sizeof(hello));
-	(void)strlcpy(hello.version, BEACOND_VERSION, sizeof(hello.version));
+	proto_fill_hello(&hello);
 	hello.worker = child->number;
 	hello.epoch = child->epoch;
 	return (say(type, &hello, sizeof(hello)));
@@ -126,11 +124,10 @@ test_impostors(void)
 	struct msg_hello good, hello;
 	int i;
 
-	memset(&good, 0, sizeof(good));
-	(void)strlcpy(good.version, BEACOND_VERSION, sizeof(good.version));
+	proto_fill_hello(&good);
 	good.worker = 1;
 	good.epoch = 5;
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 5; i++) {
 		CHECK(set_up(ROLE_WORKER) == 0);
 		hello = good;
 		if (i == 0)
@@ -139,6 +136,8 @@ test_impostors(void)
 			hello.epoch = 6;
 		else if (i == 2)
 			hello.version[0] ^= 1;
+		else if (i == 3)
+			hello.layout ^= 1;
 		else
 			memset(hello.version, '0', sizeof(hello.version));
 		CHECK(say(WP_READY, &hello, sizeof(hello)) != NULL);

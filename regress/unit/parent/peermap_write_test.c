@@ -214,7 +214,7 @@ test_loads(void)
 	uint32_t i;
 
 	CHECK(pmap_create(&map) == 0);
-	for (i = 0; i < PEERMAP_WORKERS_MAX; i++)
+	for (i = 0; i < PROTO_WORKERS_MAX; i++)
 		CHECK(map.header->load[i] == UINT32_MAX);
 	pmap_load(&map, 63, 17);
 	CHECK(map.header->load[63] == 17);

@@ -1,0 +1,273 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "worker/limit.h"
+#include "worker/udp.h"
+#include "worker/worker.h"
+
+/*
+ * What the parent says.  The table at the end has proved sizes, states and
+ * descriptors before a handler sees a message.
+ */
+
+#define ANY_TIME (WORKER_SETUP | WORKER_RUNNING)
+
+static const char *
+from_parent_hello(void *owner, const void *data, size_t len, int fd)
+{
+	struct worker *w;
+
+	w = owner;
+	memcpy(&w->hello, data, sizeof(w->hello));
+	proto_check_hello(&w->hello, "beacond-worker");
+	if (w->hello.nworkers > PROTO_WORKERS_MAX ||
+	    w->hello.worker >= w->hello.nworkers)
+		return ("no such worker");
+	w->parent.state = WORKER_SETUP;
+	return (NULL);
+}
+
+static const char *
+from_parent_settings(void *owner, const void *data, size_t len, int fd)
+{
+	struct worker *w;
+
+	w = owner;
+	memcpy(&w->settings, data, sizeof(w->settings));
+	if (w->sessions == NULL)
+		session_init(w);
+	return (NULL);
+}
+
+static const char *
+from_parent_map(void *owner, const void *data, size_t len, int fd)
+{
+	struct worker *w;
+	int r;
+
+	w = owner;
+	r = peermap_open(&w->map, fd);
+	(void)close(fd);
+	return (r == -1 ? "no peer map" : NULL);
+}
+
+static const char *
+from_parent_counters(void *owner, const void *data, size_t len, int fd)
+{
+	int r;
+
+	r = counters_open(fd);
+	(void)close(fd);
+	return (r == -1 ? "no page of counters" : NULL);
+}
+
+static const char *
+from_parent_listener(void *owner, const void *data, size_t len, int fd)
+{
+	return (accept_listen(owner, fd));
+}
+
+static const char *
+from_parent_udp(void *owner, const void *data, size_t len, int fd)
+{
+	return (udp_open(owner, data, fd));
+}
+
+static const char *
+from_parent_exempt(void *owner, const void *data, size_t len, int fd)
+{
+	return (punch_exempt(owner, data));
+}
+
+static const char *
+from_parent_beacon(void *owner, const void *data, size_t len, int fd)
+{
+	return (beacons_set(owner, data));
+}
+
+static const char *
+from_parent_sync(void *owner, const void *data, size_t len, int fd)
+{
+	const struct msg_sync *msg;
+
+	msg = data;
+	return (beacons_send_sync(
+	    owner, msg, (const uint8_t *)(msg + 1), len - sizeof(*msg)));
+}
+
+static const char *
+from_parent_auth(void *owner, const void *data, size_t len, int fd)
+{
+	from_auth_open(owner, fd);
+	return (NULL);
+}
+
+static const char *
+from_parent_sibling(void *owner, const void *data, size_t len, int fd)
+{
+	const struct msg_sibling *msg;
+
+	msg = data;
+	return (route_open(owner, msg->worker, fd));
+}
+
+static const char *
+from_parent_start(void *owner, const void *data, size_t len, int fd)
+{
+	struct worker *w;
+
+	w = owner;
+	if (w->sessions == NULL || w->map.header == NULL)
+		return ("started without settings or map");
+	w->parent.state = WORKER_RUNNING;
+	accept_start(w);
+	udp_start(w);
+	tell_parent(w, WP_READY, &w->hello, sizeof(w->hello));
+	return (NULL);
+}
+
+static const char *
+from_parent_open(void *owner, const void *data, size_t len, int fd)
+{
+	login_open(owner, data);
+	return (NULL);
+}
+
+static const char *
+from_parent_refuse(void *owner, const void *data, size_t len, int fd)
+{
+	login_refuse(owner, data);
+	return (NULL);
+}
+
+/* The open session in slot of that generation, or NULL. */
+static struct session *
+from_parent_session(struct worker *w, uint32_t slot, uint32_t generation)
+{
+	struct session *s;
+
+	if (slot >= w->nslots)
+		return (NULL);
+	s = &w->sessions[slot];
+	if (s->state != SESSION_OPEN || s->generation != generation)
+		return (NULL);
+	return (s);
+}
+
+static const char *
+from_parent_close(void *owner, const void *data, size_t len, int fd)
+{
+	const struct msg_close *msg;
+	struct session *s;
+
+	msg = data;
+	s = from_parent_session(owner, msg->slot, msg->generation);
+	if (s != NULL)
+		session_removed(owner, s, msg->reason);
+	return (NULL);
+}
+
+static const char *
+from_parent_stat(void *owner, const void *data, size_t len, int fd)
+{
+	struct msg_stat_reply reply;
+	const struct msg_stat *msg;
+	struct session *s;
+
+	msg = data;
+	memset(&reply, 0, sizeof(reply));
+	reply.request = msg->request;
+	s = from_parent_session(owner, msg->slot, msg->generation);
+	if (s != NULL) {
+		reply.known = 1;
+		reply.frames_in = s->frames_in;
+		reply.frames_out = s->frames_out;
+		memcpy(reply.addr, s->addr, sizeof(reply.addr));
+		reply.port = s->port;
+		reply.queued = s->outq == NULL ? 0 : s->outq->len;
+	}
+	tell_parent(owner, WP_STAT, &reply, sizeof(reply));
+	return (NULL);
+}
+
+static const char *
+from_parent_ping(void *owner, const void *data, size_t len, int fd)
+{
+	tell_parent(owner, WP_PONG, NULL, 0);
+	return (NULL);
+}
+
+static const char *
+from_parent_shutdown(void *owner, const void *data, size_t len, int fd)
+{
+	struct worker *w;
+
+	w = owner;
+	w->draining = 1;
+	if (w->sessions != NULL)
+		session_close_all(
+		    w, WS_STATUS_GOING_AWAY, "beacon shutting down");
+	session_drained(w);
+	return (NULL);
+}
+
+static const struct channel_rule from_parent_rules[] = {
+	CHANNEL_RULE(
+	    PW_HELLO, sizeof(struct msg_hello), WORKER_NEW, from_parent_hello),
+	CHANNEL_RULE(PW_SETTINGS, sizeof(struct msg_settings), ANY_TIME,
+	    from_parent_settings),
+	CHANNEL_RULE_FD(PW_MAP, 0, WORKER_SETUP, from_parent_map),
+	CHANNEL_RULE_FD(PW_COUNTERS, 0, WORKER_SETUP, from_parent_counters),
+	CHANNEL_RULE_FD(PW_LISTENER, 0, WORKER_SETUP, from_parent_listener),
+	CHANNEL_RULE_FD(
+	    PW_UDP, sizeof(struct msg_udp), ANY_TIME, from_parent_udp),
+	CHANNEL_RULE(PW_EXEMPT, sizeof(struct msg_address), ANY_TIME,
+	    from_parent_exempt),
+	CHANNEL_RULE(PW_BEACON, sizeof(struct msg_address), ANY_TIME,
+	    from_parent_beacon),
+	CHANNEL_RULE_RANGE(PW_SYNC, sizeof(struct msg_sync),
+	    sizeof(struct msg_sync) + PROTO_SYNC_CHUNK * sizeof(uint32_t),
+	    WORKER_RUNNING, from_parent_sync),
+	CHANNEL_RULE_FD(PW_AUTH, 0, ANY_TIME, from_parent_auth),
+	CHANNEL_RULE_FD(PW_SIBLING, sizeof(struct msg_sibling), ANY_TIME,
+	    from_parent_sibling),
+	CHANNEL_RULE(PW_START, 0, WORKER_SETUP, from_parent_start),
+	CHANNEL_RULE(
+	    PW_OPEN, sizeof(struct msg_open), WORKER_RUNNING, from_parent_open),
+	CHANNEL_RULE(PW_REFUSE, sizeof(struct msg_refuse), WORKER_RUNNING,
+	    from_parent_refuse),
+	CHANNEL_RULE(PW_CLOSE, sizeof(struct msg_close), WORKER_RUNNING,
+	    from_parent_close),
+	CHANNEL_RULE(
+	    PW_STAT, sizeof(struct msg_stat), WORKER_RUNNING, from_parent_stat),
+	CHANNEL_RULE(PW_PING, 0, ANY_TIME, from_parent_ping),
+	CHANNEL_RULE(PW_SHUTDOWN, 0, ANY_TIME, from_parent_shutdown),
+};
+
+/* The parent is gone, or this process is to go: nothing is left to do. */
+static void
+from_parent_end(void *owner, const char *reason)
+{
+	if (reason != NULL)
+		fatalx("parent: %s", reason);
+	exit(0);
+}
+
+/* Begins to serve the parent's channel. */
+void
+from_parent_init(struct worker *w)
+{
+	if (channel_open(&w->parent, w->loop, CHILD_PARENT_FD, "parent",
+		from_parent_rules,
+		sizeof(from_parent_rules) / sizeof(from_parent_rules[0]),
+		from_parent_end, w) == -1)
+		fatal("parent's channel");
+	w->parent.state = WORKER_NEW;
+}
