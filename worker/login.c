@@ -21,18 +21,32 @@
 
 #define CHALLENGE_MAX 160
 
+static int
+login_has_nonce(struct worker *w)
+{
+	if (w->nnonces > 0 &&
+	    w->tick - w->nonces[w->nnonces - 1].fetched < NONCE_TICKS_MAX)
+		return (1);
+	/* What lies below is older still. */
+	w->nnonces = 0;
+	return (0);
+}
+
 /* Hands out the next nonce that is fresh enough; 0 if there is none. */
 static int
 login_take_nonce(struct worker *w, struct nonce *nonce)
 {
-	while (w->nnonces > 0) {
-		*nonce = w->nonces[--w->nnonces];
-		if (w->tick - nonce->fetched < NONCE_TICKS_MAX)
-			return (1);
-		/* What lies below is older still. */
-		w->nnonces = 0;
-	}
-	return (0);
+	if (!login_has_nonce(w))
+		return (0);
+	*nonce = w->nonces[--w->nnonces];
+	return (1);
+}
+
+/* Can a client be upgraded now?  If not, login_begin() is not to be called. */
+int
+login_has_room(struct worker *w)
+{
+	return (login_has_nonce(w) || w->nwaiters < w->slots_max);
 }
 
 /* Asks auth for nonces: those that are waited for and some in hand. */
@@ -90,14 +104,11 @@ login_begin(struct worker *w, struct session *s, const char *answer, size_t len)
 	memcpy(bytes, answer, len);
 	if (login_take_nonce(w, &nonce))
 		len += login_challenge(s, &nonce, bytes + len);
-	else if (w->nwaiters < w->slots_max) {
+	else {
 		waiter = &w->waiters[(w->waiters_head + w->nwaiters++) %
 				     w->slots_max];
 		waiter->slot = session_slot(w, s);
 		waiter->serial = s->serial;
-	} else {
-		session_try_later(w, s);
-		return;
 	}
 	if (w->nnonces < NONCES_LOW)
 		login_top_up(w);

@@ -90,6 +90,11 @@ session_admission(struct worker *w, struct session *s, int is_client)
 		counters_add(COUNTER_REFUSED_CAPACITY, 1);
 		return (503);
 	}
+	/* Said now, as nothing but a 101 may come before a close frame. */
+	if (!login_has_room(w)) {
+		counters_add(COUNTER_REFUSED_BUSY, 1);
+		return (503);
+	}
 	if (is_client && !limit_upgrade(w->upgrades, s->addr, w->now,
 			     w->settings.source_upgrade_limit)) {
 		counters_add(COUNTER_REFUSED_RATE, 1);

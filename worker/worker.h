@@ -345,6 +345,7 @@ void inbound_free_message(struct worker *, struct message *);
 void inbound_give_up(struct worker *, struct session *);
 
 /* login.c */
+int login_has_room(struct worker *);
 void login_begin(struct worker *, struct session *, const char *, size_t);
 void login_message(
     struct worker *, struct session *, int, const uint8_t *, size_t);
