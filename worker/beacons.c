@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "worker/beacon_table.h"
 #include "worker/limit.h"
 #include "worker/packet.h"
 #include "worker/worker.h"
@@ -31,18 +32,15 @@ static size_t beacons_out_len;
 const char *
 beacons_set(struct worker *w, const struct msg_address *msg)
 {
-	struct endpoint *beacon;
+	uint32_t number;
 
 	if (msg->number == PROTO_BEACON_DEFAULT)
-		beacon = &w->default_beacon;
-	else if (msg->number < PROTO_BEACONS_MAX) {
-		beacon = &w->beacons[msg->number];
-		if (msg->number >= w->nbeacons)
-			w->nbeacons = msg->number + 1;
-	} else
+		number = BEACON_DEFAULT;
+	else if (msg->number < PROTO_BEACONS_MAX)
+		number = msg->number;
+	else
 		return ("no such beacon");
-	memcpy(beacon->addr, msg->addr, sizeof(beacon->addr));
-	beacon->port = msg->port;
+	beacon_table_set(w->beacons, number, msg->addr, msg->port);
 	return (NULL);
 }
 
@@ -51,20 +49,8 @@ int
 beacons_known(
     const struct worker *w, const struct endpoint *source, int with_port)
 {
-	const struct endpoint *beacon;
-	uint32_t i;
-
-	for (i = 0; i < w->nbeacons; i++) {
-		beacon = &w->beacons[i];
-		if (beacon->port != 0 &&
-		    memcmp(beacon->addr, source->addr, sizeof(beacon->addr)) ==
-			0 &&
-		    (!with_port || beacon->port == source->port))
-			return (1);
-	}
-	return (w->default_beacon.port == source->port && with_port &&
-		memcmp(w->default_beacon.addr, source->addr,
-		    sizeof(source->addr)) == 0);
+	return (beacon_table_has(
+	    w->beacons, source->addr, with_port ? source->port : 0));
 }
 
 /* Hands the ids of a Sync to the parent, a chunk a message. */

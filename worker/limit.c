@@ -26,20 +26,19 @@ limit_new(void)
 	return (table);
 }
 
-/* Keyed, so that nobody can choose sources that share a set. */
-static uint32_t
-limit_hash(
-    const struct source_table *table, const uint8_t addr[16], uint32_t port)
+/* Keyed, so that nobody can choose sources that share a place. */
+uint32_t
+limit_hash(const uint64_t key[2], const uint8_t addr[16], uint32_t port)
 {
 	unsigned __int128 m;
 	uint64_t a, b;
 
 	memcpy(&a, addr, sizeof(a));
 	memcpy(&b, addr + sizeof(a), sizeof(b));
-	m = (unsigned __int128)(a ^ table->key[0]) *
-	    (b ^ table->key[1] ^ ((uint64_t)port << 48));
+	m = (unsigned __int128)(a ^ key[0]) *
+	    (b ^ key[1] ^ ((uint64_t)port << 48));
 	a = (uint64_t)m ^ (uint64_t)(m >> 64);
-	m = (unsigned __int128)(a ^ table->key[1]) * 0x9e3779b97f4a7c15ULL;
+	m = (unsigned __int128)(a ^ key[1]) * 0x9e3779b97f4a7c15ULL;
 	return ((uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)));
 }
 
@@ -56,7 +55,7 @@ limit_source(struct source_table *table, const uint8_t addr[16], uint32_t port,
 
 	if (most == 0)
 		return (1);
-	set = table->sets[limit_hash(table, addr, port) % LIMIT_SETS];
+	set = table->sets[limit_hash(table->key, addr, port) % LIMIT_SETS];
 	source = &set[0];
 	for (i = 0; i < LIMIT_WAYS; i++) {
 		if (set[i].port == port &&

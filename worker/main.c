@@ -8,6 +8,7 @@
 
 #include "common/child.h"
 #include "common/log.h"
+#include "worker/beacon_table.h"
 #include "worker/limit.h"
 #include "worker/sandbox.h"
 #include "worker/worker.h"
@@ -32,6 +33,7 @@ main(int argc, char **argv)
 	worker.packets = limit_new();
 	worker.punches = limit_new();
 	worker.syncs = limit_new();
+	worker.beacons = beacon_table_new();
 	timer_init(&worker);
 	channel_loop_init(worker.loop);
 	child_confine(&child);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "worker/beacon_table.h"
 #include "worker/limit.h"
 #include "worker/packet.h"
 #include "worker/worker.h"
@@ -113,10 +114,10 @@ relay_to_beacon(struct worker *w, enum relay_source from,
 {
 	const struct endpoint *to;
 
-	to = &w->default_beacon;
+	to = &w->beacons->at[BEACON_DEFAULT];
 	if (entry != NULL && entry->beacon != 0 &&
 	    entry->beacon <= PROTO_BEACONS_MAX)
-		to = &w->beacons[entry->beacon - 1];
+		to = &w->beacons->at[entry->beacon - 1];
 	if (from == RELAY_FROM_BEACON || to->port == 0) {
 		counters_add(COUNTER_DROP_NOT_FOUND, 1);
 		return;

@@ -187,6 +187,7 @@ struct waiter {
 	uint32_t serial;
 };
 
+struct beacon_table;
 struct source_table;
 struct udp_socket;
 
@@ -271,9 +272,7 @@ struct worker {
 	struct source_table *packets; /* datagrams per source */
 	struct source_table *punches; /* PunchRequests per source */
 	struct source_table *syncs;   /* Syncs per source */
-	struct endpoint beacons[PROTO_BEACONS_MAX];
-	uint32_t nbeacons; /* numbers ever used */
-	struct endpoint default_beacon;
+	struct beacon_table *beacons;
 	struct msg_address exempt[EXEMPT_MAX];
 	uint32_t nexempt;
 	struct grant grants[GRANTS_MAX];

@@ -19,6 +19,7 @@
 
 #include "common/ws_frame.h"
 #include "parent/peermap_write.h"
+#include "worker/beacon_table.h"
 #include "worker/limit.h"
 #include "worker/packet.h"
 #include "regress/bench/instructions.h"
@@ -121,6 +122,7 @@ worker_make(uint32_t number)
 	w->packets = fixed_table();
 	w->punches = fixed_table();
 	w->syncs = fixed_table();
+	w->beacons = beacon_table_new();
 	w->map = map.view;
 	timer_init(w);
 	w->now = NOW;

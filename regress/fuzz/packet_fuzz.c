@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "parent/peermap_write.h"
+#include "worker/beacon_table.h"
 #include "worker/limit.h"
 #include "worker/worker.h"
 
@@ -54,9 +55,8 @@ prepare(void)
 	worker.packets = limit_new();
 	worker.punches = limit_new();
 	worker.syncs = limit_new();
-	memcpy(worker.beacons[0].addr, beacon, sizeof(beacon));
-	worker.beacons[0].port = 9001;
-	worker.nbeacons = 1;
+	worker.beacons = beacon_table_new();
+	beacon_table_set(worker.beacons, 0, beacon, 9001);
 	know(1, 5000, 0, 0);
 	know(2, 0, 7, 0);
 	know(3, 0, 0, 1);

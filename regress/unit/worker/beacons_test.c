@@ -1,0 +1,170 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sodium.h>
+#include <time.h>
+
+#include "regress/unit/test.h"
+#include "worker/beacon_table.h"
+#include "worker/worker.h"
+
+#define THE_DEFAULT PROTO_BEACON_DEFAULT
+
+static struct worker worker;
+
+/* Beacon `number` is at host n (v4-mapped), that port; port 0: gone. */
+static const char *
+set(uint32_t number, uint32_t n, uint16_t port)
+{
+	struct msg_address msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.addr[10] = msg.addr[11] = 0xff;
+	memcpy(msg.addr + 12, &n, sizeof(n));
+	msg.port = port;
+	msg.number = number;
+	return (beacons_set(&worker, &msg));
+}
+
+static int
+known(uint32_t n, uint16_t port, int with_port)
+{
+	struct endpoint source;
+
+	memset(&source, 0, sizeof(source));
+	source.addr[10] = source.addr[11] = 0xff;
+	memcpy(source.addr + 12, &n, sizeof(n));
+	source.port = port;
+	return (beacons_known(&worker, &source, with_port));
+}
+
+static void
+forget_all(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < PROTO_BEACONS_MAX; i++)
+		(void)set(i, 0, 0);
+	(void)set(THE_DEFAULT, 0, 0);
+}
+
+static void
+known_by_port_and_by_host(void)
+{
+	CHECK(!known(1, 4000, 1) && !known(1, 4000, 0));
+	CHECK(set(0, 1, 4000) == NULL && set(7, 1, 4001) == NULL);
+	CHECK(set(3, 2, 4000) == NULL);
+	CHECK(known(1, 4000, 1) && known(1, 4001, 1) && known(2, 4000, 1));
+	CHECK(!known(1, 4002, 1) && !known(2, 4001, 1) && !known(3, 4000, 1));
+	CHECK(known(1, 9, 0) && known(2, 9, 0) && !known(3, 4000, 0));
+	forget_all();
+}
+
+static void
+gone_when_the_number_is_free_or_anothers(void)
+{
+	CHECK(set(0, 1, 4000) == NULL && set(1, 1, 4001) == NULL);
+	CHECK(set(0, 1, 0) == NULL);
+	CHECK(!known(1, 4000, 1) && known(1, 4001, 1) && known(1, 9, 0));
+	CHECK(set(1, 2, 4001) == NULL);
+	CHECK(!known(1, 4001, 1) && !known(1, 9, 0) && known(2, 4001, 1));
+	CHECK(set(1, 0, 0) == NULL && set(1, 0, 0) == NULL);
+	CHECK(!known(2, 4001, 1) && worker.beacons->count == 0);
+}
+
+/* Gossip is not taken from it, nor from its other ports. */
+static void
+default_beacon_is_known_by_port_alone(void)
+{
+	CHECK(set(THE_DEFAULT, 1, 4000) == NULL);
+	CHECK(known(1, 4000, 1) && !known(1, 4001, 1) && !known(1, 4000, 0));
+	CHECK(set(5, 1, 4000) == NULL && set(THE_DEFAULT, 0, 0) == NULL);
+	CHECK(known(1, 4000, 1) && known(1, 4000, 0));
+	forget_all();
+}
+
+static void
+no_such_number(void)
+{
+	CHECK(set(PROTO_BEACONS_MAX, 1, 4000) != NULL);
+	CHECK(set(UINT32_MAX - 1, 1, 4000) != NULL);
+	CHECK(set(PROTO_BEACONS_MAX - 1, 1, 4000) == NULL);
+	CHECK(known(1, 4000, 1));
+	forget_all();
+}
+
+/* As far apart as a list's first and last would be. */
+static void
+each_of_many_is_found_and_no_other(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < PROTO_BEACONS_MAX; i++)
+		CHECK(set(i, i / 65, (uint16_t)(1000 + i % 65)) == NULL);
+	for (i = 0; i < PROTO_BEACONS_MAX; i++) {
+		CHECK(known(i / 65, (uint16_t)(1000 + i % 65), 1));
+		CHECK(!known(i / 65, (uint16_t)(2000 + i % 65), 1));
+		CHECK(known(i / 65, 9, 0));
+		CHECK(!known(100000 + i, 9, 0));
+	}
+	forget_all();
+	CHECK(worker.beacons->count == 0);
+}
+
+/* Nanoseconds of one look-up, in the best of many rounds. */
+static double
+cost(uint32_t sources)
+{
+	struct timespec end, start;
+	double best, ns;
+	uint32_t i, round;
+
+	best = 1e9;
+	for (round = 0; round < 200; round++) {
+		(void)clock_gettime(CLOCK_MONOTONIC, &start);
+		for (i = 0; i < 256; i++)
+			test_bad |= known(100000 + sources + i, 4000, 1);
+		(void)clock_gettime(CLOCK_MONOTONIC, &end);
+		ns = (double)(end.tv_sec - start.tv_sec) * 1e9 +
+		     (double)(end.tv_nsec - start.tv_nsec);
+		if (ns / 256 < best)
+			best = ns / 256;
+	}
+	return (best);
+}
+
+/* It is asked for each Relay that comes by UDP. */
+static void
+takes_the_same_time_however_many_there_are(void)
+{
+	double few, many;
+	uint32_t i;
+
+	for (i = 0; i < 8; i++)
+		CHECK(set(i, i, 4000) == NULL);
+	few = cost(8);
+	for (i = 0; i < PROTO_BEACONS_MAX; i++)
+		CHECK(set(i, i, 4000) == NULL);
+	many = cost(PROTO_BEACONS_MAX);
+	printf("# %.1f ns among 8, %.1f ns among %d\n", few, many,
+	    PROTO_BEACONS_MAX);
+	CHECK(many < 10 * few);
+	forget_all();
+}
+
+int
+main(void)
+{
+	if (sodium_init() == -1)
+		return (1);
+	worker.beacons = beacon_table_new();
+	RUN(takes_the_same_time_however_many_there_are);
+	RUN(known_by_port_and_by_host);
+	RUN(gone_when_the_number_is_free_or_anothers);
+	RUN(default_beacon_is_known_by_port_alone);
+	RUN(no_such_number);
+	RUN(each_of_many_is_found_and_no_other);
+	return (test_failed());
+}

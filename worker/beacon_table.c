@@ -1,0 +1,104 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/beacon_table.h"
+#include "worker/limit.h"
+
+_Static_assert(BEACON_NUMBERS < UINT16_MAX, "numbers + 1 fit a chain");
+
+/* Never freed. */
+struct beacon_table *
+beacon_table_new(void)
+{
+	struct beacon_table *table;
+
+	table = calloc(1, sizeof(*table));
+	if (table == NULL)
+		fatal(NULL);
+	randombytes_buf(table->key, sizeof(table->key));
+	return (table);
+}
+
+static uint32_t
+beacon_table_bucket(
+    const struct beacon_table *table, const uint8_t addr[16], uint16_t port)
+{
+	return (limit_hash(table->key, addr, port) % BEACON_BUCKETS);
+}
+
+static void
+beacon_table_link(
+    struct beacon_chains *chains, uint32_t bucket, uint32_t number)
+{
+	chains->next[number] = chains->head[bucket];
+	chains->head[bucket] = (uint16_t)(number + 1);
+}
+
+static void
+beacon_table_unlink(
+    struct beacon_chains *chains, uint32_t bucket, uint32_t number)
+{
+	uint16_t *at;
+
+	at = &chains->head[bucket];
+	while (*at != number + 1)
+		at = &chains->next[*at - 1];
+	*at = chains->next[number];
+}
+
+/* Beacon `number`, below BEACON_NUMBERS, is there; port 0: nowhere. */
+void
+beacon_table_set(struct beacon_table *table, uint32_t number,
+    const uint8_t addr[16], uint16_t port)
+{
+	struct endpoint *at;
+
+	at = &table->at[number];
+	if (at->port != 0) {
+		table->count--;
+		beacon_table_unlink(&table->ports,
+		    beacon_table_bucket(table, at->addr, at->port), number);
+		if (number != BEACON_DEFAULT)
+			beacon_table_unlink(&table->hosts,
+			    beacon_table_bucket(table, at->addr, 0), number);
+	}
+	memcpy(at->addr, addr, sizeof(at->addr));
+	at->port = port;
+	if (port == 0)
+		return;
+	table->count++;
+	beacon_table_link(
+	    &table->ports, beacon_table_bucket(table, addr, port), number);
+	if (number != BEACON_DEFAULT)
+		beacon_table_link(
+		    &table->hosts, beacon_table_bucket(table, addr, 0), number);
+}
+
+/* Is that a beacon?  port 0: some port of one, but not of the default one. */
+int
+beacon_table_has(
+    const struct beacon_table *table, const uint8_t addr[16], uint16_t port)
+{
+	const struct beacon_chains *chains;
+	const struct endpoint *at;
+	uint32_t i;
+
+	if (table->count == 0)
+		return (0);
+	chains = port == 0 ? &table->hosts : &table->ports;
+	i = chains->head[beacon_table_bucket(table, addr, port)];
+	for (; i != 0; i = chains->next[i - 1]) {
+		at = &table->at[i - 1];
+		if (memcmp(at->addr, addr, sizeof(at->addr)) == 0 &&
+		    (port == 0 || at->port == port))
+			return (1);
+	}
+	return (0);
+}
