@@ -118,7 +118,8 @@ beacons_sync(struct worker *w, const struct endpoint *source,
 		return;
 	}
 	count = (uint32_t)packet[5] << 8 | packet[6];
-	if (len != PACKET_SYNC_LEN + 4 * (size_t)count) {
+	/* Bytes behind the last id are ignored. */
+	if (len < PACKET_SYNC_LEN + 4 * (size_t)count) {
 		counters_add(COUNTER_SYNC_BAD, 1);
 		return;
 	}
