@@ -301,19 +301,21 @@ outq_advance_control(struct outq *q, size_t n)
 }
 
 /*
- * Sends a control frame (at most WS_CONTROL_MAX + 2 bytes) ahead of all data
- * that is still queued.  May end the session.
+ * Sends control frames (each at most WS_CONTROL_MAX + 2 bytes) ahead of all
+ * data that is still queued; of those that the kernel does not take, the last.
+ * May end the session.
  */
 void
 outq_control(
-    struct worker *w, struct session *s, const uint8_t *frame, size_t len)
+    struct worker *w, struct session *s, const uint8_t *frames, size_t len)
 {
 	struct outq *q;
+	size_t n, sent;
 	ssize_t r;
 
 	r = 0;
 	if (s->outq == NULL) {
-		r = send(s->io.fd, frame, len, MSG_NOSIGNAL);
+		r = send(s->io.fd, frames, len, MSG_NOSIGNAL);
 		if (r == (ssize_t)len)
 			return;
 		if (r == -1 && errno != EAGAIN && errno != EINTR) {
@@ -324,9 +326,18 @@ outq_control(
 	q = outq_get(w, s);
 	if (q == NULL)
 		return;
-	outq_hold_control(q, frame, len);
-	if (r > 0)
-		q->control_sent = (uint8_t)r;
+	sent = r > 0 ? (size_t)r : 0;
+	for (; len > 0; frames += n, len -= n) {
+		n = outq_frame_len(frames);
+		if (sent >= n) {
+			sent -= n;
+			continue;
+		}
+		outq_hold_control(q, frames, n);
+		if (sent > 0)
+			q->control_sent = (uint8_t)sent;
+		sent = 0;
+	}
 }
 
 /* Forgets queued data, but for the rest of a frame that was begun. */

@@ -22,6 +22,33 @@
 
 static struct log_limit session_violations;
 
+/* The pongs of one read leave together, ahead of all that is queued. */
+static void
+session_send_pongs(struct worker *w, struct session *s)
+{
+	size_t len;
+
+	len = w->pongs_len;
+	w->pongs_len = 0;
+	if (len > 0 && session_is_upgraded(s) && s->state != SESSION_CLOSING)
+		outq_control(w, s, w->pongs, len);
+}
+
+/*
+ * Those beyond what has room are answered by the last of them (RFC 6455 section
+ * 5.5.3 allows it): a flood of pings costs one write a read.
+ */
+static void
+session_ping(struct worker *w, const uint8_t *payload, size_t len)
+{
+	if (w->pongs_len <= PONGS_FULL)
+		w->pong_last = w->pongs_len;
+	w->pongs_len = w->pong_last +
+		       ws_header_build(w->pongs + w->pong_last, WS_PONG, len);
+	memcpy(w->pongs + w->pongs_len, payload, len);
+	w->pongs_len += len;
+}
+
 static void
 session_violation(
     struct worker *w, struct session *s, int code, const char *what)
@@ -30,6 +57,7 @@ session_violation(
 					       : COUNTER_PROTOCOL_ERRORS,
 	    1);
 	log_limited(&session_violations, w->now, "node %u: %s", s->node, what);
+	session_send_pongs(w, s);
 	session_close(w, s, code, what);
 }
 
@@ -47,6 +75,7 @@ session_message(struct worker *w, struct session *s, int opcode,
     uint8_t *payload, size_t len)
 {
 	if (s->state != SESSION_OPEN) {
+		session_send_pongs(w, s);
 		login_message(w, s, opcode, payload, len);
 		return;
 	}
@@ -119,27 +148,12 @@ session_peer_closes(
 		    w, s, WS_STATUS_PROTOCOL_ERROR, "bad close frame");
 		return;
 	}
+	session_send_pongs(w, s);
 	/* A frame without a code cannot be answered with 1005. */
 	session_close(w, s, len == 0 ? WS_STATUS_NORMAL : code, "");
 	/* Unless ours still waits to be sent, both have gone over: 7.1.1. */
 	if (s->state == SESSION_CLOSING && s->outq == NULL)
 		session_free(w, s);
-}
-
-/*
- * Answers the last ping that came.  Those of one read beyond the first few are
- * answered together by the last pong (RFC 6455 section 5.5.3 allows it): a
- * flood of pings costs one write a read.
- */
-#define PONGS_AT_ONCE 8
-
-static void
-session_pong(struct worker *w, struct session *s)
-{
-	if (w->pong_len > 0 && session_is_upgraded(s) &&
-	    s->state != SESSION_CLOSING)
-		outq_control(w, s, w->pong, w->pong_len);
-	w->pong_len = 0;
 }
 
 static void
@@ -151,11 +165,7 @@ session_control(struct worker *w, struct session *s, const struct ws_header *h,
 	len = (size_t)h->payload_len;
 	switch (h->opcode) {
 	case WS_PING:
-		(void)ws_header_build(w->pong, WS_PONG, len);
-		memcpy(w->pong + 2, payload, len);
-		w->pong_len = len + 2;
-		if (w->pongs++ < PONGS_AT_ONCE)
-			session_pong(w, s);
+		session_ping(w, payload, len);
 		break;
 	case WS_CLOSE:
 		session_peer_closes(w, s, payload, len);
@@ -405,8 +415,7 @@ session_read(struct worker *w, struct session *s)
 		session_bytes_kept(w, s, (size_t)n);
 	else
 		session_bytes(w, s, (size_t)n);
-	session_pong(w, s);
-	w->pongs = 0;
+	session_send_pongs(w, s);
 }
 
 /* The socket of a session can be read or written. */

@@ -40,6 +40,9 @@
 #define INBOUND_STRANGERS (INBOUND_MAX / 2) /* beyond it peers' alone */
 #define NO_SLOT           UINT32_MAX
 
+/* Bytes of pongs in one write, 16 of the largest; one more has room behind. */
+#define PONGS_FULL (15 * (WS_CONTROL_MAX + 2))
+
 enum session_state {
 	SESSION_FREE,
 	SESSION_HEAD,    /* the HTTP head is coming in */
@@ -254,9 +257,9 @@ struct worker {
 	uint32_t waiters_head;
 	uint32_t nwaiters;
 
-	uint8_t pong[WS_CONTROL_MAX + 2]; /* owed for the present read */
-	size_t pong_len;
-	uint32_t pongs; /* sent in the present read */
+	uint8_t pongs[PONGS_FULL + WS_CONTROL_MAX + 2]; /* of this read */
+	size_t pongs_len;
+	size_t pong_last; /* where the last of them begins */
 	struct gather gather;
 	uint32_t hints[1U << HINTS_SHIFT]; /* see relay_hint() */
 	uint8_t *rx; /* RX_SIZE bytes, RX_HEADROOM before them */

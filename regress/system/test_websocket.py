@@ -175,10 +175,39 @@ def test_ping_gets_its_payload_back():
             client.expect(PONG, payload)
 
 
+def test_pings_in_one_segment_get_a_pong_each():
+    with Beacon() as b, login(b, 1) as client:
+        for size in (0, 1, 125):
+            pings = [bytes([65 + i]) * size for i in range(16)]
+            client.send(b"".join(frame(PING, ping) for ping in pings))
+            for ping in pings:
+                client.expect(PONG, ping)
+            client.in_step()
+
+
+def test_last_of_many_pings_gets_a_pong():
+    with Beacon() as b, login(b, 1) as client:
+        client.send(b"".join(frame(PING, bytes([i]) * 125)
+            for i in range(200)))
+        got = 0
+        while client.expect(PONG) != bytes([199]) * 125:
+            got += 1
+        assert got >= 15, got
+
+
+def test_pings_before_a_close_get_a_pong():
+    with Beacon() as b:
+        for node, end in enumerate((close_frame(1000), b"\x83\x80"), 1):
+            with login(b, node) as client:
+                client.send(frame(PING, b"1") + frame(PING, b"2") + end)
+                client.expect(PONG, b"1")
+                client.expect(PONG, b"2")
+                client.expect(CLOSE)
+
+
 def test_ping_between_fragments():
     with Beacon() as b, login(b, 1) as client:
         packet = relay(1, 1, b"in three pieces")
-        # Of several pings at once, the last alone may be answered.
         client.send(frame(BINARY, packet[:4], fin=False) +
             frame(PING, b"1"))
         client.expect(PONG, b"1")
