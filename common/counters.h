@@ -83,6 +83,8 @@
 	    "packets for a peer that reads too slowly") \
 	X(DROP_WORKER_FULL, DROP "{reason=\"worker_queue_full\"}", \
 	    "packets for a worker that reads too slowly") \
+	X(DROP_WORKER_LOST, DROP "{reason=\"worker_lost\"}", \
+	    "packets for a worker whose channel failed") \
 	X(DROP_STALE, DROP "{reason=\"stale\"}", \
 	    "packets for or from a session that was replaced meanwhile") \
 	X(DROP_SHORT, DROP "{reason=\"short\"}", \

@@ -44,6 +44,38 @@ route_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
 		route_flush(w);
 }
 
+/* A stretch of whole messages is not going to be sent. */
+static void
+route_lost(const uint8_t *bytes, size_t len)
+{
+	struct imsg_header header;
+	size_t off;
+
+	for (off = 0; off < len; off += header.len) {
+		memcpy(&header, bytes + off, sizeof(header));
+		counters_add(COUNTER_DROP_WORKER_LOST, 1);
+	}
+}
+
+/* Nor is what was gathered. */
+static void
+route_lost_gathered(struct sibling *sib)
+{
+	uint32_t i;
+
+	for (i = 0; i < sib->niov; i++)
+		route_lost(sib->iov[i].iov_base, sib->iov[i].iov_len);
+	sib->niov = 0;
+}
+
+static void
+route_free_queue(struct sibling *sib)
+{
+	free(sib->queue);
+	sib->queue = NULL;
+	sib->queue_size = sib->queue_head = sib->queue_len = 0;
+}
+
 static void
 route_close(struct sibling *sib)
 {
@@ -56,13 +88,35 @@ route_close(struct sibling *sib)
 	ev_io_stop(w->loop, &sib->reader);
 	ev_io_stop(w->loop, &sib->writer);
 	(void)close(sib->reader.fd);
-	free(sib->part);
-	free(sib->queue);
-	sib->part = NULL;
 	sib->part_len = 0;
-	sib->queue = NULL;
-	sib->queue_size = sib->queue_head = sib->queue_len = 0;
-	sib->niov = 0;
+	route_lost_gathered(sib);
+	if (sib->rest_len > 0)
+		counters_add(COUNTER_DROP_WORKER_LOST, 1);
+	sib->rest_len = 0;
+	if (sib->queue_len > 0)
+		route_lost(sib->queue + sib->queue_head, sib->queue_len);
+	route_free_queue(sib);
+}
+
+/*
+ * What a channel cannot do without is had before it is served: later on want
+ * of memory costs packets, and no channel.
+ */
+static struct sibling *
+route_sibling(struct worker *w, uint32_t number)
+{
+	struct sibling *sib;
+
+	sib = calloc(1, sizeof(*sib));
+	if (sib == NULL)
+		fatal(NULL);
+	sib->worker = w;
+	sib->number = number;
+	sib->part = malloc(ROUTE_MESSAGE_MAX);
+	sib->rest = malloc(ROUTE_MESSAGE_MAX);
+	if (sib->part == NULL || sib->rest == NULL)
+		fatal(NULL);
+	return (sib);
 }
 
 /*
@@ -82,15 +136,9 @@ route_open(struct worker *w, uint32_t number, int fd)
 		ev_prepare_start(w->loop, &w->route_turn);
 		ev_unref(w->loop);
 	}
+	if (w->siblings[number] == NULL)
+		w->siblings[number] = route_sibling(w, number);
 	sib = w->siblings[number];
-	if (sib == NULL) {
-		sib = calloc(1, sizeof(*sib));
-		if (sib == NULL)
-			fatal(NULL);
-		sib->worker = w;
-		sib->number = number;
-		w->siblings[number] = sib;
-	}
 	route_close(sib);
 	ev_io_init(&sib->reader, route_read, fd, EV_READ);
 	ev_io_init(&sib->writer, route_write, fd, EV_WRITE);
@@ -168,13 +216,15 @@ route_packet(struct worker *w, uint32_t number, uint32_t dest, uint32_t sender,
 	return (1);
 }
 
-/* Queues len bytes whatever the bound; 0, or -1 without memory. */
-static int
-route_append(struct sibling *sib, const uint8_t *bytes, size_t len)
+/* Queues one message, if it may and there is memory. */
+static void
+route_append(struct sibling *sib, const uint8_t *message, size_t len)
 {
 	uint8_t *queue;
 	size_t size;
 
+	if (sib->queue_len + len > ROUTE_QUEUE_MAX)
+		goto drop;
 	if (sib->queue_head + sib->queue_len + len > sib->queue_size &&
 	    sib->queue_head > 0) {
 		memmove(
@@ -187,35 +237,54 @@ route_append(struct sibling *sib, const uint8_t *bytes, size_t len)
 			size *= 2;
 		queue = realloc(sib->queue, size);
 		if (queue == NULL)
-			return (-1);
+			goto drop;
 		sib->queue = queue;
 		sib->queue_size = size;
 	}
-	memcpy(sib->queue + sib->queue_head + sib->queue_len, bytes, len);
+	memcpy(sib->queue + sib->queue_head + sib->queue_len, message, len);
 	sib->queue_len += len;
-	return (0);
+	return;
+drop:
+	counters_add(COUNTER_DROP_WORKER_FULL, 1);
+}
+
+/*
+ * Of the whole messages at `bytes` the socket took the first `sent` bytes: the
+ * rest of one that it took in part must follow.  Returns where the next one
+ * begins.
+ */
+static size_t
+route_partly(struct sibling *sib, const uint8_t *bytes, size_t sent)
+{
+	struct imsg_header header;
+	size_t off;
+
+	for (off = 0; off < sent; off += header.len)
+		memcpy(&header, bytes + off, sizeof(header));
+	sib->rest_head = 0;
+	sib->rest_len = (uint32_t)(off - sent);
+	memcpy(sib->rest, bytes + sent, sib->rest_len);
+	return (off);
 }
 
 /* Queues the messages of one stretch but for the first `sent` bytes. */
-static int
+static void
 route_queue(struct sibling *sib, const uint8_t *base, size_t len, size_t sent)
 {
 	struct imsg_header header;
 	size_t off;
 
-	for (off = 0; off < len; off += header.len) {
+	off = sent > 0 ? route_partly(sib, base, sent) : 0;
+	for (; off < len; off += header.len) {
 		memcpy(&header, base + off, sizeof(header));
-		if (off + header.len <= sent)
-			continue;
-		if (off < sent) {
-			if (route_append(sib, base + sent,
-				off + header.len - sent) == -1)
-				return (-1);
-		} else if (sib->queue_len + header.len > ROUTE_QUEUE_MAX ||
-			   route_append(sib, base + off, header.len) == -1)
-			counters_add(COUNTER_DROP_WORKER_FULL, 1);
+		route_append(sib, base + off, header.len);
 	}
-	return (0);
+}
+
+static int
+route_waits(const struct sibling *sib)
+{
+	return (sib->rest_len > 0 || sib->queue_len > 0);
 }
 
 static void
@@ -223,32 +292,30 @@ route_flush_sibling(struct sibling *sib)
 {
 	struct msghdr msg;
 	size_t len, sent;
-	uint32_t i, n;
+	uint32_t i;
 	ssize_t r;
 
-	n = sib->niov;
-	sib->niov = 0;
 	sent = 0;
-	if (sib->queue_len == 0) {
+	if (!route_waits(sib)) {
 		memset(&msg, 0, sizeof(msg));
 		msg.msg_iov = sib->iov;
-		msg.msg_iovlen = n;
+		msg.msg_iovlen = sib->niov;
 		r = sendmsg(sib->reader.fd, &msg, MSG_NOSIGNAL);
 		/* If the other end is gone, the reader will tell. */
-		if (r == -1 && errno != EAGAIN && errno != EINTR)
-			return;
-		sent = r > 0 ? (size_t)r : 0;
-	}
-	for (i = 0; i < n; i++) {
-		len = sib->iov[i].iov_len;
-		if (sent < len &&
-		    route_queue(sib, sib->iov[i].iov_base, len, sent) == -1) {
-			route_close(sib);
+		if (r == -1 && errno != EAGAIN && errno != EINTR) {
+			route_lost_gathered(sib);
 			return;
 		}
+		sent = r > 0 ? (size_t)r : 0;
+	}
+	for (i = 0; i < sib->niov; i++) {
+		len = sib->iov[i].iov_len;
+		if (sent < len)
+			route_queue(sib, sib->iov[i].iov_base, len, sent);
 		sent -= sent < len ? sent : len;
 	}
-	if (sib->queue_len > 0)
+	sib->niov = 0;
+	if (route_waits(sib))
 		ev_io_start(sib->worker->loop, &sib->writer);
 }
 
@@ -272,22 +339,38 @@ static void
 route_write(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct sibling *sib;
+	struct iovec iov[2];
+	struct msghdr msg;
+	size_t sent;
 	ssize_t n;
 
 	(void)revents;
 	sib = io->data;
-	n = send(
-	    io->fd, sib->queue + sib->queue_head, sib->queue_len, MSG_NOSIGNAL);
+	iov[0].iov_base = sib->rest + sib->rest_head;
+	iov[0].iov_len = sib->rest_len;
+	memset(&msg, 0, sizeof(msg));
+	msg.msg_iov = iov;
+	msg.msg_iovlen = 1;
+	if (sib->queue_len > 0) {
+		iov[1].iov_base = sib->queue + sib->queue_head;
+		iov[1].iov_len = sib->queue_len;
+		msg.msg_iovlen = 2;
+	}
+	n = sendmsg(io->fd, &msg, MSG_NOSIGNAL);
 	if (n == -1)
 		return;
-	sib->queue_head += (size_t)n;
-	sib->queue_len -= (size_t)n;
-	if (sib->queue_len > 0)
-		return;
-	ev_io_stop(loop, io);
-	free(sib->queue);
-	sib->queue = NULL;
-	sib->queue_size = sib->queue_head = 0;
+	sent = (size_t)n < sib->rest_len ? (size_t)n : sib->rest_len;
+	sib->rest_head += (uint32_t)sent;
+	sib->rest_len -= (uint32_t)sent;
+	if ((size_t)n > sent) {
+		sent = route_partly(sib, iov[1].iov_base, (size_t)n - sent);
+		sib->queue_head += sent;
+		sib->queue_len -= sent;
+	}
+	if (sib->queue_len == 0)
+		route_free_queue(sib);
+	if (!route_waits(sib))
+		ev_io_stop(loop, io);
 }
 
 /* The next whole message at `bytes`: its length, 0 if incomplete, -1 if bad. */
@@ -364,11 +447,6 @@ route_read(struct ev_loop *loop, ev_io *io, int revents)
 	(void)loop;
 	(void)revents;
 	sib = io->data;
-	if (sib->part == NULL) {
-		sib->part = malloc(ROUTE_MESSAGE_MAX);
-		if (sib->part == NULL)
-			return;
-	}
 	for (i = 0; i < ROUTE_READS; i++)
 		if (!route_recv(sib->worker, sib))
 			return;

@@ -161,11 +161,15 @@ struct sibling {
 	ev_io writer;
 	uint32_t number;
 	int open;
-	uint8_t *part; /* the start of a message; NULL: none */
+	uint8_t *part; /* the start of a message whose rest is to come */
 	uint32_t part_len;
 	uint32_t niov; /* gathered, not sent yet */
 	struct iovec iov[ROUTE_IOV];
-	uint8_t *queue; /* what the socket did not take; NULL: nothing */
+	/* What the socket did not take: */
+	uint8_t *rest; /* of a message that has begun to leave */
+	uint32_t rest_head;
+	uint32_t rest_len;
+	uint8_t *queue; /* whole messages after it; NULL: none */
 	size_t queue_size;
 	size_t queue_head;
 	size_t queue_len;
