@@ -52,7 +52,7 @@ struct auth_worker {
 	uint32_t number; /* its place in auth.workers */
 	uint32_t epoch;
 	uint32_t turn;   /* messages since it last waited */
-	uint64_t second; /* the one that nonces counts, unix time */
+	uint32_t second; /* the one that nonces counts, clock_seconds() */
 	uint32_t nonces;
 };
 
@@ -65,7 +65,7 @@ struct auth {
 	struct peermap map;
 	struct keycache keys;
 	struct firstkeys first;
-	uint64_t pruned;     /* unix time of the last look for room in it */
+	uint32_t pruned;     /* clock_seconds() of the last look for room */
 	struct keyfile file; /* fd -1: none is being read */
 	uint32_t walk;       /* next entry of the map to look at */
 	int walking;         /* boolean */
@@ -98,6 +98,5 @@ int keys_work(struct auth *);
 void work_init(struct auth *);
 void work_wake(struct auth *);
 int work_congested(const struct auth *);
-uint64_t work_now(void);
 
 #endif /* AUTH_AUTH_H */

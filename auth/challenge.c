@@ -28,6 +28,20 @@ challenge_nonce(
 	    sizeof(c->secret));
 }
 
+/*
+ * wall is the clock_wall_offset() of now.  Nonces to come follow a clock that
+ * was set, but not each nanosecond that two readings are apart.
+ */
+void
+challenge_wall(struct challenge *c, uint64_t wall)
+{
+	int64_t astray;
+
+	astray = (int64_t)(wall - c->wall);
+	if (astray > CHALLENGE_ASTRAY || astray < -CHALLENGE_ASTRAY)
+		c->wall = wall;
+}
+
 /* What a new batch leaves free in a block of an earlier second is void. */
 static void
 challenge_align(struct challenge *c, uint32_t now)
@@ -36,29 +50,30 @@ challenge_align(struct challenge *c, uint32_t now)
 
 	offset = c->next % CHALLENGE_BLOCK;
 	at = c->next / CHALLENGE_BLOCK % CHALLENGE_BLOCKS;
-	if (offset == 0 || c->issued[at] == now)
+	if (offset == 0 || (c->issued[at] == now && c->walls[at] == c->wall))
 		return;
 	c->used[at] |= UINT32_MAX << offset;
 	c->next += CHALLENGE_BLOCK - offset;
 }
 
 /*
- * Issues count nonces at `now` (unix seconds) into nonces, PROTO_NONCE_LEN
+ * Issues count nonces at `now` (clock_seconds()) into nonces, PROTO_NONCE_LEN
  * bytes each; returns the number of the first, the others follow it.
  */
 uint32_t
 challenge_issue(
-    struct challenge *c, uint32_t count, uint64_t now, uint8_t *nonces)
+    struct challenge *c, uint32_t count, uint32_t now, uint8_t *nonces)
 {
 	uint64_t first;
 	uint32_t at;
 
-	challenge_align(c, (uint32_t)now);
+	challenge_align(c, now);
 	first = c->next;
 	for (; c->next - first < count; c->next++) {
 		if (c->next % CHALLENGE_BLOCK == 0) {
 			at = c->next / CHALLENGE_BLOCK % CHALLENGE_BLOCKS;
-			c->issued[at] = (uint32_t)now;
+			c->issued[at] = now;
+			c->walls[at] = c->wall;
 			c->used[at] = 0;
 		}
 		challenge_nonce(c, c->next, nonces);
@@ -68,13 +83,13 @@ challenge_issue(
 }
 
 /*
- * Uses up the nonce of that number.  Returns 0 with the nonce and the second
- * in which it was issued, or -1: never issued, used, forgotten, or older than
- * CHALLENGE_LIFETIME.
+ * Uses up the nonce of that number.  Returns 0 with the nonce, the second in
+ * which it was issued and the wall it was issued with, or -1: never issued,
+ * used, forgotten, or older than CHALLENGE_LIFETIME at `now`, clock_seconds().
  */
 int
-challenge_take(struct challenge *c, uint32_t number, uint64_t now,
-    uint64_t *issued, uint8_t nonce[PROTO_NONCE_LEN])
+challenge_take(struct challenge *c, uint32_t number, uint32_t now,
+    uint32_t *issued, uint64_t *wall, uint8_t nonce[PROTO_NONCE_LEN])
 {
 	uint64_t block, full;
 	uint32_t at, back, bit;
@@ -92,7 +107,8 @@ challenge_take(struct challenge *c, uint32_t number, uint64_t now,
 		return (-1);
 	c->used[at] |= bit;
 	*issued = c->issued[at];
-	if (now > *issued + CHALLENGE_LIFETIME)
+	*wall = c->walls[at];
+	if (now - *issued > CHALLENGE_LIFETIME)
 		return (-1);
 	challenge_nonce(c, full, nonce);
 	return (0);

@@ -6,6 +6,8 @@
 #include <sodium.h>
 #include <stdio.h>
 
+#include "common/clock.h"
+
 #include "auth/verify.h"
 
 /* "compat_auth:" node ":" ts ":" nonce in hex, NUL */
@@ -49,8 +51,8 @@ verify_signature(const struct msg_verify *msg, const uint8_t *key,
 }
 
 /*
- * Whole seconds from two processes' clocks: a worker may stamp a challenge
- * with the end of the second before the one in which its nonce was issued.
+ * All in unix seconds by the nonce's own wall clock, which nobody sets.  A
+ * worker may give the end of the second before the one of the nonce's issue.
  */
 static int
 verify_time(uint64_t issued, uint64_t ts, uint64_t now)
@@ -59,7 +61,7 @@ verify_time(uint64_t issued, uint64_t ts, uint64_t now)
 }
 
 /*
- * Decides on a reply (PROTOCOL.md 3) at `now`, unix seconds; its nonce is used
+ * Decides on a reply (PROTOCOL.md 3) at `now`, clock_ns(); its nonce is used
  * up.  legacy: boolean, the older form is accepted too.  If the result is
  * VERIFY_OK or VERIFY_OK_LEGACY, *keyid is the key's fingerprint.
  */
@@ -70,11 +72,14 @@ verify_login(struct challenge *challenge, const struct keycache *keys,
 	uint8_t nonce[PROTO_NONCE_LEN];
 	enum verify_result result;
 	const uint8_t *key;
-	uint64_t issued;
+	uint64_t wall;
+	uint32_t issued;
 
-	if (challenge_take(challenge, msg->nonce, now, &issued, nonce) == -1)
+	if (challenge_take(challenge, msg->nonce,
+		(uint32_t)(now / CLOCK_SECOND), &issued, &wall, nonce) == -1)
 		return (VERIFY_NO_NONCE);
-	if (!verify_time(issued, msg->ts, now))
+	if (!verify_time((issued * CLOCK_SECOND + wall) / CLOCK_SECOND, msg->ts,
+		(now + wall) / CLOCK_SECOND))
 		return (VERIFY_BAD_TIME);
 	key = keycache_find(keys, msg->node);
 	result = verify_signature(

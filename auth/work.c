@@ -3,8 +3,6 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <time.h>
-
 #include "auth/auth.h"
 
 #define WORK_DRAIN 0.01 /* seconds between looks at a full queue */
@@ -66,17 +64,4 @@ int
 work_congested(const struct auth *auth)
 {
 	return (channel_queued(&auth->parent) > CHANNEL_LIMIT / 2);
-}
-
-/*
- * Unix seconds, by the exact clock and not the loop's: a time stamp that a
- * worker took before it sent a message never lies ahead of it.
- */
-uint64_t
-work_now(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return ((uint64_t)ts.tv_sec);
 }

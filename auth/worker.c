@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/counters.h"
 
 #include "auth/auth.h"
@@ -36,13 +37,13 @@ worker_nonces(void *owner, const void *data, size_t len, int fd)
 	struct auth_worker *w;
 	struct msg_nonces msg;
 	struct iovec iov[2];
-	uint64_t now;
+	uint32_t now;
 
 	w = owner;
 	wanted = data;
 	if (wanted->count == 0 || wanted->count > PROTO_NONCES_MAX)
 		return ("number of nonces out of range");
-	now = work_now();
+	now = clock_seconds();
 	if (now != w->second) {
 		w->second = now;
 		w->nonces = 0;
@@ -50,8 +51,10 @@ worker_nonces(void *owner, const void *data, size_t len, int fd)
 	w->nonces += wanted->count;
 	if (w->nonces > AUTH_NONCES_PER_SECOND)
 		return ("asks for nonces without end");
+	challenge_wall(&w->challenge, clock_wall_offset());
 	msg.first = challenge_issue(&w->challenge, wanted->count, now, nonces);
 	msg.count = wanted->count;
+	msg.wall = w->challenge.wall;
 	iov[0].iov_base = &msg;
 	iov[0].iov_len = sizeof(msg);
 	iov[1].iov_base = nonces;
@@ -90,12 +93,12 @@ worker_admit(
 }
 
 static int
-worker_refuse(struct auth_worker *w, const struct msg_verify *verify,
-    const char *reason, uint64_t now)
+worker_refuse(
+    struct auth_worker *w, const struct msg_verify *verify, const char *reason)
 {
 	struct msg_refused msg;
 
-	log_limited(&w->auth->refusals, (uint32_t)now,
+	log_limited(&w->auth->refusals, clock_seconds(),
 	    "%s: node %u refused: %s", w->name, verify->node, reason);
 	msg.slot = verify->slot;
 	msg.serial = verify->serial;
@@ -114,7 +117,7 @@ worker_verify(void *owner, const void *data, size_t len, int fd)
 
 	w = owner;
 	msg = data;
-	now = work_now();
+	now = clock_ns();
 	result = verify_login(&w->challenge, &w->auth->keys, msg, now,
 	    w->auth->settings.legacy_signatures != 0, &keyid);
 	counters_add(worker_results[result].counter, 1);
@@ -123,7 +126,7 @@ worker_verify(void *owner, const void *data, size_t len, int fd)
 	reason = worker_results[result].reason;
 	if (reason == NULL)
 		worker_admit(w, msg, keyid);
-	else if (worker_refuse(w, msg, reason, now) == -1)
+	else if (worker_refuse(w, msg, reason) == -1)
 		return (worker_deaf);
 	worker_spend(w);
 	return (NULL);
@@ -136,10 +139,10 @@ worker_verify(void *owner, const void *data, size_t len, int fd)
 static void
 worker_first_keys_full(struct auth *auth)
 {
-	uint64_t now;
+	uint32_t now;
 
 	counters_add(COUNTER_FIRST_KEYS_FULL, 1);
-	now = work_now();
+	now = clock_seconds();
 	if (now - auth->pruned < AUTH_PRUNE_EVERY)
 		return;
 	auth->pruned = now;
@@ -173,7 +176,7 @@ worker_grant(void *owner, const void *data, size_t len, int fd)
 	msg = data;
 	answer.request = msg->request;
 	answer.ok = (uint32_t)grant_verify(
-	    &w->auth->keys, &w->auth->first, msg, work_now());
+	    &w->auth->keys, &w->auth->first, msg, clock_wall());
 	if (channel_send(
 		&w->channel, AW_GRANTED, 0, -1, &answer, sizeof(answer)) == -1)
 		return (worker_deaf);

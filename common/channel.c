@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/channel.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 /* Channels with something to send; flushed before the loop blocks. */
@@ -276,7 +277,7 @@ channel_take(struct channel *ch, struct imsg *imsg)
 			    ch->owner, channel_data.bytes, len, fd);
 	}
 	if (reason != NULL)
-		log_limited(&channel_refusals, (uint32_t)ev_now(ch->loop),
+		log_limited(&channel_refusals, clock_seconds(),
 		    "%s: %s: type %#x%s%s, %zu bytes", ch->name, reason,
 		    imsg_get_type(imsg), rule == NULL ? "" : " ",
 		    rule == NULL ? "" : rule->name, len);

@@ -12,9 +12,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/ibuf.h"
 #include "common/imsg.h"
 
@@ -160,10 +160,7 @@ imsgbuf_write(struct imsgbuf *imsgbuf)
 static int64_t
 monotonic_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+	return ((int64_t)(clock_ns() / 1000000));
 }
 
 /*

@@ -67,15 +67,15 @@ struct peermap_entry {
 	uint16_t worker;
 	uint8_t replaced; /* times, within the window that began at rwindow */
 	uint8_t flags;    /* PEERMAP_UDP_* */
-	uint32_t since;   /* admission, unix seconds */
+	uint32_t since;   /* admission; clock_seconds(), as are the rest */
 	uint64_t keyid;   /* fingerprint of the key that it was admitted with */
 	/* UDP */
 	uint8_t addr[16]; /* IPv6 or v4-mapped, network order */
 	uint16_t port;    /* host order; 0: no endpoint */
 	uint16_t beacon;  /* peer beacon's source number + 1; 0: none */
-	uint32_t seen;    /* last Discover, unix seconds */
-	uint32_t moved;   /* last change of the address, unix seconds */
-	uint32_t rwindow; /* unix seconds */
+	uint32_t seen;    /* last Discover */
+	uint32_t moved;   /* last change of the address */
+	uint32_t rwindow; /* see `replaced` */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct peermap_entry) == 64, "one cache line");

@@ -13,7 +13,8 @@
  * direction.  The receiver's table (struct channel_rule) holds sizes, states
  * and handlers.  All structs consist of naturally aligned unsigned integers in
  * host order without padding; addresses are 16 bytes, IPv6 or v4-mapped, in
- * network order; ports are host order; times are unix seconds unless said.
+ * network order; ports are host order; times that beaconctl is told are unix
+ * seconds, all others of common/clock.h unless said.
  *
  * A connection in a worker is named by (slot, serial): slot is its place in
  * the worker's table, serial grows with each use of the place.  worker is the
@@ -309,7 +310,7 @@ struct msg_verify {
 	uint32_t serial;
 	uint32_t nonce; /* its number, see msg_nonces */
 	uint32_t node;
-	uint64_t ts; /* as sent in the challenge */
+	uint64_t ts; /* as sent in the challenge: unix seconds */
 	uint8_t sig[PROTO_SIG_LEN];
 };
 PROTO_STRUCT(msg_verify, 88);
@@ -325,8 +326,8 @@ struct msg_grant {
 	uint32_t request;
 	uint32_t requester;
 	uint32_t target;
-	uint32_t pad; /* zero */
-	uint64_t expiry;
+	uint32_t pad;    /* zero */
+	uint64_t expiry; /* unix seconds */
 	uint8_t sig[PROTO_SIG_LEN];
 };
 PROTO_STRUCT(msg_grant, 88);
@@ -338,12 +339,17 @@ enum auth_to_worker {
 	AW_GRANTED         /* msg_granted */
 };
 
-/* The nonces are numbered first, first + 1, ... */
+/*
+ * The nonces are numbered first, first + 1, ...  The ts of their challenges is
+ * clock_ns() + wall, in seconds: auth tells their age from that, whenever the
+ * wall clock is set.
+ */
 struct msg_nonces {
 	uint32_t first;
 	uint32_t count;
+	uint64_t wall; /* clock_wall_offset() */
 };
-PROTO_STRUCT(msg_nonces, 8);
+PROTO_STRUCT(msg_nonces, 16);
 
 struct msg_refused {
 	uint32_t slot;

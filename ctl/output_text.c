@@ -5,8 +5,8 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "ctl/output.h"
 
 static int text_children;
@@ -137,7 +137,7 @@ text_peer(const struct msg_ctl_peer *m)
 	    m->worker, m->slot, m->generation);
 	printf("address     %s\n", format_address(m->addr, m->port, addr));
 	printf("since       %s (%s)\n", format_time(m->since, when),
-	    format_age(m->since, (uint64_t)time(NULL), age));
+	    format_age(m->since, clock_wall(), age));
 	printf("frames in   %" PRIu64 "\n", m->frames_in);
 	printf("frames out  %" PRIu64 "\n", m->frames_out);
 	printf("queued      %" PRIu32 " bytes\n", m->queued);
@@ -150,7 +150,7 @@ text_peer_row(const struct msg_ctl_peer *m)
 
 	printf("%-10" PRIu32 " %6" PRIu32 " %8" PRIu32 " %-20s %s\n", m->node,
 	    m->worker, m->slot, format_time(m->since, when),
-	    format_age(m->since, (uint64_t)time(NULL), age));
+	    format_age(m->since, clock_wall(), age));
 }
 
 static void
@@ -160,7 +160,7 @@ text_node(const struct msg_ctl_entry *m)
 	char age[FORMAT_AGE_LEN], when[FORMAT_TIME_LEN];
 	uint64_t now;
 
-	now = (uint64_t)time(NULL);
+	now = clock_wall();
 	printf("node       %" PRIu32 "\n", m->node);
 	if (m->generation != 0)
 		printf("websocket  worker %" PRIu32 ", generation %" PRIu32

@@ -10,18 +10,15 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "ctl/ws_client.h"
 
 /* The clock of all deadlines, in nanoseconds. */
 int64_t
 ws_now(void)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec);
+	return ((int64_t)clock_ns());
 }
 
 /* A text of the other end, cut and without what a terminal would obey. */

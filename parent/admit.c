@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "parent/parent.h"
 
@@ -84,7 +85,7 @@ admit_open(struct process *worker, const struct msg_admit *admit,
 	entry->generation = pmap_next_generation(&parent->map);
 	entry->worker = (uint16_t)worker->number;
 	entry->slot = admit->slot;
-	entry->since = (uint32_t)ev_now(parent->loop);
+	entry->since = clock_seconds();
 	entry->keyid = admit->keyid;
 	pmap_store(&parent->map, number, entry);
 	parent->loads_old = 1;
@@ -134,8 +135,7 @@ admit_login(struct parent *parent, const struct msg_admit *admit)
 		return (NULL);
 	}
 	entry = *pmap_entry(&parent->map, number);
-	if (entry.generation != 0 &&
-	    admit_flapping(&entry, (uint32_t)ev_now(parent->loop))) {
+	if (entry.generation != 0 && admit_flapping(&entry, clock_seconds())) {
 		admit_refuse(worker, admit, REFUSE_FLAPPING);
 		return (NULL);
 	}

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "parent/control.h"
 #include "parent/parent.h"
 
@@ -47,7 +48,7 @@ control_process(struct control_client *client, const struct process *p)
 	row.restarts = p->restarts;
 	row.state = p->state;
 	row.load = p->role == ROLE_WORKER ? metrics_load(p) : 0;
-	row.since = p->since;
+	row.since = clock_wall_at(p->started);
 	return (control_row(client, CTL_CHILD, &row, sizeof(row)));
 }
 
@@ -62,7 +63,7 @@ control_children(struct control_client *client)
 	memset(&row, 0, sizeof(row));
 	row.pid = (uint32_t)getpid();
 	row.state = CHILD_RUNNING;
-	row.since = parent->started;
+	row.since = clock_wall_at(parent->started);
 	if (control_row(client, CTL_CHILD, &row, sizeof(row)) == -1 ||
 	    control_process(client, &parent->auth) == -1)
 		return (-1);
@@ -90,8 +91,8 @@ control_summary(void *owner, const void *data, size_t len, int fd)
 	parent = client->control->parent;
 	memset(&row, 0, sizeof(row));
 	(void)strlcpy(row.version, BEACOND_VERSION, sizeof(row.version));
-	row.started = parent->started;
-	row.now = (uint64_t)ev_now(parent->loop);
+	row.started = clock_wall_at(parent->started);
+	row.now = clock_wall();
 	row.peers = control_peers(parent);
 	row.max_peers = parent->conf->max_peers;
 	row.keys = parent->keys;
@@ -127,7 +128,7 @@ control_fill_peer(struct msg_ctl_peer *row, const struct peermap_entry *entry)
 	row->worker = entry->worker;
 	row->slot = entry->slot;
 	row->generation = entry->generation;
-	row->since = entry->since;
+	row->since = clock_wall_at(entry->since);
 }
 
 static void
@@ -141,13 +142,13 @@ control_fill_node(const struct parent *parent, struct msg_ctl_entry *row,
 	row->generation = entry->generation;
 	if (entry->generation != 0) {
 		row->worker = entry->worker;
-		row->since = entry->since;
+		row->since = clock_wall_at(entry->since);
 	}
 	if (entry->port != 0) {
 		row->flags = entry->flags & PEERMAP_UDP_EX;
 		memcpy(row->addr, entry->addr, sizeof(row->addr));
 		row->port = entry->port;
-		row->seen = entry->seen;
+		row->seen = clock_wall_at(entry->seen);
 	}
 	if (entry->beacon != 0) {
 		source = &parent->gossip.sources[entry->beacon - 1];
@@ -341,7 +342,8 @@ control_beacon(
 	row.beacon = source->beacon;
 	row.nodes = source->nodes;
 	row.configured = configured != 0;
-	row.heard = source->heard;
+	if (source->heard != 0)
+		row.heard = clock_wall_at(source->heard);
 	return (control_row(client, CTL_BEACON, &row, sizeof(row)));
 }
 

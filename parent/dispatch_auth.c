@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "parent/parent.h"
 
@@ -17,11 +18,12 @@
 const char *
 dispatch_charge(struct process *p)
 {
-	ev_tstamp now;
+	uint64_t now;
 
 	if (p->credit < 1.) {
-		now = ev_now(p->parent->loop);
-		p->credit += (now - p->credit_time) * MESSAGE_RATE;
+		now = clock_ns();
+		p->credit +=
+		    (double)(now - p->credit_time) * (MESSAGE_RATE * 1e-9);
 		p->credit_time = now;
 		if (p->credit > MESSAGE_BURST)
 			p->credit = MESSAGE_BURST;

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/clock.h"
 #include "parent/parent.h"
 
 static int
@@ -22,7 +23,7 @@ endpoint_store(struct parent *parent, uint32_t number,
 	uint32_t flags, now;
 	int known;
 
-	now = (uint32_t)ev_now(parent->loop);
+	now = clock_seconds();
 	known = entry->port != 0 &&
 		(int32_t)(now - entry->seen) < ENDPOINT_EXPIRE;
 	/* A node that once sent DiscoverEx stays with it. */
@@ -97,7 +98,7 @@ endpoint_sweep(struct parent *parent)
 {
 	uint32_t left, now, used;
 
-	now = (uint32_t)ev_now(parent->loop);
+	now = clock_seconds();
 	used = pmap_used(&parent->map);
 	for (left = used / SWEEP_SECONDS + 1; left > 0; left--) {
 		if (parent->sweep >= used) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "parent/parent.h"
 
@@ -234,7 +235,7 @@ gossip_too_much(struct parent *parent, uint32_t count)
 	uint32_t now;
 
 	gossip = &parent->gossip;
-	now = (uint32_t)ev_now(parent->loop);
+	now = clock_seconds();
 	if (gossip->second != now) {
 		gossip->second = now;
 		gossip->taken = 0;
@@ -270,7 +271,7 @@ gossip_take(struct parent *parent, struct sync *sync)
 	qsort(ids, sync->count, sizeof(*ids), gossip_order);
 	source = &parent->gossip.sources[number];
 	source->beacon = sync->from.beacon;
-	source->heard = (uint32_t)ev_now(parent->loop);
+	source->heard = clock_seconds();
 	gossip_replace(parent, number, ids, sync->count);
 }
 
@@ -344,7 +345,7 @@ gossip_expire(struct parent *parent)
 	struct source *source;
 	uint32_t i, now;
 
-	now = (uint32_t)ev_now(parent->loop);
+	now = clock_seconds();
 	for (i = 0; i < parent->gossip.nsources; i++) {
 		source = &parent->gossip.sources[i];
 		if (source->heard == 0 ||

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "parent/parent.h"
 
@@ -136,7 +137,7 @@ gossip_count(const struct parent *parent, uint32_t *count)
 	const struct peermap_entry *entry;
 	uint32_t i, n, now, used;
 
-	now = (uint32_t)ev_now(parent->loop);
+	now = clock_seconds();
 	used = pmap_used(&parent->map);
 	for (i = n = 0; i < used; i++) {
 		entry = pmap_entry(&parent->map, i);
@@ -170,7 +171,7 @@ gossip_collect(struct parent *parent)
 		gossip->first[i + 1] = gossip->first[i] + at[i];
 		at[i] = gossip->first[i];
 	}
-	now = (uint32_t)ev_now(parent->loop);
+	now = clock_seconds();
 	used = pmap_used(&parent->map);
 	for (i = 0; i < used; i++) {
 		entry = pmap_entry(&parent->map, i);

@@ -10,6 +10,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "parent/parent.h"
 
@@ -38,7 +39,7 @@ logfd_allowed(struct process *p)
 {
 	uint32_t second;
 
-	second = (uint32_t)ev_now(p->parent->loop);
+	second = clock_seconds();
 	if (second != p->log_second) {
 		p->log_second = second;
 		p->log_lines = 0;

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "parent/inherit.h"
 #include "parent/notify.h"
@@ -238,7 +238,7 @@ main(int argc, char **argv)
 	parent.conf_start = parent.conf;
 	parent.conf_file = options.file;
 	parent.foreground = options.foreground;
-	parent.started = (uint64_t)time(NULL);
+	parent.started = clock_seconds();
 	inherit_sockets();
 	notify_open();
 	prepare(&parent);

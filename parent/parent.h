@@ -42,10 +42,10 @@
 
 #define BACKOFF_FIRST 0.1 /* seconds; the first restart is at once */
 #define BACKOFF_MAX   10.
-#define BACKOFF_RESET 60. /* of life after which all is forgiven */
-#define AUTH_DEATHS   10  /* more in ... */
-#define AUTH_WINDOW   60. /* ... seconds end the daemon */
-#define STOP_SECONDS  4.  /* children get to end; a worker's peers get 3 */
+#define BACKOFF_RESET 60 /* of life after which all is forgiven */
+#define AUTH_DEATHS   10 /* more in ... */
+#define AUTH_WINDOW   60 /* ... seconds end the daemon */
+#define STOP_SECONDS  4. /* children get to end; a worker's peers get 3 */
 
 /* States of a child's channel; 0: nothing more is taken. */
 #define DISPATCH_STARTING 0x1
@@ -85,11 +85,10 @@ struct process {
 	uint32_t epoch;  /* which child of this place it is: 1, 2, ... */
 	uint32_t restarts;
 	enum ctl_child_state state;
-	int was_ready;  /* boolean: some child of this place was */
-	int killed;     /* boolean: by us, and that was logged */
-	int unanswered; /* pings */
-	uint64_t since; /* unix seconds of its start */
-	ev_tstamp started;
+	int was_ready;    /* boolean: some child of this place was */
+	int killed;       /* boolean: by us, and that was logged */
+	int unanswered;   /* pings */
+	uint32_t started; /* clock_seconds() */
 	ev_tstamp backoff;
 	struct channel channel;
 	ev_child child;
@@ -97,8 +96,8 @@ struct process {
 	ev_io log;
 	uint32_t log_second;
 	uint32_t log_lines;
-	double credit; /* messages that it may still send */
-	ev_tstamp credit_time;
+	double credit;        /* messages that it may still send */
+	uint64_t credit_time; /* clock_ns() */
 	int page_fd;
 	struct counters *page; /* read-only; NULL: none */
 	struct sync sync;
@@ -124,7 +123,7 @@ struct source {
 	uint16_t port;   /* 0: this number is free */
 	uint32_t beacon; /* id */
 	int configured;  /* boolean: stands in the configuration */
-	uint32_t heard;  /* unix seconds; 0: not lately */
+	uint32_t heard;  /* clock_seconds(); 0: not lately */
 	uint32_t nodes;  /* in ids */
 	uint32_t *ids;   /* sorted */
 };
@@ -151,7 +150,7 @@ struct parent {
 	const char *conf_file;
 	int foreground;
 	int devnull;
-	uint64_t started; /* unix seconds */
+	uint32_t started; /* clock_seconds() */
 	uint32_t max_sockets;
 
 	struct role_program programs[ROLE_MAX];
@@ -173,7 +172,7 @@ struct parent {
 	uint32_t keys_asked; /* PA_KEYS that auth has not answered */
 	int loads_old;       /* boolean: sessions came or went */
 	uint32_t auth_deaths;
-	ev_tstamp auth_window;
+	uint32_t auth_window; /* clock_seconds() */
 
 	ev_prepare before_wait;
 	ev_timer second;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "parent/notify.h"
 #include "parent/parent.h"
@@ -126,7 +127,7 @@ supervise_later(struct process *p)
 	struct ev_loop *loop;
 
 	loop = p->parent->loop;
-	if (ev_now(loop) - p->started >= BACKOFF_RESET)
+	if (clock_seconds() - p->started >= BACKOFF_RESET)
 		p->backoff = 0.;
 	ev_timer_set(&p->restart, p->backoff, 0.);
 	ev_timer_start(loop, &p->restart);
@@ -142,15 +143,15 @@ supervise_later(struct process *p)
 static void
 supervise_auth_cap(struct parent *parent)
 {
-	ev_tstamp now;
+	uint32_t now;
 
-	now = ev_now(parent->loop);
+	now = clock_seconds();
 	if (now - parent->auth_window >= AUTH_WINDOW) {
 		parent->auth_window = now;
 		parent->auth_deaths = 0;
 	}
 	if (++parent->auth_deaths > AUTH_DEATHS)
-		shutdown_fatal(parent, "auth died %u times within %.0f s",
+		shutdown_fatal(parent, "auth died %u times within %d s",
 		    parent->auth_deaths, AUTH_WINDOW);
 }
 
@@ -189,9 +190,8 @@ supervise_spawn(struct process *p)
 	p->killed = 0;
 	p->unanswered = 0;
 	p->credit = MESSAGE_BURST;
-	p->credit_time = ev_now(p->parent->loop);
-	p->started = p->credit_time;
-	p->since = (uint64_t)p->started;
+	p->credit_time = clock_ns();
+	p->started = clock_seconds();
 	if (spawn(p, supervise_channel_end) == -1)
 		return (-1);
 	p->channel.state = DISPATCH_STARTING;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "worker/http.h"
 #include "worker/login_reply.h"
@@ -77,7 +78,7 @@ login_challenge(struct session *s, const struct nonce *nonce, uint8_t *frame)
 
 	s->state = SESSION_REPLY;
 	s->nonce = nonce->number;
-	s->ts = (uint32_t)ev_time();
+	s->ts = (uint32_t)((clock_ns() + nonce->wall) / CLOCK_SECOND);
 	(void)sodium_bin2hex(
 	    hex, sizeof(hex), nonce->value, sizeof(nonce->value));
 	len = snprintf(json, sizeof(json),
@@ -149,6 +150,7 @@ login_nonces(
 		nonce = &w->nonces[w->nnonces++];
 		nonce->number = msg->first + i;
 		nonce->fetched = w->tick;
+		nonce->wall = msg->wall;
 		memcpy(nonce->value, values + (size_t)i * PROTO_NONCE_LEN,
 		    PROTO_NONCE_LEN);
 	}

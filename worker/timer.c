@@ -3,9 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <time.h>
-
-#include "common/log.h"
+#include "common/clock.h"
 #include "worker/worker.h"
 
 /*
@@ -149,12 +147,7 @@ timer_tick(struct worker *w)
 static uint32_t
 timer_now(void)
 {
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &ts) == -1)
-		fatal("clock_gettime");
-	return ((uint32_t)((uint64_t)ts.tv_sec * (1000 / TICK_MS) +
-			   (uint64_t)ts.tv_nsec / (TICK_MS * 1000000)));
+	return ((uint32_t)(clock_ns() / (TICK_MS * 1000000ULL)));
 }
 
 static void
@@ -163,9 +156,10 @@ timer_cb(struct ev_loop *loop, ev_timer *timer, int revents)
 	struct worker *w;
 	uint32_t late;
 
+	(void)loop;
 	(void)revents;
 	w = timer->data;
-	w->now = (uint32_t)ev_now(loop);
+	w->now = clock_seconds();
 	/* Ticks that were missed are made up for, a turn at a time. */
 	late = timer_now() - w->tick;
 	if (late > WHEEL_BUCKETS)
@@ -181,7 +175,7 @@ timer_init(struct worker *w)
 
 	for (i = 0; i < WHEEL_BUCKETS; i++)
 		w->wheel[i] = NO_SLOT;
-	w->now = (uint32_t)ev_now(w->loop);
+	w->now = clock_seconds();
 	w->tick = timer_now();
 	ev_timer_init(&w->ticker, timer_cb, TICK_MS / 1000.0, TICK_MS / 1000.0);
 	w->ticker.data = w;

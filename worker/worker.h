@@ -102,7 +102,7 @@ struct session {
 	uint32_t generation;
 	uint32_t map_number; /* of the node's entry in the peer map */
 	uint32_t nonce;      /* number of the challenge's */
-	uint32_t ts;         /* of the challenge */
+	uint32_t ts;         /* of the challenge, unix seconds */
 	uint32_t route_hint; /* map entry of the last destination */
 	uint32_t timer_next; /* slots in the same bucket of the wheel */
 	uint32_t timer_prev;
@@ -178,6 +178,7 @@ struct sibling {
 struct nonce {
 	uint32_t number;
 	uint32_t fetched; /* tick */
+	uint64_t wall;    /* see msg_nonces */
 	uint8_t value[PROTO_NONCE_LEN];
 };
 
@@ -233,7 +234,7 @@ struct worker {
 	struct msg_settings settings;
 	struct peermap map;
 	uint32_t tick;
-	uint32_t now; /* unix seconds */
+	uint32_t now; /* clock_seconds() of this tick */
 	int draining;
 	int started;
 

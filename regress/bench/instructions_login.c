@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "auth/verify.h"
+#include "common/clock.h"
 #include "common/ws_frame.h"
 #include "regress/bench/instructions.h"
 
@@ -160,7 +161,8 @@ verify_one(struct challenge *challenge, const struct keycache *keys,
 	(void)crypto_sign_detached(msg.sig, NULL, (const unsigned char *)text,
 	    (unsigned long long)len, secret);
 	COUNT;
-	result = verify_login(challenge, keys, &msg, NOW, 1, &keyid);
+	result =
+	    verify_login(challenge, keys, &msg, NOW * CLOCK_SECOND, 1, &keyid);
 	COUNT;
 	if (result != VERIFY_OK)
 		errx(1, "login refused");

@@ -96,6 +96,24 @@ def test_no_dangerous_call():
         "forbidden", code))
 
 
+def test_one_file_gives_the_time():
+    """
+    Ages, budgets and deadlines are of the monotonic clock; whoever wants wall
+    time says so by the name of the function in common/clock.h.
+    """
+    calls = ("time ftime stime gettimeofday clock_gettime clock_getres "
+        "timespec_get ev_now ev_time ev_now_update ev_periodic_\\w+").split()
+    report(grep([path for path in programs()
+            if os.path.relpath(path, ROOT) != "common/clock.c"],
+        r"\b(%s)\s*\(|\bCLOCK_[A-Z]+TIME\w*\b|\bev_periodic\b" %
+            "|".join(calls), "not by common/clock.h", code))
+    wall = {"auth/worker.c", "common/clock.c", "common/clock.h",
+        "parent/control_show.c", "ctl/output_text.c"}
+    report(grep([path for path in programs()
+            if os.path.relpath(path, ROOT) not in wall],
+        r"\bclock_wall\w*", "wall time where nobody reads it", code))
+
+
 def test_no_trailing_space():
     report(grep(all_c() + files("regress/**/*.py", "regress/**/*.js"),
         r"[ \t]+$", "trailing space"))

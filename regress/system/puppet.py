@@ -227,9 +227,9 @@ class Puppet(threading.Thread):
         """Asks for nonces: (number of the first, their bytes)."""
         self.auth.send(P.WA_NONCES, struct.pack("=I", count))
         data = self.auth.expect(P.AW_NONCES)
-        first, count = struct.unpack_from("=II", data)
+        first, count, _ = struct.unpack_from("=IIQ", data)
         size = P.PROTO_NONCE_LEN
-        return first, [data[8 + i * size:8 + (i + 1) * size]
+        return first, [data[16 + i * size:16 + (i + 1) * size]
             for i in range(count)]
 
     def verify(self, number, node, ts, sig, slot=0, serial=1):

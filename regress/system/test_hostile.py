@@ -849,12 +849,12 @@ def test_what_auth_makes_up_changes_nothing():
 
 def test_auth_against_workers():
     """They close that channel and go on."""
-    nonces = struct.pack("=II", 1, 1)
+    nonces = struct.pack("=IIQ", 1, 1, 0)
     acts = [message(FOREIGN), message(P.AW_NONCES, length=0),
         message(P.AW_NONCES, length=15), message(P.AW_NONCES, nonces),
         message(P.AW_NONCES, length=0x7fffffff),
-        message(P.AW_NONCES, struct.pack("=II", 1, 2) + bytes(32)),
-        message(P.AW_NONCES, struct.pack("=II", 1, 65) + bytes(32)),
+        message(P.AW_NONCES, struct.pack("=IIQ", 1, 2, 0) + bytes(32)),
+        message(P.AW_NONCES, struct.pack("=IIQ", 1, 65, 0) + bytes(32)),
         message(P.AW_REFUSED, bytes(8), mark=True)]
 
     def places(role, number, epoch):

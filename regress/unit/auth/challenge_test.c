@@ -14,17 +14,18 @@
 static struct challenge a, b;
 static uint8_t many[64][PROTO_NONCE_LEN];
 static uint8_t nonce[PROTO_NONCE_LEN];
-static uint64_t issued;
+static uint64_t wall;
+static uint32_t issued;
 
 static int
-take(struct challenge *c, uint32_t number, uint64_t now)
+take(struct challenge *c, uint32_t number, uint32_t now)
 {
-	return (challenge_take(c, number, now, &issued, nonce));
+	return (challenge_take(c, number, now, &issued, &wall, nonce));
 }
 
 /* Issues count nonces, 64 at a time; their numbers must follow each other. */
 static uint32_t
-issue(struct challenge *c, uint32_t count, uint64_t now)
+issue(struct challenge *c, uint32_t count, uint32_t now)
 {
 	uint32_t first;
 
@@ -107,6 +108,25 @@ age(void)
 	CHECK(take(&a, first + 2, NOW) == 0);
 }
 
+/* A clock that was set begins a block; what two readings differ by does not. */
+static void
+batches_of_different_walls(void)
+{
+	uint32_t first, next, set;
+
+	challenge_init(&a);
+	challenge_wall(&a, 7000000000);
+	first = issue(&a, 3, NOW);
+	challenge_wall(&a, 7000000000 + CHALLENGE_ASTRAY);
+	next = issue(&a, 3, NOW);
+	challenge_wall(&a, 7000000000 - CHALLENGE_ASTRAY - 1);
+	set = issue(&a, 3, NOW);
+	CHECK(next == first + 3);
+	CHECK(set == first + CHALLENGE_BLOCK);
+	CHECK(take(&a, next, NOW) == 0 && wall == 7000000000);
+	CHECK(take(&a, set, NOW) == 0 && wall == 6499999999);
+}
+
 /* A later batch neither ages nor renews an earlier one of its block. */
 static void
 batches_of_different_seconds(void)
@@ -179,6 +199,7 @@ main(void)
 	RUN(other_worker);
 	RUN(age);
 	RUN(batches_of_different_seconds);
+	RUN(batches_of_different_walls);
 	RUN(window);
 	RUN(wrap);
 	return (test_failed());

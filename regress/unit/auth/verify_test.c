@@ -6,10 +6,11 @@
 #include <sodium.h>
 
 #include "auth/verify.h"
+#include "common/clock.h"
 
 #include "regress/unit/test.h"
 
-#define NOW     1800000000ULL
+#define NOW     1800000000U
 #define NODE    7777U
 #define OTHER   7778U
 #define UNKNOWN 9999U
@@ -53,7 +54,8 @@ static enum verify_result
 decide(uint64_t now, int legacy)
 {
 	keyid = 0;
-	return (verify_login(&challenge, &keys, &reply, now, legacy, &keyid));
+	return (verify_login(
+	    &challenge, &keys, &reply, now * CLOCK_SECOND, legacy, &keyid));
 }
 
 static void
@@ -140,13 +142,13 @@ exact_text(void)
 	(void)sodium_bin2hex(hex, sizeof(hex), nonce, sizeof(nonce));
 	hex[0] = 'A'; /* upper case is another text, whatever it was */
 	(void)snprintf(
-	    text, sizeof(text), "compat_auth:%u:%llu:%s", NODE, NOW, hex);
+	    text, sizeof(text), "compat_auth:%u:%u:%s", NODE, NOW, hex);
 	sign(text, sk);
 	CHECK(decide(NOW, 1) == VERIFY_WRONG_SIG);
 	answer(NODE, NOW, 0, sk);
 	(void)sodium_bin2hex(hex, sizeof(hex), nonce, sizeof(nonce));
 	(void)snprintf(
-	    text, sizeof(text), "compat_auth:%u:%llu:%s\n", NODE, NOW, hex);
+	    text, sizeof(text), "compat_auth:%u:%u:%s\n", NODE, NOW, hex);
 	sign(text, sk);
 	CHECK(decide(NOW, 1) == VERIFY_WRONG_SIG);
 }
@@ -193,6 +195,32 @@ ages(void)
 	CHECK(decide(NOW + 90, 1) == VERIFY_OK);
 	answer(NODE, NOW + 61, 0, sk);
 	CHECK(decide(NOW + 91, 1) == VERIFY_NO_NONCE);
+}
+
+/* Set an hour on, and back by two, with nonces of either time outstanding. */
+static void
+wall_clock_steps(void)
+{
+	struct msg_verify before;
+
+	challenge_wall(&challenge, 0);
+	answer(NODE, NOW, 0, sk);
+	before = reply;
+	challenge_wall(&challenge, 3600 * CLOCK_SECOND);
+	answer(NODE, NOW + 3600, 0, sk);
+	CHECK(decide(NOW + 30, 1) == VERIFY_OK);
+	answer(NODE, NOW + 3600, 0, sk);
+	CHECK(decide(NOW + 31, 1) == VERIFY_BAD_TIME);
+	answer(NODE, NOW, 0, sk);
+	CHECK(decide(NOW, 1) == VERIFY_BAD_TIME);
+	challenge_wall(&challenge, (uint64_t)-3600 * CLOCK_SECOND);
+	answer(NODE, NOW - 3600, 0, sk);
+	CHECK(decide(NOW + 30, 1) == VERIFY_OK);
+	answer(NODE, NOW - 3600, 0, sk);
+	CHECK(decide(NOW + 31, 1) == VERIFY_BAD_TIME);
+	reply = before;
+	CHECK(decide(NOW + 30, 1) == VERIFY_OK);
+	challenge_wall(&challenge, 0);
 }
 
 static void
@@ -246,6 +274,7 @@ main(void)
 	RUN(exact_text);
 	RUN(unknown_nodes);
 	RUN(ages);
+	RUN(wall_clock_steps);
 	RUN(never_issued);
 	RUN(broken_keys);
 	keycache_free(&keys);

@@ -1,0 +1,69 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <time.h>
+
+#include "common/clock.h"
+
+/*
+ * Seconds on the clock when the machine started: 0 is long ago, so that it can
+ * mean "never" and begin every window.
+ */
+#define CLOCK_BEFORE 86400U
+
+static uint64_t
+clock_wall_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return ((uint64_t)ts.tv_sec * CLOCK_SECOND + (uint64_t)ts.tv_nsec);
+}
+
+/* Monotonic nanoseconds, from an arbitrary beginning. */
+uint64_t
+clock_ns(void)
+{
+	struct timespec ts;
+
+	/* Fails for no clock that every kernel has. */
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((CLOCK_BEFORE + (uint64_t)ts.tv_sec) * CLOCK_SECOND +
+		(uint64_t)ts.tv_nsec);
+}
+
+/* Monotonic seconds, by the same clock as clock_ns(). */
+uint32_t
+clock_seconds(void)
+{
+	return ((uint32_t)(clock_ns() / CLOCK_SECOND));
+}
+
+/* Unix seconds, for a peer or a person. */
+uint64_t
+clock_wall(void)
+{
+	return (clock_wall_ns() / CLOCK_SECOND);
+}
+
+/*
+ * When `then`, of clock_seconds() and not in the future, was: unix seconds, by
+ * the wall clock as it is set now.
+ */
+uint64_t
+clock_wall_at(uint32_t then)
+{
+	return (clock_wall() - (clock_seconds() - then));
+}
+
+/*
+ * What clock_ns() lacks to the wall clock as it is set now, modulo 2^64: for
+ * times that a peer reads, and that are to stay in step with each other.
+ */
+uint64_t
+clock_wall_offset(void)
+{
+	return (clock_wall_ns() - clock_ns());
+}

@@ -1,0 +1,48 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <time.h>
+
+#include "common/clock.h"
+
+#include "regress/unit/test.h"
+
+static void
+test_monotonic(void)
+{
+	uint64_t ns;
+	uint32_t seconds;
+
+	ns = clock_ns();
+	seconds = clock_seconds();
+	CHECK(clock_ns() >= ns);
+	CHECK(seconds >= ns / CLOCK_SECOND);
+	CHECK(seconds - ns / CLOCK_SECOND < 5);
+	/* Windows and ages that begin with 0 are over. */
+	CHECK(seconds > 3600);
+}
+
+static void
+test_wall(void)
+{
+	uint32_t now;
+
+	CHECK(llabs((long long)(clock_wall() - (uint64_t)time(NULL))) < 5);
+	now = clock_seconds();
+	CHECK(llabs((long long)(clock_wall_at(now) - clock_wall())) < 5);
+	CHECK(llabs((long long)(clock_wall_at(now - 600) + 600 -
+				clock_wall())) < 5);
+	CHECK(llabs((
+		  long long)((clock_ns() + clock_wall_offset()) / CLOCK_SECOND -
+			     clock_wall())) < 5);
+}
+
+int
+main(void)
+{
+	RUN(test_monotonic);
+	RUN(test_wall);
+	return (test_failed());
+}
