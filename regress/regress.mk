@@ -28,7 +28,7 @@ unit: $(UNIT_TESTS)
 # clang builds it all is a test, too.
 check: all
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/strict \
-	    DEFINES=-DSANDBOX_STRICT all unit hostile bench-tests
+	    DEFINES=-DSANDBOX_STRICT all unit hostile bench-tests fuzzers
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=1 all unit
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang all
 	@regress/run --build $(BUILD)/strict --sanitized $(BUILD)/asan
@@ -60,35 +60,4 @@ check-malloc: deps-test
 	    env $$setting regress/run --build $(BUILD)/strict || exit 1; \
 	done
 
-# Coverage-guided fuzzing, FUZZ_TIME seconds a target; takes too long for
-# "make test".  What a target needs besides itself:
-FUZZ_DEPS  := clang libclang-rt-14-dev
-FUZZ_TIME  ?= 60
-fuzz_http	 := worker/http.c worker/http_response.c
-fuzz_ws_frame	 := common/ws_frame.c worker/ws_utf8.c
-fuzz_login_reply := worker/login_reply.c
-fuzz_keyfile	 := auth/keyfile.c auth/keycache.c common/log.c \
-		    common/counters.c
-fuzz_packet	 := $(filter-out worker/main.c,$(wildcard worker/*.c)) \
-		    $(wildcard common/*.c) parent/peermap_write.c
-fuzz_conf	 := $(wildcard parent/conf_*.c)
-FUZZERS := $(patsubst regress/fuzz/%_fuzz.c,%,$(wildcard regress/fuzz/*_fuzz.c))
-
-define fuzzer
-$(BUILD)/fuzz/$(1): regress/fuzz/$(1)_fuzz.c $(fuzz_$(1))
-	@mkdir -p $$(@D) $$@.corpus
-	$$(Q)clang -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined \
-	    $$(CPPFLAGS) -o $$@ $$^ $$(UNIT_LIBS)
-
-.PHONY: fuzz-$(1)
-fuzz-$(1): $(BUILD)/fuzz/$(1)
-	$$< -max_total_time=$(FUZZ_TIME) -print_final_stats=1 $$<.corpus
-endef
-$(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
-
-.PHONY: deps-fuzz fuzz
-deps-fuzz: deps-test
-	$(call install_deps,$(FUZZ_DEPS))
-
-fuzz: deps-fuzz
-	@$(MAKE) --no-print-directory $(FUZZERS:%=fuzz-%)
+include regress/fuzz/fuzz.mk

@@ -132,10 +132,13 @@ take_until(struct text *t, uint8_t c)
 
 	front = *t;
 	end = t->len == 0 ? NULL : memchr(t->p, c, t->len);
-	if (end != NULL)
-		front.len = end - t->p;
-	t->p += front.len + (end != NULL);
-	t->len -= front.len + (end != NULL);
+	if (end == NULL) {
+		t->len = 0;
+		return (front);
+	}
+	front.len = end - t->p;
+	t->p = end + 1;
+	t->len -= front.len + 1;
 	return (front);
 }
 

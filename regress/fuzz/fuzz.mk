@@ -1,0 +1,70 @@
+# Coverage-guided fuzzing with AddressSanitizer and UBSan.  A target NAME is
+# regress/fuzz/NAME_fuzz.c with what it needs besides itself (fuzz_NAME); its
+# seeds are in corpus/NAME, its words, if it has any, in NAME.dict.
+# test_fuzz.py runs each for some seconds; "make fuzz" FUZZ_TIME seconds each.
+
+FUZZ	   := $(BUILD)/fuzz
+FUZZ_CC	   ?= clang
+FUZZ_TIME  ?= 60
+FUZZ_FLAGS := -std=c11 -O1 -g -fno-omit-frame-pointer $(WARNINGS) \
+	      -fsanitize=address,undefined -fno-sanitize-recover=all
+
+fuzz_http	 := worker/http.c worker/http_response.c
+fuzz_ws_frame	 := common/ws_frame.c worker/ws_utf8.c
+fuzz_login_reply := worker/login_reply.c
+fuzz_keyfile	 := auth/keyfile.c auth/keycache.c common/log.c \
+		    common/counters.c
+fuzz_packet	 := $(filter-out worker/main.c,$(wildcard worker/*.c)) \
+		    $(wildcard common/*.c) parent/peermap_write.c
+fuzz_conf	 := $(wildcard parent/conf_*.c)
+FUZZERS := $(patsubst regress/fuzz/%_fuzz.c,%,$(wildcard regress/fuzz/*_fuzz.c))
+
+$(FUZZ)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  FUZZ  $<"
+	$(Q)$(FUZZ_CC) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link \
+	    -MMD -MP -c -o $@ $<
+
+-include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
+
+define fuzzer
+$(FUZZ)/$(1): $$(patsubst %.c,$(FUZZ)/obj/%.o,\
+    regress/fuzz/$(1)_fuzz.c $$(fuzz_$(1)))
+	$$(Q)$$(FUZZ_CC) $$(FUZZ_FLAGS) -fsanitize=fuzzer -o $$@ $$^ \
+	    $$(UNIT_LIBS)
+
+.PHONY: fuzz-$(1)
+fuzz-$(1): $(FUZZ)/$(1)
+	@mkdir -p $$<.corpus
+	$$< -max_total_time=$$(FUZZ_TIME) -print_final_stats=1 \
+	    -artifact_prefix=$(FUZZ)/$(1)- \
+	    $$(addprefix -dict=,$$(wildcard regress/fuzz/$(1).dict)) \
+	    $$<.corpus regress/fuzz/corpus/$(1)
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
+
+.PHONY: fuzz fuzzers
+fuzzers: $(FUZZERS:%=$(FUZZ)/%)
+
+fuzz: deps-test
+	@$(MAKE) --no-print-directory $(FUZZERS:%=fuzz-%)
+
+# What the kept seeds reach, in lines of each file: the same programs without
+# sanitizers and with the compiler's own counters.
+COVERAGE   := $(BUILD)/coverage
+.PHONY: deps-coverage fuzz-coverage
+deps-coverage: deps-test
+	$(call install_deps,llvm)
+
+fuzz-coverage: deps-coverage
+	@$(MAKE) --no-print-directory FUZZ=$(COVERAGE) fuzzers FUZZ_FLAGS="\
+	    -std=c11 -O1 -g -fprofile-instr-generate -fcoverage-mapping"
+	@for f in $(FUZZERS); do \
+	    LLVM_PROFILE_FILE=$(COVERAGE)/$$f.raw $(COVERAGE)/$$f -runs=0 \
+	        regress/fuzz/corpus/$$f 2>/dev/null || exit 1; \
+	    llvm-profdata merge -o $(COVERAGE)/$$f.data $(COVERAGE)/$$f.raw; \
+	    echo "== $$f"; llvm-cov report $(COVERAGE)/$$f \
+	        -instr-profile=$(COVERAGE)/$$f.data \
+	        -ignore-filename-regex=regress/ | \
+	        awk '$$8 + 0 > $$9 + 0 { print $$1, $$10, "of", $$8 }'; \
+	done

@@ -1,0 +1,67 @@
+# Copyright (c) 2026 The beacond authors
+# SPDX-License-Identifier: ISC
+
+"""Each fuzz target for some seconds, beginning with the seeds that are kept.
+
+A seed is what reached something that no other did, or what a target once
+found.  What is found now is printed as Base64, to be added to them.
+"""
+
+import glob
+import os
+import re
+import subprocess
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SECONDS = 4
+
+
+def fuzz(name, edges):
+    """edges: that many at least are reached by the seeds alone."""
+    program = os.path.join(os.environ["BEACOND_BUILD"], "fuzz", name)
+    words = os.path.join(HERE, name + ".dict")
+    with tempfile.TemporaryDirectory() as found:
+        argv = [program, "-max_total_time=%d" % SECONDS, "-timeout=10",
+            "-artifact_prefix=%s/" % found]
+        if os.path.exists(words):
+            argv.append("-dict=" + words)
+        run = subprocess.run(argv + [found,
+            os.path.join(HERE, "corpus", name)], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace")
+    print(run.stdout[-8000:])
+    assert run.returncode == 0, run.returncode
+    reached = int(re.search(r"INITED cov: (\d+)", run.stdout).group(1))
+    assert reached >= edges, "the seeds reach %d edges" % reached
+
+
+def test_conf():
+    fuzz("conf", 280)
+
+
+def test_http():
+    fuzz("http", 190)
+
+
+def test_keyfile():
+    fuzz("keyfile", 100)
+
+
+def test_login_reply():
+    fuzz("login_reply", 19)
+
+
+def test_packet():
+    fuzz("packet", 150)
+
+
+def test_ws_frame():
+    fuzz("ws_frame", 90)
+
+
+def test_every_target_is_run_and_has_seeds():
+    for path in glob.glob(os.path.join(HERE, "*_fuzz.c")):
+        name = os.path.basename(path)[:-len("_fuzz.c")]
+        assert "test_" + name in globals(), name
+        assert os.listdir(os.path.join(HERE, "corpus", name)), name
