@@ -116,6 +116,10 @@
 	    "Syncs from a beacon that is not a peer") \
 	X(SYNC_BAD, "pilot_beacon_sync_refused_total{reason=\"malformed\"}", \
 	    "Syncs whose length does not fit their count") \
+	X(SYNC_BUSY, "pilot_beacon_sync_refused_total{reason=\"busy\"}", \
+	    "Syncs not taken for want of memory") \
+	X(GOSSIP_FULL, "pilot_beacon_gossip_full_total", \
+	    "nodes of other beacons not noted because the table is full") \
 	X(ENDPOINT_HELD, "pilot_beacon_endpoint_held_total", \
 	    "address changes refused within 30 s of the last") \
 	X(ENDPOINT_FULL, "pilot_beacon_endpoint_full_total", \

@@ -162,8 +162,10 @@ gossip_set(struct parent *parent, uint32_t node, uint16_t mark)
 	uint32_t number;
 
 	number = pmap_add(&parent->map, node, PMAP_RESERVE_GOSSIP);
-	if (number == PEERMAP_NONE)
+	if (number == PEERMAP_NONE) {
+		counters_add(COUNTER_GOSSIP_FULL, 1);
 		return;
+	}
 	entry = *pmap_entry(&parent->map, number);
 	if (entry.beacon == mark)
 		return;
@@ -261,10 +263,13 @@ gossip_take(struct parent *parent, struct sync *sync)
 	if (number == GOSSIP_NO_SOURCE &&
 	    !gossip_crowded(&parent->gossip, sync->from.addr))
 		number = gossip_new(parent, sync->from.addr, sync->from.port);
-	ids = reallocarray(NULL, sync->count + 1, sizeof(*ids));
-	if (number == GOSSIP_NO_SOURCE || ids == NULL) {
-		free(ids);
+	if (number == GOSSIP_NO_SOURCE) {
 		counters_add(COUNTER_SYNC_STRANGER, 1);
+		return;
+	}
+	ids = reallocarray(NULL, sync->count + 1, sizeof(*ids));
+	if (ids == NULL) {
+		counters_add(COUNTER_SYNC_BUSY, 1);
 		return;
 	}
 	memcpy(ids, sync->ids, sync->count * sizeof(*ids));
@@ -278,7 +283,7 @@ gossip_take(struct parent *parent, struct sync *sync)
 static int
 gossip_continues(const struct sync *sync, const struct msg_sync *chunk)
 {
-	return (sync->ids != NULL && sync->from.port == chunk->port &&
+	return (sync->open && sync->from.port == chunk->port &&
 		sync->from.beacon == chunk->beacon &&
 		memcmp(sync->from.addr, chunk->addr, sizeof(chunk->addr)) == 0);
 }
@@ -299,19 +304,23 @@ gossip_chunk(
 	if (chunk->first) {
 		/* What the worker could not send to the end is void. */
 		gossip_forget(worker);
-		sync->ids = calloc(GOSSIP_IDS_MAX, sizeof(*sync->ids));
+		sync->ids =
+		    reallocarray(NULL, GOSSIP_IDS_MAX, sizeof(*sync->ids));
 		if (sync->ids == NULL)
-			fatal("sync");
+			counters_add(COUNTER_SYNC_BUSY, 1);
 		sync->from = *chunk;
-		sync->count = 0;
+		sync->open = 1;
 	} else if (!gossip_continues(sync, chunk))
 		return ("sync without a beginning");
 	if (chunk->count > GOSSIP_IDS_MAX - sync->count)
 		return ("sync too long");
-	memcpy(sync->ids + sync->count, ids, chunk->count * sizeof(*sync->ids));
+	if (sync->ids != NULL)
+		memcpy(sync->ids + sync->count, ids,
+		    chunk->count * sizeof(*sync->ids));
 	sync->count += chunk->count;
 	if (chunk->last) {
-		gossip_take(worker->parent, sync);
+		if (sync->ids != NULL)
+			gossip_take(worker->parent, sync);
 		gossip_forget(worker);
 	}
 	return (NULL);
@@ -323,6 +332,7 @@ gossip_forget(struct process *worker)
 {
 	free(worker->sync.ids);
 	worker->sync.ids = NULL;
+	worker->sync.open = 0;
 	worker->sync.count = 0;
 }
 

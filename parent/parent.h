@@ -69,7 +69,8 @@ struct role_program {
 /* A Sync of which the last chunk has not come yet. */
 struct sync {
 	struct msg_sync from; /* as in its first chunk */
-	uint32_t *ids;        /* of its chunks; NULL: none under way */
+	int open;             /* boolean: it is under way */
+	uint32_t *ids; /* of its chunks; NULL: no memory, so it is void */
 	uint32_t count;
 };
 

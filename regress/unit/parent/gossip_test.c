@@ -11,6 +11,14 @@
 static struct parent parent;
 static struct conf_address peer;
 static const uint32_t nothing[1];
+static int no_memory;
+
+/* The daemon's, which lists of ids come from. */
+void *
+reallocarray(void *old, size_t count, size_t size)
+{
+	return (no_memory ? NULL : realloc(old, count * size));
+}
 
 /* One configured peer: 127.0.0.1 port 4001. */
 static int
@@ -225,6 +233,37 @@ test_hostile_worker(void)
 	tear_down();
 }
 
+/* Who has no memory for a Sync lives on, and so does who sent it. */
+static void
+test_no_memory(void)
+{
+	static const uint32_t one[] = { 10, 20 };
+	static const uint32_t two[] = { 30 };
+	uint64_t busy;
+
+	CHECK(set_up() == 0);
+	CHECK(chunk(1, 4001, one, 2, 1, 1) == NULL && route(10) == 4001);
+	busy = counters_read(counters, COUNTER_SYNC_BUSY);
+	no_memory = 1;
+	CHECK(chunk(1, 4001, two, 1, 1, 1) == NULL);
+	CHECK(counters_read(counters, COUNTER_SYNC_BUSY) == busy + 1);
+	CHECK(chunk(1, 4001, two, 1, 1, 0) == NULL);
+	no_memory = 0;
+	CHECK(chunk(1, 4001, two, 1, 0, 0) == NULL);
+	CHECK(chunk(1, 4001, two, 1, 0, 1) == NULL);
+	CHECK(counters_read(counters, COUNTER_SYNC_BUSY) == busy + 2);
+	CHECK(route(10) == 4001 && route(30) == 0);
+	/* It is over. */
+	CHECK(chunk(1, 4001, two, 1, 0, 1) != NULL);
+	CHECK(chunk(1, 4001, two, 1, 1, 0) == NULL);
+	no_memory = 1;
+	CHECK(chunk(1, 4001, two, 1, 0, 1) == NULL);
+	no_memory = 0;
+	CHECK(counters_read(counters, COUNTER_SYNC_BUSY) == busy + 3);
+	CHECK(chunk(1, 4001, two, 1, 1, 1) == NULL && route(30) == 4001);
+	tear_down();
+}
+
 /* Forged Syncs without end must not cost more than so much. */
 static void
 test_bounded(void)
@@ -277,6 +316,7 @@ main(void)
 	RUN(test_never_displaces);
 	RUN(test_chunks);
 	RUN(test_hostile_worker);
+	RUN(test_no_memory);
 	RUN(test_bounded);
 	return (test_failed());
 }
