@@ -94,8 +94,8 @@ datagram_discover(struct worker *w, uint32_t listener,
     const struct endpoint *source, const uint8_t *packet, size_t len)
 {
 	struct peermap_entry entry;
-	uint8_t answer[PACKET_ADDRESS_MAX];
 	uint32_t flags, node;
+	uint8_t *answer;
 	size_t n;
 
 	node = packet_u32(packet + 1);
@@ -111,10 +111,10 @@ datagram_discover(struct worker *w, uint32_t listener,
 			    w, node, packet + PACKET_DISCOVER_LEN);
 		(void)datagram_endpoint(w, node, flags, source, &entry);
 	}
+	answer = gather_own(w);
 	n = packet_address(
 	    answer, PACKET_DISCOVER_REPLY, source->addr, source->port);
 	udp_send(w, listener, source, answer, n);
-	udp_flush(w);
 }
 
 static void

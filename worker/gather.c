@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "worker/packet.h"
 #include "worker/worker.h"
 
 /*
@@ -21,6 +22,52 @@
  * udp_flush().
  */
 #define GATHER_MOVE_MAX 2048
+
+_Static_assert(GATHER_OWN_MAX >= FRAME_HEADROOM + PACKET_ADDRESS_MAX,
+    "each packet of our own has room");
+
+/*
+ * The end of a turn of the loop.  All that was read is dealt with, and packets
+ * that were read have left already.
+ */
+static void
+gather_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
+{
+	struct worker *w;
+
+	(void)loop;
+	(void)revents;
+	w = prepare->data;
+	if (w->gather.nown > 0)
+		gather_flush(w);
+	if (w->stage_len > 0)
+		route_flush(w);
+}
+
+/* Once, before anything is gathered. */
+void
+gather_init(struct worker *w)
+{
+	ev_prepare_init(&w->turn, gather_turn);
+	w->turn.data = w;
+	/* Before the channels, which may get something to say by it. */
+	ev_set_priority(&w->turn, EV_MAXPRI);
+	ev_prepare_start(w->loop, &w->turn);
+	ev_unref(w->loop);
+}
+
+/*
+ * Room for one small packet of our own, FRAME_HEADROOM bytes before it too.  It
+ * stays until gather_flush(), which comes at the end of this turn of the loop
+ * if not before.
+ */
+uint8_t *
+gather_own(struct worker *w)
+{
+	if (w->gather.nown == GATHER_OWN)
+		gather_flush(w);
+	return (w->gather.own[w->gather.nown++] + FRAME_HEADROOM);
+}
 
 static uint32_t
 gather_run(struct gather *g, uint8_t *frame, size_t len)
@@ -145,4 +192,5 @@ gather_flush(struct worker *w)
 	if (w->route_in_place)
 		route_flush(w);
 	udp_flush(w);
+	g->nown = 0;
 }

@@ -89,11 +89,10 @@ static void
 punch_command(struct worker *w, const struct peermap_entry *entry,
     const struct endpoint *to, const struct endpoint *about)
 {
-	uint8_t buf[FRAME_HEADROOM + PACKET_ADDRESS_MAX];
 	uint8_t *packet;
 	size_t len;
 
-	packet = buf + FRAME_HEADROOM;
+	packet = gather_own(w);
 	len = packet_address(
 	    packet, PACKET_PUNCH_COMMAND, about->addr, about->port);
 	if (entry->generation != 0 && entry->worker == w->hello.worker)
@@ -102,7 +101,6 @@ punch_command(struct worker *w, const struct peermap_entry *entry,
 	else
 		udp_send(
 		    w, entry->flags >> PEERMAP_LISTENER_SHIFT, to, packet, len);
-	gather_flush(w);
 }
 
 /*

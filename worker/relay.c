@@ -181,7 +181,7 @@ relay_from_session(
 static void
 relay_discover(struct worker *w, struct session *s, size_t len)
 {
-	uint8_t answer[FRAME_HEADROOM + PACKET_ADDRESS_MAX];
+	uint8_t *answer;
 	size_t n;
 
 	if (len < PACKET_DISCOVER_LEN) {
@@ -189,11 +189,10 @@ relay_discover(struct worker *w, struct session *s, size_t len)
 		return;
 	}
 	counters_add(COUNTER_DISCOVERS, 1);
-	n = packet_address(
-	    answer + FRAME_HEADROOM, PACKET_DISCOVER_REPLY, s->addr, s->port);
+	answer = gather_own(w);
+	n = packet_address(answer, PACKET_DISCOVER_REPLY, s->addr, s->port);
 	(void)session_write_frame(
-	    w, session_slot(w, s), s->generation, answer + FRAME_HEADROOM, n);
-	gather_flush(w);
+	    w, session_slot(w, s), s->generation, answer, n);
 }
 
 /* A WebSocket peer may ask for itself only; it has no address to update. */

@@ -31,19 +31,6 @@
 static void route_read(struct ev_loop *, ev_io *, int);
 static void route_write(struct ev_loop *, ev_io *, int);
 
-/* The end of a turn: what was collected leaves before the loop blocks. */
-static void
-route_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
-{
-	struct worker *w;
-
-	(void)loop;
-	(void)revents;
-	w = prepare->data;
-	if (w->stage_len > 0)
-		route_flush(w);
-}
-
 /* A stretch of whole messages is not going to be sent. */
 static void
 route_lost(const uint8_t *bytes, size_t len)
@@ -130,12 +117,6 @@ route_open(struct worker *w, uint32_t number, int fd)
 
 	if (number >= w->hello.nworkers || number == w->hello.worker)
 		return ("no such sibling");
-	if (!ev_is_active(&w->route_turn)) {
-		ev_prepare_init(&w->route_turn, route_turn);
-		w->route_turn.data = w;
-		ev_prepare_start(w->loop, &w->route_turn);
-		ev_unref(w->loop);
-	}
 	if (w->siblings[number] == NULL)
 		w->siblings[number] = route_sibling(w, number);
 	sib = w->siblings[number];

@@ -131,6 +131,8 @@ struct run {
 
 #define GATHER_RUNS    512
 #define GATHER_OUTLETS 128
+#define GATHER_OWN     256 /* small packets of our own */
+#define GATHER_OWN_MAX 24  /* bytes of one, and of what goes in front of it */
 
 struct outlet {
 	uint32_t slot;
@@ -146,6 +148,8 @@ struct gather {
 	uint32_t nruns;
 	uint32_t noutlets;
 	int held; /* boolean: bytes after the last run are kept by others */
+	uint8_t own[GATHER_OWN][GATHER_OWN_MAX];
+	uint32_t nown;
 };
 
 struct worker;
@@ -271,8 +275,8 @@ struct worker {
 	struct sibling *siblings[PROTO_WORKERS_MAX];
 	uint8_t *stage; /* small packets for other workers, ROUTE_STAGE */
 	uint32_t stage_len;
-	int route_in_place;    /* boolean: some wait where they were read */
-	ev_prepare route_turn; /* sends what is on the stage */
+	int route_in_place; /* boolean: some wait where they were read */
+	ev_prepare turn;    /* sends what is left before the loop blocks */
 	struct source_table *upgrades; /* upgrades per source */
 
 	struct udp_socket *udp[UDP_SOCKETS_MAX];
@@ -339,6 +343,8 @@ void from_auth_open(struct worker *, int);
 void from_parent_init(struct worker *);
 
 /* gather.c */
+void gather_init(struct worker *);
+uint8_t *gather_own(struct worker *);
 void gather_frame(struct worker *, struct session *, uint8_t *, size_t);
 void gather_forget(struct worker *, struct session *);
 void gather_flush(struct worker *);

@@ -125,6 +125,7 @@ worker_make(uint32_t number)
 	w->beacons = beacon_table_new();
 	w->map = map.view;
 	timer_init(w);
+	gather_init(w);
 	w->now = NOW;
 	w->tick = TICK;
 	session_init(w);
@@ -315,7 +316,7 @@ wake(struct worker *w, ev_io *io)
 {
 	COUNT;
 	ev_cb(io)(w->loop, io, EV_READ);
-	ev_invoke(w->loop, &w->route_turn, EV_PREPARE);
+	ev_invoke(w->loop, &w->turn, EV_PREPARE);
 	COUNT;
 }
 
