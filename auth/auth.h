@@ -80,23 +80,30 @@ struct auth {
 	struct log_limit refusals;
 };
 
-/* parent.c */
-void parent_open(struct auth *, int);
-void parent_ready(struct auth *);
-void parent_tell(struct auth *, enum auth_to_parent, const void *, size_t);
+/* from_parent.c */
+void from_parent_open(struct auth *, int);
 
-/* worker.c */
-int worker_open(struct auth *, const struct msg_worker *, int);
-void worker_resume_all(struct auth *);
+/* from_worker.c */
+int from_worker_open(struct auth *, const struct msg_worker *, int);
+void from_worker_resume_all(struct auth *);
+
+/* work.c */
+void work_turn(struct ev_loop *, ev_idle *, int revents);
 
 /* keys.c */
 void keys_init(struct auth *);
 void keys_load(struct auth *, int, const char *);
 int keys_work(struct auth *);
 
-/* work.c */
-void work_init(struct auth *);
-void work_wake(struct auth *);
-int work_congested(const struct auth *);
+/* turn.c */
+void turn_init(
+    struct auth *, void (*)(struct ev_loop *, ev_idle *, int revents));
+void turn_wake(struct auth *);
+void turn_wait(struct auth *);
+
+/* tell.c */
+void tell_parent(struct auth *, enum auth_to_parent, const void *, size_t);
+void tell_ready(struct auth *);
+int tell_congested(const struct auth *);
 
 #endif /* AUTH_AUTH_H */

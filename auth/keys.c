@@ -27,7 +27,7 @@ keys_walk_begin(struct auth *auth)
 	auth->walk = 0;
 	auth->walking = 1;
 	auth->revoked = 0;
-	work_wake(auth);
+	turn_wake(auth);
 }
 
 static void
@@ -61,7 +61,7 @@ keys_answer(struct auth *auth, enum keys_result result)
 		msg.keys = auth->keys.count;
 		msg.bad = auth->file.bad;
 	}
-	parent_tell(auth, AP_KEYS, &msg, sizeof(msg));
+	tell_parent(auth, AP_KEYS, &msg, sizeof(msg));
 }
 
 /*
@@ -84,7 +84,7 @@ keys_load(struct auth *auth, int fd, const char *path)
 		keys_answer(auth, KEYS_KEPT);
 	} else
 		keyfile_begin(&auth->file, fd, path);
-	work_wake(auth);
+	turn_wake(auth);
 }
 
 /* The new keys take the place of the old ones in one step. */
@@ -159,7 +159,7 @@ keys_walk(struct auth *auth)
 		msg.node = entry.node;
 		msg.generation = entry.generation;
 		auth->revoked++;
-		parent_tell(auth, AP_REVOKE, &msg, sizeof(msg));
+		tell_parent(auth, AP_REVOKE, &msg, sizeof(msg));
 	}
 	if (auth->walk < used)
 		return;
@@ -181,6 +181,6 @@ keys_work(struct auth *auth)
 	else if (auth->walking)
 		keys_walk(auth);
 	if (auth->file.fd == -1 && !auth->ready)
-		parent_ready(auth);
+		tell_ready(auth);
 	return (auth->file.fd != -1 || auth->walking);
 }

@@ -24,12 +24,12 @@ main(int argc, char **argv)
 	if (auth.loop == NULL)
 		fatalx("no event loop");
 	keys_init(&auth);
-	work_init(&auth);
+	turn_init(&auth, work_turn);
 	child_confine(&child);
 	auth_sandbox();
 
 	channel_loop_init(auth.loop);
-	parent_open(&auth, CHILD_PARENT_FD);
+	from_parent_open(&auth, CHILD_PARENT_FD);
 	(void)ev_run(auth.loop, 0);
 	fatalx("nothing left to wait for");
 }

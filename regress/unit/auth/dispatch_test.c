@@ -271,7 +271,7 @@ start(void)
 	wanted.count = 1;
 	fd = channel_to(&parent);
 	CHECK(fd != -1);
-	parent_open(&auth, fd);
+	from_parent_open(&auth, fd);
 	CHECK(put_hello(BEACOND_VERSION));
 	CHECK(put_settings(1));
 	CHECK(put_memory(PA_MAP, 0));
@@ -464,10 +464,10 @@ slow_parent(void)
 		CHECK(want_nonces(1));
 		/* Worthless logins of which the answer goes to the parent. */
 		sent = 0;
-		for (i = 0; i < 500 && !work_congested(&auth); i++, sent++)
-			parent_tell(&auth, AP_ADMIT, &msg, sizeof(msg));
+		for (i = 0; i < 500 && !tell_congested(&auth); i++, sent++)
+			tell_parent(&auth, AP_ADMIT, &msg, sizeof(msg));
 	}
-	CHECK(work_congested(&auth));
+	CHECK(tell_congested(&auth));
 	CHECK(put_verify(0, NODE, 0, sk));
 	for (i = 0; i < 20; i++)
 		(void)ev_run(auth.loop, EVRUN_ONCE);
@@ -597,7 +597,7 @@ child(void (*tell)(void))
 		(void)close(parent.fd);
 		channel_close(&auth.parent);
 		ev_loop_fork(auth.loop);
-		parent_open(&auth, fd);
+		from_parent_open(&auth, fd);
 		(void)ev_run(auth.loop, 0);
 		_exit(99);
 	}
@@ -679,7 +679,7 @@ main(void)
 	if (auth.loop == NULL)
 		return (1);
 	keys_init(&auth);
-	work_init(&auth);
+	turn_init(&auth, work_turn);
 	channel_loop_init(auth.loop);
 	ev_timer_init(&timer, tick, 0.001, 0.001);
 	ev_timer_start(auth.loop, &timer);

@@ -15,7 +15,7 @@
 #define ANY_TIME   (AUTH_SETUP | AUTH_RUNNING)
 
 static const char *
-parent_hello(void *owner, const void *data, size_t len, int fd)
+from_parent_hello(void *owner, const void *data, size_t len, int fd)
 {
 	struct auth *auth;
 
@@ -27,7 +27,7 @@ parent_hello(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
-parent_settings(void *owner, const void *data, size_t len, int fd)
+from_parent_settings(void *owner, const void *data, size_t len, int fd)
 {
 	struct auth *auth;
 
@@ -38,7 +38,7 @@ parent_settings(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
-parent_map(void *owner, const void *data, size_t len, int fd)
+from_parent_map(void *owner, const void *data, size_t len, int fd)
 {
 	struct auth *auth;
 	int result;
@@ -55,7 +55,7 @@ parent_map(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
-parent_counters(void *owner, const void *data, size_t len, int fd)
+from_parent_counters(void *owner, const void *data, size_t len, int fd)
 {
 	struct auth *auth;
 	int result;
@@ -72,7 +72,7 @@ parent_counters(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
-parent_keys(void *owner, const void *data, size_t len, int fd)
+from_parent_keys(void *owner, const void *data, size_t len, int fd)
 {
 	const struct msg_keys *msg;
 
@@ -84,20 +84,20 @@ parent_keys(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
-parent_worker(void *owner, const void *data, size_t len, int fd)
+from_parent_worker(void *owner, const void *data, size_t len, int fd)
 {
 	const struct msg_worker *msg;
 
 	msg = data;
 	if (msg->worker >= PROTO_WORKERS_MAX)
 		return ("worker out of range");
-	if (worker_open(owner, msg, fd) == -1)
+	if (from_worker_open(owner, msg, fd) == -1)
 		fatal("channel to worker %u", msg->worker);
 	return (NULL);
 }
 
 static const char *
-parent_start(void *owner, const void *data, size_t len, int fd)
+from_parent_start(void *owner, const void *data, size_t len, int fd)
 {
 	struct auth *auth;
 
@@ -105,42 +105,43 @@ parent_start(void *owner, const void *data, size_t len, int fd)
 	if (!auth->has_settings || !auth->has_map || !auth->has_counters)
 		return ("start before all is there");
 	auth->parent.state = AUTH_RUNNING;
-	work_wake(auth);
+	turn_wake(auth);
 	return (NULL);
 }
 
 static const char *
-parent_ping(void *owner, const void *data, size_t len, int fd)
+from_parent_ping(void *owner, const void *data, size_t len, int fd)
 {
-	parent_tell(owner, AP_PONG, NULL, 0);
+	tell_parent(owner, AP_PONG, NULL, 0);
 	(void)channel_flush(&((struct auth *)owner)->parent);
 	return (NULL);
 }
 
 static const char *
-parent_shutdown(void *owner, const void *data, size_t len, int fd)
+from_parent_shutdown(void *owner, const void *data, size_t len, int fd)
 {
 	exit(0);
 }
 
-static const struct channel_rule parent_rules[] = {
+static const struct channel_rule from_parent_rules[] = {
 	CHANNEL_RULE(
-	    PA_HELLO, sizeof(struct msg_hello), AUTH_HELLO, parent_hello),
+	    PA_HELLO, sizeof(struct msg_hello), AUTH_HELLO, from_parent_hello),
 	CHANNEL_RULE(PA_SETTINGS, sizeof(struct msg_settings), ANY_TIME,
-	    parent_settings),
-	CHANNEL_RULE_FD(PA_MAP, 0, SETTING_UP, parent_map),
-	CHANNEL_RULE_FD(PA_COUNTERS, 0, SETTING_UP, parent_counters),
+	    from_parent_settings),
+	CHANNEL_RULE_FD(PA_MAP, 0, SETTING_UP, from_parent_map),
+	CHANNEL_RULE_FD(PA_COUNTERS, 0, SETTING_UP, from_parent_counters),
 	CHANNEL_RULE_FD(
-	    PA_KEYS, sizeof(struct msg_keys), ANY_TIME, parent_keys),
+	    PA_KEYS, sizeof(struct msg_keys), ANY_TIME, from_parent_keys),
 	CHANNEL_RULE_FD(
-	    PA_WORKER, sizeof(struct msg_worker), ANY_TIME, parent_worker),
-	CHANNEL_RULE(PA_START, 0, SETTING_UP, parent_start),
-	CHANNEL_RULE(PA_PING, 0, ANY_TIME, parent_ping),
-	CHANNEL_RULE(PA_SHUTDOWN, 0, AUTH_HELLO | ANY_TIME, parent_shutdown)
+	    PA_WORKER, sizeof(struct msg_worker), ANY_TIME, from_parent_worker),
+	CHANNEL_RULE(PA_START, 0, SETTING_UP, from_parent_start),
+	CHANNEL_RULE(PA_PING, 0, ANY_TIME, from_parent_ping),
+	CHANNEL_RULE(
+	    PA_SHUTDOWN, 0, AUTH_HELLO | ANY_TIME, from_parent_shutdown)
 };
 
 static void
-parent_end(void *owner, const char *reason)
+from_parent_end(void *owner, const char *reason)
 {
 	if (reason != NULL)
 		fatalx("channel to the parent: %s", reason);
@@ -149,31 +150,12 @@ parent_end(void *owner, const char *reason)
 
 /* Begins to serve the parent on fd. */
 void
-parent_open(struct auth *auth, int fd)
+from_parent_open(struct auth *auth, int fd)
 {
-	if (channel_open(&auth->parent, auth->loop, fd, "parent", parent_rules,
-		sizeof(parent_rules) / sizeof(parent_rules[0]), parent_end,
-		auth) == -1)
+	if (channel_open(&auth->parent, auth->loop, fd, "parent",
+		from_parent_rules,
+		sizeof(from_parent_rules) / sizeof(from_parent_rules[0]),
+		from_parent_end, auth) == -1)
 		fatal("channel to the parent");
 	auth->parent.state = AUTH_HELLO;
-}
-
-/* Logins are served from now on. */
-void
-parent_ready(struct auth *auth)
-{
-	parent_tell(auth, AP_READY, &auth->hello, sizeof(auth->hello));
-	auth->ready = 1;
-}
-
-/*
- * Queues a message for the parent.  work_congested() keeps the queue from ever
- * getting full, so that it is full means that nobody reads it.
- */
-void
-parent_tell(
-    struct auth *auth, enum auth_to_parent type, const void *data, size_t len)
-{
-	if (channel_send(&auth->parent, type, 0, -1, data, len) == -1)
-		fatal("cannot tell the parent");
 }

@@ -17,20 +17,20 @@
 
 #define WORKER_STATE 1U /* there is but one */
 
-static const char worker_deaf[] = "does not read its answers";
+static const char from_worker_deaf[] = "does not read its answers";
 
 /* Ends the worker's turn when it has had its share, or there is no room. */
 static void
-worker_spend(struct auth_worker *w)
+from_worker_spend(struct auth_worker *w)
 {
-	if (++w->turn < AUTH_TURN && !work_congested(w->auth))
+	if (++w->turn < AUTH_TURN && !tell_congested(w->auth))
 		return;
 	channel_pause(&w->channel);
-	work_wake(w->auth);
+	turn_wake(w->auth);
 }
 
 static const char *
-worker_nonces(void *owner, const void *data, size_t len, int fd)
+from_worker_nonces(void *owner, const void *data, size_t len, int fd)
 {
 	uint8_t nonces[PROTO_NONCES_MAX * PROTO_NONCE_LEN];
 	const struct msg_nonces_wanted *wanted;
@@ -60,16 +60,16 @@ worker_nonces(void *owner, const void *data, size_t len, int fd)
 	iov[1].iov_base = nonces;
 	iov[1].iov_len = wanted->count * PROTO_NONCE_LEN;
 	if (channel_sendv(&w->channel, AW_NONCES, 0, iov, 2) == -1)
-		return (worker_deaf);
+		return (from_worker_deaf);
 	counters_add(COUNTER_CHALLENGES, wanted->count);
-	worker_spend(w);
+	from_worker_spend(w);
 	return (NULL);
 }
 
 static const struct {
 	enum counter counter;
 	const char *reason; /* for the log */
-} worker_results[] = { [VERIFY_OK] = { COUNTER_VERIFY_OK, NULL },
+} from_worker_results[] = { [VERIFY_OK] = { COUNTER_VERIFY_OK, NULL },
 	[VERIFY_OK_LEGACY] = { COUNTER_VERIFY_OK, NULL },
 	[VERIFY_NO_NONCE] = { COUNTER_VERIFY_NONCE, "nonce not valid" },
 	[VERIFY_BAD_TIME] = { COUNTER_VERIFY_AGE, "not in time" },
@@ -77,7 +77,7 @@ static const struct {
 	[VERIFY_WRONG_SIG] = { COUNTER_VERIFY_SIGNATURE, "wrong signature" } };
 
 static void
-worker_admit(
+from_worker_admit(
     struct auth_worker *w, const struct msg_verify *verify, uint64_t keyid)
 {
 	struct msg_admit msg;
@@ -89,11 +89,11 @@ worker_admit(
 	msg.node = verify->node;
 	msg.pad = 0;
 	msg.keyid = keyid;
-	parent_tell(w->auth, AP_ADMIT, &msg, sizeof(msg));
+	tell_parent(w->auth, AP_ADMIT, &msg, sizeof(msg));
 }
 
 static int
-worker_refuse(
+from_worker_refuse(
     struct auth_worker *w, const struct msg_verify *verify, const char *reason)
 {
 	struct msg_refused msg;
@@ -107,7 +107,7 @@ worker_refuse(
 }
 
 static const char *
-worker_verify(void *owner, const void *data, size_t len, int fd)
+from_worker_verify(void *owner, const void *data, size_t len, int fd)
 {
 	enum verify_result result;
 	struct auth_worker *w;
@@ -120,15 +120,15 @@ worker_verify(void *owner, const void *data, size_t len, int fd)
 	now = clock_ns();
 	result = verify_login(&w->challenge, &w->auth->keys, msg, now,
 	    w->auth->settings.legacy_signatures != 0, &keyid);
-	counters_add(worker_results[result].counter, 1);
+	counters_add(from_worker_results[result].counter, 1);
 	if (result == VERIFY_OK_LEGACY)
 		counters_add(COUNTER_VERIFY_LEGACY, 1);
-	reason = worker_results[result].reason;
+	reason = from_worker_results[result].reason;
 	if (reason == NULL)
-		worker_admit(w, msg, keyid);
-	else if (worker_refuse(w, msg, reason) == -1)
-		return (worker_deaf);
-	worker_spend(w);
+		from_worker_admit(w, msg, keyid);
+	else if (from_worker_refuse(w, msg, reason) == -1)
+		return (from_worker_deaf);
+	from_worker_spend(w);
 	return (NULL);
 }
 
@@ -137,7 +137,7 @@ worker_verify(void *owner, const void *data, size_t len, int fd)
  * whoever makes up enough of them would shut all later ones out for good.
  */
 static void
-worker_first_keys_full(struct auth *auth)
+from_worker_first_keys_full(struct auth *auth)
 {
 	uint32_t now;
 
@@ -151,7 +151,7 @@ worker_first_keys_full(struct auth *auth)
 }
 
 static const char *
-worker_first_key(void *owner, const void *data, size_t len, int fd)
+from_worker_first_key(void *owner, const void *data, size_t len, int fd)
 {
 	const struct msg_first_key *msg;
 	struct auth_worker *w;
@@ -160,13 +160,13 @@ worker_first_key(void *owner, const void *data, size_t len, int fd)
 	msg = data;
 	if (keycache_find(&w->auth->keys, msg->node) == NULL &&
 	    firstkey_add(&w->auth->first, msg->node, msg->key) == -1)
-		worker_first_keys_full(w->auth);
-	worker_spend(w);
+		from_worker_first_keys_full(w->auth);
+	from_worker_spend(w);
 	return (NULL);
 }
 
 static const char *
-worker_grant(void *owner, const void *data, size_t len, int fd)
+from_worker_grant(void *owner, const void *data, size_t len, int fd)
 {
 	struct auth_worker *w;
 	struct msg_granted answer;
@@ -179,24 +179,24 @@ worker_grant(void *owner, const void *data, size_t len, int fd)
 	    &w->auth->keys, &w->auth->first, msg, clock_wall());
 	if (channel_send(
 		&w->channel, AW_GRANTED, 0, -1, &answer, sizeof(answer)) == -1)
-		return (worker_deaf);
-	worker_spend(w);
+		return (from_worker_deaf);
+	from_worker_spend(w);
 	return (NULL);
 }
 
-static const struct channel_rule worker_rules[] = {
+static const struct channel_rule from_worker_rules[] = {
 	CHANNEL_RULE(WA_NONCES, sizeof(struct msg_nonces_wanted), WORKER_STATE,
-	    worker_nonces),
-	CHANNEL_RULE(
-	    WA_VERIFY, sizeof(struct msg_verify), WORKER_STATE, worker_verify),
+	    from_worker_nonces),
+	CHANNEL_RULE(WA_VERIFY, sizeof(struct msg_verify), WORKER_STATE,
+	    from_worker_verify),
 	CHANNEL_RULE(WA_FIRST_KEY, sizeof(struct msg_first_key), WORKER_STATE,
-	    worker_first_key),
+	    from_worker_first_key),
 	CHANNEL_RULE(
-	    WA_GRANT, sizeof(struct msg_grant), WORKER_STATE, worker_grant)
+	    WA_GRANT, sizeof(struct msg_grant), WORKER_STATE, from_worker_grant)
 };
 
 static void
-worker_drop(struct auth_worker *w)
+from_worker_drop(struct auth_worker *w)
 {
 	channel_close(&w->channel);
 	w->auth->workers[w->number] = NULL;
@@ -204,7 +204,7 @@ worker_drop(struct auth_worker *w)
 }
 
 static void
-worker_end(void *owner, const char *reason)
+from_worker_end(void *owner, const char *reason)
 {
 	struct auth_worker *w;
 	struct msg_hostile msg;
@@ -215,9 +215,9 @@ worker_end(void *owner, const char *reason)
 		msg.worker = w->number;
 		msg.epoch = w->epoch;
 		(void)strlcpy(msg.reason, reason, sizeof(msg.reason));
-		parent_tell(w->auth, AP_HOSTILE, &msg, sizeof(msg));
+		tell_parent(w->auth, AP_HOSTILE, &msg, sizeof(msg));
 	}
-	worker_drop(w);
+	from_worker_drop(w);
 }
 
 /*
@@ -226,12 +226,12 @@ worker_end(void *owner, const char *reason)
  * are there: their nodes would be refused.  Returns 0, or -1 with errno.
  */
 int
-worker_open(struct auth *auth, const struct msg_worker *msg, int fd)
+from_worker_open(struct auth *auth, const struct msg_worker *msg, int fd)
 {
 	struct auth_worker *w;
 
 	if (auth->workers[msg->worker] != NULL)
-		worker_drop(auth->workers[msg->worker]);
+		from_worker_drop(auth->workers[msg->worker]);
 	w = calloc(1, sizeof(*w));
 	if (w == NULL) {
 		(void)close(fd);
@@ -242,9 +242,10 @@ worker_open(struct auth *auth, const struct msg_worker *msg, int fd)
 	w->epoch = msg->epoch;
 	(void)snprintf(w->name, sizeof(w->name), "worker %u", msg->worker);
 	challenge_init(&w->challenge);
-	if (channel_open(&w->channel, auth->loop, fd, w->name, worker_rules,
-		sizeof(worker_rules) / sizeof(worker_rules[0]), worker_end,
-		w) == -1) {
+	if (channel_open(&w->channel, auth->loop, fd, w->name,
+		from_worker_rules,
+		sizeof(from_worker_rules) / sizeof(from_worker_rules[0]),
+		from_worker_end, w) == -1) {
 		free(w);
 		return (-1);
 	}
@@ -257,7 +258,7 @@ worker_open(struct auth *auth, const struct msg_worker *msg, int fd)
 
 /* A new turn for all that wait for one. */
 void
-worker_resume_all(struct auth *auth)
+from_worker_resume_all(struct auth *auth)
 {
 	uint32_t i;
 
