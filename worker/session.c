@@ -164,6 +164,34 @@ session_close(struct worker *w, struct session *s, int code, const char *reason)
 		timer_set(w, s);
 }
 
+/*
+ * Nothing that the peer of a closing session says counts any more: it is read
+ * and thrown away, lest the kernel cut off our close frame with a reset, until
+ * the peer is quiet.
+ */
+void
+session_stop_listening(struct worker *w, struct session *s)
+{
+	if (s->state != SESSION_CLOSING)
+		return;
+	inbound_free_pending(w, s->pending);
+	s->pending = NULL;
+	s->skip = SKIP_ALL;
+	timer_set(w, s);
+}
+
+/*
+ * Ends a WebSocket over what the peer sent.  Unlike after session_close(), its
+ * own close frame is not waited for (RFC 6455 section 7.1.7): what is left of a
+ * refused frame could look like one, or hide it.
+ */
+void
+session_fail(struct worker *w, struct session *s, int code, const char *reason)
+{
+	session_close(w, s, code, reason);
+	session_stop_listening(w, s);
+}
+
 /* For want of memory or of auth; it was not the client's fault. */
 void
 session_try_later(struct worker *w, struct session *s)

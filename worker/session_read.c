@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/param.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -58,7 +59,7 @@ session_violation(
 	    1);
 	log_limited(&session_violations, w->now, "node %u: %s", s->node, what);
 	session_send_pongs(w, s);
-	session_close(w, s, code, what);
+	session_fail(w, s, code, what);
 }
 
 /* The most bytes that a message may have in this state. */
@@ -146,12 +147,12 @@ session_peer_closes(
 			    !ws_utf8_done(utf8)))) {
 		session_violation(
 		    w, s, WS_STATUS_PROTOCOL_ERROR, "bad close frame");
-		return;
+	} else {
+		session_send_pongs(w, s);
+		/* A frame without a code cannot be answered with 1005. */
+		session_fail(w, s, len == 0 ? WS_STATUS_NORMAL : code, "");
 	}
-	session_send_pongs(w, s);
-	/* A frame without a code cannot be answered with 1005. */
-	session_close(w, s, len == 0 ? WS_STATUS_NORMAL : code, "");
-	/* Unless ours still waits to be sent, both have gone over: 7.1.1. */
+	/* Both have closed, unless ours still waits to be sent: 7.1.1. */
 	if (s->state == SESSION_CLOSING && s->outq == NULL)
 		session_free(w, s);
 }
@@ -228,7 +229,7 @@ session_check_frame(
 	if (s->state == SESSION_OPEN)
 		session_violation(w, s, WS_STATUS_TOO_BIG, "message too big");
 	else
-		login_fail(w, s);
+		session_fail(w, s, WS_STATUS_POLICY, "auth failed");
 	return (-1);
 }
 
@@ -243,7 +244,7 @@ session_skip(
 	if (s->state != SESSION_CLOSING || WS_OPCODE_IS_CONTROL(h->opcode))
 		return (0);
 	if (h->payload_len > w->settings.max_frame)
-		session_free(w, s);
+		session_stop_listening(w, s);
 	else
 		s->skip = (uint32_t)(h->payload_len - have);
 	return (1);
@@ -264,7 +265,7 @@ session_frames(struct worker *w, struct session *s, uint8_t *bytes, size_t len,
 
 	*total = 0;
 	for (off = 0; off < len; off += h.len + (size_t)h.payload_len) {
-		if (!session_is_upgraded(s))
+		if (!session_is_upgraded(s) || s->skip == SKIP_ALL)
 			return (len);
 		r = ws_header_parse(bytes + off, len - off, &h);
 		if (r == 0)
@@ -304,7 +305,8 @@ session_consume(struct worker *w, struct session *s, uint8_t *bytes, size_t len,
 			return (0);
 	} else if (s->skip > 0) {
 		n = s->skip < len ? s->skip : len;
-		s->skip -= (uint32_t)n;
+		if (s->skip != SKIP_ALL)
+			s->skip -= (uint32_t)n;
 	}
 	return (n + session_frames(w, s, bytes + n, len - n, total));
 }
@@ -316,8 +318,10 @@ session_keep(struct worker *w, struct session *s, const uint8_t *bytes,
 {
 	if (len == 0 || s->state == SESSION_FREE)
 		return;
-	if (inbound_keep(w, s, bytes, len, total) == -1)
+	if (inbound_keep(w, s, bytes, len, total) == -1) {
 		session_try_later(w, s);
+		session_stop_listening(w, s);
+	}
 }
 
 /* n bytes at w->rx, the first of them perhaps kept from earlier. */
@@ -393,6 +397,7 @@ session_recv(struct worker *w, struct session *s, int *kept)
 static void
 session_read(struct worker *w, struct session *s)
 {
+	size_t missing;
 	ssize_t n;
 	int kept;
 
@@ -409,7 +414,15 @@ session_read(struct worker *w, struct session *s)
 	 */
 	if (s->state == SESSION_OPEN && !session_current(w, s)) {
 		session_superseded(w, s);
-		return;
+		if (s->state == SESSION_FREE)
+			return;
+		if (kept && s->pending == NULL) {
+			/* What was read of the frame is gone with the rest. */
+			missing = MIN((size_t)n, s->skip);
+			s->skip -= (uint32_t)missing;
+			n -= (ssize_t)missing;
+			kept = 0;
+		}
 	}
 	if (kept)
 		session_bytes_kept(w, s, (size_t)n);
@@ -428,8 +441,12 @@ session_io(struct ev_loop *loop, ev_io *io, int revents)
 	(void)loop;
 	s = (struct session *)io;
 	w = io->data;
-	if ((revents & EV_WRITE) != 0 && outq_write(w, s) == -1)
-		return;
+	if ((revents & EV_WRITE) != 0) {
+		if (outq_write(w, s) == -1)
+			return;
+		if (s->skip == SKIP_ALL)
+			timer_set(w, s);
+	}
 	if ((revents & EV_READ) == 0)
 		return;
 	session_read(w, s);

@@ -23,10 +23,15 @@ timer_before(uint32_t a, uint32_t b)
 static uint32_t
 timer_next_due(const struct worker *w, const struct session *s)
 {
-	uint32_t due, stall;
+	uint32_t due, quiet, stall;
 
-	if (s->state != SESSION_OPEN)
+	if (s->state != SESSION_OPEN) {
+		quiet = s->heard + QUIET_TICKS;
+		if (s->skip == SKIP_ALL && s->outq == NULL &&
+		    timer_before(quiet, s->deadline))
+			return (quiet);
 		return (s->deadline);
+	}
 	due = s->heard + TICKS(w->settings.idle_timeout);
 	if (timer_before(s->ping_due, due))
 		due = s->ping_due;
@@ -110,7 +115,7 @@ timer_session(struct worker *w, struct session *s)
 {
 	if (s->state == SESSION_OPEN)
 		timer_open_session(w, s);
-	else if (!timer_before(w->tick, s->deadline)) {
+	else if (!timer_before(w->tick, timer_next_due(w, s))) {
 		switch (s->state) {
 		case SESSION_HEAD:
 			session_answer(w, s, 408);

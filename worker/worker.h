@@ -31,6 +31,7 @@
 #define TICK_MS        250
 #define TICKS(seconds) ((uint32_t)(seconds) * (1000 / TICK_MS))
 #define CLOSE_TICKS    TICKS(3) /* for the other side of a close */
+#define QUIET_TICKS    2        /* without a byte, where none counts any more */
 #define LINGER_TICKS   TICKS(1) /* for the EOF after an HTTP answer */
 
 #define SESSION_QUEUE_MAX (512U << 10) /* bytes that wait for one peer */
@@ -55,6 +56,8 @@ enum session_state {
 };
 
 #define SESSION_STATE_BIT(state) (1U << (state))
+
+#define SKIP_ALL UINT32_MAX /* as a session's skip: all that comes */
 
 /* The start of a frame whose rest has not come yet. */
 struct pending {
@@ -408,6 +411,8 @@ struct session *session_new(struct worker *, int, const uint8_t[16], uint16_t);
 void session_free(struct worker *, struct session *);
 void session_drained(struct worker *);
 void session_close(struct worker *, struct session *, int, const char *);
+void session_fail(struct worker *, struct session *, int, const char *);
+void session_stop_listening(struct worker *, struct session *);
 void session_close_all(struct worker *, int, const char *);
 struct session *session_find(struct worker *, uint32_t, uint32_t, uint32_t);
 int session_current(struct worker *, const struct session *);
