@@ -20,5 +20,17 @@ $(HOSTILE)/hostile-$(1): $(HOSTILE)/honest-$(1).o \
 endef
 $(foreach r,worker auth,$(eval $(call hostile_program,$(r))))
 
+# The four programs with clocks that a test can set (test_clock.py).
+CLOCK_PROGRAMS := $(patsubst $(BUILD)/%,$(BUILD)/clock/%,$(PROGRAMS))
+
+define clock_program
+$(BUILD)/clock/$(1): $(call objects,$($(1)_DIR)) $(LIBCOMMON) \
+    $(BUILD)/obj/regress/hostile/clock.o
+	@mkdir -p $$(@D)
+	@echo "  LD    $$@"
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$($(1)_LIBS)
+endef
+$(foreach p,$(notdir $(PROGRAMS)),$(eval $(call clock_program,$(p))))
+
 .PHONY: hostile
-hostile: $(HOSTILE_PROGRAMS)
+hostile: $(HOSTILE_PROGRAMS) $(CLOCK_PROGRAMS)
