@@ -182,6 +182,7 @@ login_message(struct worker *w, struct session *s, int opcode,
 	struct login_reply reply;
 	struct msg_verify verify;
 
+	session_send_pongs(w, s);
 	if (s->state != SESSION_REPLY || opcode != WS_TEXT ||
 	    login_reply_parse((const char *)payload, len, &reply) == -1) {
 		login_fail(w, s);

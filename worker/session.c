@@ -15,6 +15,8 @@
 
 /* The table of sessions: places are used again, memory follows their number. */
 
+static struct log_limit session_violations;
+
 static void *
 session_table(size_t n, size_t size)
 {
@@ -180,16 +182,42 @@ session_stop_listening(struct worker *w, struct session *s)
 	timer_set(w, s);
 }
 
+/* The pongs of one read leave together, ahead of all that is queued. */
+void
+session_send_pongs(struct worker *w, struct session *s)
+{
+	size_t len;
+
+	len = w->pongs_len;
+	w->pongs_len = 0;
+	if (len > 0 && session_is_upgraded(s) && s->state != SESSION_CLOSING)
+		outq_control(w, s, w->pongs, len);
+}
+
 /*
  * Ends a WebSocket over what the peer sent.  Unlike after session_close(), its
  * own close frame is not waited for (RFC 6455 section 7.1.7): what is left of a
- * refused frame could look like one, or hide it.
+ * refused frame could look like one, or hide it.  Pings that came before get
+ * their pongs.
  */
 void
 session_fail(struct worker *w, struct session *s, int code, const char *reason)
 {
+	session_send_pongs(w, s);
 	session_close(w, s, code, reason);
 	session_stop_listening(w, s);
+}
+
+/* Counts, logs and ends what no peer may do, RFC 6455 section 7.1.7. */
+void
+session_violation(
+    struct worker *w, struct session *s, int code, const char *what)
+{
+	counters_add(code == WS_STATUS_TOO_BIG ? COUNTER_TOO_BIG
+					       : COUNTER_PROTOCOL_ERRORS,
+	    1);
+	log_limited(&session_violations, w->now, "node %u: %s", s->node, what);
+	session_fail(w, s, code, what);
 }
 
 /* For want of memory or of auth; it was not the client's fault. */

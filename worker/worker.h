@@ -412,6 +412,8 @@ void session_free(struct worker *, struct session *);
 void session_drained(struct worker *);
 void session_close(struct worker *, struct session *, int, const char *);
 void session_fail(struct worker *, struct session *, int, const char *);
+void session_violation(struct worker *, struct session *, int, const char *);
+void session_send_pongs(struct worker *, struct session *);
 void session_stop_listening(struct worker *, struct session *);
 void session_close_all(struct worker *, int, const char *);
 struct session *session_find(struct worker *, uint32_t, uint32_t, uint32_t);
@@ -420,6 +422,14 @@ void session_removed(struct worker *, struct session *, uint32_t);
 void session_try_later(struct worker *, struct session *);
 void session_superseded(struct worker *, struct session *);
 int session_write_frame(struct worker *, uint32_t, uint32_t, uint8_t *, size_t);
+
+/* session_control.c */
+void session_control(struct worker *, struct session *,
+    const struct ws_header *, const uint8_t *);
+
+/* session_frame.c */
+size_t session_frames(
+    struct worker *, struct session *, uint8_t *, size_t, size_t *);
 
 /* session_head.c */
 size_t session_head(struct worker *, struct session *, const uint8_t *, size_t);
