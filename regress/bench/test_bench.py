@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -22,9 +24,7 @@ def test_instructions():
     run("instructions.py")
 
 
+@pytest.mark.timeout(400)
+@pytest.mark.alone
 def test_ratios():
     run("bench.py", "--ci")
-
-
-test_ratios.limit = 400
-test_ratios.alone = True

@@ -115,15 +115,15 @@ def test_one_file_gives_the_time():
 
 
 def test_no_trailing_space():
-    report(grep(all_c() + files("regress/**/*.py", "regress/**/*.js"),
+    report(grep(all_c() + files("**/*.py", "regress/**/*.js"),
         r"[ \t]+$", "trailing space"))
 
 
 def test_every_file_begins_with_its_licence():
     report([(path, 1, "no licence") for path in all_c()
         if not read(path).startswith(LICENSE)])
-    report([(path, 1, "no licence") for path in files("regress/**/*.py",
-        "regress/**/*.js", "regress/run")
+    report([(path, 1, "no licence") for path in files("**/*.py",
+        "regress/**/*.js")
         if "\nSPDX-License-Identifier: ISC" not in
             read(path)[:200].replace("# ", "").replace(" * ", "")])
 
@@ -167,7 +167,7 @@ def test_files_are_short():
 
 def test_no_line_comment_and_no_private_path():
     report(grep(all_c(), r"//.*$", "line comment", code))
-    report(grep(all_c() + files("regress/**/*.py", "etc/**", "GNUmakefile"),
+    report(grep(all_c() + files("**/*.py", "etc/**", "GNUmakefile"),
         r"/work" r"/|/tmp" r"/brief", "private path"))
 
 

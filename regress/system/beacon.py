@@ -14,6 +14,8 @@ import tempfile
 import threading
 import time
 
+import pytest
+
 import keys
 
 BUILD = os.environ.get("BEACOND_BUILD", os.path.abspath("build"))
@@ -41,18 +43,10 @@ def wait_for(predicate, bound=5.0, what=None):
         time.sleep(0.01)
 
 
-def limit(seconds):
-    """Gives a test more (or less) time than the usual."""
-    def decorate(function):
-        function.limit = seconds
-        return function
-    return decorate
-
-
-def alone(function):
-    """For a test that measures, or that needs all of the machine."""
-    function.alone = True
-    return function
+# @limit(seconds) gives a test more (or less) time than the usual; @alone is for
+# one that measures, or that needs all of the machine.
+limit = pytest.mark.timeout
+alone = pytest.mark.alone
 
 
 def alive(pid):

@@ -32,8 +32,10 @@ def in_own_network(test):
         argv = ["unshare", "--net"]
         if not IS_ROOT:
             argv += ["--user", "--map-current-user", "--keep-caps"]
-        done = subprocess.run(argv + [sys.executable] + sys.argv,
-            env=dict(os.environ, **{INSIDE: "1"}))
+        call = "import %s as m; m.%s()" % (test.__module__, test.__name__)
+        done = subprocess.run(argv + [sys.executable, "-c", call],
+            env=dict(os.environ, PYTHONPATH=":".join(sys.path),
+                **{INSIDE: "1"}))
         assert done.returncode == 0, "see above"
     return run
 

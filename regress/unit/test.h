@@ -13,11 +13,23 @@
 /*
  * A unit test is a program of void functions, run by RUN() from main().  Each
  * prints one line, "ok NAME" or "not ok NAME: FILE:LINE: EXPRESSION"; main()
- * ends with `return (test_failed());`.
+ * ends with `return (test_failed());`.  With UNIT_LIST in the environment only
+ * the names are printed.
  */
 static const char *test_name;
 static int test_failures;
 static int test_bad;
+
+/* Returns 1 if tests are to be named, not run. */
+static inline int
+test_listed(const char *prefix, const char *name)
+{
+	if (getenv("UNIT_LIST") == NULL)
+		return (0);
+	printf("%s%s%s\n", prefix, *prefix == '\0' ? "" : "_", name);
+	fflush(stdout);
+	return (1);
+}
 
 #define CHECK(expr)                                                           \
 	do {                                                                  \
@@ -32,6 +44,8 @@ static int test_bad;
 
 #define RUN(fn)                                       \
 	do {                                          \
+		if (test_listed("", #fn))             \
+			break;                        \
 		test_name = #fn;                      \
 		test_bad = 0;                         \
 		fn();                                 \
