@@ -16,6 +16,7 @@
 
 #include "common/counters.h"
 #include "common/log.h"
+#include "common/log_syslog.h"
 
 static enum log_target log_target = LOG_TO_STDERR;
 static const char *log_procname = "beacond";
@@ -27,7 +28,7 @@ log_init(const char *procname, enum log_target target)
 	log_procname = procname;
 	log_target = target;
 	if (target == LOG_TO_SYSLOG)
-		openlog(procname, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+		log_syslog_open(procname);
 }
 
 /*
@@ -63,7 +64,8 @@ log_line(int priority, const char *procname, const char *text)
 		    LOG_CHILD_FD, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 		break;
 	case LOG_TO_SYSLOG:
-		syslog(priority, "%s: %s", procname, text);
+		if (log_syslog(priority, procname, text) == -1)
+			counters_add(COUNTER_LOG_MUTED, 1);
 		break;
 	case LOG_TO_STDERR:
 		if (!log_stderr_ready()) {

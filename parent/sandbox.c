@@ -37,7 +37,7 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 	/* a system call that a stop and a continue had interrupted */
 	SANDBOX_ALLOW(restart_syscall),
 
-	/* whether standard error takes a line */
+	/* whether standard error or syslog takes a line */
 	SANDBOX_ALLOW(poll),
 
 	/* channels, logs, control clients; sessions and UDP in workers */
@@ -58,7 +58,7 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 	SANDBOX_ALLOW(write),
 	SANDBOX_ALLOW(writev),
 
-	/* further UDP sockets for gossip; syslog(3) when that has restarted */
+	/* further UDP sockets for gossip; syslog when that has restarted */
 	SANDBOX_ALLOW1(socket, SANDBOX_IS(0, AF_UNIX)),
 	SANDBOX_ALLOW2(
 	    socket, SANDBOX_IS(0, AF_INET), { 1, SOCK_TYPE, SOCK_DGRAM }),
@@ -68,8 +68,8 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 	SANDBOX_ALLOW(connect),
 	SANDBOX_ALLOW(setsockopt),
 
-	/* configuration and keys at reload, the loader, local time in syslog;
-	 * which files, Landlock decides */
+	/* configuration and keys at reload, the loader; which files, Landlock
+	 * decides */
 	SANDBOX_ALLOW(access),
 	SANDBOX_ALLOW(faccessat),
 	SANDBOX_ALLOW(fcntl),

@@ -10,10 +10,7 @@
 #include "parent/parent.h"
 #include "parent/sandbox.h"
 
-/*
- * Without the loader and the libraries no program starts; without the time
- * zone syslog(3) writes UTC.
- */
+/* Without the loader and the libraries no program starts. */
 static const struct {
 	const char *path;
 	unsigned int access;
@@ -25,8 +22,6 @@ static const struct {
 	{ "/usr/local/lib", LANDLOCK_READ },
 	{ "/etc/ld.so.cache", LANDLOCK_READ },
 	{ "/etc/ld.so.preload", LANDLOCK_READ },
-	{ "/etc/localtime", LANDLOCK_READ },
-	{ "/usr/share/zoneinfo", LANDLOCK_READ },
 };
 
 /*
