@@ -50,6 +50,8 @@ inbound_keep(struct worker *w, struct session *s, const uint8_t *bytes,
 	p->size = (uint32_t)size;
 	p->len = (uint32_t)len;
 	p->total = (uint32_t)total;
+	p->checked = 0;
+	p->utf8 = 0;
 	memcpy(p->data, bytes, len);
 	s->pending = p;
 	return (0);

@@ -194,3 +194,31 @@ session_frames(struct worker *w, struct session *s, uint8_t *bytes, size_t len,
 	}
 	return (off);
 }
+
+/*
+ * More has come of the frame that is kept.  A text fails at its first bad
+ * octet, not only when the frame is whole (RFC 6455 section 8.1).  What is at
+ * w->rx is overwritten.
+ */
+void
+session_frame_grows(struct worker *w, struct session *s)
+{
+	struct pending *p;
+	struct ws_header h;
+	size_t from;
+	int text;
+
+	p = s->pending;
+	if (p->total == 0 || s->state == SESSION_CLOSING ||
+	    ws_header_parse(p->data, p->len, &h) != 1)
+		return;
+	text = h.opcode == WS_CONTINUATION ? s->message->opcode : h.opcode;
+	if (text != WS_TEXT)
+		return;
+	from = h.len + p->checked;
+	if (p->checked == 0 && h.opcode == WS_CONTINUATION)
+		p->utf8 = s->message->utf8;
+	ws_unmask(w->rx, p->data + from, p->len - from, h.mask, p->checked);
+	p->checked = p->len - h.len;
+	(void)session_utf8(w, s, &p->utf8, w->rx, p->len - from, 0);
+}

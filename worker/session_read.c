@@ -49,7 +49,8 @@ session_keep(struct worker *w, struct session *s, const uint8_t *bytes,
 	if (inbound_keep(w, s, bytes, len, total) == -1) {
 		session_try_later(w, s);
 		session_stop_listening(w, s);
-	}
+	} else
+		session_frame_grows(w, s);
 }
 
 /* n bytes at w->rx, the first of them perhaps kept from earlier. */
@@ -79,6 +80,7 @@ session_bytes_kept(struct worker *w, struct session *s, size_t n)
 	missing = p->total - p->len;
 	if (n < missing) {
 		p->len += (uint32_t)n;
+		session_frame_grows(w, s);
 		return;
 	}
 	s->pending = NULL;

@@ -61,9 +61,11 @@ enum session_state {
 
 /* The start of a frame whose rest has not come yet. */
 struct pending {
-	uint32_t size;  /* of the allocation */
-	uint32_t len;   /* bytes that are here */
-	uint32_t total; /* bytes of header and payload; 0: not known yet */
+	uint32_t size;    /* of the allocation */
+	uint32_t len;     /* bytes that are here */
+	uint32_t total;   /* bytes of header and payload; 0: not known yet */
+	uint32_t checked; /* bytes of a text's payload that are known as good */
+	uint32_t utf8;    /* state of ws_utf8_check() behind them */
 	uint8_t data[];
 };
 
@@ -430,6 +432,7 @@ void session_control(struct worker *, struct session *,
 /* session_frame.c */
 size_t session_frames(
     struct worker *, struct session *, uint8_t *, size_t, size_t *);
+void session_frame_grows(struct worker *, struct session *);
 
 /* session_head.c */
 size_t session_head(struct worker *, struct session *, const uint8_t *, size_t);

@@ -3,6 +3,7 @@
 
 """RFC 6455 as a server has to keep it, and the daemon's own limits."""
 
+import contextlib
 import struct
 import time
 
@@ -16,11 +17,13 @@ def check_closed(beacon, code, *streams):
 
     A bystander must not notice.
     """
-    with login(beacon, 30) as bystander:
-        for node, data in enumerate(streams, 1):
-            with login(beacon, node) as client:
-                client.send(data)
-                client.expect_close(code)
+    with login(beacon, 30) as bystander, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(login(beacon, node))
+            for node in range(1, len(streams) + 1)]
+        for client, data in zip(clients, streams):
+            client.send(data)
+        for client in clients:
+            client.expect_close(code)
         bystander.send_to(30, b"still here")
         bystander.expect_from(30, b"still here")
         beacon.wait_peers(1)
@@ -117,6 +120,58 @@ def test_fragmented_text_is_checked_as_a_whole():
         b.wait_peers(0)
         check_closed(b, 1007, frame(TEXT, b"\xe2", fin=False) +
             frame(CONTINUATION, b"\x28\xa1"))
+
+
+GOOD_TEXT = "a\u03ba\u20ac\U0010ffff".encode()
+
+
+def texts_after(good, bad=b""):
+    """A text as one frame, and as the rest of a message, cut anywhere.
+
+    As (what comes before, the frame's opcode, its payload).
+    """
+    yield b"", TEXT, good + bad
+    for cut in range(len(good)):
+        yield (frame(TEXT, good[:cut], fin=False), CONTINUATION,
+            good[cut:] + bad)
+
+
+def test_good_text_in_pieces_is_taken():
+    with Beacon() as b, login(b, 1) as client:
+        for start, opcode, text in texts_after(GOOD_TEXT):
+            client.send(start)
+            client.send_bytewise(frame(opcode, text))
+            client.in_step()
+        assert b.metric("protocol_errors") == 0
+
+
+def test_text_in_pieces_fails_at_its_first_bad_octet():
+    """Of the frame in which it is, no more than that octet comes."""
+    with Beacon(nodes=range(1, 50)) as b, contextlib.ExitStack() as stack:
+        clients = []
+        for bad in (b"\xff", b"\xed\xa0", b"\xe2\x28"):
+            for start, opcode, text in texts_after(GOOD_TEXT, bad):
+                client = stack.enter_context(login(b, len(clients) + 1))
+                whole = frame(opcode, text + bytes(50))
+                end = len(whole) - 50
+                client.send(start)
+                client.send_bytewise(whole[:end - 1])
+                clients.append((client, whole[end - 1:end]))
+        assert b.metric("protocol_errors") == 0
+        for client, octet in clients:
+            client.send(octet)
+        for client, _ in clients:
+            client.expect_close(1007)
+        assert b.metric("protocol_errors") == len(clients)
+
+
+def test_reply_that_is_no_text_fails_at_its_first_bad_octet():
+    with Beacon() as b, Client(b.port) as client:
+        client.upgrade()
+        client.challenge()
+        client.send_bytewise(frame(TEXT, b'{"type":\xff' + bytes(80))[:15])
+        client.expect_close(1007)
+        b.wait_metric(1, "connections", outcome="auth_fail")
 
 
 def test_message_over_max_frame_gets_1009_from_its_header():
