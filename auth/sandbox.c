@@ -4,6 +4,7 @@
  */
 
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -15,24 +16,46 @@
 #define MAP_ALLOWED (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 #define FUTEX_OPS   (FUTEX_WAIT | FUTEX_WAKE | FUTEX_PRIVATE_FLAG)
 
-/* All that auth does once it is confined. */
+/*
+ * All that auth does once it is confined.  Each row says what for; and then,
+ * what it does to an object that others hold as well: the memory that the
+ * parent shares, the other ends of channels, log and standard error.
+ */
 const struct sandbox_rule auth_sandbox_rules[] = {
-	/* libev's loop; the second name is that of newer CPUs */
+	/*
+	 * libev's loop; the second name is that of newer CPUs.
+	 * Shared: nothing.  The list of what is watched is auth's own.
+	 */
 	SANDBOX_ALLOW(epoll_wait),
 	SANDBOX_ALLOW(epoll_pwait),
 	SANDBOX_ALLOW(epoll_ctl),
 
-	/* channels, which bring descriptors too */
+	/*
+	 * Channels, which bring descriptors too; the log.
+	 * Shared: nothing.  Neither flags nor addresses with which a socket
+	 * could be opened or connected, nor shutdown(2).  A descriptor that
+	 * goes along is closed by whoever is no accomplice.
+	 */
 	SANDBOX_ALLOW(recvmsg),
-	SANDBOX_ALLOW(sendmsg),
+	SANDBOX_ALLOW1(sendmsg, SANDBOX_BITS(2, MSG_NOSIGNAL)),
+	SANDBOX_ALLOW2(sendto, SANDBOX_BITS(3, MSG_DONTWAIT | MSG_NOSIGNAL),
+	    SANDBOX_IS(4, 0)),
 	SANDBOX_ALLOW(close),
-	/* the log */
-	SANDBOX_ALLOW(sendto),
 
-	/* the key file, which the parent has opened */
+	/*
+	 * The key file, which the parent has opened.
+	 * Shared: nothing.  The parent has it opened anew each time, so not
+	 * even the place in it is anybody else's.
+	 */
 	SANDBOX_ALLOW(read),
 
-	/* malloc; the shared memory that the parent sends; never to execute */
+	/*
+	 * malloc; the shared memory that the parent sends; never to execute.
+	 * Shared: the peer map is sealed against whoever would write it.  The
+	 * page of counters is auth's to write; the parent takes it for numbers
+	 * that may be lies.  MADV_DONTNEED lets go of a mapping's pages and
+	 * leaves what is in them; MADV_REMOVE would not.
+	 */
 	SANDBOX_ALLOW(brk),
 	SANDBOX_ALLOW2(mmap, SANDBOX_BITS(2, PROT_READ | PROT_WRITE),
 	    SANDBOX_BITS(3, MAP_ALLOWED)),
@@ -42,19 +65,31 @@ const struct sandbox_rule auth_sandbox_rules[] = {
 	SANDBOX_ALLOW1(madvise, SANDBOX_IS(2, MADV_DONTNEED)),
 	SANDBOX_ALLOW1(madvise, SANDBOX_IS(2, MADV_HUGEPAGE)),
 
-	/* the size of what the parent sends, see common/fstat.c */
+	/*
+	 * The size of what the parent sends, see common/fstat.c.
+	 * Shared: nothing, it only tells.
+	 */
 	SANDBOX_ALLOW(fstat),
 
-	/* the clocks, should the vDSO not answer by itself */
+	/*
+	 * The clocks, should the vDSO not answer by itself.  libsodium: nonces,
+	 * keys of hash tables.
+	 * Shared: nothing.
+	 */
 	SANDBOX_ALLOW(clock_gettime),
-
-	/* libsodium: nonces, keys of hash tables */
 	SANDBOX_ALLOW(getrandom),
 
-	/* once-only initialisation within libc wakes who might wait */
+	/*
+	 * Once-only initialisation within libc wakes who might wait.
+	 * Shared: could wake who waits in shared memory; nobody does.
+	 */
 	SANDBOX_ALLOW1(futex, SANDBOX_BITS(1, FUTEX_OPS)),
 
-	/* abort() must look like abort, and with its last words */
+	/*
+	 * abort() must look like abort, and with its last words.
+	 * Shared: a signal reaches auth alone.  Standard error is the
+	 * daemon's, too.
+	 */
 	SANDBOX_ALLOW(rt_sigprocmask),
 	SANDBOX_ALLOW(getpid),
 	SANDBOX_ALLOW(gettid),
@@ -62,11 +97,13 @@ const struct sandbox_rule auth_sandbox_rules[] = {
 	SANDBOX_ALLOW1(write, SANDBOX_IS(0, STDERR_FILENO)),
 	SANDBOX_ALLOW1(writev, SANDBOX_IS(0, STDERR_FILENO)),
 
-	/* the end */
+	/* The end.  Shared: nothing, as with close. */
 	SANDBOX_ALLOW(exit_group),
 
-	/* what libraries try and can do without: time zones, terminals, size
-	 * of the machine; a path for fstat(2) */
+	/*
+	 * What libraries try and can do without: time zones, terminals, size
+	 * of the machine; a path for fstat(2).
+	 */
 	SANDBOX_DENY(openat, EACCES),
 	SANDBOX_DENY(newfstatat, EACCES),
 	SANDBOX_DENY(ioctl, ENOTTY),

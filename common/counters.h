@@ -145,6 +145,8 @@
 	    "replies accepted in the older signature form") \
 	X(KEY_LINES_BAD, "pilot_beacon_auth_key_lines_bad_total", \
 	    "lines of the key file skipped") \
+	X(SOCKETS_MENDED, "pilot_beacon_sockets_mended_total", \
+	    "sockets that were of no use after a worker's death, mended") \
 	X(LOG_MUTED, "pilot_beacon_log_muted_total", "log lines left out")
 /* clang-format on */
 

@@ -44,7 +44,7 @@ listen_address(
 }
 
 /* ADDRESS:PORT, IPv6 in brackets. */
-static void
+void
 listen_text(const struct sockaddr_storage *ss, char *out, size_t size)
 {
 	char host[INET6_ADDRSTRLEN];
@@ -73,6 +73,9 @@ listen_remedy(int error)
 		return ("; ports below 1024 need root or CAP_NET_BIND_SERVICE");
 	case EADDRNOTAVAIL:
 		return ("; the address is not one of this machine");
+	case ESHUTDOWN:
+		return ("; somebody has shut down the service manager's "
+			"socket: restart its socket unit");
 	case EAFNOSUPPORT:
 		return ("; under systemd, name it in beacond.socket: one "
 			"ListenStream=, or a ListenDatagram= for each worker");
@@ -84,7 +87,7 @@ listen_remedy(int error)
 static void
 listen_fail(const struct conf_address *address, int error)
 {
-	char text[INET6_ADDRSTRLEN + 16];
+	char text[LISTEN_TEXT];
 
 	listen_text(&address->ss, text, sizeof(text));
 	fatalx("%s:%d: cannot listen on %s: %s%s", address->file, address->line,
@@ -126,7 +129,7 @@ listen_bind(
 
 	fd = inherit_take(type, ss);
 	if (fd != -1)
-		return (fd);
+		return (listen_inherited(fd, type, ss, len));
 	fd = socket(ss->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return (-1);
@@ -147,6 +150,29 @@ listen_bound(struct listener *listener, int fd)
 	return (getsockname(fd, (void *)&listener->ss, &listener->sslen));
 }
 
+/*
+ * A port of the kernel's choice is taken again by its number: a socket that
+ * was bound by number keeps it whatever becomes of it (listen_check.c).
+ */
+static int
+listen_tcp_socket(struct listener *listener)
+{
+	uint8_t addr[16];
+	uint16_t port;
+	int chosen, fd;
+
+	listen_address(&listener->ss, addr, &port);
+	fd = listen_bind(
+	    SOCK_STREAM, SO_REUSEADDR, &listener->ss, listener->sslen);
+	if (fd == -1 || listen_bound(listener, fd) == -1 || port != 0)
+		return (fd);
+	chosen = fd;
+	fd = listen_bind(
+	    SOCK_STREAM, SO_REUSEADDR, &listener->ss, listener->sslen);
+	(void)close(chosen);
+	return (fd);
+}
+
 static void
 listen_websocket(struct listener *listener, const struct conf_address *address)
 {
@@ -154,10 +180,8 @@ listen_websocket(struct listener *listener, const struct conf_address *address)
 
 	on = 1;
 	defer = 1;
-	fd = listen_bind(
-	    SOCK_STREAM, SO_REUSEADDR, &listener->ss, listener->sslen);
-	if (fd == -1 || listen(fd, LISTEN_BACKLOG) == -1 ||
-	    listen_bound(listener, fd) == -1)
+	fd = listen_tcp_socket(listener);
+	if (fd == -1 || listen_again(fd) == -1)
 		listen_fail(address, errno);
 	/* Accepted sockets inherit it: one call for all of them. */
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
@@ -179,6 +203,19 @@ listen_buffers(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
+/* One more that shares the port.  The descriptor, or -1 with errno. */
+int
+listen_udp_socket(const struct listener *listener)
+{
+	int fd;
+
+	fd = listen_bind(
+	    SOCK_DGRAM, SO_REUSEPORT, &listener->ss, listener->sslen);
+	if (fd != -1)
+		listen_buffers(fd);
+	return (fd);
+}
+
 /* One socket for each worker; the first decides the port of the others. */
 static void
 listen_udp(struct listener *listener, const struct conf_address *address,
@@ -188,11 +225,9 @@ listen_udp(struct listener *listener, const struct conf_address *address,
 	int fd;
 
 	for (i = 0; i < nworkers; i++) {
-		fd = listen_bind(
-		    SOCK_DGRAM, SO_REUSEPORT, &listener->ss, listener->sslen);
+		fd = listen_udp_socket(listener);
 		if (fd == -1 || listen_bound(listener, fd) == -1)
 			listen_fail(address, errno);
-		listen_buffers(fd);
 		listener->fds[listener->nfds++] = fd;
 	}
 }
@@ -254,7 +289,7 @@ listen_udp_share(const struct listener *listener)
 void
 listen_print(struct parent *parent)
 {
-	char text[INET6_ADDRSTRLEN + 16];
+	char text[LISTEN_TEXT];
 	struct listener *listener;
 
 	TAILQ_FOREACH(listener, &parent->listeners, entry) {

@@ -26,6 +26,7 @@
 
 #define LISTEN_BACKLOG 4096
 #define UDP_BUFFER     (4 << 20) /* bytes, each way */
+#define LISTEN_TEXT    64        /* room for ADDRESS:PORT */
 
 #define ENDPOINTS_MAX 500000 /* PROTOCOL.md 4 */
 #define SWEEP_SECONDS 60     /* in which a sweep sees every entry */
@@ -234,8 +235,17 @@ void keys_send_fd(struct parent *, int);
 void listen_all(struct parent *);
 void listen_print(struct parent *);
 void listen_close(struct parent *);
+int listen_udp_socket(const struct listener *);
 int listen_udp_share(const struct listener *);
+void listen_text(const struct sockaddr_storage *, char *, size_t);
 void listen_address(const struct sockaddr_storage *, uint8_t[16], uint16_t *);
+
+/* listen_check.c */
+int listen_again(int);
+int listen_udp_works(int, const struct sockaddr_storage *, socklen_t);
+int listen_inherited(int, int, const struct sockaddr_storage *, socklen_t);
+void listen_check(struct process *);
+int listen_chown(struct parent *, uid_t);
 
 /* logfd.c */
 void logfd_open(struct process *, int);

@@ -169,6 +169,7 @@ static void
 privs_users(struct parent *parent)
 {
 	const struct config *conf;
+	const struct passwd *pw;
 
 	conf = parent->conf;
 	if (conf->user[0] == '\0')
@@ -178,7 +179,10 @@ privs_users(struct parent *parent)
 	privs_role(
 	    &parent->programs[ROLE_WORKER], conf->worker_user, conf->user);
 	privs_role(&parent->programs[ROLE_AUTH], conf->auth_user, conf->user);
-	privs_become(privs_user(conf->user), conf->control_socket);
+	pw = privs_user(conf->user);
+	if (listen_chown(parent, pw->pw_uid) == -1)
+		fatal("sockets for user \"%s\"", conf->user);
+	privs_become(pw, conf->control_socket);
 }
 
 /* In a new child that is to change its ids: the means to do so survive exec. */

@@ -66,6 +66,8 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 	    socket, SANDBOX_IS(0, AF_INET6), { 1, SOCK_TYPE, SOCK_DGRAM }),
 	SANDBOX_ALLOW(bind),
 	SANDBOX_ALLOW(connect),
+	/* a listener that does not listen any more */
+	SANDBOX_ALLOW(listen),
 	SANDBOX_ALLOW(setsockopt),
 
 	/* configuration and keys at reload, the loader; which files, Landlock

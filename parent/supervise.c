@@ -169,6 +169,8 @@ supervise_reaped(struct ev_loop *loop, ev_child *w, int revents)
 	metrics_fold(p);
 	gossip_forget(p);
 	supervise_log_death(p, w->rstatus);
+	if (p->role == ROLE_WORKER)
+		listen_check(p);
 	p->pid = 0;
 	if (p->parent->stopping) {
 		shutdown_reaped(p->parent);

@@ -110,8 +110,10 @@ wiring_listeners(struct process *p, enum listener_kind kind)
 			wiring_fd(p, PW_LISTENER, listener->fds[0], NULL, 0);
 			continue;
 		}
-		wiring_fd(
-		    p, PW_UDP, listener->fds[p->number], &udp, sizeof(udp));
+		/* One that was lost leaves its number behind. */
+		if (listener->fds[p->number] != -1)
+			wiring_fd(p, PW_UDP, listener->fds[p->number], &udp,
+			    sizeof(udp));
 		udp.number++;
 	}
 }

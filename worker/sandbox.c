@@ -22,39 +22,82 @@
  * All that a worker does once it is confined.  What comes with every packet
  * stands without checks: for such a call the kernel keeps the answer and does
  * not run the filter again.
+ *
+ * Each row says what for; and then, what it does to an object that others hold
+ * as well: the listeners (all workers and the parent), the UDP sockets (the
+ * successors), the memory that the parent shares, the other ends of channels,
+ * log and standard error.
  */
 const struct sandbox_rule worker_sandbox_rules[] = {
-	/* libev's loop; the second name is that of newer CPUs */
+	/*
+	 * libev's loop; the second name is that of newer CPUs.
+	 * Shared: nothing.  The list of what is watched is the worker's own.
+	 * Who waits for a listener with EPOLLEXCLUSIVE stands behind those who
+	 * wait without, and they are all woken.
+	 */
 	SANDBOX_ALLOW(epoll_wait),
 	SANDBOX_ALLOW(epoll_pwait),
 	SANDBOX_ALLOW(epoll_ctl),
 
-	/* sessions, and packets of other workers: one read a burst */
+	/*
+	 * Sessions, and packets of other workers: one read a burst.  Channels,
+	 * which bring descriptors too.  UDP.
+	 * Shared: nothing but what has come in, which is this worker's to take;
+	 * a listener has nothing to read.
+	 */
 	SANDBOX_ALLOW(recvfrom),
 	SANDBOX_ALLOW(readv),
-	/* channels, which bring descriptors too */
 	SANDBOX_ALLOW(recvmsg),
-	/* UDP */
 	SANDBOX_ALLOW(recvmmsg),
+
+	/*
+	 * UDP, sessions, channels, the log.
+	 * Shared: a listener sends nothing, and MSG_FASTOPEN connects only a
+	 * stream socket that is not connected, of which there is none as long
+	 * as nobody can end a listener or dissolve a connection.  A check that
+	 * there is no such flag would cost 20 ns a call.  In a UDP socket stay
+	 * what MSG_MORE has begun and errors that were asked for with
+	 * SO_TIMESTAMPING: the parent drops both before a successor has it
+	 * (parent/listen_check.c).  A descriptor that goes along is closed by
+	 * whoever is no accomplice.
+	 */
 	SANDBOX_ALLOW(sendmmsg),
-	/* sessions, channels, UDP, the log */
 	SANDBOX_ALLOW(sendto),
 	SANDBOX_ALLOW(sendmsg),
 
-	/* sessions begin and end */
+	/*
+	 * Sessions begin.
+	 * Shared: takes a connection off a queue that is for all workers.  That
+	 * is what it is for; how many, nobody can tell a worker.
+	 */
 	SANDBOX_ALLOW(accept4),
-	SANDBOX_ALLOW(shutdown),
+	/*
+	 * Sessions end.
+	 * Shared: nothing, it lets go of the worker's own descriptor.  But
+	 * shutdown(2) acts on the socket: it ends a listener for all, and a UDP
+	 * socket for good.
+	 */
 	SANDBOX_ALLOW(close),
 
-	/* which address a UDP socket has, and whether IPv4 is in it */
+	/*
+	 * Which address a UDP socket has, and whether IPv4 is in it; whether a
+	 * slow reader makes progress.
+	 * Shared: nothing, they only tell.  SO_ERROR would take an error away,
+	 * and setsockopt(2) is for whoever has the socket.
+	 */
 	SANDBOX_ALLOW(getsockname),
 	SANDBOX_ALLOW2(getsockopt, SANDBOX_IS(1, IPPROTO_IPV6),
 	    SANDBOX_IS(2, IPV6_V6ONLY)),
-	/* whether a slow reader makes progress */
 	SANDBOX_ALLOW2(
 	    getsockopt, SANDBOX_IS(1, IPPROTO_TCP), SANDBOX_IS(2, TCP_INFO)),
 
-	/* malloc; the shared memory that the parent sends; never to execute */
+	/*
+	 * malloc; the shared memory that the parent sends; never to execute.
+	 * Shared: the peer map is sealed against whoever would write it.  The
+	 * page of counters is the worker's to write; the parent takes it for
+	 * numbers that may be lies.  MADV_DONTNEED lets go of a mapping's pages
+	 * and leaves what is in them; MADV_REMOVE would not.
+	 */
 	SANDBOX_ALLOW(brk),
 	SANDBOX_ALLOW2(mmap, SANDBOX_BITS(2, PROT_READ | PROT_WRITE),
 	    SANDBOX_BITS(3, MAP_ALLOWED)),
@@ -64,19 +107,31 @@ const struct sandbox_rule worker_sandbox_rules[] = {
 	SANDBOX_ALLOW1(madvise, SANDBOX_IS(2, MADV_DONTNEED)),
 	SANDBOX_ALLOW1(madvise, SANDBOX_IS(2, MADV_HUGEPAGE)),
 
-	/* the size of what the parent sends, see common/fstat.c */
+	/*
+	 * The size of what the parent sends, see common/fstat.c.
+	 * Shared: nothing, it only tells.
+	 */
 	SANDBOX_ALLOW(fstat),
 
-	/* the clocks, should the vDSO not answer by itself */
+	/*
+	 * The clocks, should the vDSO not answer by itself.  libsodium: keys of
+	 * hash tables, masks.
+	 * Shared: nothing.
+	 */
 	SANDBOX_ALLOW(clock_gettime),
-
-	/* libsodium: keys of hash tables, masks */
 	SANDBOX_ALLOW(getrandom),
 
-	/* once-only initialisation within libc wakes who might wait */
+	/*
+	 * Once-only initialisation within libc wakes who might wait.
+	 * Shared: could wake who waits in shared memory; nobody does.
+	 */
 	SANDBOX_ALLOW1(futex, SANDBOX_BITS(1, FUTEX_OPS)),
 
-	/* abort() must look like abort, and with its last words */
+	/*
+	 * abort() must look like abort, and with its last words.
+	 * Shared: a signal reaches the worker alone.  Standard error is the
+	 * daemon's, too.
+	 */
 	SANDBOX_ALLOW(rt_sigprocmask),
 	SANDBOX_ALLOW(getpid),
 	SANDBOX_ALLOW(gettid),
@@ -84,11 +139,13 @@ const struct sandbox_rule worker_sandbox_rules[] = {
 	SANDBOX_ALLOW1(write, SANDBOX_IS(0, STDERR_FILENO)),
 	SANDBOX_ALLOW1(writev, SANDBOX_IS(0, STDERR_FILENO)),
 
-	/* the end */
+	/* The end.  Shared: nothing, as with close. */
 	SANDBOX_ALLOW(exit_group),
 
-	/* what libraries try and can do without: time zones, terminals, size
-	 * of the machine; a path for fstat(2) */
+	/*
+	 * What libraries try and can do without: time zones, terminals, size
+	 * of the machine; a path for fstat(2).
+	 */
 	SANDBOX_DENY(openat, EACCES),
 	SANDBOX_DENY(newfstatat, EACCES),
 	SANDBOX_DENY(ioctl, ENOTTY),

@@ -12,8 +12,10 @@
 /* The HTTP side of a connection, PROTOCOL.md 1. */
 
 /*
- * Sends an HTTP answer other than 101 and waits for the client to hang up:
- * closing at once could cut the answer off.
+ * Sends an HTTP answer other than 101 and waits for the client to hang up, as
+ * it is asked to: closing while something comes in would cut the answer off.
+ * shutdown(2), which would say that nothing follows, is not ours to call; the
+ * answer's length says it.
  */
 static void
 session_respond(struct worker *w, struct session *s,
@@ -33,7 +35,6 @@ session_respond(struct worker *w, struct session *s,
 		session_free(w, s);
 		return;
 	}
-	(void)shutdown(s->io.fd, SHUT_WR);
 	timer_set(w, s);
 }
 

@@ -1,7 +1,9 @@
 # Programs that take a role's place (regress/system/puppet.py).  Each has the
-# real program in it, for when the test does not want the place.
+# real program in it, for when the test does not want the place, or wants to
+# have code of its own in it (regress/system/taken.py).
 
 HOSTILE	   := $(BUILD)/hostile
+HOSTILE_WRAP	 := -Wl,--wrap=child_confine -Wl,--wrap=ev_run
 HOSTILE_PROGRAMS := $(HOSTILE)/hostile-worker $(HOSTILE)/hostile-auth
 
 $(HOSTILE)/honest-%.o: %/main.c
@@ -13,10 +15,12 @@ $(HOSTILE)/honest-%.o: %/main.c
 
 define hostile_program
 $(HOSTILE)/hostile-$(1): $(HOSTILE)/honest-$(1).o \
-    $(BUILD)/obj/regress/hostile/puppet.o $(BUILD)/lib$(1).a $(LIBCOMMON)
+    $(BUILD)/obj/regress/hostile/puppet.o \
+    $(BUILD)/obj/regress/hostile/taken.o $(BUILD)/lib$(1).a $(LIBCOMMON)
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(beacond-$(1)_LIBS)
+	$$(Q)$$(CC) $$(LDFLAGS) $(HOSTILE_WRAP) -o $$@ $$^ \
+	    $$(beacond-$(1)_LIBS)
 endef
 $(foreach r,worker auth,$(eval $(call hostile_program,$(r))))
 

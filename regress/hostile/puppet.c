@@ -13,14 +13,19 @@
 #include "common/log.h"
 #include "common/proto.h"
 
+#include "regress/hostile/hostile.h"
+
 #define PUPPET_PATH "MALLOC_PUPPET" /* the parent lets MALLOC_* through */
 #define PUPPET_FDS  2
 
 /* The role's own main(), under another name. */
 int honest_main(int, char **);
 
-static int
-puppet_connect(void)
+int hostile_is_taken;
+
+/* A line to the test; -1: there is none to be had. */
+int
+hostile_connect(void)
 {
 	struct sockaddr_un sun;
 	const char *path;
@@ -57,7 +62,7 @@ puppet_hand_over(int fd)
 	struct iovec iov;
 	char byte;
 
-	byte = 0;
+	byte = HOSTILE_PUPPET;
 	iov.iov_base = &byte;
 	iov.iov_len = sizeof(byte);
 	memset(&control, 0, sizeof(control));
@@ -75,8 +80,9 @@ puppet_hand_over(int fd)
 
 /*
  * Stands in a role's place and hands its channel to the test, which decides: a
- * byte from it, and the role's real program runs after all; otherwise the test
- * speaks to the daemon, as this process, until it lets go.
+ * byte from it, and the role's real program runs after all (if it is a 't', as
+ * taken.c has it); otherwise the test speaks to the daemon, as this process,
+ * until it lets go.
  */
 int
 main(int argc, char **argv)
@@ -84,11 +90,12 @@ main(int argc, char **argv)
 	char byte;
 	int fd;
 
-	fd = puppet_connect();
+	fd = hostile_connect();
 	if (fd == -1 || puppet_hand_over(fd) == -1)
 		return (1);
 	if (read(fd, &byte, sizeof(byte)) != sizeof(byte))
 		return (0);
 	(void)close(fd);
+	hostile_is_taken = byte == 't';
 	return (honest_main(argc, argv));
 }

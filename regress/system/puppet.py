@@ -290,7 +290,10 @@ class Staged(Beacon):
 
     def receive(self, line):
         """A child that has just been started."""
-        _, fds, _, _ = socket.recv_fds(line, 1, 2)
+        first, fds, _, _ = socket.recv_fds(line, 1, 2)
+        if first != b"\0":
+            self.receive_taken(line)
+            return
         channel = channel_of(fds[0])
         log = socket.socket(fileno=fds[1])
         try:
@@ -299,13 +302,14 @@ class Staged(Beacon):
             kind = HEADER.unpack_from(head)[0]
             hello = head[HEADER.size:]
             role = "auth" if kind == P.PA_HELLO else "worker"
-            fields = HELLO.unpack(hello)
+            _, _, number, _, epoch = HELLO.unpack(hello)
+            place = role, number, epoch
         except (OSError, struct.error):
-            fields = None
-        if fields is None or not self.places(role, fields[2], fields[4]):
+            place = None
+        if place is None or not self.places(*place):
             # The real program wants the socket as it was.
             channel.sock.setblocking(False)
-            line.send(b"h")
+            line.send(b"h" if place is None else self.honest(*place))
             for thing in (line, channel, log):
                 thing.close()
             return
@@ -315,6 +319,14 @@ class Staged(Beacon):
         with self.arrival:
             self.cast[role, puppet.number, puppet.epoch] = puppet
             self.arrival.notify_all()
+
+    def honest(self, role, number, epoch):
+        """What a child is told that is not to be a puppet."""
+        return b"h"
+
+    def receive_taken(self, line):
+        """See taken.py."""
+        line.close()
 
     def rehearse(self, role, puppet):
         """For a test that wants it to behave differently from the start."""

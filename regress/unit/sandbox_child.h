@@ -83,6 +83,7 @@ static const struct act_call child_forbidden[] = {
 	CHILD_CALL(connect, ACT_DIES, 0, 0, 0),
 	CHILD_CALL(bind, ACT_DIES, 0, 0, 0),
 	CHILD_CALL(listen, ACT_DIES, 0, 1),
+	CHILD_CALL(shutdown, ACT_DIES, 0, SHUT_RD),
 	CHILD_CALL(setsockopt, ACT_DIES, 0, SOL_SOCKET, SO_REUSEADDR, 0, 0),
 	CHILD_CALL(getsockopt, ACT_DIES, 0, SOL_SOCKET, SO_PEERCRED, 0, 0),
 

@@ -15,6 +15,11 @@ static const struct act_call forbidden[] = {
 	CHILD_CALL(getsockname, ACT_DIES, 0, 0, 0),
 	CHILD_CALL(sendmmsg, ACT_DIES, 0, 0, 0, 0),
 	CHILD_CALL(recvmmsg, ACT_DIES, 0, 0, 0, 0, 0),
+	CHILD_CALL(sendmsg, ACT_DIES, 0, 0, MSG_FASTOPEN),
+	CHILD_CALL(sendto, ACT_DIES, 0, 0, 0, MSG_FASTOPEN, 0, 0),
+	{ "sendto_more", ACT_DIES, SYS_sendto, { 0, 0, 0, MSG_MORE, 0, 0 } },
+	{ "sendto_address", ACT_DIES, SYS_sendto,
+	    { 0, 0, 0, 0, (long)"x", 1 } },
 };
 
 static void

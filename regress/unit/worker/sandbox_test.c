@@ -81,8 +81,6 @@ act_messages(const void *arg)
 	    recvmsg(pair[1], &mm.msg_hdr, MSG_CMSG_CLOEXEC) != 1 ||
 	    recvmmsg(pair[1], &mm, 1, 0, NULL) != 1)
 		return (-1);
-	if (shutdown(pair[0], SHUT_WR) == -1)
-		return (-1);
 	return (close(pair[0]));
 }
 

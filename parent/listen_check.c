@@ -1,0 +1,205 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "parent/parent.h"
+
+/*
+ * All workers share the listeners, and a worker shares its UDP sockets with
+ * its successors.  The sandbox lets a worker do nothing to them that lasts
+ * (worker/sandbox.c); should one have found a way all the same, then it costs
+ * the others nothing once it is dead.  So may those who had a socket before we
+ * inherited it.
+ */
+#define CHECK_ERRORS_MAX 65536 /* of one socket; its buffer holds fewer */
+
+static int
+listen_accepts(int fd)
+{
+	socklen_t len;
+	int on;
+
+	on = 0;
+	len = sizeof(on);
+	return (
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on);
+}
+
+/*
+ * Has it listen, whatever state it is in.  It stays the same socket, bound as
+ * it was: whoever holds it, and has connected it perhaps, holds a listener
+ * again.  Returns 0, or -1 with errno.
+ */
+int
+listen_again(int fd)
+{
+	struct sockaddr unspec;
+
+	if (listen_accepts(fd))
+		return (0);
+	memset(&unspec, 0, sizeof(unspec));
+	unspec.sa_family = AF_UNSPEC;
+	if (connect(fd, &unspec, sizeof(unspec)) == -1)
+		return (-1);
+	return (listen(fd, LISTEN_BACKLOG));
+}
+
+/* Errors that wait to be read wake a reader again and again. */
+static void
+listen_drop_errors(int fd)
+{
+	struct msghdr msg;
+	int i;
+
+	memset(&msg, 0, sizeof(msg));
+	for (i = 0; i < CHECK_ERRORS_MAX; i++)
+		if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) == -1)
+			return;
+}
+
+/*
+ * Does a UDP socket, bound to ss, send and receive?  That it was shut down for
+ * sending is told (EPIPE) before the bytes are looked at, of which there are
+ * none (EFAULT), so nothing leaves; and a datagram that MSG_MORE had begun,
+ * which the next one would become a part of, goes with that.
+ */
+int
+listen_udp_works(int fd, const struct sockaddr_storage *ss, socklen_t len)
+{
+	struct pollfd pfd;
+
+	listen_drop_errors(fd);
+	if (sendto(fd, NULL, 1, MSG_DONTWAIT | MSG_NOSIGNAL, (const void *)ss,
+		len) == -1 &&
+	    errno == EPIPE)
+		return (0);
+	pfd.fd = fd;
+	pfd.events = POLLRDHUP;
+	return (poll(&pfd, 1, 0) == 0);
+}
+
+/*
+ * A socket of the service manager is to be used.  Returns it, or -1 with errno
+ * (and the socket closed): a UDP socket that was shut down cannot be mended.
+ */
+int
+listen_inherited(
+    int fd, int type, const struct sockaddr_storage *ss, socklen_t len)
+{
+	char text[LISTEN_TEXT];
+	int error;
+
+	error = 0;
+	if (type == SOCK_DGRAM && !listen_udp_works(fd, ss, len))
+		error = ESHUTDOWN;
+	else if (type == SOCK_STREAM && !listen_accepts(fd)) {
+		listen_text(ss, text, sizeof(text));
+		log_warnx("%s: the service manager's socket does not listen "
+			  "any more; mended",
+		    text);
+		if (listen_again(fd) == -1)
+			error = errno;
+	}
+	if (error == 0)
+		return (fd);
+	(void)close(fd);
+	errno = error;
+	return (-1);
+}
+
+/* Says that a socket was of no use any more, and how mending it has ended. */
+static void
+listen_report(
+    const struct process *dead, const struct listener *listener, int error)
+{
+	char text[LISTEN_TEXT];
+
+	listen_text(&listener->ss, text, sizeof(text));
+	log_warnx("security: %s (pid %d) is dead, and the socket of %s (%s) "
+		  "was of no use any more: %s%s",
+	    dead->name, dead->pid, text,
+	    listener->kind == LISTENER_UDP ? "udp" : "websocket",
+	    error == 0 ? "mended" : "restart beacond and its socket unit: ",
+	    error == 0 ? "" : strerror(error));
+	if (error == 0)
+		counters_add(COUNTER_SOCKETS_MENDED, 1);
+}
+
+/*
+ * One of the dead worker's UDP sockets.  The new one is bound before the old
+ * one is closed: thereby it takes its place among those that the kernel spreads
+ * datagrams over, and the others keep theirs.
+ */
+static void
+listen_check_udp(const struct process *dead, const struct listener *listener,
+    int (*open_new)(const struct listener *), int *fd)
+{
+	int new;
+
+	if (*fd != -1 && listen_udp_works(*fd, &listener->ss, listener->sslen))
+		return;
+	new = open_new(listener);
+	listen_report(dead, listener, new == -1 ? errno : 0);
+	if (*fd != -1)
+		(void)close(*fd);
+	*fd = new;
+}
+
+/* All of one address; the first worker alone has further ports. */
+static void
+listen_check_worker(const struct process *dead, struct listener *listener)
+{
+	uint32_t share;
+
+	listen_check_udp(
+	    dead, listener, listen_udp_socket, &listener->fds[dead->number]);
+	if (dead->number != 0)
+		return;
+	for (share = 1; share < listener->nshares; share++)
+		listen_check_udp(
+		    dead, listener, listen_udp_share, &listener->shares[share]);
+}
+
+/*
+ * A worker is dead and its successor has not been told of any socket yet: all
+ * that it shared is put in order.
+ */
+void
+listen_check(struct process *dead)
+{
+	struct listener *listener;
+
+	TAILQ_FOREACH(listener, &dead->parent->listeners, entry) {
+		if (listener->kind == LISTENER_UDP)
+			listen_check_worker(dead, listener);
+		else if (!listen_accepts(listener->fds[0]))
+			listen_report(dead, listener,
+			    listen_again(listener->fds[0]) == -1 ? errno : 0);
+	}
+}
+
+/*
+ * As root: uid is whom the parent will be when a socket has to be replaced.
+ * The kernel lets only sockets of one owner share a port.
+ */
+int
+listen_chown(struct parent *parent, uid_t uid)
+{
+	struct listener *listener;
+	int i;
+
+	TAILQ_FOREACH(listener, &parent->listeners, entry)
+		for (i = 0; i < listener->nfds; i++)
+			if (fchown(listener->fds[i], uid, (gid_t)-1) == -1)
+				return (-1);
+	return (0);
+}
