@@ -14,7 +14,7 @@
 #include "common/log.h"
 #include "parent/parent.h"
 
-#define LOGFD_BATCH 32 /* lines taken before others get their turn */
+#define LOGFD_BATCH 32 /* reads before others get their turn */
 
 /*
  * A child's text may hold what a stranger sent: nothing but printable ASCII
@@ -85,13 +85,72 @@ logfd_read(struct ev_loop *loop, ev_io *w, int revents)
 		continue;
 }
 
-/* Takes p's lines from fd, which is its own from now on. */
-void
-logfd_open(struct process *p, int fd)
+static void
+logfd_words_line(struct process *p)
 {
-	ev_io_init(&p->log, logfd_read, fd, EV_READ);
-	p->log.data = p;
-	ev_io_start(p->parent->loop, &p->log);
+	char text[4 * LOG_LINE_MAX + 1];
+
+	if (p->words_len > 0 && logfd_allowed(p)) {
+		logfd_escape(text, p->words_text, p->words_len);
+		log_line(LOG_ERR, p->name, text);
+	}
+	p->words_len = 0;
+}
+
+/*
+ * What comes from a child's standard error are words of its libraries, mostly
+ * the last ones before its end.  They are lines that may come in pieces.
+ */
+static int
+logfd_words(struct process *p)
+{
+	unsigned char bytes[LOG_LINE_MAX];
+	ssize_t i, n;
+
+	n = read(p->words.fd, bytes, sizeof(bytes));
+	if (n == 0)
+		ev_io_stop(p->parent->loop, &p->words);
+	if (n <= 0)
+		return (0);
+	for (i = 0; i < n; i++) {
+		if (bytes[i] != '\n')
+			p->words_text[p->words_len++] = bytes[i];
+		if (bytes[i] == '\n' || p->words_len == sizeof(p->words_text))
+			logfd_words_line(p);
+	}
+	return (1);
+}
+
+static void
+logfd_words_read(struct ev_loop *loop, ev_io *w, int revents)
+{
+	int i;
+
+	(void)loop;
+	(void)revents;
+	for (i = 0; i < LOGFD_BATCH && logfd_words(w->data); i++)
+		continue;
+}
+
+static void
+logfd_watch(struct process *p, ev_io *w, int fd,
+    void (*cb)(struct ev_loop *, ev_io *, int))
+{
+	ev_io_init(w, cb, fd, EV_READ);
+	w->data = p;
+	ev_io_start(p->parent->loop, w);
+}
+
+/*
+ * Takes p's lines from fd, and what is said on its standard error from words.
+ * Both are non-blocking and our own from now on.
+ */
+void
+logfd_open(struct process *p, int fd, int words)
+{
+	logfd_watch(p, &p->log, fd, logfd_read);
+	logfd_watch(p, &p->words, words, logfd_words_read);
+	p->words_len = 0;
 }
 
 /* Prints the last words of a child that has died. */
@@ -102,6 +161,11 @@ logfd_close(struct process *p)
 
 	for (i = 0; i < LOG_CHILD_LINES && logfd_line(p); i++)
 		continue;
+	for (i = 0; i < LOG_CHILD_LINES && logfd_words(p); i++)
+		continue;
+	logfd_words_line(p);
 	ev_io_stop(p->parent->loop, &p->log);
+	ev_io_stop(p->parent->loop, &p->words);
 	(void)close(p->log.fd);
+	(void)close(p->words.fd);
 }

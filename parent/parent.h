@@ -15,6 +15,7 @@
 
 #include "common/channel.h"
 #include "common/counters.h"
+#include "common/log.h"
 #include "common/proto.h"
 
 #include "parent/conf.h"
@@ -39,7 +40,7 @@
 #define MESSAGE_BURST 400000 /* messages from one child at once */
 #define MESSAGE_RATE  100000 /* and lasting, per second */
 
-#define LOG_CHILD_LINES 200 /* of one child, per second */
+#define LOG_CHILD_LINES 200 /* of one child, per second, in all ways */
 
 #define BACKOFF_FIRST 0.1 /* seconds; the first restart is at once */
 #define BACKOFF_MAX   10.
@@ -96,6 +97,9 @@ struct process {
 	ev_child child;
 	ev_timer restart;
 	ev_io log;
+	ev_io words;                            /* its standard error */
+	unsigned char words_text[LOG_LINE_MAX]; /* the line that has begun */
+	uint32_t words_len;
 	uint32_t log_second;
 	uint32_t log_lines;
 	double credit;        /* messages that it may still send */
@@ -248,7 +252,7 @@ void listen_check(struct process *);
 int listen_chown(struct parent *, uid_t);
 
 /* logfd.c */
-void logfd_open(struct process *, int);
+void logfd_open(struct process *, int, int);
 void logfd_close(struct process *);
 
 /* metrics.c */

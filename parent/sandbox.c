@@ -103,6 +103,7 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 	SANDBOX_ALLOW(dup2),
 	SANDBOX_ALLOW(dup3),
 	SANDBOX_ALLOW(kill),
+	SANDBOX_ALLOW(pipe2),
 	SANDBOX_ALLOW(wait4),
 
 	/* what every program begins with */

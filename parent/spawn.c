@@ -36,6 +36,13 @@ static const char *const spawn_env[] = {
 	"UBSAN_OPTIONS=",
 };
 
+/* Ours is end 0 of each, the child's end 1; -1: not there. */
+struct spawn_fds {
+	int channel[2];
+	int log[2];
+	int words[2];
+};
+
 extern char **environ;
 
 /* The directory of our own program; "" if it cannot be told. */
@@ -118,30 +125,33 @@ spawn_environment(char *env[SPAWN_ENV_MAX + 1])
 	env[n] = NULL;
 }
 
-/* In the child: puts the descriptors of common/child.h in their places. */
+/*
+ * In the child: puts the descriptors of common/child.h in their places.  What a
+ * sanitizer or libc has to say on standard error is for the parent: ours would
+ * let a child speak for the daemon, and silence it.
+ */
 static int
-spawn_descriptors(struct process *p, int *program, int channel, int logfd)
+spawn_descriptors(struct process *p, int *program, const struct spawn_fds *fds)
 {
+	int channel, logfd, words;
+
 	*program = fcntl(*program, F_DUPFD_CLOEXEC, SPAWN_FD_FIRST);
-	channel = fcntl(channel, F_DUPFD, SPAWN_FD_FIRST);
-	logfd = fcntl(logfd, F_DUPFD, SPAWN_FD_FIRST);
-	if (*program == -1 || channel == -1 || logfd == -1)
+	channel = fcntl(fds->channel[1], F_DUPFD, SPAWN_FD_FIRST);
+	logfd = fcntl(fds->log[1], F_DUPFD, SPAWN_FD_FIRST);
+	words = fcntl(fds->words[1], F_DUPFD, SPAWN_FD_FIRST);
+	if (*program == -1 || channel == -1 || logfd == -1 || words == -1)
 		return (-1);
 	if (dup2(p->parent->devnull, STDIN_FILENO) == -1 ||
-	    dup2(p->parent->devnull, STDOUT_FILENO) == -1)
-		return (-1);
-	/* In the foreground a sanitizer's last words are seen. */
-	if (!p->parent->foreground &&
-	    dup2(p->parent->devnull, STDERR_FILENO) == -1)
-		return (-1);
-	if (dup2(channel, CHILD_PARENT_FD) == -1 ||
+	    dup2(p->parent->devnull, STDOUT_FILENO) == -1 ||
+	    dup2(words, STDERR_FILENO) == -1 ||
+	    dup2(channel, CHILD_PARENT_FD) == -1 ||
 	    dup2(logfd, LOG_CHILD_FD) == -1)
 		return (-1);
 	return (close_range(LOG_CHILD_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC));
 }
 
 static void
-spawn_exec(struct process *p, pid_t self, int channel, int logfd)
+spawn_exec(struct process *p, pid_t self, const struct spawn_fds *fds)
 {
 	struct role_program *program;
 	char *argv[8], *env[SPAWN_ENV_MAX + 1], gid[16], uid[16];
@@ -167,7 +177,7 @@ spawn_exec(struct process *p, pid_t self, int channel, int logfd)
 	fd = program->fd;
 	if (program->drop && privs_hand_over() == -1)
 		_exit(1);
-	if (spawn_descriptors(p, &fd, channel, logfd) == -1)
+	if (spawn_descriptors(p, &fd, fds) == -1)
 		_exit(1);
 	(void)fexecve(fd, argv, env);
 	log_init(p->name, LOG_TO_PARENT);
@@ -186,13 +196,27 @@ spawn_rules(const struct process *p, size_t *n)
 	return (dispatch_worker_rules);
 }
 
-static void
-spawn_close(int pair[2])
+static int
+spawn_pairs(struct spawn_fds *fds)
 {
-	if (pair[0] != -1)
-		(void)close(pair[0]);
-	if (pair[1] != -1)
-		(void)close(pair[1]);
+	memset(fds, 0xff, sizeof(*fds));
+	if (channel_pair(fds->channel) == -1 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		0, fds->log) == -1)
+		return (-1);
+	return (pipe2(fds->words, O_NONBLOCK | O_CLOEXEC));
+}
+
+/* One end of each pair, or those of them that there are. */
+static void
+spawn_close(const struct spawn_fds *fds, int end)
+{
+	if (fds->channel[end] != -1)
+		(void)close(fds->channel[end]);
+	if (fds->log[end] != -1)
+		(void)close(fds->log[end]);
+	if (fds->words[end] != -1)
+		(void)close(fds->words[end]);
 }
 
 /*
@@ -204,14 +228,11 @@ int
 spawn(struct process *p, channel_end_fn on_end)
 {
 	const struct channel_rule *rules;
+	struct spawn_fds fds;
 	size_t nrules;
 	pid_t self;
-	int channel[2], logs[2];
 
-	channel[0] = channel[1] = logs[0] = logs[1] = -1;
-	if (metrics_page(p) == -1 || channel_pair(channel) == -1 ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
-		0, logs) == -1)
+	if (spawn_pairs(&fds) == -1 || metrics_page(p) == -1)
 		goto fail;
 	self = getpid();
 	p->pid = fork();
@@ -220,18 +241,17 @@ spawn(struct process *p, channel_end_fn on_end)
 		goto fail;
 	}
 	if (p->pid == 0)
-		spawn_exec(p, self, channel[1], logs[1]);
-	(void)close(channel[1]);
-	(void)close(logs[1]);
+		spawn_exec(p, self, &fds);
+	spawn_close(&fds, 1);
 	rules = spawn_rules(p, &nrules);
-	logfd_open(p, logs[0]);
-	if (channel_open(&p->channel, p->parent->loop, channel[0], p->name,
+	logfd_open(p, fds.log[0], fds.words[0]);
+	if (channel_open(&p->channel, p->parent->loop, fds.channel[0], p->name,
 		rules, nrules, on_end, p) == -1)
 		fatal("%s: channel", p->name);
 	return (0);
 fail:
 	log_warn("%s: cannot be started", p->name);
-	spawn_close(channel);
-	spawn_close(logs);
+	spawn_close(&fds, 0);
+	spawn_close(&fds, 1);
 	return (-1);
 }

@@ -129,8 +129,9 @@ const struct sandbox_rule worker_sandbox_rules[] = {
 
 	/*
 	 * abort() must look like abort, and with its last words.
-	 * Shared: a signal reaches the worker alone.  Standard error is the
-	 * daemon's, too.
+	 * Shared: nothing.  A signal reaches the worker alone, and so does what
+	 * fills its standard error: that is a pipe of its own, at whose other
+	 * end the parent takes no more than text (parent/logfd.c).
 	 */
 	SANDBOX_ALLOW(rt_sigprocmask),
 	SANDBOX_ALLOW(getpid),

@@ -14,6 +14,8 @@ import re
 import select
 import socket
 import struct
+import subprocess
+import threading
 import time
 
 from beacon import wait_for
@@ -322,3 +324,68 @@ def try_to_connect(taken, fd, there):
             taken.call("sendto", fd, b"out", 3, flags, name, len(name))
             taken.call("sendmsg", fd, taken.message(b"out", name), flags)
             taken.call("sendmmsg", fd, taken.message(b"out", name), 1, flags)
+
+
+# Standard error
+
+FORGED = b"beacond: security: all is well\n\x1b[2J\x07\n\0\xff\n"
+
+
+class Journal(Seized):
+    """The daemon's standard error is a socket, as under a service manager."""
+
+    def launch(self, *args):
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.lines = []
+            self.eof = False
+            self.proc = subprocess.Popen(
+                self.command("-d", "-f", self.conf_path, *args),
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=theirs, env=self.environment())
+        self.proc.stderr = ours.makefile("rb")
+        ours.close()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+
+def test_standard_error_is_not_a_childs():
+    """Neither to forge a line, nor for its terminal, nor to be silenced."""
+    with Journal(lambda role, number, epoch: epoch == 1 and number == 0,
+            ("worker", "auth"), security="all is well$|" + SIGSYS) as b:
+        for role, name in ("worker", r"worker\[0\]"), ("auth", "auth"):
+            taken = b.taken(role)
+            after = len(b.lines)
+            assert taken.call("write", 2, FORGED, len(FORGED)) == len(FORGED)
+            b.wait_line("^%s: beacond: security: all is well$" % name)
+            b.wait_line(r"^%s: \\033\[2J\\007$" % name, after=after)
+            b.wait_line(r"^%s: \\000\\377$" % name, after=after)
+            taken.dies("shutdown", 2, socket.SHUT_RDWR)
+            b.wait_line(r"security: %s \(pid %d\) %s" % (name, taken.pid,
+                SIGSYS))
+            b.wait_new(role, taken.pid)
+        assert all(line.isascii() and line.isprintable() for line in b.lines)
+
+
+def test_last_words_of_libc_are_heard():
+    with Seized(first_worker(), security="SIGABRT") as b:
+        taken = b.taken()
+        taken.free_twice()
+        b.wait_line(r"^worker\[0\]: free\(\): double free detected")
+        b.wait_line(r"security: worker\[0\] \(pid %d\) died of SIGABRT$" %
+            taken.pid)
+        b.wait_new("worker", taken.pid)
+
+
+def test_a_flood_on_standard_error_costs_a_number():
+    with Scene(Seized, first_worker()) as b:
+        taken = b.taken()
+        line = b"x\n" * 16384
+        start = time.monotonic()
+        for _ in range(20):
+            taken.call("write", 2, line, len(line))
+        wait_for(lambda: b.metric("log_muted") > 10000)
+        seconds = time.monotonic() - start + 2
+        said = sum(line == "worker[0]: x" for line in b.lines)
+        assert 0 < said <= 200 * seconds, "%d in %g s" % (said, seconds)
+
