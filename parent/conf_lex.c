@@ -61,7 +61,7 @@ read_line(struct conf_parser *p, struct conf_source *s)
 		if ((c < ' ' && c != '\t') || c == 0x7f)
 			control = 1;
 		if (len < sizeof(p->text))
-			p->text[len++] = c;
+			p->text[len++] = (char)c;
 	}
 	if (len == sizeof(p->text))
 		conf_error(p, "line longer than %zu bytes", len - 1);

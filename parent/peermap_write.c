@@ -314,8 +314,10 @@ pmap_store(struct pmap *map, uint32_t number, const struct peermap_entry *from)
 	entry.node = old->node;
 	sessions =
 	    atomic_load_explicit(&map->header->sessions, memory_order_relaxed);
-	sessions += (entry.generation != 0) - (old->generation != 0);
-	map->endpoints += (entry.port != 0) - (old->port != 0);
+	sessions += entry.generation != 0;
+	sessions -= old->generation != 0;
+	map->endpoints += entry.port != 0;
+	map->endpoints -= old->port != 0;
 	if (entry.generation == 0 && entry.port == 0 && entry.beacon == 0)
 		pmap_remove(map, number);
 	else

@@ -393,6 +393,13 @@ outq_sent(struct outq *q, size_t n)
 	outq_advance(q, n);
 }
 
+/* Queued data from its byte `off` on; NULL if there was never any. */
+static uint8_t *
+outq_at(const struct outq *q, size_t off)
+{
+	return (q->data == NULL ? NULL : q->data + q->head + off);
+}
+
 /*
  * The peer reads again: begun frame, control frame, the rest.  Returns 0, or
  * -1 if the session has ended.
@@ -408,11 +415,11 @@ outq_write(struct worker *w, struct session *s)
 	q = s->outq;
 	if (q == NULL)
 		return (0);
-	iov[0].iov_base = q->data + q->head;
+	iov[0].iov_base = outq_at(q, 0);
 	iov[0].iov_len = q->frame_left;
 	iov[1].iov_base = q->control + q->control_sent;
 	iov[1].iov_len = (size_t)q->control_len - q->control_sent;
-	iov[2].iov_base = q->data + q->head + q->frame_left;
+	iov[2].iov_base = outq_at(q, q->frame_left);
 	iov[2].iov_len = q->len - q->frame_left;
 	memset(&msg, 0, sizeof(msg));
 	msg.msg_iov = iov;

@@ -7,7 +7,7 @@ FUZZ	   := $(BUILD)/fuzz
 FUZZ_CC	   ?= clang
 FUZZ_TIME  ?= 60
 FUZZ_FLAGS := -std=c11 -O1 -g -fno-omit-frame-pointer $(WARNINGS) \
-	      -fsanitize=address,undefined -fno-sanitize-recover=all
+	      $(CHECKS)
 
 fuzz_http	 := worker/http.c worker/http_response.c
 fuzz_ws_frame	 := common/ws_frame.c worker/ws_utf8.c

@@ -294,7 +294,7 @@ main(void)
 	size_t i;
 
 	for (i = 0; i < ROOM; i++)
-		original[i] = i * 167 + (i >> 3);
+		original[i] = (uint8_t)(i * 167 + (i >> 3));
 	RUN(rfc_examples);
 	RUN(unmasked_has_zero_mask);
 	RUN(opcodes_and_rsv);

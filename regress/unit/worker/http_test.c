@@ -350,7 +350,7 @@ control_characters(void)
 	for (at = place - head; head[at] != '\r'; at++)
 		for (c = 0; c < 256; c++) {
 			memcpy(copy, head, sizeof(head));
-			copy[at] = c;
+			copy[at] = (char)c;
 			want = (c >= 0x20 && c != 0x7f) || c == '\t';
 			/* A CR before the CRLF is no line end either. */
 			CHECK(http_request_parse((uint8_t *)copy,

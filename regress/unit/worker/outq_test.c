@@ -3,6 +3,10 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/socket.h>
+
+#include <unistd.h>
+
 #include "regress/unit/test.h"
 #include "worker/worker.h"
 
@@ -54,10 +58,55 @@ test_queues_are_bounded_in_all(void)
 	CHECK(frames(2, 1) == 1);
 }
 
+/* A session on one end of a pair that takes nothing more; the other end. */
+static int
+full_session(void)
+{
+	static const uint8_t bytes[4096];
+	int fd[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd) == -1)
+		return (-1);
+	memset(&w, 0, sizeof(w));
+	memset(&s, 0, sizeof(s));
+	w.loop = ev_loop_new(0);
+	timer_init(&w);
+	s.state = SESSION_OPEN;
+	ev_io_init(&s.io, session_io, fd[0], EV_READ);
+	while (send(fd[0], bytes, sizeof(bytes), 0) > 0)
+		;
+	return (fd[1]);
+}
+
+static void
+test_control_frame_waits_alone(void)
+{
+	static const uint8_t ping[2] = { 0x80 | WS_PING, 0 };
+	static uint8_t bytes[1 << 20];
+	ssize_t n, last;
+	int fd;
+
+	fd = full_session();
+	CHECK(fd != -1);
+	outq_control(&w, &s, ping, sizeof(ping));
+	CHECK(s.outq != NULL && s.outq->control_len == 2);
+	last = 0;
+	while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
+		last = n;
+	CHECK(last > 0);
+	CHECK(outq_write(&w, &s) == 0 && s.outq == NULL);
+	CHECK(recv(fd, bytes, sizeof(bytes), 0) == 2);
+	CHECK(memcmp(bytes, ping, sizeof(ping)) == 0);
+	(void)close(fd);
+	(void)close(s.io.fd);
+	ev_loop_destroy(w.loop);
+}
+
 int
 main(void)
 {
 	RUN(test_queue_of_one_peer_is_bounded);
 	RUN(test_queues_are_bounded_in_all);
+	RUN(test_control_frame_waits_alone);
 	return (test_failed());
 }
