@@ -46,6 +46,7 @@ SETTLE = 5
 SANITIZED = ("test_http", "test_websocket", "test_login", "test_mix",
     "test_relay", "test_udp")
 
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 sys.dont_write_bytecode = True
@@ -66,6 +67,8 @@ def apart(do, bound):
         status = 1
         try:
             os.setsid()
+            # Should pytest be killed: to clean up.
+            prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
             do()
             status = 0
         except BaseException:
@@ -102,7 +105,7 @@ def end_children():
 def have_children():
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+            prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         return True
     except ChildProcessError:
         return False
@@ -121,11 +124,15 @@ def command(pid):
         return f.read().replace("\0", " ").strip() or str(pid)
 
 
+def prctl(option, value):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, value, 0, 0, 0) == -1:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
 def pytest_configure():
     # What lost its parent becomes a child of this process.
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    if prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1:
-        raise OSError(ctypes.get_errno(), "prctl")
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 @contextlib.contextmanager
@@ -173,8 +180,11 @@ def reports_from_apart(item):
     if status != 0 or not text:
         reports = [failure(item, "ended with status %d" % status,
             time.monotonic() - start)]
-    elif left:
-        reports.append(failure(item, "left running:\n" + "\n".join(left)))
+    for report in reports:
+        if left and report.when == "call":
+            report.outcome = "failed"
+            report.longrepr = report.longrepr or "left something running"
+            report.sections.append(("Left running", "\n".join(left)))
     return reports
 
 

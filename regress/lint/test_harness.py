@@ -3,14 +3,18 @@
 
 """What conftest.py promises of every test."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 
+from beacon import wait_for
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+SLEEP = "sleep 1000%d" % os.getpid()     # of no other process
 
 
 def run(python="", *options, unit=None):
@@ -18,15 +22,12 @@ def run(python="", *options, unit=None):
 
     Returns what it printed and the numbers of passed and failed tests.
     """
-    with tempfile.TemporaryDirectory() as directory:
-        for name in "conftest.py", "pytest.ini":
-            shutil.copy(os.path.join(ROOT, name), directory)
+    with module(python) as directory:
         tally = os.path.join(directory, "tally")
-        write(directory, "regress/test_it.py", python)
         if unit is not None:
             write(directory, "regress/unit/role/it_test.c", "")
             write(directory, "build/unit/role/it_test", "#!/bin/sh\n" + unit)
-        done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-n", "2",
+        done = subprocess.run([sys.executable, "-m", "pytest", "-q",
             *options], cwd=directory, text=True, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, env=dict(os.environ,
                 BEACOND_BUILD="build", BEACOND_TALLY=tally))
@@ -34,6 +35,16 @@ def run(python="", *options, unit=None):
         with open(tally) as f:
             passed, failed = map(int, f.read().split())
     return done.stdout, passed, failed
+
+
+@contextlib.contextmanager
+def module(python):
+    """A directory with one module of tests."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name in "conftest.py", "pytest.ini":
+            shutil.copy(os.path.join(ROOT, name), directory)
+        write(directory, "regress/test_it.py", python)
+        yield directory
 
 
 def write(directory, name, text):
@@ -44,9 +55,8 @@ def write(directory, name, text):
     os.chmod(path, 0o755)
 
 
-def is_running(argument):
-    """Is there a process with this argument?"""
-    return subprocess.run(["pgrep", "-f", argument],
+def is_running():
+    return subprocess.run(["pgrep", "-f", SLEEP],
         stdout=subprocess.DEVNULL).returncode == 0
 
 
@@ -70,10 +80,29 @@ def test_what_a_test_leaves_is_ended_and_is_a_failure():
     out, passed, failed = run("""
 import subprocess
 def test_leaves():
-    subprocess.Popen(["setsid", "sh", "-c", "sleep 98765 & wait"])
-""")
-    assert failed == 1 and "left running" in out and "sleep 98765" in out
-    assert not is_running("sleep 98765")
+    subprocess.Popen(["setsid", "sh", "-c", "%s & wait"])
+""" % SLEEP)
+    assert (passed, failed) == (0, 1)
+    assert "left something running" in out and SLEEP in out
+    assert not is_running()
+
+
+def test_a_test_cleans_up_if_pytest_is_killed():
+    with module("""
+import subprocess
+def test_it():
+    sleep = subprocess.Popen("%s".split())
+    try:
+        sleep.wait()
+    finally:
+        sleep.kill()
+""" % SLEEP) as directory:
+        pytest = subprocess.Popen([sys.executable, "-m", "pytest"],
+            cwd=directory, stdout=subprocess.DEVNULL)
+        wait_for(is_running, 30)
+        pytest.kill()
+        wait_for(lambda: not is_running(), 10)
+        pytest.wait()
 
 
 def test_a_test_that_dies_is_a_failure():
@@ -118,7 +147,7 @@ def test_alone(i):
 @pytest.mark.parametrize("i", range(4))
 def test_usual(i):
     running("usual%d" % i)
-""")
+""", "-n", "2")
     assert (passed, failed) == (6, 0)
 
 
@@ -138,10 +167,10 @@ def test_a_program_that_ends_badly_is_a_failure():
     for unit, passes in (("echo ok one; kill -SEGV $$", 1),
             ("echo ok one; echo ok two; exit 1", 1),
             ("echo ok one; echo ok two; echo ok three", 1),
-            ("echo ok one; echo ok two; sleep 98764 &", 1)):
+            ("echo ok one; echo ok two; " + SLEEP + " &", 1)):
         out, passed, failed = run(unit=names + unit)
         assert (passed, failed) == (passes, 1), unit
-        assert not is_running("sleep 98764")
+        assert not is_running()
     assert run(unit="exit 0")[1:] == (0, 1)
     assert run(unit="exit 1")[1:] == (0, 1)
 
