@@ -124,6 +124,8 @@
 	    "address changes refused within 30 s of the last") \
 	X(ENDPOINT_FULL, "pilot_beacon_endpoint_full_total", \
 	    "endpoints refused because the table is full") \
+	X(ENDPOINT_UNANSWERED, "pilot_beacon_endpoint_unanswered_total", \
+	    "endpoints noted, but too many answers wait for their worker") \
 	X(ENDPOINT_RATE, "pilot_beacon_endpoint_rate_total", \
 	    "endpoints not noted because too many came at once") \
 	X(FIRST_KEYS_FULL, "pilot_beacon_first_keys_full_total", \

@@ -114,6 +114,7 @@ enum parent_to_worker {
 			   * PROTO_PREFIX_NONE: forget the list so far */
 	PW_BEACON,        /* msg_address: address of source number, or of
 			   * PROTO_BEACON_DEFAULT; port 0: nobody */
+	PW_ENDPOINT,      /* msg_endpoint: the map has it, answer the node */
 	PW_START,         /* empty */
 	PW_OPEN,          /* msg_open: the session is in the map */
 	PW_REFUSE,        /* msg_refuse: it is not going to be */
@@ -218,8 +219,9 @@ struct msg_endpoint {
 	uint32_t flags; /* PEERMAP_UDP_* */
 	uint8_t addr[16];
 	uint32_t port;
+	uint32_t answer; /* boolean: PW_ENDPOINT is wanted */
 };
-PROTO_STRUCT(msg_endpoint, 28);
+PROTO_STRUCT(msg_endpoint, 32);
 
 /* ---- parent -> auth --------------------------------------------------- */
 /*

@@ -42,15 +42,11 @@ dispatch_worker_stat(void *owner, const void *data, size_t len, int fd)
 static const char *
 dispatch_worker_endpoint(void *owner, const void *data, size_t len, int fd)
 {
-	const struct msg_endpoint *seen;
-	struct process *p;
 	const char *reason;
 
-	p = owner;
-	if ((reason = dispatch_charge(p)) != NULL)
+	if ((reason = dispatch_charge(owner)) != NULL)
 		return (reason);
-	seen = data;
-	return (endpoint_seen(p->parent, seen));
+	return (endpoint_seen(owner, data));
 }
 
 static const char *

@@ -16,6 +16,7 @@ endpoint_is_new(
 		memcmp(entry->addr, seen->addr, sizeof(entry->addr)) != 0);
 }
 
+/* Writes to the map what was seen of a node, unless that must wait. */
 static void
 endpoint_store(struct parent *parent, uint32_t number,
     struct peermap_entry *entry, const struct msg_endpoint *seen)
@@ -24,8 +25,8 @@ endpoint_store(struct parent *parent, uint32_t number,
 	int known;
 
 	now = clock_seconds();
-	known = entry->port != 0 &&
-		(int32_t)(now - entry->seen) < ENDPOINT_EXPIRE;
+	known =
+	    entry->port != 0 && (int32_t)(now - entry->seen) < ENDPOINT_EXPIRE;
 	/* A node that once sent DiscoverEx stays with it. */
 	flags = seen->flags | (known ? entry->flags & PEERMAP_UDP_EX : 0);
 	if (endpoint_is_new(entry, seen)) {
@@ -43,36 +44,55 @@ endpoint_store(struct parent *parent, uint32_t number,
 	pmap_store(&parent->map, number, entry);
 }
 
-/*
- * A worker has seen a Discover from this address (PROTOCOL.md 4).  Returns
- * NULL, or in what way the worker broke the rules.
- */
-const char *
-endpoint_seen(struct parent *parent, const struct msg_endpoint *seen)
+/* Returns 1, or 0 if there is no place for what was seen. */
+static int
+endpoint_note(struct parent *parent, const struct msg_endpoint *seen)
 {
 	struct peermap_entry entry;
 	uint32_t number;
 
-	if (seen->node == 0 || seen->port == 0 || seen->port > UINT16_MAX)
-		return ("endpoint of nobody or nowhere");
-	if (seen->flags > UINT8_MAX)
-		return ("endpoint with unknown flags");
 	number = pmap_find(&parent->map, seen->node);
 	if (parent->map.endpoints >= ENDPOINTS_MAX &&
 	    (number == PEERMAP_NONE ||
 		pmap_entry(&parent->map, number)->port == 0)) {
 		counters_add(COUNTER_ENDPOINT_FULL, 1);
-		return (NULL);
+		return (0);
 	}
 	number = pmap_add(&parent->map, seen->node, PMAP_RESERVE_LOGIN);
 	if (number == PEERMAP_NONE) {
 		counters_add(COUNTER_ENDPOINT_FULL, 1);
-		return (NULL);
+		return (0);
 	}
 	entry = *pmap_entry(&parent->map, number);
 	/* It may have logged in while the worker's word was on its way. */
 	if (entry.generation == 0)
 		endpoint_store(parent, number, &entry, seen);
+	return (1);
+}
+
+/* The map is written, so the node can be reached: it is told so only now. */
+static void
+endpoint_answer(struct process *worker, const struct msg_endpoint *seen)
+{
+	if (channel_queued(&worker->channel) > ANSWERS_QUEUE_MAX)
+		counters_add(COUNTER_ENDPOINT_UNANSWERED, 1);
+	else
+		supervise_send(worker, PW_ENDPOINT, -1, seen, sizeof(*seen));
+}
+
+/*
+ * A worker has heard a node at this address (PROTOCOL.md 4).  Returns NULL, or
+ * in what way the worker broke the rules.
+ */
+const char *
+endpoint_seen(struct process *worker, const struct msg_endpoint *seen)
+{
+	if (seen->node == 0 || seen->port == 0 || seen->port > UINT16_MAX)
+		return ("endpoint of nobody or nowhere");
+	if (seen->flags > UINT8_MAX || seen->answer > 1)
+		return ("endpoint with unknown flags");
+	if (endpoint_note(worker->parent, seen) && seen->answer)
+		endpoint_answer(worker, seen);
 	return (NULL);
 }
 

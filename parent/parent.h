@@ -37,6 +37,8 @@
 
 #define SHARES_MAX 64 /* power of two; ports that gossip leaves from */
 
+#define ANSWERS_QUEUE_MAX (1 << 20) /* bytes; PW_ENDPOINTs wait for no more */
+
 #define MESSAGE_BURST 400000 /* messages from one child at once */
 #define MESSAGE_RATE  100000 /* and lasting, per second */
 
@@ -211,7 +213,7 @@ const char *dispatch_charge(struct process *);
 const char *dispatch_ready(struct process *, const struct msg_hello *);
 
 /* endpoint.c */
-const char *endpoint_seen(struct parent *, const struct msg_endpoint *);
+const char *endpoint_seen(struct process *, const struct msg_endpoint *);
 void endpoint_sweep(struct parent *);
 
 /* gossip.c */

@@ -139,7 +139,7 @@ static void
 beacons_transmit(struct worker *w, const struct msg_sync *msg)
 {
 	struct udp_socket *share;
-	struct endpoint to;
+	struct path path;
 	size_t count;
 
 	count = (beacons_out_len - PACKET_SYNC_LEN) / 4;
@@ -147,14 +147,14 @@ beacons_transmit(struct worker *w, const struct msg_sync *msg)
 	packet_put_u32(beacons_out + 1, msg->beacon);
 	beacons_out[5] = (uint8_t)(count >> 8);
 	beacons_out[6] = (uint8_t)count;
-	memcpy(to.addr, msg->addr, sizeof(to.addr));
-	to.port = msg->port;
+	memcpy(path.far.addr, msg->addr, sizeof(path.far.addr));
+	path.far.port = msg->port;
+	path.listener = UDP_LISTENER_ANY;
 	share = msg->share == 0 ? NULL : udp_share(w, msg->share, msg->addr);
 	if (share != NULL)
-		udp_send_from(share, &to, beacons_out, beacons_out_len);
+		udp_send_from(share, &path.far, beacons_out, beacons_out_len);
 	else
-		udp_send(
-		    w, UDP_LISTENER_ANY, &to, beacons_out, beacons_out_len);
+		udp_send(w, &path, beacons_out, beacons_out_len);
 	udp_flush(w);
 }
 

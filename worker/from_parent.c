@@ -93,6 +93,13 @@ from_parent_beacon(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
+from_parent_endpoint(void *owner, const void *data, size_t len, int fd)
+{
+	discover_noted(owner, data);
+	return (NULL);
+}
+
+static const char *
 from_parent_sync(void *owner, const void *data, size_t len, int fd)
 {
 	const struct msg_sync *msg;
@@ -235,6 +242,8 @@ static const struct channel_rule from_parent_rules[] = {
 	CHANNEL_RULE_RANGE(PW_SYNC, sizeof(struct msg_sync),
 	    sizeof(struct msg_sync) + PROTO_SYNC_CHUNK * sizeof(uint32_t),
 	    WORKER_RUNNING, from_parent_sync),
+	CHANNEL_RULE(PW_ENDPOINT, sizeof(struct msg_endpoint), WORKER_RUNNING,
+	    from_parent_endpoint),
 	CHANNEL_RULE_FD(PW_AUTH, 0, ANY_TIME, from_parent_auth),
 	CHANNEL_RULE_FD(PW_SIBLING, sizeof(struct msg_sibling), ANY_TIME,
 	    from_parent_sibling),

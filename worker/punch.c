@@ -72,22 +72,21 @@ punch_within_limits(struct worker *w, const uint8_t addr[16])
 /* Where node was heard by UDP; 0 if that is not known (any more). */
 static int
 punch_endpoint(struct worker *w, uint32_t node, struct peermap_entry *entry,
-    struct endpoint *at)
+    struct path *path)
 {
 	if (!peermap_lookup(&w->map, node, entry)) {
 		memset(entry, 0, sizeof(*entry));
 		return (0);
 	}
-	memcpy(at->addr, entry->addr, sizeof(at->addr));
-	at->port = entry->port;
+	path_to(path, entry);
 	return (
 	    entry->port != 0 && worker_age(w, entry->seen) < ENDPOINT_EXPIRE);
 }
 
-/* Sends a PunchCommand with `about` to the node of entry, which is at `to`. */
+/* Sends a PunchCommand with `about` to the node of entry. */
 static void
 punch_command(struct worker *w, const struct peermap_entry *entry,
-    const struct endpoint *to, const struct endpoint *about)
+    const struct path *path, const struct endpoint *about)
 {
 	uint8_t *packet;
 	size_t len;
@@ -99,38 +98,36 @@ punch_command(struct worker *w, const struct peermap_entry *entry,
 		(void)session_write_frame(
 		    w, entry->slot, entry->generation, packet, len);
 	else
-		udp_send(
-		    w, entry->flags >> PEERMAP_LISTENER_SHIFT, to, packet, len);
+		udp_send(w, path, packet, len);
 }
 
 /*
- * The parent may not have written the requester's new address yet: source comes
- * before the map, unless its port is 0.
+ * The parent may not have written the requester's new address yet: the path of
+ * its request comes before the map, unless its port is 0.
  */
 static void
-punch(struct worker *w, const struct endpoint *source, uint32_t listener,
-    uint32_t requester, uint32_t target)
+punch(struct worker *w, const struct path *path, uint32_t requester,
+    uint32_t target)
 {
 	struct peermap_entry rentry, tentry;
-	struct endpoint rat, tat;
+	struct path rpath, tpath;
 
-	if (!punch_endpoint(w, requester, &rentry, &rat) || source->port != 0) {
-		rat = *source;
-		rentry.flags = (uint8_t)(listener << PEERMAP_LISTENER_SHIFT);
-	}
-	if (!punch_endpoint(w, target, &tentry, &tat) || rat.port == 0) {
+	if (!punch_endpoint(w, requester, &rentry, &rpath) ||
+	    path->far.port != 0)
+		rpath = *path;
+	if (!punch_endpoint(w, target, &tentry, &tpath) ||
+	    rpath.far.port == 0) {
 		counters_add(COUNTER_PUNCH_UNKNOWN, 1);
 		return;
 	}
 	counters_add(COUNTER_PUNCHES, 1);
-	punch_command(w, &rentry, &rat, &tat);
-	punch_command(w, &tentry, &tat, &rat);
+	punch_command(w, &rentry, &rpath, &tpath.far);
+	punch_command(w, &tentry, &tpath, &rpath.far);
 }
 
 /* The grant goes to auth; the request waits here for what it says. */
 static void
-punch_ask(struct worker *w, const struct endpoint *source, uint32_t listener,
-    const uint8_t *packet)
+punch_ask(struct worker *w, const struct path *path, const uint8_t *packet)
 {
 	struct msg_grant msg;
 	struct grant *grant;
@@ -139,8 +136,7 @@ punch_ask(struct worker *w, const struct endpoint *source, uint32_t listener,
 	grant = &w->grants[w->last_grant % GRANTS_MAX];
 	if (grant->request != 0)
 		counters_add(COUNTER_GRANTS_FULL, 1);
-	grant->source = *source;
-	grant->listener = listener;
+	grant->path = *path;
 	grant->requester = packet_u32(packet + 1);
 	grant->target = packet_u32(packet + 5);
 	grant->request = w->last_grant;
@@ -156,26 +152,25 @@ punch_ask(struct worker *w, const struct endpoint *source, uint32_t listener,
 }
 
 /*
- * One PunchRequest of at least PACKET_PUNCH_LEN bytes.  source is where it came
- * from, by which listener; is_endpoint 0: over WebSocket, or from an address
- * that is not taken for the node's (yet).
+ * One PunchRequest of at least PACKET_PUNCH_LEN bytes.  from is how it came;
+ * is_endpoint 0: over WebSocket, or from an address that is not taken for the
+ * node's (yet).
  */
 void
-punch_request(struct worker *w, const struct endpoint *source,
-    uint32_t listener, int is_endpoint, const uint8_t *packet, size_t len)
+punch_request(struct worker *w, const struct path *from, int is_endpoint,
+    const uint8_t *packet, size_t len)
 {
-	struct endpoint at;
+	struct path path;
 
-	if (!punch_within_limits(w, source->addr))
+	if (!punch_within_limits(w, from->far.addr))
 		return;
-	at = *source;
+	path = *from;
 	if (!is_endpoint)
-		at.port = 0;
+		path.far.port = 0;
 	if (!w->settings.require_punch_grant)
-		punch(w, &at, listener, packet_u32(packet + 1),
-		    packet_u32(packet + 5));
+		punch(w, &path, packet_u32(packet + 1), packet_u32(packet + 5));
 	else if (len >= PACKET_PUNCH_GRANT_LEN)
-		punch_ask(w, &at, listener, packet);
+		punch_ask(w, &path, packet);
 	else
 		counters_add(COUNTER_PUNCH_GRANT, 1);
 }
@@ -191,8 +186,7 @@ punch_granted(struct worker *w, const struct msg_granted *msg)
 		return;
 	grant->request = 0;
 	if (msg->ok)
-		punch(w, &grant->source, grant->listener, grant->requester,
-		    grant->target);
+		punch(w, &grant->path, grant->requester, grant->target);
 	else
 		counters_add(COUNTER_PUNCH_GRANT, 1);
 }

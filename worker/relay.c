@@ -91,16 +91,14 @@ static void
 relay_to_endpoint(struct worker *w, const struct peermap_entry *entry,
     uint32_t sender, uint32_t dest, uint8_t *payload, size_t len)
 {
-	struct endpoint to;
+	struct path path;
 	uint8_t *packet;
 
-	memcpy(to.addr, entry->addr, sizeof(to.addr));
-	to.port = entry->port;
+	path_to(&path, entry);
 	packet = (entry->flags & PEERMAP_UDP_EX) != 0
 		     ? packet_deliver_dest(payload, sender, dest)
 		     : packet_deliver(payload, sender);
-	udp_send(w, entry->flags >> PEERMAP_LISTENER_SHIFT, &to, packet,
-	    len + (size_t)(payload - packet));
+	udp_send(w, &path, packet, len + (size_t)(payload - packet));
 }
 
 /*
@@ -112,18 +110,21 @@ static void
 relay_to_beacon(struct worker *w, enum relay_source from,
     const struct peermap_entry *entry, uint8_t *packet, size_t len)
 {
-	const struct endpoint *to;
+	struct path path;
+	uint32_t number;
 
-	to = &w->beacons->at[BEACON_DEFAULT];
+	number = BEACON_DEFAULT;
 	if (entry != NULL && entry->beacon != 0 &&
 	    entry->beacon <= PROTO_BEACONS_MAX)
-		to = &w->beacons->at[entry->beacon - 1];
-	if (from == RELAY_FROM_BEACON || to->port == 0) {
+		number = entry->beacon - 1;
+	path.far = w->beacons->at[number];
+	path.listener = UDP_LISTENER_ANY;
+	if (from == RELAY_FROM_BEACON || path.far.port == 0) {
 		counters_add(COUNTER_DROP_NOT_FOUND, 1);
 		return;
 	}
 	counters_add(COUNTER_TO_BEACONS, 1);
-	udp_send(w, UDP_LISTENER_ANY, to, packet, len);
+	udp_send(w, &path, packet, len);
 }
 
 /*
@@ -200,7 +201,7 @@ static void
 relay_punch(
     struct worker *w, struct session *s, const uint8_t *packet, size_t len)
 {
-	struct endpoint source;
+	struct path path;
 
 	if (len < PACKET_PUNCH_LEN) {
 		counters_add(COUNTER_DROP_SHORT, 1);
@@ -210,9 +211,10 @@ relay_punch(
 		counters_add(COUNTER_DROP_SENDER, 1);
 		return;
 	}
-	memcpy(source.addr, s->addr, sizeof(source.addr));
-	source.port = 0;
-	punch_request(w, &source, UDP_LISTENER_ANY, 0, packet, len);
+	memcpy(path.far.addr, s->addr, sizeof(path.far.addr));
+	path.far.port = 0;
+	path.listener = UDP_LISTENER_ANY;
+	punch_request(w, &path, 0, packet, len);
 }
 
 /*

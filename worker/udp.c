@@ -132,15 +132,14 @@ udp_source(const struct sockaddr_in6 *from, struct endpoint *source)
 static void
 udp_datagram(struct udp_socket *sock, uint32_t i)
 {
-	struct endpoint source;
 	struct mmsghdr *in;
-	struct worker *w;
+	struct path path;
 
-	w = sock->worker;
 	in = &udp_in.headers[i];
 	counters_add(COUNTER_UDP_BYTES, in->msg_len);
-	udp_source(&udp_in.from[i], &source);
-	datagram(w, sock->number, &source, udp_in.iov[i].iov_base, in->msg_len);
+	udp_source(&udp_in.from[i], &path.far);
+	path.listener = sock->number;
+	datagram(sock->worker, &path, udp_in.iov[i].iov_base, in->msg_len);
 }
 
 static void

@@ -135,21 +135,20 @@ udp_send_from(struct udp_socket *sock, const struct endpoint *to,
 	hdr->msg_iovlen = 1;
 }
 
-/* As udp_send_from(), on listener `number` or, if that cannot, any other. */
+/* As udp_send_from(), on the path's listener or, if that cannot, any other. */
 void
-udp_send(struct worker *w, uint32_t number, const struct endpoint *to,
-    uint8_t *packet, size_t len)
+udp_send(struct worker *w, const struct path *path, uint8_t *packet, size_t len)
 {
 	struct udp_socket *sock;
 
-	sock = udp_carrier(w, number, to->addr);
+	sock = udp_carrier(w, path->listener, path->far.addr);
 	if (sock == NULL)
-		sock = udp_carrier(w, UDP_LISTENER_ANY, to->addr);
+		sock = udp_carrier(w, UDP_LISTENER_ANY, path->far.addr);
 	if (sock == NULL) {
 		counters_add(COUNTER_DROP_UDP_SEND, 1);
 		return;
 	}
-	udp_send_from(sock, to, packet, len);
+	udp_send_from(sock, &path->far, packet, len);
 }
 
 /* Tells the kernel where to cut. */

@@ -13,6 +13,7 @@
 #include <ev.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/channel.h"
 #include "common/counters.h"
@@ -213,7 +214,7 @@ struct udp_socket;
 #define EXEMPT_MAX       1024  /* networks */
 #define GRANTS_MAX       256   /* PunchRequests that wait for auth */
 #define ENDPOINT_FRESH   20    /* seconds in which a refresh is not told */
-#define REPORTS_MAX      20000 /* WP_ENDPOINTs a second */
+#define REPORTS_MAX      20000 /* WP_ENDPOINTs a second, of each kind */
 
 /* Where datagrams come from and go to. */
 struct endpoint {
@@ -221,10 +222,15 @@ struct endpoint {
 	uint16_t port;    /* 0: none */
 };
 
+/* By which way a datagram came, and what is sent back goes. */
+struct path {
+	struct endpoint far; /* the other end */
+	uint32_t listener;   /* or UDP_LISTENER_ANY */
+};
+
 /* A PunchRequest whose grant auth looks at. */
 struct grant {
-	struct endpoint source;
-	uint32_t listener;
+	struct path path;
 	uint32_t requester;
 	uint32_t target;
 	uint32_t request; /* grows; 0: free */
@@ -297,7 +303,7 @@ struct worker {
 	uint32_t punch_second;
 	uint32_t punch_count;
 	uint32_t report_second;
-	uint32_t report_count; /* WP_ENDPOINTs of that second */
+	uint32_t reports[2]; /* WP_ENDPOINTs of that second: news, refreshes */
 	uint32_t sync_second;
 	uint32_t sync_count; /* WP_SYNCs of that second */
 };
@@ -310,6 +316,15 @@ static inline uint32_t
 worker_age(const struct worker *w, uint32_t then)
 {
 	return ((int32_t)(w->now - then) < 0 ? 0 : w->now - then);
+}
+
+/* Where the node of an entry is by UDP. */
+static inline void
+path_to(struct path *path, const struct peermap_entry *entry)
+{
+	memcpy(path->far.addr, entry->addr, sizeof(path->far.addr));
+	path->far.port = entry->port;
+	path->listener = entry->flags >> PEERMAP_LISTENER_SHIFT;
 }
 
 /* Has it got its 101, and not hung up yet? */
@@ -338,8 +353,22 @@ const char *beacons_send_sync(
     struct worker *, const struct msg_sync *, const uint8_t *, size_t);
 
 /* datagram.c */
-void datagram(
-    struct worker *, uint32_t, const struct endpoint *, uint8_t *, size_t);
+void datagram(struct worker *, const struct path *, uint8_t *, size_t);
+
+/* discover.c */
+/* What became of the word that a node is at some address. */
+enum noted {
+	NOTED,      /* the map has it */
+	NOTED_HELD, /* the map keeps the address of a moment ago */
+	NOTED_SOON, /* the parent was told */
+	NOTED_NOT
+};
+enum noted discover_note(struct worker *, uint32_t, const struct path *,
+    const struct peermap_entry *, uint32_t, int);
+void discover_answer(struct worker *, const struct path *);
+void discover_noted(struct worker *, const struct msg_endpoint *);
+void discover(struct worker *, const struct path *,
+    const struct peermap_entry *, const uint8_t *, size_t);
 
 /* from_auth.c */
 void from_auth_open(struct worker *, int);
@@ -387,8 +416,8 @@ int outq_progress(struct worker *, struct session *);
 
 /* punch.c */
 const char *punch_exempt(struct worker *, const struct msg_address *);
-void punch_request(struct worker *, const struct endpoint *, uint32_t, int,
-    const uint8_t *, size_t);
+void punch_request(
+    struct worker *, const struct path *, int, const uint8_t *, size_t);
 void punch_granted(struct worker *, const struct msg_granted *);
 
 /* relay.c */
@@ -451,8 +480,7 @@ void udp_start(struct worker *);
 struct udp_socket *udp_share(struct worker *, uint32_t, const uint8_t[16]);
 
 /* udp_send.c */
-void udp_send(
-    struct worker *, uint32_t, const struct endpoint *, uint8_t *, size_t);
+void udp_send(struct worker *, const struct path *, uint8_t *, size_t);
 void udp_send_from(
     struct udp_socket *, const struct endpoint *, uint8_t *, size_t);
 void udp_flush(struct worker *);

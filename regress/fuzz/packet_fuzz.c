@@ -78,7 +78,7 @@ counted(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct endpoint source;
+	struct path path;
 	uint64_t before;
 	uint8_t *room;
 
@@ -86,9 +86,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		prepare();
 	if (size == 0)
 		return (0);
-	memcpy(source.addr, beacon, sizeof(source.addr));
-	source.addr[15] = data[0] & 0xf;
-	source.port = 9001;
+	memset(&path, 0, sizeof(path));
+	memcpy(path.far.addr, beacon, sizeof(path.far.addr));
+	path.far.addr[15] = data[0] & 0xf;
+	path.far.port = 9001;
 	worker.settings.require_punch_grant = (data[0] & 0x10) != 0;
 	worker.settings.gossip_from_any = (data[0] & 0x20) != 0;
 	room = malloc(RX_HEADROOM + size - 1);
@@ -97,7 +98,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 1)
 		memcpy(room + RX_HEADROOM, data + 1, size - 1);
 	before = counted();
-	datagram(&worker, 0, &source, room + RX_HEADROOM, size - 1);
+	datagram(&worker, &path, room + RX_HEADROOM, size - 1);
 	gather_flush(&worker);
 	route_flush(&worker);
 	if (counted() == before || pmap_used(&map) != 3 || worker.load != 0)

@@ -45,9 +45,9 @@ def closed(node, generation):
     return message(P.WP_CLOSED, struct.pack("=II", node, generation))
 
 
-def endpoint(node, flags=0, addr=LOCALHOST, port=9):
-    return message(P.WP_ENDPOINT, struct.pack("=II16sI", node, flags, addr,
-        port))
+def endpoint(node, flags=0, addr=LOCALHOST, port=9, answer=0):
+    return message(P.WP_ENDPOINT, struct.pack("=II16sII", node, flags, addr,
+        port, answer))
 
 
 def sync(ids=(), count=None, addr=STRANGER, port=4001, first=1, last=1):
@@ -118,6 +118,7 @@ WRONG_VALUES = [
     (endpoint(5, port=GARBAGE), "endpoint of nobody or nowhere"),
     (endpoint(5, flags=256), "endpoint with unknown flags"),
     (endpoint(5, flags=GARBAGE), "endpoint with unknown flags"),
+    (endpoint(5, answer=2), "endpoint with unknown flags"),
 ]
 
 WRONG_SYNCS = [

@@ -75,6 +75,22 @@ def test_dual_stack_socket_answers_ipv4_with_4_bytes():
             assert udp_of(b, 5) == "127.0.0.1:%d" % four.port
 
 
+def test_whoever_is_answered_can_be_reached():
+    """Whatever worker the packet comes to, and at once."""
+    with Beacon("source packet limit 0", udp=True, workers=4) as b:
+        senders = [Udp(b.udp_port, 1000 + i) for i in range(16)]
+        for node in range(1, 101):
+            with Udp(b.udp_port, node) as u:
+                u.discover()
+                for v in senders:
+                    v.send_to(node, b"x")
+                assert sorted(u.recv_packet() for _ in senders) == [
+                    deliver(v.node, b"x") for v in senders]
+        assert b.metric("drops", reason="not_found") == 0
+        for v in senders:
+            v.close()
+
+
 def test_discover_by_websocket_tells_the_clients_address():
     with Beacon(udp=True) as b, login(b, 1) as client:
         host, port = client.sock.getsockname()
@@ -125,7 +141,9 @@ def test_endpoint_moves_after_30_s():
             w.expect(command(4, "127.0.0.1", u.port))
             u.expect(command(4, "127.0.0.6", w.port))
             moved.discover()
-            wait_for(lambda: udp_of(b, 5) == "127.0.0.1:%d" % moved.port)
+            assert udp_of(b, 5) == "127.0.0.1:%d" % moved.port
+            v.send_to(5, b"x")
+            moved.expect_from(6, b"x")
 
 
 # The four cells

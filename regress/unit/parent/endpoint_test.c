@@ -3,16 +3,21 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <unistd.h>
+
 #include "parent/parent.h"
 #include "regress/unit/test.h"
 
 static struct parent parent;
+static struct process *worker; /* its channel is open in some tests only */
 
 static int
 set_up(void)
 {
 	memset(&parent, 0, sizeof(parent));
 	parent.loop = ev_default_loop(EVFLAG_NOENV);
+	worker = &parent.workers[0];
+	worker->parent = &parent;
 	return (pmap_create(&parent.map));
 }
 
@@ -27,7 +32,7 @@ seen(uint32_t node, uint8_t host, uint32_t port, uint32_t flags)
 	msg.addr[15] = host;
 	msg.port = port;
 	msg.flags = flags;
-	return (endpoint_seen(&parent, &msg));
+	return (endpoint_seen(worker, &msg));
 }
 
 /* Makes node's times so many seconds older. */
@@ -175,6 +180,103 @@ test_hostile_worker(void)
 	pmap_destroy(&parent.map);
 }
 
+static void
+ended(void *owner, const char *reason)
+{
+}
+
+static int
+open_channel(struct imsgbuf *end)
+{
+	static const struct channel_rule no_rules[1];
+	int pair[2];
+
+	worker->state = CHILD_RUNNING;
+	if (channel_pair(pair) == -1 ||
+	    channel_open(&worker->channel, parent.loop, pair[0], "test",
+		no_rules, 0, ended, worker) == -1)
+		return (-1);
+	return (imsgbuf_init(end, pair[1]));
+}
+
+/* What the worker is told: 1 and the message, or 0. */
+static int
+told(struct imsgbuf *end, struct msg_endpoint *msg)
+{
+	struct imsg imsg;
+	int r;
+
+	if (channel_flush(&worker->channel) == -1)
+		return (0);
+	(void)imsgbuf_read(end);
+	if (imsgbuf_get(end, &imsg) != 1)
+		return (0);
+	r = imsg_get_type(&imsg) == PW_ENDPOINT &&
+	    imsg_get_data(&imsg, msg, sizeof(*msg)) == 0;
+	imsg_free(&imsg);
+	return (r);
+}
+
+/* The parent's word that the map has it; one is enough. */
+static void
+test_answer(void)
+{
+	struct msg_endpoint msg, got;
+	struct imsgbuf end;
+
+	CHECK(set_up() == 0);
+	CHECK(open_channel(&end) == 0);
+	memset(&msg, 0, sizeof(msg));
+	msg.node = 7;
+	msg.addr[10] = msg.addr[11] = 0xff;
+	msg.port = 4000;
+	CHECK(endpoint_seen(worker, &msg) == NULL && !told(&end, &got));
+	msg.answer = 1;
+	CHECK(endpoint_seen(worker, &msg) == NULL && told(&end, &got));
+	CHECK(memcmp(&msg, &got, sizeof(msg)) == 0 && !told(&end, &got));
+	/* Held: the map keeps the other address. */
+	msg.port = 4001;
+	CHECK(endpoint_seen(worker, &msg) == NULL && told(&end, &got));
+	CHECK(got.port == 4001);
+	/* Not noted: not answered. */
+	parent.map.endpoints = ENDPOINTS_MAX;
+	msg.node = 8;
+	CHECK(endpoint_seen(worker, &msg) == NULL && !told(&end, &got));
+	msg.answer = 2;
+	CHECK(endpoint_seen(worker, &msg) != NULL);
+	channel_close(&worker->channel);
+	(void)close(end.fd);
+	imsgbuf_clear(&end);
+	pmap_destroy(&parent.map);
+}
+
+/* A worker that does not read for a while is not killed for it. */
+static void
+test_answers_that_wait_are_bounded(void)
+{
+	struct msg_endpoint msg;
+	struct imsgbuf end;
+	uint64_t unanswered;
+
+	CHECK(set_up() == 0);
+	CHECK(open_channel(&end) == 0);
+	unanswered = counters_read(counters, COUNTER_ENDPOINT_UNANSWERED);
+	memset(&msg, 0, sizeof(msg));
+	msg.port = 4000;
+	msg.answer = 1;
+	for (msg.node = 1; msg.node <= 100000; msg.node++)
+		CHECK(endpoint_seen(worker, &msg) == NULL);
+	CHECK(parent.map.endpoints == 100000);
+	CHECK(channel_queued(&worker->channel) < ANSWERS_QUEUE_MAX + 1000);
+	CHECK(counters_read(counters, COUNTER_ENDPOINT_UNANSWERED) >
+	      unanswered + 50000);
+	CHECK(worker->state == CHILD_RUNNING && !worker->killed);
+	channel_close(&worker->channel);
+	(void)close(end.fd);
+	imsgbuf_clear(&end);
+	pmap_destroy(&parent.map);
+}
+
 int
 main(void)
 {
@@ -185,5 +287,7 @@ main(void)
 	RUN(test_session_is_left_alone);
 	RUN(test_at_most_500000);
 	RUN(test_hostile_worker);
+	RUN(test_answer);
+	RUN(test_answers_that_wait_are_bounded);
 	return (test_failed());
 }

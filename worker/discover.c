@@ -1,0 +1,149 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <string.h>
+
+#include "worker/packet.h"
+#include "worker/worker.h"
+
+/*
+ * Discovers, PROTOCOL.md 4: where a node is.  The parent alone writes it to the
+ * map.  A node is answered when the map has it, and not at all if it could not
+ * be noted: then it asks again, or elsewhere.
+ */
+
+enum discover_report { DISCOVER_NEWS, DISCOVER_REFRESH };
+
+/*
+ * Budgets: a flood of made-up nodes is not to be the parent's, or auth's, and
+ * leaves room for the refreshes of those that are known.
+ */
+static int
+discover_may_report(struct worker *w, enum discover_report kind)
+{
+	if (w->report_second != w->now) {
+		w->report_second = w->now;
+		memset(w->reports, 0, sizeof(w->reports));
+	}
+	if (w->reports[kind] >= REPORTS_MAX) {
+		counters_add(COUNTER_ENDPOINT_RATE, 1);
+		return (0);
+	}
+	w->reports[kind]++;
+	return (1);
+}
+
+/* Tells the parent.  Returns 0, or -1: it will not know. */
+static int
+discover_report(
+    struct worker *w, enum discover_report kind, const struct msg_endpoint *msg)
+{
+	if (!discover_may_report(w, kind))
+		return (-1);
+	if (channel_send(&w->parent, WP_ENDPOINT, 0, -1, msg, sizeof(*msg)) ==
+	    -1) {
+		counters_add(COUNTER_ENDPOINT_RATE, 1);
+		return (-1);
+	}
+	return (0);
+}
+
+/*
+ * node was heard by that path; entry is what the map has of it, ex is
+ * PEERMAP_UDP_EX or 0.  Tells the parent, unless the map says so already, and
+ * asks it to have the node answered if that must wait for the map.
+ */
+enum noted
+discover_note(struct worker *w, uint32_t node, const struct path *path,
+    const struct peermap_entry *entry, uint32_t ex, int answer)
+{
+	struct msg_endpoint msg;
+	int known, same;
+
+	msg.node = node;
+	msg.flags = path->listener << PEERMAP_LISTENER_SHIFT | ex;
+	memcpy(msg.addr, path->far.addr, sizeof(msg.addr));
+	msg.port = path->far.port;
+	known =
+	    entry->port != 0 && worker_age(w, entry->seen) < ENDPOINT_EXPIRE;
+	if (known)
+		msg.flags |= entry->flags & PEERMAP_UDP_EX;
+	same = known && entry->port == msg.port &&
+	       memcmp(entry->addr, msg.addr, sizeof(msg.addr)) == 0;
+	if (known && !same && worker_age(w, entry->moved) < ENDPOINT_HOLD) {
+		counters_add(COUNTER_ENDPOINT_HELD, 1);
+		return (NOTED_HELD);
+	}
+	if (!same || entry->flags != msg.flags) {
+		msg.answer = answer != 0;
+		return (discover_report(w, DISCOVER_NEWS, &msg) == -1
+			    ? NOTED_NOT
+			    : NOTED_SOON);
+	}
+	if (worker_age(w, entry->seen) < ENDPOINT_FRESH)
+		return (NOTED);
+	msg.answer = 0;
+	return (discover_report(w, DISCOVER_REFRESH, &msg) == -1 ? NOTED_NOT
+								 : NOTED);
+}
+
+/* A DiscoverReply to whoever is at the other end of that path. */
+void
+discover_answer(struct worker *w, const struct path *path)
+{
+	uint8_t *packet;
+	size_t len;
+
+	counters_add(COUNTER_DISCOVERS, 1);
+	packet = gather_own(w);
+	len = packet_address(
+	    packet, PACKET_DISCOVER_REPLY, path->far.addr, path->far.port);
+	udp_send(w, path, packet, len);
+}
+
+/* PW_ENDPOINT: the map has what we asked the parent to note. */
+void
+discover_noted(struct worker *w, const struct msg_endpoint *msg)
+{
+	struct path path;
+
+	memcpy(path.far.addr, msg->addr, sizeof(path.far.addr));
+	path.far.port = (uint16_t)msg->port;
+	path.listener = msg->flags >> PEERMAP_LISTENER_SHIFT;
+	discover_answer(w, &path);
+}
+
+/* A key for punch grants, told once per endpoint and not with each refresh. */
+static void
+discover_first_key(struct worker *w, uint32_t node, const uint8_t *key)
+{
+	struct msg_first_key msg;
+
+	msg.node = node;
+	memcpy(msg.key, key, sizeof(msg.key));
+	(void)channel_send(&w->auth, WA_FIRST_KEY, 0, -1, &msg, sizeof(msg));
+}
+
+/*
+ * A Discover of at least PACKET_DISCOVER_LEN bytes, of a node that is not
+ * connected by WebSocket; entry is what the map has of it.
+ */
+void
+discover(struct worker *w, const struct path *path,
+    const struct peermap_entry *entry, const uint8_t *packet, size_t len)
+{
+	enum noted noted;
+	uint32_t ex, node;
+
+	node = packet_u32(packet + 1);
+	ex = packet[0] == PACKET_DISCOVER_EX ? PEERMAP_UDP_EX : 0;
+	if (len >= PACKET_DISCOVER_KEY_LEN &&
+	    worker_age(w, entry->seen) >= ENDPOINT_FRESH &&
+	    discover_may_report(w, DISCOVER_NEWS))
+		discover_first_key(w, node, packet + PACKET_DISCOVER_LEN);
+	noted = discover_note(w, node, path, entry, ex, 1);
+	if (noted == NOTED || noted == NOTED_HELD)
+		discover_answer(w, path);
+}
