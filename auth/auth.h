@@ -51,9 +51,8 @@ struct auth_worker {
 	char name[16];   /* for the log */
 	uint32_t number; /* its place in auth.workers */
 	uint32_t epoch;
-	uint32_t turn;   /* messages since it last waited */
-	uint32_t second; /* the one that nonces counts, clock_seconds() */
-	uint32_t nonces;
+	uint32_t turn;           /* messages since it last waited */
+	struct persecond nonces; /* that it asked for */
 };
 
 struct auth {

@@ -44,12 +44,8 @@ from_worker_nonces(void *owner, const void *data, size_t len, int fd)
 	if (wanted->count == 0 || wanted->count > PROTO_NONCES_MAX)
 		return ("number of nonces out of range");
 	now = clock_seconds();
-	if (now != w->second) {
-		w->second = now;
-		w->nonces = 0;
-	}
-	w->nonces += wanted->count;
-	if (w->nonces > AUTH_NONCES_PER_SECOND)
+	if (!persecond_take(
+		&w->nonces, now, wanted->count, AUTH_NONCES_PER_SECOND))
 		return ("asks for nonces without end");
 	challenge_wall(&w->challenge, clock_wall_offset());
 	msg.first = challenge_issue(&w->challenge, wanted->count, now, nonces);

@@ -251,7 +251,19 @@ channel_check(
 		return ("descriptor missing");
 	if ((rule->states & ch->state) == 0)
 		return ("message out of turn");
-	return (NULL);
+	return (channel_charge(ch, rule->cost));
+}
+
+/*
+ * Takes `cost` messages off what the other end may send.  Returns NULL, or what
+ * is wrong with it.
+ */
+const char *
+channel_charge(struct channel *ch, uint32_t cost)
+{
+	if (ch->budget == NULL || budget_take(ch->budget, cost))
+		return (NULL);
+	return ("flood of messages");
 }
 
 /* Checks one message and hands it over.  Returns NULL, or what is wrong. */

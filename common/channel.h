@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/budget.h"
 #include "common/imsg.h"
 
 /*
@@ -33,6 +34,7 @@ struct channel_rule {
 	size_t min, max;  /* bytes of data */
 	enum channel_fd fd;
 	uint32_t states; /* bit mask of channel.state */
+	uint32_t cost;   /* what it takes of the channel's budget */
 	/*
 	 * data is aligned for every message struct and lasts until the handler
 	 * returns; len is within min and max; fd is the handler's from then on,
@@ -45,17 +47,17 @@ struct channel_rule {
 };
 
 /* Rows of such a table: a message of one size, with a descriptor, of a range */
-#define CHANNEL_RULE(type, size, states, handler)                       \
+#define CHANNEL_RULE(type, size, states, handler)                          \
+	{                                                                  \
+		type, #type, size, size, CHANNEL_NO_FD, states, 1, handler \
+	}
+#define CHANNEL_RULE_FD(type, size, states, handler)                    \
 	{                                                               \
-		type, #type, size, size, CHANNEL_NO_FD, states, handler \
+		type, #type, size, size, CHANNEL_FD, states, 1, handler \
 	}
-#define CHANNEL_RULE_FD(type, size, states, handler)                 \
-	{                                                            \
-		type, #type, size, size, CHANNEL_FD, states, handler \
-	}
-#define CHANNEL_RULE_RANGE(type, min, max, states, handler)           \
-	{                                                             \
-		type, #type, min, max, CHANNEL_NO_FD, states, handler \
+#define CHANNEL_RULE_RANGE(type, min, max, states, handler)              \
+	{                                                                \
+		type, #type, min, max, CHANNEL_NO_FD, states, 1, handler \
 	}
 
 /*
@@ -73,8 +75,9 @@ struct channel {
 	size_t nrules;
 	channel_end_fn on_end;
 	void *owner;
-	const char *name; /* for the log; not copied */
-	uint32_t state;   /* one bit, compared with channel_rule.states */
+	const char *name;      /* for the log; not copied */
+	struct budget *budget; /* the owner's; NULL: all is free */
+	uint32_t state;        /* one bit, compared with channel_rule.states */
 	int open;
 	int paused;
 	int dirty; /* on the list of channels to flush */
@@ -93,6 +96,7 @@ int channel_send(
     struct channel *, uint32_t, uint32_t, int, const void *, size_t);
 int channel_sendv(
     struct channel *, uint32_t, uint32_t, const struct iovec *, int);
+const char *channel_charge(struct channel *, uint32_t);
 size_t channel_queued(const struct channel *);
 int channel_flush(struct channel *);
 void channel_pause(struct channel *);

@@ -7,32 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "parent/parent.h"
-
-/*
- * Takes one message off what a child may send.  Returns NULL, or "flood" when
- * there is nothing left.
- */
-const char *
-dispatch_charge(struct process *p)
-{
-	uint64_t now;
-
-	if (p->credit < 1.) {
-		now = clock_ns();
-		p->credit +=
-		    (double)(now - p->credit_time) * (MESSAGE_RATE * 1e-9);
-		p->credit_time = now;
-		if (p->credit > MESSAGE_BURST)
-			p->credit = MESSAGE_BURST;
-		if (p->credit < 1.)
-			return ("flood of messages");
-	}
-	p->credit -= 1.;
-	return (NULL);
-}
 
 /* A child's first word: it is of our build and knows who it is. */
 const char *
@@ -58,11 +34,8 @@ dispatch_auth_admit(void *owner, const void *data, size_t len, int fd)
 {
 	const struct msg_admit *admit;
 	struct process *p;
-	const char *reason;
 
 	p = owner;
-	if ((reason = dispatch_charge(p)) != NULL)
-		return (reason);
 	admit = data;
 	return (admit_login(p->parent, admit));
 }
@@ -78,7 +51,7 @@ dispatch_auth_revoke(void *owner, const void *data, size_t len, int fd)
 	/* A new key file may take the keys of all nodes: those are free. */
 	if (admit_revoke(p->parent, revoke))
 		return (NULL);
-	return (dispatch_charge(p));
+	return (channel_charge(&p->channel, 1));
 }
 
 static const char *
@@ -113,11 +86,8 @@ dispatch_auth_hostile(void *owner, const void *data, size_t len, int fd)
 	char reason[PROTO_REASON_LEN + sizeof("auth says: ")];
 	const struct msg_hostile *hostile;
 	struct process *p, *worker;
-	const char *flood;
 
 	p = owner;
-	if ((flood = dispatch_charge(p)) != NULL)
-		return (flood);
 	hostile = data;
 	if (memchr(hostile->reason, '\0', sizeof(hostile->reason)) == NULL)
 		return ("malformed message");
@@ -141,7 +111,7 @@ dispatch_auth_pong(void *owner, const void *data, size_t len, int fd)
 
 	p = owner;
 	p->unanswered = 0;
-	return (dispatch_charge(p));
+	return (NULL);
 }
 
 #define STARTING DISPATCH_STARTING
@@ -153,8 +123,10 @@ const struct channel_rule dispatch_auth_rules[] = {
 	    AP_READY, sizeof(struct msg_hello), STARTING, dispatch_auth_ready),
 	CHANNEL_RULE(
 	    AP_ADMIT, sizeof(struct msg_admit), ANY, dispatch_auth_admit),
-	CHANNEL_RULE(
-	    AP_REVOKE, sizeof(struct msg_closed), ANY, dispatch_auth_revoke),
+	/* Charged when it ends nothing. */
+	{ AP_REVOKE, "AP_REVOKE", sizeof(struct msg_closed),
+	    sizeof(struct msg_closed), CHANNEL_NO_FD, ANY, 0,
+	    dispatch_auth_revoke },
 	CHANNEL_RULE(
 	    AP_KEYS, sizeof(struct msg_keys_read), ANY, dispatch_auth_keys),
 	CHANNEL_RULE(

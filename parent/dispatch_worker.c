@@ -18,10 +18,7 @@ static const char *
 dispatch_worker_closed(void *owner, const void *data, size_t len, int fd)
 {
 	const struct msg_closed *closed;
-	const char *reason;
 
-	if ((reason = dispatch_charge(owner)) != NULL)
-		return (reason);
 	closed = data;
 	return (admit_closed(owner, closed));
 }
@@ -30,10 +27,7 @@ static const char *
 dispatch_worker_stat(void *owner, const void *data, size_t len, int fd)
 {
 	const struct msg_stat_reply *stat;
-	const char *reason;
 
-	if ((reason = dispatch_charge(owner)) != NULL)
-		return (reason);
 	stat = data;
 	control_stat(owner, stat);
 	return (NULL);
@@ -42,10 +36,6 @@ dispatch_worker_stat(void *owner, const void *data, size_t len, int fd)
 static const char *
 dispatch_worker_endpoint(void *owner, const void *data, size_t len, int fd)
 {
-	const char *reason;
-
-	if ((reason = dispatch_charge(owner)) != NULL)
-		return (reason);
 	return (endpoint_seen(owner, data));
 }
 
@@ -53,10 +43,7 @@ static const char *
 dispatch_worker_sync(void *owner, const void *data, size_t len, int fd)
 {
 	const struct msg_sync *sync;
-	const char *reason;
 
-	if ((reason = dispatch_charge(owner)) != NULL)
-		return (reason);
 	sync = data;
 	if (len - sizeof(*sync) != sync->count * sizeof(uint32_t))
 		return ("sync of wrong size");
@@ -70,7 +57,7 @@ dispatch_worker_pong(void *owner, const void *data, size_t len, int fd)
 
 	p = owner;
 	p->unanswered = 0;
-	return (dispatch_charge(p));
+	return (NULL);
 }
 
 #define STARTING DISPATCH_STARTING

@@ -37,14 +37,7 @@ logfd_escape(char *out, const unsigned char *text, size_t len)
 static int
 logfd_allowed(struct process *p)
 {
-	uint32_t second;
-
-	second = clock_seconds();
-	if (second != p->log_second) {
-		p->log_second = second;
-		p->log_lines = 0;
-	}
-	if (p->log_lines++ < LOG_CHILD_LINES)
+	if (persecond_take(&p->log_lines, clock_seconds(), 1, LOG_CHILD_LINES))
 		return (1);
 	counters_add(COUNTER_LOG_MUTED, 1);
 	return (0);

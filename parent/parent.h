@@ -102,10 +102,8 @@ struct process {
 	ev_io words;                            /* its standard error */
 	unsigned char words_text[LOG_LINE_MAX]; /* the line that has begun */
 	uint32_t words_len;
-	uint32_t log_second;
-	uint32_t log_lines;
-	double credit;        /* messages that it may still send */
-	uint64_t credit_time; /* clock_ns() */
+	struct persecond log_lines;
+	struct budget budget; /* messages that it may still send */
 	int page_fd;
 	struct counters *page; /* read-only; NULL: none */
 	struct sync sync;
@@ -209,7 +207,6 @@ extern const struct channel_rule dispatch_auth_rules[];
 extern const size_t dispatch_auth_nrules;
 extern const struct channel_rule dispatch_worker_rules[];
 extern const size_t dispatch_worker_nrules;
-const char *dispatch_charge(struct process *);
 const char *dispatch_ready(struct process *, const struct msg_hello *);
 
 /* endpoint.c */

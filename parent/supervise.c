@@ -191,12 +191,12 @@ supervise_spawn(struct process *p)
 	p->epoch++;
 	p->killed = 0;
 	p->unanswered = 0;
-	p->credit = MESSAGE_BURST;
-	p->credit_time = clock_ns();
+	budget_init(&p->budget, MESSAGE_RATE, MESSAGE_BURST);
 	p->started = clock_seconds();
 	if (spawn(p, supervise_channel_end) == -1)
 		return (-1);
 	p->channel.state = DISPATCH_STARTING;
+	p->channel.budget = &p->budget;
 	p->state = CHILD_STARTING;
 	ev_child_init(&p->child, supervise_reaped, p->pid, 0);
 	p->child.data = p;

@@ -546,7 +546,7 @@ greedy_worker(void)
 	for (i = 0; i < 5; i++) {
 		CHECK(want_nonces(1));
 		/* As if it had; a new second in between forgives it. */
-		auth.workers[3]->nonces = AUTH_NONCES_PER_SECOND;
+		auth.workers[3]->nonces.used = AUTH_NONCES_PER_SECOND;
 		CHECK(put(&worker, WA_NONCES, -1, &wanted, sizeof(wanted)));
 		if (next(&worker) == -1)
 			break;

@@ -40,11 +40,11 @@ object(void *owner, const void *data, size_t len, int fd)
 }
 
 static const struct channel_rule rules[] = {
-	{ 1, "SIZED", 4, 4, CHANNEL_NO_FD, ~0U, take },
-	{ 2, "RANGE", 1, 8, CHANNEL_NO_FD, ~0U, take },
-	{ 3, "WITH_FD", 0, 0, CHANNEL_FD, ~0U, take },
-	{ 4, "STATE_B", 0, 0, CHANNEL_NO_FD, STATE_B, take },
-	{ 5, "OBJECT", 0, 0, CHANNEL_NO_FD, ~0U, object },
+	{ 1, "SIZED", 4, 4, CHANNEL_NO_FD, ~0U, 1, take },
+	{ 2, "RANGE", 1, 8, CHANNEL_NO_FD, ~0U, 1, take },
+	{ 3, "WITH_FD", 0, 0, CHANNEL_FD, ~0U, 1, take },
+	{ 4, "STATE_B", 0, 0, CHANNEL_NO_FD, STATE_B, 1, take },
+	{ 5, "OBJECT", 0, 0, CHANNEL_NO_FD, ~0U, 1, object },
 };
 
 static void

@@ -50,8 +50,7 @@ set_up(enum role role)
 	place(&parent.workers[1], ROLE_WORKER, 1);
 	child = role == ROLE_AUTH ? &parent.auth : &parent.workers[1];
 	child->state = CHILD_STARTING;
-	child->credit = MESSAGE_BURST;
-	child->credit_time = clock_ns();
+	budget_init(&child->budget, MESSAGE_RATE, MESSAGE_BURST);
 	verdict = NULL;
 	if (pmap_create(&parent.map) == -1 || channel_pair(pair) == -1 ||
 	    channel_open(&child->channel, parent.loop, pair[0], "test",
@@ -62,6 +61,7 @@ set_up(enum role role)
 	    imsgbuf_init(&end, pair[1]) == -1)
 		return (-1);
 	child->channel.state = DISPATCH_STARTING;
+	child->channel.budget = &child->budget;
 	imsgbuf_allow_fdsend(&end);
 	return (0);
 }
@@ -243,17 +243,20 @@ test_flood(void)
 
 	CHECK(set_up(ROLE_WORKER) == 0);
 	for (i = 0; i < MESSAGE_BURST; i++)
-		CHECK(dispatch_charge(child) == NULL);
-	CHECK(dispatch_charge(child) != NULL);
+		CHECK(channel_charge(&child->channel, 1) == NULL);
+	CHECK(channel_charge(&child->channel, 1) != NULL);
 	still_pass(1.);
 	for (i = 0; i < MESSAGE_RATE; i++)
-		CHECK(dispatch_charge(child) == NULL);
+		CHECK(channel_charge(&child->channel, 1) == NULL);
 	still_pass(3600.);
 	for (i = 0; i < MESSAGE_BURST - 10; i++)
-		CHECK(dispatch_charge(child) == NULL);
+		CHECK(channel_charge(&child->channel, 1) == NULL);
 	for (; i < MESSAGE_BURST + 10; i++)
-		(void)dispatch_charge(child);
-	CHECK(dispatch_charge(child) != NULL);
+		(void)channel_charge(&child->channel, 1);
+	CHECK(channel_charge(&child->channel, 1) != NULL);
+	/* No row of the table is free. */
+	child->channel.state = DISPATCH_RUNNING;
+	CHECK(strcmp(say(WP_PONG, NULL, 0), "flood of messages") == 0);
 	tear_down();
 }
 

@@ -124,7 +124,7 @@ test_flood(void)
 
 	CHECK(set_up() == 0);
 	muted = counters_read(counters, COUNTER_LOG_MUTED);
-	child.log_second = clock_seconds();
+	child.log_lines.second = clock_seconds();
 	for (i = 0; i < LOG_CHILD_LINES + 50; i++) {
 		CHECK(send(end, "4x", 2, 0) == 2);
 		ev_invoke(parent.loop, &child.log, EV_READ);
@@ -134,7 +134,7 @@ test_flood(void)
 		lines += text[i] == '\n';
 	CHECK(lines == LOG_CHILD_LINES);
 	CHECK(counters_read(counters, COUNTER_LOG_MUTED) == muted + 50);
-	child.log_second--;
+	child.log_lines.second--;
 	CHECK(strcmp(logged("4again", 6), "worker[1]: again\n") == 0);
 	tear_down();
 }
@@ -188,7 +188,7 @@ test_flood_of_words(void)
 
 	CHECK(set_up() == 0);
 	muted = counters_read(counters, COUNTER_LOG_MUTED);
-	child.log_second = (uint32_t)ev_now(parent.loop);
+	child.log_lines.second = (uint32_t)ev_now(parent.loop);
 	CHECK(send(end, "4x", 2, 0) == 2);
 	for (i = 0; i < LOG_CHILD_LINES + 49; i++)
 		CHECK(write(words, "x\n", 2) == 2);
