@@ -7,7 +7,13 @@ FUZZ	   := $(BUILD)/fuzz
 FUZZ_CC	   ?= clang
 FUZZ_TIME  ?= 60
 FUZZ_FLAGS := -std=c11 -O1 -g -fno-omit-frame-pointer $(WARNINGS) \
-	      $(CHECKS)
+	      -Wno-invalid-noreturn $(CHECKS)
+
+# A loop that the target turns itself, in the place of libev's; calls that are
+# not to reach the kernel.
+fuzz_loop  := regress/fuzz/loop.c
+wrap	    = $(addprefix -Wl$(comma)--wrap=,$(1))
+comma	   := ,
 
 fuzz_http	 := worker/http.c worker/http_response.c
 fuzz_ws_frame	 := common/ws_frame.c worker/ws_utf8.c
@@ -17,21 +23,22 @@ fuzz_keyfile	 := auth/keyfile.c auth/keycache.c common/log.c \
 fuzz_packet	 := $(filter-out worker/main.c,$(wildcard worker/*.c)) \
 		    $(wildcard common/*.c) parent/peermap_write.c
 fuzz_conf	 := $(wildcard parent/conf_*.c)
+fuzz_channel	 := $(wildcard common/*.c) $(fuzz_loop)
 FUZZERS := $(patsubst regress/fuzz/%_fuzz.c,%,$(wildcard regress/fuzz/*_fuzz.c))
 
 $(FUZZ)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $<"
 	$(Q)$(FUZZ_CC) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link \
-	    -MMD -MP -c -o $@ $<
+	    -include regress/fuzz/instead.h -MMD -MP -c -o $@ $<
 
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
 
 define fuzzer
 $(FUZZ)/$(1): $$(patsubst %.c,$(FUZZ)/obj/%.o,\
-    regress/fuzz/$(1)_fuzz.c $$(fuzz_$(1)))
+    regress/fuzz/$(1)_fuzz.c regress/fuzz/fuzz.c $$(fuzz_$(1)))
 	$$(Q)$$(FUZZ_CC) $$(FUZZ_FLAGS) -fsanitize=fuzzer -o $$@ $$^ \
-	    $$(UNIT_LIBS)
+	    $$(call wrap,close $$(wraps_$(1))) $$(UNIT_LIBS)
 
 .PHONY: fuzz-$(1)
 fuzz-$(1): $(FUZZ)/$(1)

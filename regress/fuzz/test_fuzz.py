@@ -36,6 +36,10 @@ def fuzz(name, edges):
     assert reached >= edges, "the seeds reach %d edges" % reached
 
 
+def test_channel():
+    fuzz("channel", 340)
+
+
 def test_conf():
     fuzz("conf", 280)
 

@@ -1,0 +1,158 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "regress/fuzz/fuzz.h"
+
+int __real_close(int);
+int __wrap_close(int);
+
+#define FUZZ_BEGIN (1800000000 * FUZZ_SECOND) /* of wall time */
+
+#define DESCRIPTORS 256 /* more than are open at once */
+
+struct fuzz_clocks fuzz_clocks = { 1000 * FUZZ_SECOND, FUZZ_BEGIN };
+void (*fuzz_on_exit)(void);
+static uint8_t fuzz_open[DESCRIPTORS];
+
+/* Takes `want` bytes, or what is left of them: *got. */
+const uint8_t *
+input_bytes(struct input *in, size_t want, size_t *got)
+{
+	const uint8_t *data;
+
+	data = in->data;
+	*got = want < in->size ? want : in->size;
+	in->data += *got;
+	in->size -= *got;
+	return (data);
+}
+
+uint8_t
+input_u8(struct input *in)
+{
+	const uint8_t *data;
+	size_t n;
+
+	data = input_bytes(in, 1, &n);
+	return (n == 0 ? 0 : data[0]);
+}
+
+uint16_t
+input_u16(struct input *in)
+{
+	uint16_t n;
+
+	n = input_u8(in);
+	return ((uint16_t)(n << 8 | input_u8(in)));
+}
+
+uint32_t
+input_u32(struct input *in)
+{
+	uint32_t n;
+
+	n = input_u16(in);
+	return (n << 16 | input_u16(in));
+}
+
+void
+fuzz_broken(const char *file, int line, const char *what)
+{
+	fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, what);
+	abort();
+}
+
+/* Milliseconds pass. */
+void
+fuzz_pass(uint32_t milliseconds)
+{
+	fuzz_clocks.mono += milliseconds * (FUZZ_SECOND / 1000);
+	fuzz_clocks.wall += milliseconds * (FUZZ_SECOND / 1000);
+}
+
+/* Somebody sets the clock by so many seconds, never to before the beginning. */
+void
+fuzz_move_wall(int64_t seconds)
+{
+	fuzz_clocks.wall += seconds * FUZZ_SECOND;
+	if (fuzz_clocks.wall < FUZZ_BEGIN)
+		fuzz_clocks.wall = FUZZ_BEGIN;
+}
+
+int
+fuzz_clock_gettime(clockid_t id, struct timespec *ts)
+{
+	int64_t now;
+
+	now = id == CLOCK_REALTIME ? fuzz_clocks.wall : fuzz_clocks.mono;
+	ts->tv_sec = now / FUZZ_SECOND;
+	ts->tv_nsec = now % FUZZ_SECOND;
+	return (0);
+}
+
+time_t
+fuzz_time(time_t *t)
+{
+	REQUIRE(t == NULL);
+	return (fuzz_clocks.wall / FUZZ_SECOND);
+}
+
+/* What exit(3) is in the sources of a role (instead.h). */
+void
+fuzz_exit(int status)
+{
+	if (status != 0 || fuzz_on_exit == NULL)
+		fuzz_broken("exit", status, "must not end");
+	fuzz_on_exit();
+}
+
+/* Which descriptors are open, in one call. */
+static void
+fuzz_descriptors(uint8_t open[DESCRIPTORS])
+{
+	struct pollfd fds[DESCRIPTORS];
+	int i;
+
+	for (i = 0; i < DESCRIPTORS; i++) {
+		fds[i].fd = i;
+		fds[i].events = 0;
+	}
+	REQUIRE(poll(fds, DESCRIPTORS, 0) != -1);
+	for (i = 0; i < DESCRIPTORS; i++)
+		open[i] = (fds[i].revents & POLLNVAL) == 0;
+}
+
+/* At rest, the same descriptors are open as now. */
+void
+fuzz_descriptors_mark(void)
+{
+	fuzz_descriptors(fuzz_open);
+}
+
+void
+fuzz_descriptors_check(void)
+{
+	uint8_t open[DESCRIPTORS];
+
+	fuzz_descriptors(open);
+	REQUIRE(memcmp(open, fuzz_open, sizeof(open)) == 0);
+}
+
+/* Whoever closes what is not open would one day close what is another's. */
+int
+__wrap_close(int fd)
+{
+	int r;
+
+	r = __real_close(fd);
+	REQUIRE(r == 0);
+	return (r);
+}
