@@ -18,8 +18,7 @@ comma	   := ,
 fuzz_http	 := worker/http.c worker/http_response.c
 fuzz_ws_frame	 := common/ws_frame.c worker/ws_utf8.c
 fuzz_login_reply := worker/login_reply.c
-fuzz_keyfile	 := auth/keyfile.c auth/keycache.c common/log.c \
-		    common/counters.c
+fuzz_keyfile	 := auth/keyfile.c auth/keycache.c $(wildcard common/*.c)
 fuzz_packet	 := $(filter-out worker/main.c,$(wildcard worker/*.c)) \
 		    $(wildcard common/*.c) parent/peermap_write.c
 fuzz_conf	 := $(wildcard parent/conf_*.c)
