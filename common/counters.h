@@ -120,6 +120,8 @@
 	    "Syncs not taken for want of memory") \
 	X(GOSSIP_FULL, "pilot_beacon_gossip_full_total", \
 	    "nodes of other beacons not noted because the table is full") \
+	X(GOSSIP_CUT, "pilot_beacon_gossip_cut_total", \
+	    "own nodes not told to other beacons for want of ports or memory") \
 	X(ENDPOINT_HELD, "pilot_beacon_endpoint_held_total", \
 	    "address changes refused within 30 s of the last") \
 	X(ENDPOINT_FULL, "pilot_beacon_endpoint_full_total", \

@@ -96,7 +96,7 @@ gossip_introduce(struct process *worker)
 	if (worker->parent->conf->default_beacon.ss_family != 0)
 		gossip_tell_default(worker);
 	if (worker->number == 0)
-		gossip_send_shares(worker);
+		gossip_ports_introduce(worker);
 }
 
 static uint32_t

@@ -3,114 +3,23 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <fcntl.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "parent/parent.h"
 
-/*
- * What we tell other beacons.  A receiver takes each Sync for the whole truth
- * about its source port, and one holds PROTO_SYNC_MAX nodes: so the nodes are
- * spread over as many ports ("shares") as it takes.  Share 0 is the listening
- * port.  The number of shares is a power of two and never shrinks; when it is
- * doubled, nodes move only to shares with a higher number, and those are sent
- * first: no node is left out in between.
- */
-#define GOSSIP_INTERVAL   10.   /* seconds, PROTOCOL.md 4 */
-#define GOSSIP_SHARE_FILL 14000 /* nodes a share on average, at most */
+/* What we tell other beacons, from the ports of gossip_ports.c. */
+#define GOSSIP_INTERVAL  10. /* seconds, PROTOCOL.md 4 */
+#define GOSSIP_CUT_AGAIN 600 /* seconds, from one line about it to the next */
 
-/* Worker 0 alone has the ports of the other shares. */
-static struct process *
-gossip_sender(struct parent *parent)
-{
-	return (&parent->workers[0]);
-}
-
-static void
-gossip_send_share(
-    struct process *worker, const struct listener *listener, uint32_t share)
-{
-	struct msg_udp udp;
-	int fd;
-
-	fd = fcntl(listener->shares[share], F_DUPFD_CLOEXEC, 0);
-	if (fd == -1) {
-		log_warn("port for gossip");
-		return;
-	}
-	udp.kind = UDP_SHARE;
-	udp.number = share;
-	supervise_send(worker, PW_UDP, fd, &udp, sizeof(udp));
-}
-
-/* The ports of all further shares, for worker 0 that was just started. */
-void
-gossip_send_shares(struct process *worker)
-{
-	struct listener *listener;
-	uint32_t i;
-
-	TAILQ_FOREACH(listener, &worker->parent->listeners, entry)
-		for (i = 1; i < listener->nshares; i++)
-			gossip_send_share(worker, listener, i);
-}
-
-/* One address of each family is enough to reach everybody. */
-static int
-gossip_leaves_from(const struct parent *parent, const struct listener *listener)
-{
-	const struct listener *first;
-
-	TAILQ_FOREACH(first, &parent->listeners, entry)
-		if (first->kind == LISTENER_UDP &&
-		    first->ss.ss_family == listener->ss.ss_family)
-			return (first == listener);
-	return (0);
-}
-
-/* Opens port `share`.  Returns 0 or -1. */
-static int
-gossip_open_share(struct parent *parent, uint32_t share)
-{
-	struct listener *listener;
-	int fd;
-
-	TAILQ_FOREACH(listener, &parent->listeners, entry) {
-		if (!gossip_leaves_from(parent, listener) ||
-		    listener->nshares > share)
-			continue;
-		fd = listen_udp_share(listener);
-		if (fd == -1) {
-			log_warn("port for gossip");
-			return (-1);
-		}
-		listener->shares[share] = fd;
-		listener->nshares = share + 1;
-		gossip_send_share(gossip_sender(parent), listener, share);
-	}
-	return (0);
-}
-
-/* Enough shares for so many nodes, as far as ports can be had. */
-static void
-gossip_grow(struct parent *parent, uint32_t nodes)
-{
-	struct gossip *gossip;
-	uint32_t i;
-
-	gossip = &parent->gossip;
-	while (gossip->shares < SHARES_MAX &&
-	       nodes > gossip->shares * GOSSIP_SHARE_FILL) {
-		for (i = gossip->shares; i < gossip->shares * 2; i++)
-			if (gossip_open_share(parent, i) == -1)
-				return;
-		gossip->shares *= 2;
-	}
-}
+struct tally {
+	uint32_t all;
+	uint32_t nodes[SHARES_MAX];
+	uint32_t sessions[SHARES_MAX]; /* of these: connected by WebSocket */
+};
 
 /* Do we serve the node ourselves? */
 static int
@@ -130,56 +39,101 @@ gossip_share_of(const struct parent *parent, uint32_t node)
 		(parent->gossip.shares - 1));
 }
 
-/* How many nodes we serve; in each share, if `count` is given. */
-static uint32_t
-gossip_count(const struct parent *parent, uint32_t *count)
+/* Counts the nodes that we serve, in each share. */
+static void
+gossip_tally(const struct parent *parent, uint32_t now, struct tally *tally)
 {
 	const struct peermap_entry *entry;
-	uint32_t i, n, now, used;
+	uint32_t i, share, used;
 
-	now = clock_seconds();
+	memset(tally, 0, sizeof(*tally));
 	used = pmap_used(&parent->map);
-	for (i = n = 0; i < used; i++) {
+	for (i = 0; i < used; i++) {
 		entry = pmap_entry(&parent->map, i);
 		if (!gossip_is_ours(entry, now))
 			continue;
-		n++;
-		if (count != NULL)
-			count[gossip_share_of(parent, entry->node)]++;
+		share = gossip_share_of(parent, entry->node);
+		tally->all++;
+		tally->nodes[share]++;
+		tally->sessions[share] += entry->generation != 0;
 	}
-	return (n);
 }
 
-/* Lists the nodes that we serve, share after share. */
-static int
-gossip_collect(struct parent *parent)
+/* What is more than the shares hold is not told, and that is said. */
+static void
+gossip_report_cut(
+    struct gossip *gossip, const struct tally *tally, uint32_t now, int error)
 {
-	uint32_t at[SHARES_MAX], i, now, used;
+	uint32_t cut, i;
+
+	for (cut = i = 0; i < gossip->shares; i++)
+		if (tally->nodes[i] > PROTO_SYNC_MAX)
+			cut += tally->nodes[i] - PROTO_SYNC_MAX;
+	if (cut == 0)
+		return;
+	counters_add(COUNTER_GOSSIP_CUT, cut);
+	if (gossip->cut_said != 0 && now - gossip->cut_said < GOSSIP_CUT_AGAIN)
+		return;
+	gossip->cut_said = now;
+	log_warnx("%u of %u nodes are not told to other beacons: only %u of "
+		  "our ports can be had (%s), see beacond(8)",
+	    cut, tally->all, gossip->shares, strerror(error));
+}
+
+/*
+ * Lists the nodes that we serve, share after share, those connected by
+ * WebSocket first: who sends datagrams can invent any number of the others.
+ */
+static void
+gossip_fill(struct parent *parent, uint32_t now, const struct tally *tally)
+{
+	uint32_t at[2][SHARES_MAX], i, share, used;
 	const struct peermap_entry *entry;
 	struct gossip *gossip;
 
 	gossip = &parent->gossip;
-	gossip_grow(parent, gossip_count(parent, NULL));
-	memset(at, 0, sizeof(at));
-	free(gossip->ids);
-	gossip->ids = reallocarray(
-	    NULL, gossip_count(parent, at) + 1, sizeof(*gossip->ids));
-	if (gossip->ids == NULL)
-		return (-1);
 	gossip->first[0] = 0;
 	for (i = 0; i < gossip->shares; i++) {
-		gossip->first[i + 1] = gossip->first[i] + at[i];
-		at[i] = gossip->first[i];
+		gossip->first[i + 1] = gossip->first[i] + tally->nodes[i];
+		at[1][i] = gossip->first[i];
+		at[0][i] = gossip->first[i] + tally->sessions[i];
 	}
-	now = clock_seconds();
 	used = pmap_used(&parent->map);
 	for (i = 0; i < used; i++) {
 		entry = pmap_entry(&parent->map, i);
-		if (gossip_is_ours(entry, now))
-			gossip
-			    ->ids[at[gossip_share_of(parent, entry->node)]++] =
-			    entry->node;
+		if (!gossip_is_ours(entry, now))
+			continue;
+		share = gossip_share_of(parent, entry->node);
+		gossip->ids[at[entry->generation != 0][share]++] = entry->node;
 	}
+}
+
+/* What is to be told in this round.  Returns 0, or -1 without memory. */
+static int
+gossip_collect(struct parent *parent)
+{
+	struct gossip *gossip;
+	struct tally tally;
+	uint32_t now, shares;
+	int error;
+
+	error = 0;
+	gossip = &parent->gossip;
+	now = clock_seconds();
+	gossip_tally(parent, now, &tally);
+	shares = gossip->shares;
+	if (gossip_ports_grow(parent, tally.all) == -1)
+		error = errno;
+	if (gossip->shares != shares)
+		gossip_tally(parent, now, &tally);
+	free(gossip->ids);
+	gossip->ids = reallocarray(NULL, tally.all + 1, sizeof(*gossip->ids));
+	if (gossip->ids == NULL) {
+		counters_add(COUNTER_GOSSIP_CUT, tally.all);
+		return (-1);
+	}
+	gossip_fill(parent, now, &tally);
+	gossip_report_cut(gossip, &tally, now, error);
 	return (0);
 }
 
@@ -219,8 +173,8 @@ gossip_send(
 	msg.share = share;
 	msg.first = 1;
 	do {
-		gossip_send_chunk(
-		    gossip_sender(parent), &msg, gossip->ids + at, end - at);
+		gossip_send_chunk(gossip_ports_owner(parent), &msg,
+		    gossip->ids + at, end - at);
 		at += msg.count;
 	} while (!msg.last);
 }
@@ -273,8 +227,9 @@ gossip_step(struct ev_loop *loop, ev_timer *w, int revents)
 		gossip_next_round(gossip);
 	if (gossip->ids == NULL && gossip_collect(parent) == -1)
 		goto done;
-	if (gossip_sender(parent)->state != CHILD_RUNNING ||
-	    channel_queued(&gossip_sender(parent)->channel) > CHANNEL_LIMIT / 4)
+	if (gossip_ports_owner(parent)->state != CHILD_RUNNING ||
+	    channel_queued(&gossip_ports_owner(parent)->channel) >
+		CHANNEL_LIMIT / 4)
 		goto done;
 	if (peer == NULL)
 		peer = gossip_peer(parent, 0, &peers);

@@ -61,8 +61,8 @@ inherit_sockets(void)
 }
 
 static int
-inherit_same_address(
-    const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+inherit_same_address(const struct sockaddr_storage *a,
+    const struct sockaddr_storage *b, int any_port)
 {
 	const struct sockaddr_in6 *a6, *b6;
 	const struct sockaddr_in *a4, *b4;
@@ -72,19 +72,20 @@ inherit_same_address(
 	if (a->ss_family == AF_INET) {
 		a4 = (const void *)a;
 		b4 = (const void *)b;
-		return (a4->sin_port == b4->sin_port &&
+		return ((any_port || a4->sin_port == b4->sin_port) &&
 			a4->sin_addr.s_addr == b4->sin_addr.s_addr);
 	}
 	a6 = (const void *)a;
 	b6 = (const void *)b;
 	return (
-	    a->ss_family == AF_INET6 && a6->sin6_port == b6->sin6_port &&
+	    a->ss_family == AF_INET6 &&
+	    (any_port || a6->sin6_port == b6->sin6_port) &&
 	    a6->sin6_scope_id == b6->sin6_scope_id &&
 	    memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0);
 }
 
 static int
-inherit_is(int fd, int type, const struct sockaddr_storage *ss)
+inherit_is(int fd, int type, const struct sockaddr_storage *ss, int any_port)
 {
 	struct sockaddr_storage bound;
 	socklen_t len;
@@ -96,7 +97,22 @@ inherit_is(int fd, int type, const struct sockaddr_storage *ss)
 	memset(&bound, 0, sizeof(bound));
 	len = sizeof(bound);
 	return (getsockname(fd, (struct sockaddr *)&bound, &len) == 0 &&
-		inherit_same_address(&bound, ss));
+		inherit_same_address(&bound, ss, any_port));
+}
+
+static int
+inherit_take_if(int type, const struct sockaddr_storage *ss, int any_port)
+{
+	int fd, i;
+
+	for (i = 0; i < inherit_nfds; i++) {
+		fd = inherit_fds[i];
+		if (fd == -1 || !inherit_is(fd, type, ss, any_port))
+			continue;
+		inherit_fds[i] = -1;
+		return (fd);
+	}
+	return (-1);
 }
 
 /*
@@ -106,16 +122,14 @@ inherit_is(int fd, int type, const struct sockaddr_storage *ss)
 int
 inherit_take(int type, const struct sockaddr_storage *ss)
 {
-	int fd, i;
+	return (inherit_take_if(type, ss, 0));
+}
 
-	for (i = 0; i < inherit_nfds; i++) {
-		fd = inherit_fds[i];
-		if (fd == -1 || !inherit_is(fd, type, ss))
-			continue;
-		inherit_fds[i] = -1;
-		return (fd);
-	}
-	return (-1);
+/* As inherit_take(), but whatever its port is. */
+int
+inherit_take_port(int type, const struct sockaddr_storage *ss)
+{
+	return (inherit_take_if(type, ss, 1));
 }
 
 /* After all were taken: a socket without its line in the configuration. */
@@ -128,7 +142,8 @@ inherit_close(void)
 		if (inherit_fds[i] == -1)
 			continue;
 		log_warnx("socket %d of the service manager: no \"listen\" "
-			  "line has its address; closed",
+			  "line has its address, nor is it a further UDP port "
+			  "of one; closed",
 		    inherit_fds[i]);
 		(void)close(inherit_fds[i]);
 	}

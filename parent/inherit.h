@@ -14,6 +14,7 @@
  */
 void inherit_sockets(void);
 int inherit_take(int, const struct sockaddr_storage *);
+int inherit_take_port(int, const struct sockaddr_storage *);
 void inherit_close(void);
 
 #endif /* PARENT_INHERIT_H */

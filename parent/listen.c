@@ -233,6 +233,29 @@ listen_udp(struct listener *listener, const struct conf_address *address,
 }
 
 /*
+ * Further ports that a service manager has opened: gossip can leave from them
+ * where we cannot open our own.
+ */
+static void
+listen_inherited_shares(struct parent *parent)
+{
+	struct listener *listener;
+	int fd;
+
+	TAILQ_FOREACH(listener, &parent->listeners, entry) {
+		if (listener->kind != LISTENER_UDP)
+			continue;
+		listener->nshares = 1;
+		while (
+		    listener->nshares < SHARES_MAX &&
+		    (fd = inherit_take_port(SOCK_DGRAM, &listener->ss)) != -1) {
+			listen_buffers(fd);
+			listener->shares[listener->nshares++] = fd;
+		}
+	}
+}
+
+/*
  * Binds all that the configuration names.  Fatal, with the line and the
  * remedy, if one of them can't be had.
  */
@@ -261,7 +284,25 @@ listen_all(struct parent *parent)
 		}
 		TAILQ_INSERT_TAIL(&parent->listeners, listener, entry);
 	}
+	listen_inherited_shares(parent);
 	inherit_close();
+}
+
+/*
+ * Those of a service manager may be of a network that we are not in; what we
+ * bind is of no use then, though its address is the same.
+ */
+static int
+listen_same_network(int a, int b)
+{
+	uint64_t one, two;
+	socklen_t len;
+
+	len = sizeof(one);
+	if (getsockopt(a, SOL_SOCKET, SO_NETNS_COOKIE, &one, &len) == -1 ||
+	    getsockopt(b, SOL_SOCKET, SO_NETNS_COOKIE, &two, &len) == -1)
+		return (errno == ENOPROTOOPT); /* before Linux 5.14 */
+	return (one == two);
 }
 
 /*
@@ -280,8 +321,14 @@ listen_udp_share(const struct listener *listener)
 	else
 		((struct sockaddr_in6 *)(void *)&ss)->sin6_port = 0;
 	fd = listen_bind(SOCK_DGRAM, SO_REUSEADDR, &ss, listener->sslen);
-	if (fd != -1)
-		listen_buffers(fd);
+	if (fd == -1)
+		return (-1);
+	if (!listen_same_network(fd, listener->fds[0])) {
+		(void)close(fd);
+		errno = ENETUNREACH;
+		return (-1);
+	}
+	listen_buffers(fd);
 	return (fd);
 }
 

@@ -117,7 +117,7 @@ struct listener {
 	struct sockaddr_storage ss; /* as bound */
 	socklen_t sslen;
 	int shares[SHARES_MAX]; /* UDP: further ports, for gossip; from 1 on */
-	uint32_t nshares;       /* 0: none yet */
+	uint32_t nshares;       /* UDP: 1: none yet */
 	int nfds; /* WEBSOCKET: one, for all workers; UDP: one each */
 	int fds[PROTO_WORKERS_MAX];
 };
@@ -144,6 +144,7 @@ struct gossip {
 	uint32_t shares;                /* ports that they are spread over */
 	uint32_t peer;                  /* whose turn it is */
 	uint32_t left;                  /* shares that it is still to get */
+	uint32_t cut_said; /* when it was logged that not all are told; 0 */
 	ev_timer tick;
 };
 
@@ -224,10 +225,14 @@ void gossip_expire(struct parent *);
 uint32_t gossip_heard(const struct parent *);
 int gossip_is_peer(const struct parent *, const uint8_t[16]);
 
+/* gossip_ports.c */
+struct process *gossip_ports_owner(struct parent *);
+void gossip_ports_introduce(struct process *);
+int gossip_ports_grow(struct parent *, uint32_t);
+
 /* gossip_send.c */
 void gossip_send_start(struct parent *);
 void gossip_send_reload(struct parent *);
-void gossip_send_shares(struct process *);
 
 /* keys.c */
 int keys_open(const char *);

@@ -150,11 +150,14 @@ beacons_transmit(struct worker *w, const struct msg_sync *msg)
 	memcpy(path.far.addr, msg->addr, sizeof(path.far.addr));
 	path.far.port = msg->port;
 	path.listener = UDP_LISTENER_ANY;
+	/* From another port it would replace what was said from there. */
 	share = msg->share == 0 ? NULL : udp_share(w, msg->share, msg->addr);
 	if (share != NULL)
 		udp_send_from(share, &path.far, beacons_out, beacons_out_len);
-	else
+	else if (msg->share == 0)
 		udp_send(w, &path, beacons_out, beacons_out_len);
+	else
+		counters_add(COUNTER_DROP_UDP_SEND, 1);
 	udp_flush(w);
 }
 
