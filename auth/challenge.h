@@ -11,9 +11,9 @@
 #include "common/proto.h"
 
 /*
- * The nonces of one worker's channel (PROTOCOL.md 3).  A nonce is a keyed hash
- * of its number, so an outstanding one costs a bit: whether it was used.  When
- * it was issued, and by which wall clock, is kept per block of numbers.
+ * The nonces of one worker's channel (doc/protocol.md 3).  A nonce is a keyed
+ * hash of its number, so an outstanding one costs a bit: whether it was used.
+ * When it was issued, and by which wall clock, is kept per block of numbers.
  */
 #define CHALLENGE_WINDOW   65536U
 #define CHALLENGE_BLOCK    32U

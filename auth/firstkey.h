@@ -15,9 +15,9 @@
 
 /*
  * Keys that nodes named in a Discover: the first one of a node stays, and only
- * while no authoritative key is known (PROTOCOL.md 4).  They serve for punch
- * grants and never for a login.  When the table is full, nodes that the peer
- * map does not know (any more) make room.
+ * while no authoritative key is known (doc/protocol.md 4.2).  They serve for
+ * punch grants and never for a login.  When the table is full, nodes that the
+ * peer map does not know (any more) make room.
  */
 #define FIRSTKEY_MAX   (1U << 18) /* keys */
 #define FIRSTKEY_SLOTS (2 * FIRSTKEY_MAX)

@@ -12,9 +12,9 @@
 #define GRANT_TEXT_LEN (12 + 10 + 1 + 10 + 1 + 20 + 1)
 
 /*
- * Whether the target of a PunchRequest agreed to it (PROTOCOL.md 4): signed
- * with its authoritative key, else with the first it was seen with, and not
- * expired at `now`, unix seconds.
+ * Whether the target of a PunchRequest agreed to it (doc/protocol.md 4.3):
+ * signed with its authoritative key, else with the first it was seen with, and
+ * not expired at `now`, unix seconds.
  */
 int
 grant_verify(const struct keycache *keys, const struct firstkeys *first,

@@ -61,8 +61,8 @@ verify_time(uint64_t issued, uint64_t ts, uint64_t now)
 }
 
 /*
- * Decides on a reply (PROTOCOL.md 3) at `now`, clock_ns(); its nonce is used
- * up.  legacy: boolean, the older form is accepted too.  If the result is
+ * Decides on a reply (doc/protocol.md 3) at `now`, clock_ns(); its nonce is
+ * used up.  legacy: boolean, the older form is accepted too.  If the result is
  * VERIFY_OK or VERIFY_OK_LEGACY, *keyid is the key's fingerprint.
  */
 enum verify_result

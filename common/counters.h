@@ -12,7 +12,7 @@
  * One page of counters per child, written by that child alone, read by the
  * parent without a message (as numbers that may be lies).  The list gives, in
  * order: the identifier, the name under which operators see it, and what it
- * counts.  Names of PROTOCOL.md 7 are kept.
+ * counts.  Names of doc/protocol.md 7 are kept.
  */
 #define WSS     "pilot_beacon_wss_"
 #define BRIDGE  "pilot_beacon_relay_bridge_total"

@@ -48,7 +48,7 @@
 #define CHILD_HANG_TIMEOUT  10
 #define CHILD_PING_INTERVAL 2
 
-/* Where a node is by UDP (PROTOCOL.md 4): what parent and workers agree on. */
+/* Where a node is by UDP (doc/protocol.md 4.2): parent and workers agree. */
 #define ENDPOINT_EXPIRE 600 /* seconds without a Discover */
 #define ENDPOINT_HOLD   30  /* seconds between two changes of address */
 

@@ -14,7 +14,7 @@
 #include "ctl/probe.h"
 
 /*
- * Packets of a node to itself, one a second (PROTOCOL.md 4):
+ * Packets of a node to itself, one a second (doc/protocol.md 4):
  *
  *	out: 05, sender u32, dest u32, payload	in: 06, sender u32, payload
  *

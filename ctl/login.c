@@ -11,7 +11,7 @@
 
 #include "ctl/probe.h"
 
-/* The client's half of the challenge, PROTOCOL.md 3. */
+/* The client's half of the challenge, doc/protocol.md 3. */
 #define NONCE_DIGITS 64
 #define BASE64_SIG_LEN             \
 	sodium_base64_ENCODED_LEN( \

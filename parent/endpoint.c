@@ -81,8 +81,8 @@ endpoint_answer(struct process *worker, const struct msg_endpoint *seen)
 }
 
 /*
- * A worker has heard a node at this address (PROTOCOL.md 4).  Returns NULL, or
- * in what way the worker broke the rules.
+ * A worker has heard a node at this address (doc/protocol.md 4.2).  Returns
+ * NULL, or in what way the worker broke the rules.
  */
 const char *
 endpoint_seen(struct process *worker, const struct msg_endpoint *seen)

@@ -10,7 +10,7 @@
 #include "common/log.h"
 #include "parent/parent.h"
 
-#define GOSSIP_EXPIRE    90 /* seconds of silence, PROTOCOL.md 4 */
+#define GOSSIP_EXPIRE    90 /* seconds of silence, doc/protocol.md 4.4 */
 #define GOSSIP_IDS_MAX   (UINT16_MAX / 4 + 1) /* more than any datagram has */
 #define GOSSIP_RATE      1000000              /* ids taken per second */
 #define GOSSIP_SYNC_COST 100                  /* of a Sync itself, in ids */

@@ -12,7 +12,7 @@
 #include "parent/parent.h"
 
 /* What we tell other beacons, from the ports of gossip_ports.c. */
-#define GOSSIP_INTERVAL  10. /* seconds, PROTOCOL.md 4 */
+#define GOSSIP_INTERVAL  10. /* seconds, doc/protocol.md 4.4 */
 #define GOSSIP_CUT_AGAIN 600 /* seconds, from one line about it to the next */
 
 struct tally {

@@ -29,7 +29,7 @@
 #define UDP_BUFFER     (4 << 20) /* bytes, each way */
 #define LISTEN_TEXT    64        /* room for ADDRESS:PORT */
 
-#define ENDPOINTS_MAX 500000 /* PROTOCOL.md 4 */
+#define ENDPOINTS_MAX 500000 /* doc/protocol.md 4 */
 #define SWEEP_SECONDS 60     /* in which a sweep sees every entry */
 
 #define REPLACE_MAX    8  /* of one node's sessions, in ... */

@@ -12,7 +12,7 @@
 #include "common/log.h"
 #include "parent/parent.h"
 
-#define HEAD_TIMEOUT   5         /* seconds, PROTOCOL.md 1 */
+#define HEAD_TIMEOUT   5         /* seconds, doc/protocol.md 1 */
 #define SIBLING_BUFFER (1 << 20) /* bytes on their way between workers */
 
 /* Sends a duplicate of fd, which stays the parent's. */

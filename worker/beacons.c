@@ -13,8 +13,8 @@
 #include "worker/worker.h"
 
 /*
- * Other beacons and their gossip, PROTOCOL.md 4.  The parent keeps what they
- * said; here Syncs are only taken apart and put together.
+ * Other beacons and their gossip, doc/protocol.md 4.4.  The parent keeps what
+ * they said; here Syncs are only taken apart and put together.
  */
 
 #define SYNCS_PER_SECOND  2    /* from one source; one in 10 s is usual */

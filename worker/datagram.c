@@ -11,8 +11,8 @@
 #include "worker/worker.h"
 
 /*
- * Datagrams, PROTOCOL.md 4.  Anybody can send them and claim anything, so what
- * counts is the source that was observed, and a node that is connected by
+ * Datagrams, doc/protocol.md 4.  Anybody can send them and claim anything, so
+ * what counts is the source that was observed, and a node that is connected by
  * WebSocket has nothing to say here.
  */
 

@@ -9,9 +9,9 @@
 #include "worker/worker.h"
 
 /*
- * Discovers, PROTOCOL.md 4: where a node is.  The parent alone writes it to the
- * map.  A node is answered when the map has it, and not at all if it could not
- * be noted: then it asks again, or elsewhere.
+ * Discovers, doc/protocol.md 4.2: where a node is.  The parent alone writes it
+ * to the map.  A node is answered when the map has it, and not at all if it
+ * could not be noted: then it asks again, or elsewhere.
  */
 
 enum discover_report { DISCOVER_NEWS, DISCOVER_REFRESH };

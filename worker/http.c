@@ -376,7 +376,7 @@ judge_upgrade(const struct head *head, struct http_request *req)
 	return (101);
 }
 
-/* What the request deserves, in the order of PROTOCOL.md section 1. */
+/* What the request deserves, in the order of doc/protocol.md 1. */
 static int
 judge(const struct head *head, struct http_request *req)
 {

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The head of the one request of a connection, PROTOCOL.md section 1. */
+/* The head of the one request of a connection, doc/protocol.md 1. */
 #define HTTP_HEAD_MAX     8192
 #define HTTP_FIELDS_MAX   100
 #define HTTP_RESPONSE_MAX 512 /* bytes of the largest response */

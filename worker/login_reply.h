@@ -11,7 +11,7 @@
 
 #include "common/proto.h"
 
-/* A client's answer to its challenge, PROTOCOL.md section 3. */
+/* A client's answer to its challenge, doc/protocol.md 3. */
 #define LOGIN_REPLY_MAX 4096 /* bytes of JSON */
 
 struct login_reply {

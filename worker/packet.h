@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Beacon packets, PROTOCOL.md 4.  All integers are big-endian. */
+/* Beacon packets, doc/protocol.md 4.  All integers are big-endian. */
 enum packet_type {
 	PACKET_DISCOVER = 0x01,
 	PACKET_DISCOVER_REPLY = 0x02,

@@ -11,8 +11,8 @@
 #include "worker/worker.h"
 
 /*
- * Hole punching, PROTOCOL.md 4: two nodes are told each other's address.  Two
- * small packets for one: limited, so that nobody uses it as an amplifier.
+ * Hole punching, doc/protocol.md 4.3: two nodes are told each other's address.
+ * Two small packets for one: limited, so that nobody uses it as an amplifier.
  */
 
 /* PW_EXEMPT: one more network without limits, or PROTO_PREFIX_NONE: no more. */

@@ -13,9 +13,9 @@
 #include "worker/worker.h"
 
 /*
- * The relay, PROTOCOL.md 4: knows packets, not how they travel.  It gets each
- * packet with RELAY_HEADROOM bytes before its payload that it may write into:
- * its own header of nine and what the transport had before that.
+ * The relay, doc/protocol.md 4.1: knows packets, not how they travel.  It gets
+ * each packet with RELAY_HEADROOM bytes before its payload that it may write
+ * into: its own header of nine and what the transport had before that.
  */
 
 /* One budget per authenticated node. */

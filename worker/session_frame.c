@@ -10,8 +10,8 @@
 #include "worker/ws_utf8.h"
 
 /*
- * Frames and messages of a WebSocket, PROTOCOL.md 2: from a worker's buffer, or
- * from what a session kept until it was whole.
+ * Frames and messages of a WebSocket, doc/protocol.md 2: from a worker's
+ * buffer, or from what a session kept until it was whole.
  */
 
 /* The most bytes that a message may have in this state. */

@@ -9,7 +9,7 @@
 #include "worker/limit.h"
 #include "worker/worker.h"
 
-/* The HTTP side of a connection, PROTOCOL.md 1. */
+/* The HTTP side of a connection, doc/protocol.md 1. */
 
 /*
  * Sends an HTTP answer other than 101 and waits for the client to hang up, as

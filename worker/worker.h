@@ -25,7 +25,7 @@
 #define RX_HEADROOM 64           /* bytes before it that may be overwritten */
 
 /* What goes in front of a packet when it leaves over a WebSocket. */
-#define FRAME_HEADROOM   4      /* a server's header, PROTOCOL.md 2 */
+#define FRAME_HEADROOM   4      /* a server's header, doc/protocol.md 2 */
 #define DELIVERY_MAX     32768U /* largest message to a peer */
 #define MESSAGE_HEADROOM 16     /* before a reassembled message */
 

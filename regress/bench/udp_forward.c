@@ -6,7 +6,7 @@
 /*
  * The floor for UDP: recvmmsg, find the destination in a table, sendmmsg, with
  * as little as possible around it.  Learns addresses from Discover (01) and
- * answers 02; turns Relay (05) into RelayDeliver (06).  PROTOCOL.md section 4.
+ * answers 02; turns Relay (05) into RelayDeliver (06).  doc/protocol.md 4.
  */
 
 #include <sys/epoll.h>

@@ -12,7 +12,7 @@
 #include "common/ws_frame.h"
 #include "regress/bench/load.h"
 
-/* PROTOCOL.md section 4 */
+/* doc/protocol.md 4 */
 #define DISCOVER_REPLY     2
 #define RELAY              5
 #define RELAY_LEN          9

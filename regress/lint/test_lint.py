@@ -171,6 +171,37 @@ def test_no_line_comment_and_no_private_path():
         r"/work" r"/|/tmp" r"/brief", "private path"))
 
 
+def sections(path):
+    """The numbers of the headings of a document."""
+    return set(re.findall(r"^##+ (\d+(?:\.\d+)*)\.? ", read(path), re.M))
+
+
+def test_every_document_that_is_cited_exists():
+    """
+    A document is cited by its path from the top, or from beside the citing
+    file, and by the number of a section: "doc/protocol.md 4.2".
+    """
+    found = []
+    for path in all_c() + files("**/*.py", "**/*.mk", "GNUmakefile", "*.md",
+            "doc/**", "etc/**", "regress/**/*.md"):
+        text = read(path)
+        for m in re.finditer(r"([\w./-]*\w\.md)\b(?:[\s*#\"]+(section\b|"
+                r"\d+(?:\.\d+)*))?", text):
+            name, section = m.groups()
+            if name == "DESIGN.md":
+                continue
+            at = [os.path.join(directory, name)
+                for directory in (ROOT, os.path.dirname(path))]
+            at = next(filter(os.path.isfile, at), None)
+            line = text.count("\n", 0, m.start()) + 1
+            if at is None:
+                found.append((path, line, "no document %s" % name))
+            elif section is not None and section not in sections(at):
+                found.append((path, line,
+                    "%s has no section %s" % (name, section)))
+    report(found)
+
+
 def test_man_pages_are_clean():
     pages = files("etc/*.[1-9]")
     assert {"beacond.8", "beacond.conf.5", "beaconctl.8"} <= set(
