@@ -20,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/attributes.h"
 #include "common/child.h"
 #include "common/landlock.h"
 #include "common/log.h"
@@ -86,13 +87,16 @@ child_start(struct child *child, int argc, char **argv, const char *name)
 		    "%s: started by beacond only; run that instead\n", name);
 		exit(2);
 	}
-	if (close_range(LOG_CHILD_FD + 1, ~0U, 0) == -1)
-		exit(1);
 	/* What the parent uses these for ends with the exec. */
 	(void)fcntl(CHILD_PARENT_FD, F_SETFD, FD_CLOEXEC);
 	(void)fcntl(LOG_CHILD_FD, F_SETFD, FD_CLOEXEC);
 	log_init(name, LOG_TO_PARENT);
+	if (attributes_close_above(LOG_CHILD_FD) == -1)
+		fatal("close_range, then close of each descriptor");
+	if (chdir("/") == -1)
+		fatal("chdir /");
 
+	attributes_signals();
 	/* The parent ends a child through the channel; a terminal does not. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);

@@ -39,9 +39,17 @@ struct conf_address {
 };
 TAILQ_HEAD(conf_addresses, conf_address);
 
+/* A file that the configuration was read from, by the name it was given. */
+struct conf_file {
+	STAILQ_ENTRY(conf_file) entry;
+	char path[CONF_PATH_MAX];
+};
+STAILQ_HEAD(conf_files, conf_file);
+
 struct config {
 	struct conf_addresses addresses;
-	uint32_t workers; /* 0: auto */
+	struct conf_files files; /* but for standard input */
+	uint32_t workers;        /* 0: auto */
 	char keys_file[CONF_PATH_MAX];
 	char control_socket[CONF_PATH_MAX];
 	char user[CONF_USER_MAX];        /* "": none */

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -119,6 +120,22 @@ check_file(struct conf_parser *p, const char *path, const struct stat *st)
 	return (-1);
 }
 
+/* Keeps the name for whoever has to see to it that it can be read again. */
+static int
+remember(struct conf_parser *p, const char *path)
+{
+	struct conf_file *file;
+
+	file = calloc(1, sizeof(*file));
+	if (file == NULL) {
+		conf_error(p, "%s: %s", path, strerror(errno));
+		return (-1);
+	}
+	(void)strlcpy(file->path, path, sizeof(file->path));
+	STAILQ_INSERT_TAIL(&p->conf->files, file, entry);
+	return (0);
+}
+
 /*
  * Open path and read from it next; the caller closes its fp after
  * conf_source_pop().  -1, reported: it can't be opened or is not to be trusted.
@@ -144,7 +161,7 @@ conf_source_open(struct conf_parser *p, const char *path)
 		conf_error(p, "%s: %s", path, strerror(errno));
 		goto fail;
 	}
-	if (conf_source_push(p, fp, path) == -1)
+	if (remember(p, path) == -1 || conf_source_push(p, fp, path) == -1)
 		goto fail;
 	p->sources[p->depth - 1].dev = st.st_dev;
 	p->sources[p->depth - 1].ino = st.st_ino;

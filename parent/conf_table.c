@@ -90,6 +90,7 @@ conf_new(void)
 	if (conf == NULL)
 		return (NULL);
 	TAILQ_INIT(&conf->addresses);
+	STAILQ_INIT(&conf->files);
 	strlcpy(conf->keys_file, "/etc/beacond/keys", sizeof(conf->keys_file));
 	strlcpy(conf->control_socket, "/run/beacond.sock",
 	    sizeof(conf->control_socket));
@@ -111,12 +112,17 @@ void
 conf_free(struct config *conf)
 {
 	struct conf_address *a;
+	struct conf_file *file;
 
 	if (conf == NULL)
 		return;
 	while ((a = TAILQ_FIRST(&conf->addresses)) != NULL) {
 		TAILQ_REMOVE(&conf->addresses, a, entry);
 		free(a);
+	}
+	while ((file = STAILQ_FIRST(&conf->files)) != NULL) {
+		STAILQ_REMOVE_HEAD(&conf->files, entry);
+		free(file);
 	}
 	free(conf);
 }

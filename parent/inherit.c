@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/attributes.h"
 #include "common/log.h"
 #include "parent/inherit.h"
 
@@ -57,7 +58,8 @@ inherit_sockets(void)
 			fatal("socket %d of the service manager", fd);
 		inherit_fds[i] = fd;
 	}
-	closefrom(INHERIT_FIRST + inherit_nfds);
+	if (attributes_close_above(INHERIT_FIRST + inherit_nfds - 1) == -1)
+		fatal("close_range, then close of each descriptor");
 }
 
 static int

@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "parent/attributes.h"
 #include "parent/inherit.h"
 #include "parent/notify.h"
 #include "parent/parent.h"
@@ -86,20 +87,6 @@ configuration(const struct options *options)
 	exit(0);
 }
 
-/* 0, 1 and 2 are never free for something that matters. */
-static int
-open_devnull(void)
-{
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-		if (fd == -1)
-			fatal("/dev/null");
-	} while (fd <= STDERR_FILENO);
-	return (fd);
-}
-
 static uint32_t
 count_workers(uint32_t configured)
 {
@@ -119,7 +106,9 @@ prepare(struct parent *parent)
 {
 	int fd;
 
-	parent->devnull = open_devnull();
+	parent->devnull = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (parent->devnull == -1)
+		fatal("open /dev/null");
 	parent->nworkers = count_workers(parent->conf->workers);
 	privs_limits(parent);
 	spawn_open_programs(parent);
@@ -233,6 +222,7 @@ main(int argc, char **argv)
 	struct options options;
 
 	log_init("beacond", LOG_TO_STDERR);
+	attributes_set();
 	options_get(&options, argc, argv);
 	parent.conf = configuration(&options);
 	parent.conf_start = parent.conf;
@@ -242,6 +232,7 @@ main(int argc, char **argv)
 	inherit_sockets();
 	notify_open();
 	prepare(&parent);
+	attributes_directory(&parent);
 	detach(&parent);
 
 	start_loop(&parent);

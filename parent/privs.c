@@ -82,6 +82,9 @@ privs_make_root(void)
 		fatalx("%s: not a directory that root alone can write to; "
 		       "remove it",
 		    PRIVS_ROOT);
+	/* Whatever the umask was: all enter it, as other users. */
+	if ((st.st_mode & 0555) != 0555 && chmod(PRIVS_ROOT, 0555) == -1)
+		fatal("chmod %s", PRIVS_ROOT);
 }
 
 /* As whom the children of a role run: its own user or else the parent's. */

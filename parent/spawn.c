@@ -136,9 +136,9 @@ spawn_descriptors(struct process *p, int *program, const struct spawn_fds *fds)
 	int channel, logfd, words;
 
 	*program = fcntl(*program, F_DUPFD_CLOEXEC, SPAWN_FD_FIRST);
-	channel = fcntl(fds->channel[1], F_DUPFD, SPAWN_FD_FIRST);
-	logfd = fcntl(fds->log[1], F_DUPFD, SPAWN_FD_FIRST);
-	words = fcntl(fds->words[1], F_DUPFD, SPAWN_FD_FIRST);
+	channel = fcntl(fds->channel[1], F_DUPFD_CLOEXEC, SPAWN_FD_FIRST);
+	logfd = fcntl(fds->log[1], F_DUPFD_CLOEXEC, SPAWN_FD_FIRST);
+	words = fcntl(fds->words[1], F_DUPFD_CLOEXEC, SPAWN_FD_FIRST);
 	if (*program == -1 || channel == -1 || logfd == -1 || words == -1)
 		return (-1);
 	if (dup2(p->parent->devnull, STDIN_FILENO) == -1 ||
@@ -147,7 +147,8 @@ spawn_descriptors(struct process *p, int *program, const struct spawn_fds *fds)
 	    dup2(channel, CHILD_PARENT_FD) == -1 ||
 	    dup2(logfd, LOG_CHILD_FD) == -1)
 		return (-1);
-	return (close_range(LOG_CHILD_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC));
+	/* All others end with the exec. */
+	return (0);
 }
 
 static void
