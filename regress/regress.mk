@@ -70,7 +70,7 @@ MALLOC_SETTINGS := MALLOC_PERTURB_=165 \
 .PHONY: check-malloc
 check-malloc: deps-test
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/strict \
-	    DEFINES=-DSANDBOX_STRICT all unit hostile bench-tests
+	    DEFINES=-DSANDBOX_STRICT all unit hostile bench-tests fuzzers
 	@for setting in $(MALLOC_SETTINGS); do \
 	    echo "$$setting"; \
 	    BEACOND_BUILD=$(abspath $(BUILD))/strict env $$setting $(PYTEST) \
