@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/counters.h"
+#include "common/fdstat.h"
 
 #include "auth/auth.h"
 
@@ -77,7 +78,7 @@ keys_load(struct auth *auth, int fd, const char *path)
 		keys_answer(auth, KEYS_SUPERSEDED);
 	keyfile_close(&auth->file);
 	/* Anything else might make read(2) wait. */
-	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
+	if (fdstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
 		log_warnx(
 		    "%s: not a regular file, keys stay as they are", path);
 		(void)close(fd);

@@ -66,7 +66,7 @@ const struct sandbox_rule auth_sandbox_rules[] = {
 	SANDBOX_ALLOW1(madvise, SANDBOX_IS(2, MADV_HUGEPAGE)),
 
 	/*
-	 * The size of what the parent sends, see common/fstat.c.
+	 * The size of what the parent sends, see common/fdstat.c.
 	 * Shared: nothing, it only tells.
 	 */
 	SANDBOX_ALLOW(fstat),

@@ -22,6 +22,7 @@
 
 #include "common/attributes.h"
 #include "common/child.h"
+#include "common/fdstat.h"
 #include "common/landlock.h"
 #include "common/log.h"
 #include "common/proto.h"
@@ -81,8 +82,8 @@ child_start(struct child *child, int argc, char **argv, const char *name)
 	memset(child, 0, sizeof(*child));
 	child->name = name;
 	child_arguments(child, argc, argv);
-	if (fstat(CHILD_PARENT_FD, &st) == -1 || !S_ISSOCK(st.st_mode) ||
-	    fstat(LOG_CHILD_FD, &st) == -1 || !S_ISSOCK(st.st_mode)) {
+	if (fdstat(CHILD_PARENT_FD, &st) == -1 || !S_ISSOCK(st.st_mode) ||
+	    fdstat(LOG_CHILD_FD, &st) == -1 || !S_ISSOCK(st.st_mode)) {
 		(void)fprintf(stderr,
 		    "%s: started by beacond only; run that instead\n", name);
 		exit(2);

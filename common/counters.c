@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "common/counters.h"
+#include "common/fdstat.h"
 
 static struct counters counters_private;
 struct counters *counters = &counters_private;
@@ -33,7 +34,7 @@ counters_open(int fd)
 	struct stat st;
 	void *page;
 
-	if (fstat(fd, &st) == -1)
+	if (fdstat(fd, &st) == -1)
 		return (-1);
 	if (st.st_size != COUNTERS_BYTES) {
 		errno = EINVAL;

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/ibuf.h"
 #include "common/imsg.h"
 
 /*
@@ -272,18 +271,6 @@ imsg_get_type(const struct imsg *imsg)
 	return (imsg->type);
 }
 
-uint32_t
-imsg_get_id(const struct imsg *imsg)
-{
-	return (imsg->peerid);
-}
-
-uint32_t
-imsg_get_pid(const struct imsg *imsg)
-{
-	return (imsg->pid);
-}
-
 /* Bytes of data. */
 size_t
 imsg_get_len(const struct imsg *imsg)
@@ -319,18 +306,6 @@ imsg_get_data(const struct imsg *imsg, void *data, size_t len)
 	}
 	if (len > 0)
 		memcpy(data, imsg->data, len);
-	return (0);
-}
-
-/* Makes view show the data; 0, or -1 with EBADMSG if there is none. */
-int
-imsg_get_ibuf(const struct imsg *imsg, struct ibuf *view)
-{
-	if (imsg->len == 0) {
-		errno = EBADMSG;
-		return (-1);
-	}
-	ibuf_from_buffer(view, imsg->data, imsg->len);
 	return (0);
 }
 

@@ -13,8 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/ibuf.h"
-
 /*
  * Messages, some with a descriptor, over a unix stream socket: the API of
  * imsg_init(3) where it serves, with these differences:
@@ -95,13 +93,10 @@ int imsgbuf_read(struct imsgbuf *);
 int imsgbuf_get(struct imsgbuf *, struct imsg *);
 
 uint32_t imsg_get_type(const struct imsg *);
-uint32_t imsg_get_id(const struct imsg *);
-uint32_t imsg_get_pid(const struct imsg *);
 size_t imsg_get_len(const struct imsg *);
 int imsg_has_fd(const struct imsg *);
 int imsg_get_fd(struct imsg *);
 int imsg_get_data(const struct imsg *, void *, size_t);
-int imsg_get_ibuf(const struct imsg *, struct ibuf *);
 void imsg_free(struct imsg *);
 
 /* imsg_send.c: sending */

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/bytes.h"
 #include "common/clock.h"
-#include "common/ibuf.h"
 #include "common/imsg.h"
 
 /*
@@ -25,7 +25,7 @@
  */
 struct imsg_chunk {
 	TAILQ_ENTRY(imsg_chunk) entry;
-	struct ibuf *buf;
+	struct bytes bytes;
 	uint32_t messages;
 	int fd;
 };
@@ -44,11 +44,11 @@ static void
 imsgbuf_drop_chunk(struct imsgbuf *imsgbuf, struct imsg_chunk *chunk)
 {
 	TAILQ_REMOVE(&imsgbuf->chunks, chunk, entry);
-	imsgbuf->queued -= ibuf_size(chunk->buf);
+	imsgbuf->queued -= chunk->bytes.len;
 	imsgbuf->messages -= chunk->messages;
 	if (chunk->fd != -1)
 		close(chunk->fd);
-	ibuf_free(chunk->buf);
+	bytes_free(&chunk->bytes);
 	free(chunk);
 }
 
@@ -73,8 +73,8 @@ imsgbuf_gather(struct imsgbuf *imsgbuf, struct iovec *iov)
 	TAILQ_FOREACH(chunk, &imsgbuf->chunks, entry) {
 		if (n == CHUNKS_PER_SEND || (n > 0 && chunk->fd != -1))
 			break;
-		iov[n].iov_base = ibuf_data(chunk->buf);
-		iov[n].iov_len = ibuf_size(chunk->buf);
+		iov[n].iov_base = bytes_first(&chunk->bytes);
+		iov[n].iov_len = chunk->bytes.len;
 		n++;
 	}
 	return (n);
@@ -103,13 +103,13 @@ imsgbuf_advance(struct imsgbuf *imsgbuf, size_t n)
 		close(chunk->fd);
 		chunk->fd = -1;
 	}
-	while (n > 0 && n >= ibuf_size(chunk->buf)) {
-		n -= ibuf_size(chunk->buf);
+	while (n > 0 && n >= chunk->bytes.len) {
+		n -= chunk->bytes.len;
 		imsgbuf_drop_chunk(imsgbuf, chunk);
 		chunk = TAILQ_FIRST(&imsgbuf->chunks);
 	}
 	if (n > 0) {
-		ibuf_skip(chunk->buf, n);
+		bytes_take(&chunk->bytes, n);
 		imsgbuf->queued -= n;
 	}
 }
@@ -209,22 +209,14 @@ imsgbuf_queued(const struct imsgbuf *imsgbuf)
 	return (imsgbuf->queued);
 }
 
-/* A new last chunk whose first message has len bytes. */
 static struct imsg_chunk *
-imsgbuf_new_chunk(struct imsgbuf *imsgbuf, size_t len, int fd)
+imsgbuf_new_chunk(struct imsgbuf *imsgbuf, int fd)
 {
 	struct imsg_chunk *chunk;
-	size_t init;
 
 	chunk = calloc(1, sizeof(*chunk));
 	if (chunk == NULL)
 		return (NULL);
-	init = len < CHUNK_SIZE_INIT ? CHUNK_SIZE_INIT : len;
-	chunk->buf = ibuf_dynamic(init, len < CHUNK_SIZE ? CHUNK_SIZE : len);
-	if (chunk->buf == NULL) {
-		free(chunk);
-		return (NULL);
-	}
 	chunk->fd = fd;
 	TAILQ_INSERT_TAIL(&imsgbuf->chunks, chunk, entry);
 	return (chunk);
@@ -238,13 +230,20 @@ imsgbuf_append(struct imsgbuf *imsgbuf, size_t len, int fd)
 	unsigned char *to;
 
 	chunk = TAILQ_LAST(&imsgbuf->chunks, imsg_chunks);
-	if (chunk == NULL || fd != -1 || ibuf_left(chunk->buf) < len)
-		chunk = imsgbuf_new_chunk(imsgbuf, len, fd);
+	if (chunk == NULL || fd != -1 || chunk->bytes.len + len > CHUNK_SIZE)
+		chunk = imsgbuf_new_chunk(imsgbuf, fd);
 	if (chunk == NULL)
 		return (NULL);
-	to = ibuf_reserve(chunk->buf, len);
-	if (to == NULL)
+	to = bytes_room(&chunk->bytes, len, CHUNK_SIZE_INIT);
+	if (to == NULL) {
+		if (chunk->messages == 0) {
+			/* The descriptor is still the caller's. */
+			chunk->fd = -1;
+			imsgbuf_drop_chunk(imsgbuf, chunk);
+		}
 		return (NULL);
+	}
+	chunk->bytes.len += len;
 	chunk->messages++;
 	imsgbuf->messages++;
 	imsgbuf->queued += len;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/fdstat.h"
 #include "common/peermap.h"
 
 /* An entry as eight words, the units that are copied without tearing. */
@@ -37,7 +38,7 @@ peermap_open(struct peermap *map, int fd)
 	struct stat st;
 	void *base;
 
-	if (fstat(fd, &st) == -1)
+	if (fdstat(fd, &st) == -1)
 		return (-1);
 	if (st.st_size != (off_t)PEERMAP_BYTES) {
 		errno = EINVAL;

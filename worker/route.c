@@ -56,14 +56,6 @@ route_lost_gathered(struct sibling *sib)
 }
 
 static void
-route_free_queue(struct sibling *sib)
-{
-	free(sib->queue);
-	sib->queue = NULL;
-	sib->queue_size = sib->queue_head = sib->queue_len = 0;
-}
-
-static void
 route_close(struct sibling *sib)
 {
 	struct worker *w;
@@ -80,9 +72,9 @@ route_close(struct sibling *sib)
 	if (sib->rest_len > 0)
 		counters_add(COUNTER_DROP_WORKER_LOST, 1);
 	sib->rest_len = 0;
-	if (sib->queue_len > 0)
-		route_lost(sib->queue + sib->queue_head, sib->queue_len);
-	route_free_queue(sib);
+	if (sib->queue.len > 0)
+		route_lost(bytes_first(&sib->queue), sib->queue.len);
+	bytes_free(&sib->queue);
 }
 
 /*
@@ -201,32 +193,9 @@ route_packet(struct worker *w, uint32_t number, uint32_t dest, uint32_t sender,
 static void
 route_append(struct sibling *sib, const uint8_t *message, size_t len)
 {
-	uint8_t *queue;
-	size_t size;
-
-	if (sib->queue_len + len > ROUTE_QUEUE_MAX)
-		goto drop;
-	if (sib->queue_head + sib->queue_len + len > sib->queue_size &&
-	    sib->queue_head > 0) {
-		memmove(
-		    sib->queue, sib->queue + sib->queue_head, sib->queue_len);
-		sib->queue_head = 0;
-	}
-	if (sib->queue_len + len > sib->queue_size) {
-		size = sib->queue_size == 0 ? ROUTE_QUEUE_MIN : sib->queue_size;
-		while (size < sib->queue_len + len)
-			size *= 2;
-		queue = realloc(sib->queue, size);
-		if (queue == NULL)
-			goto drop;
-		sib->queue = queue;
-		sib->queue_size = size;
-	}
-	memcpy(sib->queue + sib->queue_head + sib->queue_len, message, len);
-	sib->queue_len += len;
-	return;
-drop:
-	counters_add(COUNTER_DROP_WORKER_FULL, 1);
+	if (sib->queue.len + len > ROUTE_QUEUE_MAX ||
+	    bytes_add(&sib->queue, message, len, ROUTE_QUEUE_MIN) == -1)
+		counters_add(COUNTER_DROP_WORKER_FULL, 1);
 }
 
 /*
@@ -265,7 +234,7 @@ route_queue(struct sibling *sib, const uint8_t *base, size_t len, size_t sent)
 static int
 route_waits(const struct sibling *sib)
 {
-	return (sib->rest_len > 0 || sib->queue_len > 0);
+	return (sib->rest_len > 0 || sib->queue.len > 0);
 }
 
 static void
@@ -332,9 +301,9 @@ route_write(struct ev_loop *loop, ev_io *io, int revents)
 	memset(&msg, 0, sizeof(msg));
 	msg.msg_iov = iov;
 	msg.msg_iovlen = 1;
-	if (sib->queue_len > 0) {
-		iov[1].iov_base = sib->queue + sib->queue_head;
-		iov[1].iov_len = sib->queue_len;
+	if (sib->queue.len > 0) {
+		iov[1].iov_base = bytes_first(&sib->queue);
+		iov[1].iov_len = sib->queue.len;
 		msg.msg_iovlen = 2;
 	}
 	n = sendmsg(io->fd, &msg, MSG_NOSIGNAL);
@@ -345,11 +314,10 @@ route_write(struct ev_loop *loop, ev_io *io, int revents)
 	sib->rest_len -= (uint32_t)sent;
 	if ((size_t)n > sent) {
 		sent = route_partly(sib, iov[1].iov_base, (size_t)n - sent);
-		sib->queue_head += sent;
-		sib->queue_len -= sent;
+		bytes_take(&sib->queue, sent);
 	}
-	if (sib->queue_len == 0)
-		route_free_queue(sib);
+	if (sib->queue.len == 0)
+		bytes_free(&sib->queue);
 	if (!route_waits(sib))
 		ev_io_stop(loop, io);
 }

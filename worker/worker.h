@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/bytes.h"
 #include "common/channel.h"
 #include "common/counters.h"
 #include "common/peermap.h"
@@ -179,10 +180,7 @@ struct sibling {
 	uint8_t *rest; /* of a message that has begun to leave */
 	uint32_t rest_head;
 	uint32_t rest_len;
-	uint8_t *queue; /* whole messages after it; NULL: none */
-	size_t queue_size;
-	size_t queue_head;
-	size_t queue_len;
+	struct bytes queue; /* whole messages after it */
 };
 
 struct nonce {

@@ -21,6 +21,7 @@
 #include <time.h>
 
 #include "common/child.h"
+#include "common/fdstat.h"
 #include "common/log.h"
 
 #include "regress/unit/sandbox_acts.h"
@@ -244,7 +245,7 @@ child_fstat(const void *arg)
 	struct stat st;
 
 	(void)arg;
-	if (fstat(child_map_fd, &st) == -1)
+	if (fdstat(child_map_fd, &st) == -1)
 		return (-1);
 	errno = EIO;
 	return (st.st_size == CHILD_MAP_SIZE ? 0 : -1);

@@ -1,0 +1,81 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <string.h>
+
+#include "common/bytes.h"
+
+#include "regress/unit/test.h"
+
+static void
+test_first_in_first_out(void)
+{
+	struct bytes b;
+	uint8_t in, out;
+	size_t i, round;
+
+	memset(&b, 0, sizeof(b));
+	in = out = 0;
+	for (round = 1; round < 300; round++) {
+		for (i = 0; i < round; i++, in++)
+			CHECK(bytes_add(&b, &in, 1, 16) == 0);
+		CHECK(b.len >= round / 2);
+		for (i = 0; i < round / 2 + 1; i++, out++) {
+			CHECK(*bytes_first(&b) == out);
+			bytes_take(&b, 1);
+		}
+	}
+	while (b.len > 0) {
+		CHECK(*bytes_first(&b) == out++);
+		bytes_take(&b, 1);
+	}
+	CHECK(in == out && b.head == 0);
+	bytes_free(&b);
+	CHECK(b.data == NULL && b.size == 0);
+}
+
+static void
+test_room_doubles_and_is_used_again(void)
+{
+	struct bytes b;
+	uint8_t some[100] = { 0 };
+
+	memset(&b, 0, sizeof(b));
+	CHECK(bytes_add(&b, some, 0, 64) == 0 && b.data == NULL);
+	CHECK(bytes_add(&b, some, 10, 64) == 0 && b.size == 64);
+	CHECK(bytes_add(&b, some, 100, 64) == 0 && b.size == 128);
+	bytes_take(&b, 90);
+	CHECK(bytes_add(&b, some, 100, 64) == 0);
+	CHECK(b.size == 128 && b.head == 0 && b.len == 120);
+	bytes_free(&b);
+}
+
+static void
+test_shrink(void)
+{
+	struct bytes b;
+	uint8_t some[4096];
+	size_t i;
+
+	for (i = 0; i < sizeof(some); i++)
+		some[i] = (uint8_t)(i / 16);
+	memset(&b, 0, sizeof(b));
+	CHECK(bytes_add(&b, some, sizeof(some), 64) == 0);
+	CHECK(!bytes_shrink(&b, 64));
+	bytes_take(&b, 4080);
+	CHECK(bytes_shrink(&b, 64) && b.size == 64);
+	CHECK(b.len == 16 && *bytes_first(&b) == 255);
+	CHECK(!bytes_shrink(&b, 64));
+	bytes_free(&b);
+}
+
+int
+main(void)
+{
+	RUN(test_first_in_first_out);
+	RUN(test_room_doubles_and_is_used_again);
+	RUN(test_shrink);
+	return (test_failed());
+}
