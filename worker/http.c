@@ -4,26 +4,18 @@
  */
 
 #include <sys/param.h>
-#include <sys/socket.h>
 
-#include <arpa/inet.h>
 #include <sha1.h>
 #include <sodium.h>
 #include <stdint.h>
 #include <string.h>
-#include <strings.h>
 
 #include "worker/http.h"
+#include "worker/http_address.h"
 
 /* RFC 6455 section 1.3. */
 #define GUID    "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define KEY_LEN 16
-
-/* Bytes of the head, in place. */
-struct text {
-	const uint8_t *p;
-	size_t len;
-};
 
 enum field {
 	CONNECTION,
@@ -62,7 +54,9 @@ static const struct {
 struct head {
 	struct text method;
 	struct text path;
-	int minor;                 /* of HTTP/1.x */
+	struct text
+	    host;  /* of the target, in absolute-form; else of the field */
+	int minor; /* of HTTP/1.x: 0, or 1 also for more */
 	struct text value[FIELDS]; /* the last, of those that repeat */
 	int seen[FIELDS];
 	int connection_upgrade;
@@ -72,174 +66,77 @@ struct head {
 	int bad; /* well-formed, but 400 all the same */
 };
 
+/* Is the token in this list, spelt like that or (nocase) in any case? */
 static int
-is_token(uint8_t c)
+list_has(struct text list, const char *token, size_t len, int nocase)
 {
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-	    (c >= '0' && c <= '9'))
-		return (1);
-	return (c != '\0' && strchr("!#$%&'*+.^_`|~", c) != NULL);
-}
+	struct text item;
 
-static int
-is_graph(uint8_t c)
-{
-	return (c > ' ' && c < 0x7f);
-}
-
-static size_t
-span(struct text t, int (*is)(uint8_t))
-{
-	size_t n;
-
-	for (n = 0; n < t.len && is(t.p[n]); n++)
-		;
-	return (n);
-}
-
-static int
-text_is(struct text t, const char *s, size_t len)
-{
-	return (t.len == len && memcmp(t.p, s, len) == 0);
-}
-
-static int
-text_equals_nocase(struct text t, const char *s, size_t len)
-{
-	return (t.len == len && strncasecmp((const char *)t.p, s, len) == 0);
-}
-
-#define TEXT_IS(t, s) text_is((t), (s), sizeof(s) - 1)
-
-static struct text
-trim(struct text t)
-{
-	while (t.len > 0 && (t.p[0] == ' ' || t.p[0] == '\t')) {
-		t.p++;
-		t.len--;
-	}
-	while (t.len > 0 && (t.p[t.len - 1] == ' ' || t.p[t.len - 1] == '\t'))
-		t.len--;
-	return (t);
-}
-
-/* Take what precedes the first `c` (or all) from the front of *t. */
-static struct text
-take_until(struct text *t, uint8_t c)
-{
-	struct text front;
-	const uint8_t *end;
-
-	front = *t;
-	end = t->len == 0 ? NULL : memchr(t->p, c, t->len);
-	if (end == NULL) {
-		t->len = 0;
-		return (front);
-	}
-	front.len = end - t->p;
-	t->p = end + 1;
-	t->len -= front.len + 1;
-	return (front);
-}
-
-static int
-list_has(struct text list, const char *token, size_t len)
-{
-	while (list.len > 0)
-		if (text_equals_nocase(
-			trim(take_until(&list, ',')), token, len))
+	while (list.len > 0) {
+		item = text_trim(text_take_until(&list, ','));
+		if (nocase ? text_equals_nocase(item, token, len)
+			   : text_equals(item, token, len))
 			return (1);
+	}
 	return (0);
 }
 
-#define LIST_HAS(list, token) list_has((list), (token), sizeof(token) - 1)
-
-/* How many bytes at the front of t are no control characters but tabs. */
-static size_t
-printable(struct text t)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101);
-	uint64_t word, low, del;
-	size_t n;
-
-	for (n = 0; t.len - n >= sizeof(word); n += sizeof(word)) {
-		memcpy(&word, t.p + n, sizeof(word));
-		/* A byte below 20, and one that is 7f, borrow into bit 7. */
-		low = (word - ones * 0x20) & ~word;
-		word ^= ones * 0x7f;
-		del = (word - ones) & ~word;
-		if (((low | del) & ones * 0x80) != 0)
-			break;
-	}
-	while (
-	    n < t.len && ((t.p[n] >= ' ' && t.p[n] != 0x7f) || t.p[n] == '\t'))
-		n++;
-	return (n);
-}
+#define LIST_HAS(list, token, nocase) \
+	list_has((list), (token), sizeof(token) - 1, (nocase))
 
 /*
  * Take a line and its CRLF from the front of *rest.  Returns 1, 0 if it is not
- * all there yet, -1 if it has a control character or another line end.
+ * all there yet, -1 if it has a control character or another line end.  *line
+ * is what there is of it in each case.
  */
 static int
 take_line(struct text *rest, struct text *line)
 {
 	size_t n;
 
-	n = printable(*rest);
+	n = text_printable(*rest);
+	line->p = rest->p;
+	line->len = n;
 	if (n < rest->len && rest->p[n] != '\r')
 		return (-1);
 	if (rest->len - n < 2)
 		return (0);
 	if (rest->p[n + 1] != '\n')
 		return (-1);
-	line->p = rest->p;
-	line->len = n;
 	rest->p += n + 2;
 	rest->len -= n + 2;
 	return (1);
 }
 
 /*
- * RFC 9112 section 3.  Forms of the target other than a path are let through
- * here: they equal no path that is served.  Returns 0 or -1.
+ * RFC 9112 section 3.  Targets that are neither a path nor in absolute-form are
+ * let through here: they equal no path that is served.  Returns 0 or -1.
  */
 static int
 parse_request_line(struct text line, struct head *head)
 {
 	struct text target;
 
-	head->method = take_until(&line, ' ');
+	head->method = text_take_until(&line, ' ');
 	if (head->method.len == 0 ||
-	    span(head->method, is_token) != head->method.len)
+	    text_span(head->method, text_is_token) != head->method.len)
 		return (-1);
-	target = take_until(&line, ' ');
-	if (target.len == 0 || span(target, is_graph) != target.len)
+	target = text_take_until(&line, ' ');
+	if (target.len == 0 || text_span(target, text_is_graph) != target.len ||
+	    http_target_host(&target, &head->host) == -1)
 		return (-1);
-	head->path = take_until(&target, '?');
-	if (TEXT_IS(line, "HTTP/1.1"))
-		head->minor = 1;
-	else if (!TEXT_IS(line, "HTTP/1.0"))
+	head->path = text_take_until(&target, '?');
+	if (line.len != 8 || memcmp(line.p, "HTTP/1.", 7) != 0 ||
+	    !text_is_digit(line.p[7]))
 		return (-1);
+	head->minor = line.p[7] != '0';
 	return (0);
-}
-
-static int
-is_digit(uint8_t c)
-{
-	return (c >= '0' && c <= '9');
 }
 
 static int
 is_zero(uint8_t c)
 {
 	return (c == '0');
-}
-
-static int
-is_host(uint8_t c)
-{
-	return (is_graph(c) && strchr("\"#,/<>?@\\^`{|}", c) == NULL);
 }
 
 static void
@@ -251,24 +148,27 @@ take_field(struct head *head, enum field field, struct text value)
 	head->value[field] = value;
 	switch (field) {
 	case CONNECTION:
-		head->connection_upgrade |= LIST_HAS(value, "upgrade");
+		head->connection_upgrade |= LIST_HAS(value, "upgrade", 1);
 		break;
 	case UPGRADE:
-		head->websocket |= LIST_HAS(value, "websocket");
+		head->websocket |= LIST_HAS(value, "websocket", 1);
 		break;
 	case PROTOCOL:
-		head->pilot_v1 |= LIST_HAS(value, "pilot.v1");
+		head->pilot_v1 |= LIST_HAS(value, "pilot.v1", 0);
 		break;
 	case CONTENT_LENGTH:
-		head->bad |=
-		    value.len == 0 || span(value, is_digit) != value.len;
-		head->body |= span(value, is_zero) != value.len;
+		head->bad |= value.len == 0 ||
+			     text_span(value, text_is_digit) != value.len;
+		head->body |= text_span(value, is_zero) != value.len;
 		break;
 	case TRANSFER_ENCODING:
 		head->body = 1;
 		break;
 	case HOST:
-		head->bad |= span(value, is_host) != value.len;
+		/* Empty where the target has no host: RFC 9112 section 3.2. */
+		head->bad |= value.len > 0 && !http_host_valid(value);
+		if (head->host.len == 0)
+			head->host = value;
 		break;
 	default:
 		break;
@@ -283,7 +183,7 @@ parse_field(struct text line, struct head *head)
 	int field;
 
 	name = line;
-	name.len = span(line, is_token);
+	name.len = text_span(line, text_is_token);
 	if (name.len == 0 || name.len == line.len || line.p[name.len] != ':')
 		return (-1);
 	value.p = line.p + name.len + 1;
@@ -291,8 +191,28 @@ parse_field(struct text line, struct head *head)
 	for (field = 0; field < FIELDS; field++)
 		if (text_equals_nocase(
 			name, known[field].name, known[field].len))
-			take_field(head, field, trim(value));
+			take_field(head, field, text_trim(value));
 	return (0);
+}
+
+/*
+ * The request line, after an empty one perhaps (RFC 9112 section 2.2).  Returns
+ * as parse_head() does.
+ */
+static int
+parse_first_line(struct text *rest, struct head *head)
+{
+	struct text line;
+	int got;
+
+	got = take_line(rest, &line);
+	if (got == 1 && line.len == 0)
+		got = take_line(rest, &line);
+	if (line.len > HTTP_LINE_MAX)
+		return (414);
+	if (got == -1 || (got == 1 && parse_request_line(line, head) == -1))
+		return (400);
+	return (got == 1 ? 200 : 0);
 }
 
 /*
@@ -303,21 +223,21 @@ static int
 parse_head(struct text *rest, struct head *head)
 {
 	struct text line;
-	int got, n;
+	int got, n, status;
 
-	got = take_line(rest, &line);
-	if (got == 1 && parse_request_line(line, head) == -1)
-		return (400);
-	for (n = 0; got == 1 && n <= HTTP_FIELDS_MAX; n++) {
+	status = parse_first_line(rest, head);
+	if (status != 200)
+		return (status);
+	for (n = 0; n <= HTTP_FIELDS_MAX; n++) {
 		got = take_line(rest, &line);
+		if (got == 0)
+			return (0);
 		if (got == 1 && line.len == 0)
 			return (200);
-		if (got == 1 && parse_field(line, head) == -1)
+		if (got == -1 || parse_field(line, head) == -1)
 			return (400);
 	}
-	if (got == 1)
-		return (431);
-	return (got == -1 ? 400 : 0);
+	return (431);
 }
 
 /* Fill in accept; returns -1 if the client's key is none. */
@@ -351,16 +271,16 @@ origin_is_foreign(const struct head *head)
 	origin = head->value[ORIGIN];
 	if (origin.len == 0)
 		return (0);
-	scheme = take_until(&origin, ':');
+	scheme = text_take_until(&origin, ':');
 	if (text_equals_nocase(scheme, "pilot", 5))
 		return (0);
 	if (origin.len < 2 || memcmp(origin.p, "//", 2) != 0)
 		return (1);
 	origin.p += 2;
 	origin.len -= 2;
-	host = take_until(&origin, '/');
+	host = text_take_until(&origin, '/');
 	return (!text_equals_nocase(
-	    host, (const char *)head->value[HOST].p, head->value[HOST].len));
+	    host, (const char *)head->host.p, head->host.len));
 }
 
 static int
@@ -406,52 +326,6 @@ judge(const struct head *head, struct http_request *req)
 	return (req->health ? 200 : 426);
 }
 
-/* "1.2.3.4:5", "[2001:db8::1]:5" and "[2001:db8::1]" without the rest. */
-static struct text
-without_port(struct text t)
-{
-	struct text front, rest;
-
-	rest = t;
-	if (t.len > 0 && t.p[0] == '[') {
-		rest.p++;
-		rest.len--;
-		return (take_until(&rest, ']'));
-	}
-	front = take_until(&rest, ':');
-	/* With a second colon it is IPv6, and they belong to it. */
-	if (rest.len > 0 && memchr(rest.p, ':', rest.len) == NULL)
-		return (front);
-	return (t);
-}
-
-/* The proxy's word for the client's address: the last element is its own. */
-static void
-parse_forwarded(struct text list, struct http_request *req)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	struct text last;
-	const uint8_t *comma;
-	char address[INET6_ADDRSTRLEN];
-
-	last = list;
-	comma = list.len == 0 ? NULL : memrchr(list.p, ',', list.len);
-	if (comma != NULL) {
-		last.p = comma + 1;
-		last.len = list.p + list.len - last.p;
-	}
-	last = without_port(trim(last));
-	if (last.len == 0 || last.len >= sizeof(address))
-		return;
-	memcpy(address, last.p, last.len);
-	address[last.len] = '\0';
-	if (inet_pton(AF_INET, address, req->forwarded + 12) == 1)
-		memcpy(req->forwarded, mapped, sizeof(mapped));
-	else if (inet_pton(AF_INET6, address, req->forwarded) != 1)
-		return;
-	req->has_forwarded = 1;
-}
-
 /*
  * Read the head of a request from the len bytes at buf, all that has come on
  * the connection so far.  Returns 0 if more are needed, else 1 with *req
@@ -473,7 +347,8 @@ http_request_parse(const uint8_t *buf, size_t len, struct http_request *req)
 	if (req->status == 200) {
 		req->head_len = rest.p - buf;
 		req->status = judge(&head, req);
-		parse_forwarded(head.value[FORWARDED_FOR], req);
+		req->has_forwarded =
+		    http_forwarded(head.value[FORWARDED_FOR], req->forwarded);
 		req->bad_forwarded =
 		    head.seen[FORWARDED_FOR] && !req->has_forwarded;
 	}

@@ -10,14 +10,15 @@
 #include <stdint.h>
 
 /* The head of the one request of a connection, doc/protocol.md 1. */
-#define HTTP_HEAD_MAX     8192
+#define HTTP_HEAD_MAX     16384
+#define HTTP_LINE_MAX     8000 /* of the request line, without its CRLF */
 #define HTTP_FIELDS_MAX   100
 #define HTTP_RESPONSE_MAX 512 /* bytes of the largest response */
 
 struct http_request {
 	/*
 	 * What the request deserves as far as it goes by itself: 101, 200 (on
-	 * /health), 400, 403, 404, 405, 426 or 431.
+	 * /health), 400, 403, 404, 405, 414, 426 or 431.
 	 */
 	int status;
 	/*
@@ -37,7 +38,15 @@ struct http_request {
 	uint8_t forwarded[16]; /* rightmost X-Forwarded-For; v4-mapped */
 };
 
+/* The date as answers have it, made once a second. */
+struct http_date {
+	uint64_t second; /* unix seconds */
+	char text[40];
+};
+
 int http_request_parse(const uint8_t *, size_t, struct http_request *);
-size_t http_response_build(char *, size_t, int, const struct http_request *);
+const char *http_date(struct http_date *, uint64_t);
+size_t http_response_build(
+    char *, size_t, int, const struct http_request *, const char *);
 
 #endif /* WORKER_HTTP_H */

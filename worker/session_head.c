@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/clock.h"
 #include "worker/http.h"
 #include "worker/limit.h"
 #include "worker/worker.h"
@@ -25,8 +26,8 @@ session_respond(struct worker *w, struct session *s,
 	char answer[HTTP_RESPONSE_MAX];
 
 	iov.iov_base = answer;
-	iov.iov_len =
-	    http_response_build(answer, sizeof(answer), status, request);
+	iov.iov_len = http_response_build(answer, sizeof(answer), status,
+	    request, http_date(&w->date, clock_wall()));
 	s->state = SESSION_LINGER;
 	s->deadline = w->tick + LINGER_TICKS;
 	/* A fresh connection takes this much, or it is not worth keeping. */
@@ -112,7 +113,7 @@ session_upgrade(
 	size_t len;
 
 	counters_add(COUNTER_UPGRADE_OK, 1);
-	len = http_response_build(answer, sizeof(answer), 101, request);
+	len = http_response_build(answer, sizeof(answer), 101, request, NULL);
 	s->state = SESSION_NONCE;
 	w->nupgraded++;
 	s->deadline = w->tick + TICKS(w->settings.auth_timeout);

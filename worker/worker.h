@@ -21,6 +21,7 @@
 #include "common/peermap.h"
 #include "common/proto.h"
 #include "common/ws_frame.h"
+#include "worker/http.h"
 
 #define RX_SIZE     (256U << 10) /* most bytes of one read */
 #define RX_HEADROOM 64           /* bytes before it that may be overwritten */
@@ -287,6 +288,7 @@ struct worker {
 	int route_in_place; /* boolean: some wait where they were read */
 	ev_prepare turn;    /* sends what is left before the loop blocks */
 	struct source_table *upgrades; /* upgrades per source */
+	struct http_date date;
 
 	struct udp_socket *udp[UDP_SOCKETS_MAX];
 	uint32_t nudp;

@@ -14,10 +14,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 static void
 check_response(const struct http_request *req, int status)
 {
+	static struct http_date date;
 	char response[HTTP_RESPONSE_MAX];
 	size_t len;
 
-	len = http_response_build(response, sizeof(response), status, req);
+	len = http_response_build(
+	    response, sizeof(response), status, req, http_date(&date, 1));
 	if (len >= sizeof(response) || len != strlen(response) ||
 	    strncmp(response, "HTTP/1.1 ", 9) != 0 ||
 	    strstr(response, "\r\n\r\n") == NULL)

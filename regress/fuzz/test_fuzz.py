@@ -45,7 +45,7 @@ def test_conf():
 
 
 def test_http():
-    fuzz("http", 190)
+    fuzz("http", 250)
 
 
 def test_keyfile():

@@ -3,9 +3,10 @@
 
 """What an HTTP client gets: one test for each row of the table."""
 
+import email.utils
 import time
 
-from beacon import Beacon
+from beacon import Beacon, wait_for
 from client import (ACCEPT, BINARY, KEY, PING, PONG, TEXT, Client, Ended,
     frame, login, request)
 
@@ -47,7 +48,8 @@ def test_subprotocol_only_if_offered():
         for offer, want in ((None, None), ("pilot.v1", "pilot.v1"),
                 ("chat, pilot.v1", "pilot.v1"),
                 ("pilot.v1,chat", "pilot.v1"), ("chat", None),
-                ("pilot.v10", None)):
+                ("pilot.v10", None), ("Pilot.v1", None),
+                ("PILOT.V1", None)):
             with Client(b.port) as client:
                 got = client.upgrade(Sec_WebSocket_Protocol=offer)
                 assert got.get("Sec-WebSocket-Protocol") == want, offer
@@ -144,6 +146,51 @@ def test_malformed_request_gets_400():
             b"GET /v1/compat HTTP/1.1\r\nHost: x\r\nA: \r\r\n\r\n")
 
 
+def test_absolute_form_is_accepted():
+    """Its host stands for the field's, RFC 9112 section 3.2.2."""
+    with Beacon() as b:
+        for scheme in ("http", "https", "HTTP"):
+            check(b, 101, request(scheme + "://a.example:81/v1/compat"))
+        check(b, 426, request("http://a/v1/compat", upgrade=False))
+        check(b, 200, request("http://a/health", upgrade=False))
+        check(b, 404, request("http://a"), request("http://a/x"),
+            request("ftp://a/v1/compat"))
+        check(b, 405, request("http://a/v1/compat", "POST"))
+        check(b, 400, request("http:///v1/compat"),
+            request("http://u@a/v1/compat"), request("http://a:b/v1/compat"),
+            request("http://a/v1/compat", host=None))
+        check(b, 101, request("http://a/v1/compat", Origin="https://a"))
+        check(b, 403, request("http://a/v1/compat",
+            Origin="https://beacon.example"))
+
+
+def test_empty_line_before_the_request_is_ignored():
+    with Beacon() as b:
+        check(b, 101, b"\r\n" + request())
+        check(b, 400, b"\r\n\r\n" + request(), b"\n" + request())
+        with Client(b.port) as client:
+            client.send_bytewise(b"\r\n" + request() + frame(PING, b"1"))
+            assert client.answer().status == 101
+            assert PONG in [client.recv_frame()[1] for _ in range(2)]
+
+
+def test_higher_minor_version_is_taken_as_1_1():
+    with Beacon() as b:
+        check(b, 101, *(request(version="HTTP/1.%d" % i)
+            for i in range(2, 10)))
+        check(b, 400, request(version="HTTP/1.10"),
+            request(version="HTTP/1.2", host=None))
+
+
+def test_host_that_is_none_gets_400():
+    with Beacon() as b:
+        check(b, 400, *(request(host=host) for host in ("a:b", "a:1:2",
+            "::1", "[::1", "[a]", "[::1]x", "a%", "a%2", "a%zz", "a b",
+            "u@a", "a/b", ":80", "a:65536", "a,b")))
+        check(b, 101, *(request(host=host) for host in ("", "a:", "a:80",
+            "[::1]", "[::1]:80", "a%20b", "1.2.3.4:5", "[v1.x]")))
+
+
 def test_foreign_origin_gets_403():
     with Beacon() as b:
         check(b, 403,
@@ -230,13 +277,60 @@ def test_other_method_gets_405_with_allow():
             assert got.get("Allow") == allow, got.get("Allow")
 
 
-def test_head_over_8_KiB_gets_431():
+def test_head_over_16_KiB_gets_431():
     with Beacon() as b:
         check(b, 431,
-            request(extra=["X: " + "a" * 9000]),
-            request(path="/" + "a" * 9000),
-            b"a" * 9000)
-        check(b, 101, request(extra=["X: " + "a" * 7800]))
+            request(extra=["X: " + "a" * 17000]),
+            request(extra=["X: " + "a" * 100] * 90 + ["X: " + "a" * 9000]))
+        check(b, 101, request(extra=["X: " + "a" * 16000]))
+
+
+def of_line(size):
+    """A request whose first line has that many octets."""
+    return request("/v1/compat?" + "a" * (size - 24))
+
+
+def test_request_line_over_8000_octets_gets_414():
+    with Beacon() as b:
+        check(b, 414, of_line(8001), of_line(100000), b"a" * 9000,
+            b"\r\n" + of_line(8001), of_line(8001).split(b"\r")[0])
+        fields = ["X-Forwarded-For: 192.0.2.1", "X: " + "a" * 7500]
+        check(b, 101, of_line(8000),
+            request("/v1/compat?" + "a" * 7976, extra=fields))
+        with Client(b.port) as client:
+            client.send_bytewise(of_line(8000))
+            assert client.answer().status == 101
+
+
+def test_every_answer_but_101_has_a_date():
+    with Beacon("max peers 1\nsource upgrade limit 5") as b, \
+            login(b, 1) as client:
+        b.wait_peers(1)
+        got = [ask(b, data) for data in (
+            request("/health", upgrade=False), request(Content_Length="x"),
+            request(Origin="http://evil.example"), request("/x"),
+            request("/health", "POST"), of_line(9000),
+            request(upgrade=False), request(extra=["X: " + "a" * 17000]),
+            request(version="HTTP/1.0"), request())]
+        got.append(ask(b, request()[:-1]))
+        assert [answer.status for answer in got] == [200, 400, 403, 404, 405,
+            414, 426, 431, 400, 503, 408]
+        for answer in got:
+            date = email.utils.parsedate_to_datetime(answer.get("Date"))
+            assert answer.get("Date") == email.utils.format_datetime(date,
+                usegmt=True)
+            age = time.time() - date.timestamp()
+            assert -1 < age < 30, answer.get("Date")
+    with Beacon() as b, Client(b.port) as client:
+        assert client.upgrade().get("Date") is None
+
+
+def test_date_follows_the_clock():
+    with Beacon(workers=1) as b:
+        def date():
+            return ask(b, request("/health", upgrade=False)).get("Date")
+        first = date()
+        wait_for(lambda: date() != first, what="another date")
 
 
 def test_endless_head_gets_431():

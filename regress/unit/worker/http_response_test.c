@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include "regress/unit/test.h"
 #include "worker/http.h"
@@ -18,6 +19,7 @@
 	"Connection: Upgrade\r\n"       \
 	"Sec-WebSocket-Version: 13\r\n" \
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" more "\r\n"
+#define DATE        "Sun, 06 Nov 1994 08:49:37 GMT"
 #define PLAIN(line) line " HTTP/1.1\r\nHost: a.example\r\n\r\n"
 
 static char response[HTTP_RESPONSE_MAX];
@@ -36,7 +38,7 @@ respond(const char *head, int status)
 		return (0);
 	memset(response, 0, sizeof(response));
 	len = http_response_build(response, sizeof(response),
-	    status != 0 ? status : req.status, &req);
+	    status != 0 ? status : req.status, &req, DATE);
 	return (len < sizeof(response) && len == strlen(response));
 }
 
@@ -68,6 +70,7 @@ upgrade_required(void)
 {
 	CHECK(respond(PLAIN("GET /v1/compat"), 0));
 	CHECK(strcmp(response, "HTTP/1.1 426 Upgrade Required\r\n"
+			       "Date: " DATE "\r\n"
 			       "Upgrade: websocket\r\n"
 			       "Sec-WebSocket-Version: 13\r\n"
 			       "Connection: Upgrade, close\r\n"
@@ -81,10 +84,12 @@ health(void)
 {
 	CHECK(respond(PLAIN("GET /health"), 0));
 	CHECK(strcmp(response, "HTTP/1.1 200 OK\r\n"
+			       "Date: " DATE "\r\n"
 			       "Connection: close\r\n"
 			       "Content-Length: 0\r\n\r\n") == 0);
 	CHECK(respond(PLAIN("HEAD /health"), 503));
 	CHECK(strcmp(response, "HTTP/1.1 503 Service Unavailable\r\n"
+			       "Date: " DATE "\r\n"
 			       "Connection: close\r\n"
 			       "Content-Length: 0\r\n\r\n") == 0);
 }
@@ -94,6 +99,7 @@ at_capacity(void)
 {
 	CHECK(respond(UPGRADE(""), 503));
 	CHECK(strcmp(response, "HTTP/1.1 503 Service Unavailable\r\n"
+			       "Date: " DATE "\r\n"
 			       "Connection: close\r\n"
 			       "Content-Type: text/plain\r\n"
 			       "Content-Length: 16\r\n\r\n"
@@ -131,6 +137,7 @@ others(void)
 		{ 403, "HTTP/1.1 403 Forbidden\r\n" },
 		{ 404, "HTTP/1.1 404 Not Found\r\n" },
 		{ 408, "HTTP/1.1 408 Request Timeout\r\n" },
+		{ 414, "HTTP/1.1 414 URI Too Long\r\n" },
 		{ 429, "HTTP/1.1 429 Too Many Requests\r\n" },
 		{ 431, "HTTP/1.1 431 Request Header Fields Too Large\r\n" },
 		{ 599, "HTTP/1.1 500 Internal Server Error\r\n" },
@@ -143,6 +150,7 @@ others(void)
 		CHECK(
 		    strncmp(response, rows[i].line, strlen(rows[i].line)) == 0);
 		CHECK(strstr(response, "\r\nConnection: close\r\n") != NULL);
+		CHECK(strstr(response, "\r\nDate: " DATE "\r\n") != NULL);
 		CHECK(strstr(response, "Upgrade:") == NULL);
 		length = strstr(response, "\r\nContent-Length: ");
 		end = strstr(response, "\r\n\r\n");
@@ -151,9 +159,31 @@ others(void)
 	}
 }
 
+/* As libc has it, every few hours of two centuries. */
+static void
+date(void)
+{
+	struct http_date made;
+	char want[64];
+	struct tm tm;
+	time_t t;
+
+	memset(&made, 0, sizeof(made));
+	CHECK(strcmp(http_date(&made, 784111777), DATE) == 0);
+	CHECK(strcmp(http_date(&made, 784111777), DATE) == 0);
+	for (t = 0; t < 200 * 366 * 86400L; t += 86400 / 5 + 1) {
+		strftime(want, sizeof(want), "%a, %d %b %Y %H:%M:%S GMT",
+		    gmtime_r(&t, &tm));
+		CHECK(strcmp(http_date(&made, (uint64_t)t), want) == 0);
+	}
+	CHECK(
+	    strcmp(http_date(&made, 0), "Thu, 01 Jan 1970 00:00:00 GMT") == 0);
+}
+
 int
 main(void)
 {
+	RUN(date);
 	RUN(switching_protocols);
 	RUN(subprotocol);
 	RUN(upgrade_required);

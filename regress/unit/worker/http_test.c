@@ -126,6 +126,8 @@ subprotocol(void)
 	CHECK(ask(PROTOCOL("xpilot.v1")) == 101 && !req.pilot_v1);
 	CHECK(ask(PROTOCOL("pilot.v1 x")) == 101 && !req.pilot_v1);
 	CHECK(ask(PROTOCOL("")) == 101 && !req.pilot_v1);
+	CHECK(ask(PROTOCOL("Pilot.v1")) == 101 && !req.pilot_v1);
+	CHECK(ask(PROTOCOL("PILOT.V1, pilot.V1")) == 101 && !req.pilot_v1);
 }
 
 static void
@@ -273,8 +275,6 @@ paths_and_methods(void)
 	CHECK(ask("POST /x HTTP/1.1\r\n" HOST END) == 404);
 	CHECK(ask("HEAD /x HTTP/1.1\r\n" HOST END) == 404 && req.head_only);
 	CHECK(ask("OPTIONS * HTTP/1.1\r\n" HOST END) == 404);
-	CHECK(
-	    ask("GET http://a.example/v1/compat HTTP/1.1\r\n" HOST END) == 404);
 	CHECK(ask("CONNECT a.example:1 HTTP/1.1\r\n" HOST END) == 404);
 	CHECK(
 	    ask("POST /v1/compat HTTP/1.1\r\n" HOST ASK V13 WSKEY END) == 405);
@@ -285,10 +285,50 @@ paths_and_methods(void)
 	CHECK(strcmp(req.allow, "GET, HEAD") == 0);
 }
 
+/* RFC 9112 section 3.2.2: the target's host stands for the field. */
+static void
+absolute_form(void)
+{
+#define TARGET(t, more) \
+	"GET " t " HTTP/1.1\r\nHost: b.example\r\n" ASK V13 WSKEY more END
+	CHECK(ask(TARGET("http://a.example/v1/compat", "")) == 101);
+	CHECK(ask(TARGET("HTTPS://a.example:8443/v1/compat?x", "")) == 101);
+	CHECK(ask(TARGET("https://[::1]:/v1/compat", "")) == 101);
+	CHECK(ask("GET http://a/health HTTP/1.1\r\n" HOST END) == 200);
+	CHECK(ask("GET http://a/health HTTP/1.0\r\n" END) == 200);
+	CHECK(ask("POST http://a/health HTTP/1.1\r\n" HOST END) == 405);
+	CHECK(ask("GET http://a/health HTTP/1.1\r\n" END) == 400);
+	CHECK(ask("GET http://a/health HTTP/1.1\r\n" HOST HOST END) == 400);
+	CHECK(ask("GET http://a/health HTTP/1.1\r\nHost: b:c\r\n" END) == 400);
+	CHECK(ask(TARGET("http://a.example/v1/compat",
+		  "Origin: https://a.example\r\n")) == 101);
+	CHECK(ask(TARGET("http://a.example/v1/compat",
+		  "Origin: https://b.example\r\n")) == 403);
+	CHECK(ask(TARGET("http://a", "")) == 404);
+	CHECK(ask(TARGET("http://a?/v1/compat", "")) == 404);
+	CHECK(ask(TARGET("http://a#/v1/compat", "")) == 404);
+	CHECK(ask(TARGET("http://a//v1/compat", "")) == 404);
+	CHECK(ask(TARGET("ws://a/v1/compat", "")) == 404);
+	CHECK(ask(TARGET("http:/v1/compat", "")) == 404);
+	CHECK(ask(TARGET("http:", "")) == 404 && ask(TARGET(":", "")) == 404);
+	CHECK(ask(TARGET("http:///v1/compat", "")) == 400);
+	CHECK(ask(TARGET("http://", "")) == 400);
+	CHECK(ask(TARGET("http://:80/v1/compat", "")) == 400);
+	CHECK(ask(TARGET("http://u@a/v1/compat", "")) == 400);
+	CHECK(ask(TARGET("http://u:1@a/v1/compat", "")) == 400);
+	CHECK(ask(TARGET("http://a:b/v1/compat", "")) == 400);
+}
+
 static void
 request_line(void)
 {
-	CHECK(ask("GET /health HTTP/1.2\r\n" HOST END) == 400);
+	CHECK(ask("GET /health HTTP/1.2\r\n" HOST END) == 200);
+	CHECK(ask("GET /health HTTP/1.9\r\n" HOST END) == 200);
+	CHECK(ask("GET /health HTTP/1.2\r\n" END) == 400);
+	CHECK(ask("GET /health HTTP/1.10\r\n" HOST END) == 400);
+	CHECK(ask("GET /health HTTP/1.\r\n" HOST END) == 400);
+	CHECK(ask("GET /health HTTP/1.x\r\n" HOST END) == 400);
+	CHECK(ask("GET /v1/compat HTTP/1.2\r\n" HOST ASK V13 WSKEY END) == 101);
 	CHECK(ask("GET /health HTTP/0.9\r\n" HOST END) == 400);
 	CHECK(ask("GET /health HTTP/2.0\r\n" HOST END) == 400);
 	CHECK(ask("GET /health http/1.1\r\n" HOST END) == 400);
@@ -301,9 +341,20 @@ request_line(void)
 	CHECK(ask("GET /hea\tlth HTTP/1.1\r\n" HOST END) == 400);
 	CHECK(ask("GET /h\xe9 HTTP/1.1\r\n" HOST END) == 400);
 	CHECK(ask("G(T /health HTTP/1.1\r\n" HOST END) == 400);
-	CHECK(ask("GET\r\n") == 400 && ask(END) == 400);
-	CHECK(ask(END "GET /health HTTP/1.1\r\n" HOST END) == 400);
-	CHECK(req.head_len == 0);
+	CHECK(ask("GET\r\n") == 400 && req.head_len == 0);
+}
+
+/* RFC 9112 section 2.2. */
+static void
+empty_line_before(void)
+{
+	CHECK(ask(END) == 0 && ask("\r") == 0 && ask(END "GET") == 0);
+	CHECK(ask(END "GET /health HTTP/1.1\r\n" HOST END) == 200);
+	CHECK(req.head_len == strlen("GET /health HTTP/1.1\r\n" HOST END) + 2);
+	CHECK(ask(END UPGRADE("")) == 101);
+	CHECK(ask(END END) == 400);
+	CHECK(ask(END END "GET /health HTTP/1.1\r\n" HOST END) == 400);
+	CHECK(ask("\n" UPGRADE("")) == 400 && ask("\r\r\n") == 400);
 }
 
 static void
@@ -374,6 +425,43 @@ host(void)
 	CHECK(ask("GET /v1/compat HTTP/1.0\r\n" HOST ASK V13 WSKEY END) == 400);
 }
 
+static int
+with_host(const char *value)
+{
+	char head[512];
+
+	snprintf(
+	    head, sizeof(head), GET "Host: %s\r\n" ASK V13 WSKEY END, value);
+	return (ask(head));
+}
+
+/* RFC 9110 section 7.2, RFC 3986 section 3.2.2 and 3.2.3. */
+static void
+host_and_port(void)
+{
+	static const char *const good[] = { "a", "a.example", "a:", "a:0",
+		"a:80", "a:65535", "a:000080", "1.2.3.4", "1.2.3.4:5", "a-b_c~",
+		"a%20b", "%Fe:1", "!$&'()*+;=", "[::]", "[::1]:443",
+		"[::1]:", "[2001:DB8::1]", "[::ffff:1.2.3.4]", "[v1.a:b]",
+		"[VfF.~]:1" };
+	static const char *const bad[] = { "a:b", "a:1:2", "a::", "::1", ":80",
+		":", "a:65536", "a:99999999999999999999", "a:-1", "a:+1",
+		"a: 1", "[", "]", "[]", "[]:1", "[::1", "::1]", "[::1]]",
+		"[[::1]]", "[::1]1", "[::1]a:1", "[::1]:a", "[a]", "[1.2.3.4]",
+		"[::1%25lo]", "[v.a]", "[v1.]", "[v1]", "[vg.a]",
+		"[1:2:3:4:5:6:7:8:9]", "[::1][::1]", "a[::1]", "%", "%2", "%zz",
+		"%4g", "a%", "a%2", "a%g0", "u@a", "a/b", "a?b", "a#b", "a\\b",
+		"\"a\"", "<a>", "a|b", "a^b", "`a`", "{a}", "\xc3\xa9",
+		"[::1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.18.19.20.21]" };
+	size_t i;
+
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		CHECK(with_host(good[i]) == 101);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK(with_host(bad[i]) == 400);
+	CHECK(with_host(" a:1\t") == 101);
+}
+
 /* A head of exactly n bytes, blank line and all. */
 static size_t
 head_of(char *buf, size_t n)
@@ -397,8 +485,6 @@ size_limit(void)
 	CHECK(status_of(buf, head_of(buf, HTTP_HEAD_MAX + 1)) == 431);
 	CHECK(status_of(buf, head_of(buf, HTTP_HEAD_MAX + 2)) == 431);
 	CHECK(req.head_len == 0);
-	memset(buf, 'a', sizeof(buf));
-	CHECK(status_of(buf, sizeof(buf)) == 431);
 	CHECK(status_of(buf, HTTP_HEAD_MAX) == 431);
 	CHECK(status_of(buf, HTTP_HEAD_MAX - 1) == 0);
 	/* What stands beyond the limit has no say. */
@@ -407,6 +493,57 @@ size_limit(void)
 	CHECK(status_of(buf, sizeof(buf)) == 431);
 	buf[HTTP_HEAD_MAX - 1] = '\n';
 	CHECK(status_of(buf, sizeof(buf)) == 400);
+}
+
+/* A head whose request line has n octets, after `before`. */
+static int
+with_line_of(const char *before, size_t n)
+{
+	char buf[2 * HTTP_HEAD_MAX];
+	size_t len, line;
+
+	len = (size_t)snprintf(buf, sizeof(buf), "%sGET /health?", before);
+	line = strlen(before);
+	memset(buf + len, 'a', n);
+	len = line + n - 9;
+	(void)snprintf(
+	    buf + len, sizeof(buf) - len, "%s", " HTTP/1.1\r\n" HOST END);
+	return (ask(buf));
+}
+
+static void
+line_limit(void)
+{
+	char buf[2 * HTTP_HEAD_MAX];
+
+	CHECK(with_line_of("", HTTP_LINE_MAX) == 200);
+	CHECK(with_line_of("", HTTP_LINE_MAX + 1) == 414);
+	CHECK(with_line_of(END, HTTP_LINE_MAX) == 200);
+	CHECK(with_line_of(END, HTTP_LINE_MAX + 1) == 414);
+	memset(buf, 'a', sizeof(buf));
+	CHECK(status_of(buf, HTTP_LINE_MAX) == 0);
+	CHECK(status_of(buf, HTTP_LINE_MAX + 1) == 414);
+	CHECK(status_of(buf, sizeof(buf)) == 414 && req.head_len == 0);
+	/* What stands beyond the limit has no say. */
+	buf[HTTP_LINE_MAX + 1] = '\n';
+	CHECK(status_of(buf, sizeof(buf)) == 414);
+	buf[HTTP_LINE_MAX] = '\n';
+	CHECK(status_of(buf, sizeof(buf)) == 400);
+}
+
+/* The largest request line beside as much as a proxy adds. */
+static void
+line_and_fields_fit_together(void)
+{
+	char buf[HTTP_HEAD_MAX + 1];
+	size_t len;
+
+	len = (size_t)snprintf(buf, sizeof(buf),
+	    "GET /v1/compat?%0*d HTTP/1.1\r\n", HTTP_LINE_MAX - 24, 0);
+	CHECK(len == HTTP_LINE_MAX + 2);
+	(void)snprintf(buf + len, sizeof(buf) - len,
+	    HOST ASK V13 WSKEY "X: %0*d\r\n" END, 8000, 0);
+	CHECK(ask(buf) == 101);
 }
 
 static void
@@ -495,12 +632,17 @@ main(void)
 	RUN(origin);
 	RUN(health);
 	RUN(paths_and_methods);
+	RUN(absolute_form);
 	RUN(request_line);
+	RUN(empty_line_before);
 	RUN(line_ends);
 	RUN(fields);
 	RUN(control_characters);
 	RUN(host);
+	RUN(host_and_port);
 	RUN(size_limit);
+	RUN(line_limit);
+	RUN(line_and_fields_fit_together);
 	RUN(field_limit);
 	RUN(forwarded_for);
 	return (test_failed());
