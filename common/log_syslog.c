@@ -52,14 +52,13 @@ log_syslog_connect(void)
 }
 
 /*
- * At the start, so that the descriptor and the time zone are there before the
- * sandbox is.  ident: what lines begin with (not copied).
+ * ident: what lines begin with (not copied).  The time zone is that of the last
+ * tzset(3), since a sandbox may keep its files away.
  */
 void
 log_syslog_open(const char *ident)
 {
 	log_syslog_ident = ident;
-	tzset();
 	(void)log_syslog_connect();
 }
 

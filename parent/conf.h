@@ -49,6 +49,7 @@ STAILQ_HEAD(conf_files, conf_file);
 struct config {
 	struct conf_addresses addresses;
 	struct conf_files files; /* but for standard input */
+	int denied;              /* boolean: one of them may not be read */
 	uint32_t workers;        /* 0: auto */
 	char keys_file[CONF_PATH_MAX];
 	char control_socket[CONF_PATH_MAX];

@@ -151,6 +151,7 @@ conf_source_open(struct conf_parser *p, const char *path)
 	/* O_NONBLOCK: a FIFO must not keep the daemon waiting. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd == -1 || fstat(fd, &st) == -1) {
+		p->conf->denied |= errno == EACCES;
 		conf_error(p, "%s: %s", path, strerror(errno));
 		goto fail;
 	}

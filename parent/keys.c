@@ -27,7 +27,9 @@ keys_open(const char *path)
 	if (fd == -1) {
 		log_warn("keys file %s: %s", path,
 		    errno == ENOENT ? "create it, or set \"keys file\""
-				    : "our user must be allowed to read it");
+				    : "our user must be allowed to read it "
+				      "(after a change, in a directory that "
+				      "was in use at the start)");
 		return (-1);
 	}
 	if (fstat(fd, &st) == -1) {

@@ -104,8 +104,6 @@ count_workers(uint32_t configured)
 static void
 prepare(struct parent *parent)
 {
-	int fd;
-
 	parent->devnull = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (parent->devnull == -1)
 		fatal("open /dev/null");
@@ -116,24 +114,23 @@ prepare(struct parent *parent)
 	listen_all(parent);
 	control_bind(parent);
 	privs_drop(parent);
-	/* As whom we will read it ever after. */
-	fd = keys_open(parent->conf->keys_file);
-	if (fd == -1) {
-		control_stop(parent);
-		exit(1);
-	}
-	(void)close(fd);
 	if (pmap_create(&parent->map) == -1)
-		fatal("peer map");
+		shutdown_fatal(parent, "peer map: %s", strerror(errno));
+	parent_sandbox_files(parent);
 }
 
 static void
 detach(const struct parent *parent)
 {
+	int fd;
+
 	if (parent->foreground)
 		return;
-	if (daemon(1, 0) == -1)
+	if (daemon(1, 1) == -1)
 		fatal("daemon");
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (dup2(parent->devnull, fd) == -1)
+			fatal("dup2");
 	log_init("beacond", LOG_TO_SYSLOG);
 }
 
@@ -241,7 +238,7 @@ main(int argc, char **argv)
 	gossip_init(&parent);
 	control_start(&parent);
 	watchdog_start(&parent);
-	parent_sandbox(&parent);
+	parent_sandbox();
 	supervise_start_all(&parent);
 	gossip_send_start(&parent);
 	ev_run(parent.loop, 0);

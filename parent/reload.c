@@ -91,6 +91,10 @@ reload_parse(const char *path)
 	free(errors);
 	if (result == 0)
 		return (conf);
+	if (conf->denied)
+		log_warnx("reload: our user must be allowed to read it, and it "
+			  "must lie in a directory that was in use at the "
+			  "start; a restart allows another");
 	conf_free(conf);
 	return (NULL);
 }

@@ -13,6 +13,7 @@ struct parent;
 extern const struct sandbox_rule parent_sandbox_rules[];
 extern const size_t parent_sandbox_nrules;
 
-void parent_sandbox(const struct parent *);
+void parent_sandbox_files(struct parent *);
+void parent_sandbox(void);
 
 #endif /* PARENT_SANDBOX_H */

@@ -3,12 +3,19 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "common/landlock.h"
 #include "parent/parent.h"
 #include "parent/sandbox.h"
+
+#define SANDBOX_LINKS_MAX 40 /* as many as the kernel follows */
 
 /* Without the loader and the libraries no program starts. */
 static const struct {
@@ -24,6 +31,16 @@ static const struct {
 	{ "/etc/ld.so.preload", LANDLOCK_READ },
 };
 
+/* Bytes of path up to the name of the file: "/etc/", "keys/", "". */
+static size_t
+sandbox_directory(const char *path)
+{
+	const char *slash;
+
+	slash = strrchr(path, '/');
+	return (slash == NULL ? 0 : (size_t)(slash - path) + 1);
+}
+
 /*
  * The directory of a file and not the file: the next version of it will be
  * another file of that name.
@@ -32,21 +49,80 @@ static void
 sandbox_allow_directory(int ruleset, const char *path, unsigned int access)
 {
 	char dir[PATH_MAX];
-	char *slash;
 
-	if (strlcpy(dir, path, sizeof(dir)) >= sizeof(dir))
-		return;
-	slash = strrchr(dir, '/');
-	if (slash == NULL)
-		(void)strlcpy(dir, ".", sizeof(dir));
-	else
-		slash[slash == dir] = '\0';
+	(void)snprintf(
+	    dir, sizeof(dir), "%.*s.", (int)sandbox_directory(path), path);
 	landlock_allow(ruleset, dir, access);
+}
+
+/*
+ * What the symbolic link at path points to, in the place of path.  Returns 0,
+ * or -1 if it is none (or leads where no name is long enough for).
+ */
+static int
+sandbox_follow(char path[PATH_MAX])
+{
+	char target[PATH_MAX];
+	size_t dir;
+	ssize_t n;
+
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n == -1)
+		return (-1);
+	target[n] = '\0';
+	dir = target[0] == '/' ? 0 : sandbox_directory(path);
+	return (strlcpy(path + dir, target, PATH_MAX - dir) >= PATH_MAX - dir
+		    ? -1
+		    : 0);
+}
+
+/*
+ * A file that is read again at a reload, by whatever links: Landlock looks at
+ * where a file really lies, and so each link's directory counts for itself.
+ */
+static void
+sandbox_allow_file(int ruleset, const char *name)
+{
+	char path[PATH_MAX];
+	int links;
+
+	if (strlcpy(path, name, sizeof(path)) >= sizeof(path))
+		return;
+	links = 0;
+	do
+		sandbox_allow_directory(ruleset, path, LANDLOCK_READ);
+	while (links++ < SANDBOX_LINKS_MAX && sandbox_follow(path) == 0);
+}
+
+/*
+ * Can all that a reload reads be read again, as who we are now and as the
+ * sandbox has it?  Better to hear of it now.
+ */
+static void
+sandbox_prove(struct parent *parent)
+{
+	const struct conf_file *file;
+	int fd;
+
+	STAILQ_FOREACH(file, &parent->conf->files, entry) {
+		fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd == -1)
+			shutdown_fatal(parent,
+			    "%s: a reload could not read it again: %s; our "
+			    "user must be allowed to read it",
+			    file->path, strerror(errno));
+		(void)close(fd);
+	}
+	fd = keys_open(parent->conf->keys_file);
+	if (fd == -1)
+		shutdown_fatal(parent, "no key file");
+	(void)close(fd);
 }
 
 static void
 sandbox_landlock(const struct parent *parent)
 {
+	const struct conf_file *file;
 	size_t i;
 	int ruleset;
 
@@ -57,26 +133,34 @@ sandbox_landlock(const struct parent *parent)
 	for (i = 0; i < ROLE_MAX; i++)
 		landlock_allow_fd(ruleset, parent->programs[i].fd,
 		    LANDLOCK_READ | LANDLOCK_EXECUTE);
-	/* "-" is standard input, read once. */
-	if (strcmp(parent->conf_file, "-") != 0)
-		sandbox_allow_directory(
-		    ruleset, parent->conf_file, LANDLOCK_READ);
-	sandbox_allow_directory(
-	    ruleset, parent->conf->keys_file, LANDLOCK_READ);
+	STAILQ_FOREACH(file, &parent->conf->files, entry)
+		sandbox_allow_file(ruleset, file->path);
+	sandbox_allow_file(ruleset, parent->conf->keys_file);
 	sandbox_allow_directory(
 	    ruleset, parent->conf->control_socket, LANDLOCK_REMOVE);
 	landlock_enter(ruleset);
 }
 
 /*
- * Confines the parent, and so every child that it will start, to its files
- * and its system calls.  After everything is opened and bound, and before the
- * first child.  What a reload names must lie in the directories that the
- * configuration and the keys were in at the start.
+ * Confines the parent, and so every child that it will start, to its files.
+ * Those of a reload must lie in the directories that the configuration and the
+ * keys were in at the start.  Fatal if one could not be read again.
  */
 void
-parent_sandbox(const struct parent *parent)
+parent_sandbox_files(struct parent *parent)
 {
+	/* Read once; the log tells local time. */
+	tzset();
 	sandbox_landlock(parent);
+	sandbox_prove(parent);
+}
+
+/*
+ * And to its system calls.  After everything is opened and bound, and before
+ * the first child.
+ */
+void
+parent_sandbox(void)
+{
 	sandbox_enter(parent_sandbox_rules, parent_sandbox_nrules);
 }

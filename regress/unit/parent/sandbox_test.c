@@ -89,7 +89,8 @@ static void
 enter(void)
 {
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	parent_sandbox(&parent);
+	parent_sandbox_files(&parent);
+	parent_sandbox();
 }
 
 static void
