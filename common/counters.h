@@ -61,6 +61,8 @@
 	    "logins refused because the node replaces itself too often") \
 	X(REFUSED_BUSY, REFUSED "{reason=\"busy\"}", \
 	    "connections given up for want of memory or of auth") \
+	X(REFUSED_CROWDED, REFUSED "{reason=\"crowded\"}", \
+	    "connections given up for the room of their incomplete messages") \
 	X(TEXT_IGNORED, "pilot_beacon_wss_text_ignored_total", \
 	    "text messages after login, ignored") \
 	X(BRIDGE_WW, BRIDGE "{src_transport=\"wss\",dst_transport=\"wss\"}", \

@@ -3,51 +3,142 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/param.h>
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "worker/worker.h"
 
 /*
- * Bytes that wait for the rest of their frame or message.  One peer can have
- * two times max frame here; all peers of a worker together INBOUND_MAX, beyond
- * which a session that needs more is told to try again later.  Who has not
- * logged in may fill a part of that only: strangers must not be able to have
- * peers thrown out.
+ * Bytes that wait for the rest of their frame or message.  What one session may
+ * ask for is a part of what is left, so that it shrinks as the table fills, but
+ * never less than INBOUND_FLOOR.  What does not fit costs the largest holder,
+ * and among equals the oldest, since who means well soon has the rest.  Who has
+ * not logged in has a table apart: neither peers nor strangers can have the
+ * others thrown out.
  */
 
-static void *
-inbound_alloc(struct worker *w, const struct session *s, void *old,
-    size_t old_size, size_t size)
-{
-	size_t most;
-	void *p;
+#define INBOUND_STEP (2U << 10) /* from one class to the next */
 
-	most = s->state == SESSION_OPEN ? INBOUND_MAX : INBOUND_STRANGERS;
-	if (w->inbound - old_size + size > most)
+static const size_t inbound_most[INBOUND_KINDS] = {
+	[INBOUND_PEERS] = INBOUND_PEERS_MAX,
+	[INBOUND_STRANGERS] = INBOUND_STRANGERS_MAX,
+};
+
+static uint32_t
+inbound_class(size_t size)
+{
+	return (MIN((uint32_t)size / INBOUND_STEP, INBOUND_CLASSES - 1));
+}
+
+static void
+inbound_add(struct worker *w, struct held *h)
+{
+	struct inbound *in;
+	uint32_t class;
+
+	in = &w->inbound[h->kind];
+	class = inbound_class(h->size);
+	if ((in->classes & UINT64_C(1) << class) == 0)
+		TAILQ_INIT(&in->by_size[class]);
+	in->classes |= UINT64_C(1) << class;
+	TAILQ_INSERT_TAIL(&in->by_size[class], h, entry);
+	in->bytes += h->size;
+}
+
+static void
+inbound_remove(struct worker *w, struct held *h)
+{
+	struct inbound *in;
+	uint32_t class;
+
+	in = &w->inbound[h->kind];
+	class = inbound_class(h->size);
+	TAILQ_REMOVE(&in->by_size[class], h, entry);
+	if (TAILQ_EMPTY(&in->by_size[class]))
+		in->classes &= ~(UINT64_C(1) << class);
+	in->bytes -= h->size;
+}
+
+/* Is there room for size bytes, beside `others`? */
+static int
+inbound_fits(size_t size, size_t others, size_t most)
+{
+	if (others + size > most)
+		return (0);
+	return (
+	    size <= INBOUND_FLOOR || size <= (most - others) / INBOUND_PART);
+}
+
+/* Who is to make room for size bytes; NULL: whoever wants them holds more. */
+static struct session *
+inbound_largest(struct worker *w, const struct inbound *in, size_t size)
+{
+	uint32_t class;
+
+	if (in->classes == 0)
 		return (NULL);
-	p = realloc(old, size);
-	if (p != NULL)
-		w->inbound += size - old_size;
-	return (p);
+	class = 63 - (uint32_t)__builtin_clzll(in->classes);
+	if (size > INBOUND_FLOOR && inbound_class(size) > class)
+		return (NULL);
+	return (&w->sessions[TAILQ_FIRST(&in->by_size[class])->slot]);
+}
+
+/*
+ * As realloc(3); old may be NULL.  Returns NULL, with old as it was, if there
+ * is no room: *largest is then who is to make some, or NULL.
+ */
+static void *
+inbound_alloc(struct worker *w, struct session *s, struct held *old,
+    size_t size, struct session **largest)
+{
+	enum inbound_kind kind;
+	struct inbound *in;
+	struct held *h;
+	size_t others;
+
+	kind = s->state == SESSION_OPEN ? INBOUND_PEERS : INBOUND_STRANGERS;
+	in = &w->inbound[kind];
+	others = in->bytes;
+	if (old != NULL && old->kind == kind)
+		others -= old->size;
+	*largest = NULL;
+	if (!inbound_fits(size, others, inbound_most[kind])) {
+		*largest = inbound_largest(w, in, size);
+		if (*largest == s)
+			*largest = NULL;
+		return (NULL);
+	}
+	if (old != NULL)
+		inbound_remove(w, old);
+	h = realloc(old, size);
+	if (h == NULL) {
+		if (old != NULL)
+			inbound_add(w, old);
+		return (NULL);
+	}
+	h->slot = session_slot(w, s);
+	h->size = (uint32_t)size;
+	h->kind = kind;
+	inbound_add(w, h);
+	return (h);
 }
 
 /*
  * Keeps the start of a frame of `total` bytes, or (0) of one whose length or of
- * a head whose end is not known yet.  Returns 0, or -1 without memory.
+ * a head whose end is not known yet.  Returns 0, or -1 without room: if
+ * *largest is not NULL, to be tried again once that session is gone.
  */
 int
 inbound_keep(struct worker *w, struct session *s, const uint8_t *bytes,
-    size_t len, size_t total)
+    size_t len, size_t total, struct session **largest)
 {
 	struct pending *p;
-	size_t size;
 
-	size = sizeof(*p) + (total > len ? total : len);
-	p = inbound_alloc(w, s, NULL, 0, size);
+	p = inbound_alloc(w, s, NULL, sizeof(*p) + MAX(total, len), largest);
 	if (p == NULL)
 		return (-1);
-	p->size = (uint32_t)size;
 	p->len = (uint32_t)len;
 	p->total = (uint32_t)total;
 	p->checked = 0;
@@ -57,45 +148,64 @@ inbound_keep(struct worker *w, struct session *s, const uint8_t *bytes,
 	return (0);
 }
 
-/* Makes room in s->message for len more bytes; 0, or -1 without memory. */
+/*
+ * Makes room in s->message, which has at most max frame bytes, for len more.
+ * Returns as inbound_keep() does.
+ */
 int
-inbound_room(struct worker *w, struct session *s, size_t len)
+inbound_room(
+    struct worker *w, struct session *s, size_t len, struct session **largest)
 {
-	struct message *m;
-	size_t size;
+	struct message *m, *old;
+	size_t more, need;
 
-	m = s->message;
-	if (m != NULL &&
-	    sizeof(*m) + MESSAGE_HEADROOM + m->len + len <= m->size)
-		return (0);
-	size = sizeof(*m) + MESSAGE_HEADROOM + len;
-	if (m != NULL)
-		size += m->len * 2 + len;
-	m = inbound_alloc(w, s, m, m == NULL ? 0 : m->size, size);
+	old = s->message;
+	need = sizeof(*m) + MESSAGE_HEADROOM + len;
+	m = NULL;
+	if (old != NULL) {
+		need += old->len;
+		if (need <= old->held.size)
+			return (0);
+		/* Room for more fragments, if there is plenty. */
+		more = sizeof(*m) + MESSAGE_HEADROOM + w->settings.max_frame;
+		more = MAX(need, MIN(2 * need, more));
+		m = inbound_alloc(w, s, &old->held, more, largest);
+	}
+	if (m == NULL)
+		m = inbound_alloc(w, s, (struct held *)old, need, largest);
 	if (m == NULL)
 		return (-1);
-	if (s->message == NULL)
-		memset(m, 0, sizeof(*m));
-	m->size = (uint32_t)size;
+	if (old == NULL) {
+		m->len = 0;
+		m->utf8 = 0;
+	}
 	s->message = m;
 	return (0);
 }
 
-/* p and m may be NULL. */
-void
-inbound_free_pending(struct worker *w, struct pending *p)
+/* What s holds, or NULL, is the caller's now, to be freed soon. */
+struct pending *
+inbound_take_pending(struct worker *w, struct session *s)
 {
+	struct pending *p;
+
+	p = s->pending;
+	s->pending = NULL;
 	if (p != NULL)
-		w->inbound -= p->size;
-	free(p);
+		inbound_remove(w, &p->held);
+	return (p);
 }
 
-void
-inbound_free_message(struct worker *w, struct message *m)
+struct message *
+inbound_take_message(struct worker *w, struct session *s)
 {
+	struct message *m;
+
+	m = s->message;
+	s->message = NULL;
 	if (m != NULL)
-		w->inbound -= m->size;
-	free(m);
+		inbound_remove(w, &m->held);
+	return (m);
 }
 
 /*
@@ -107,12 +217,10 @@ inbound_give_up(struct worker *w, struct session *s)
 {
 	struct pending *p;
 
-	inbound_free_message(w, s->message);
-	s->message = NULL;
+	free(inbound_take_message(w, s));
 	p = s->pending;
 	if (p == NULL || p->total <= WS_HEADER_MAX + WS_CONTROL_MAX)
 		return;
 	s->skip = p->total - p->len;
-	s->pending = NULL;
-	inbound_free_pending(w, p);
+	free(inbound_take_pending(w, s));
 }

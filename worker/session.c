@@ -127,10 +127,8 @@ session_free(struct worker *w, struct session *s)
 	ev_io_stop(w->loop, &s->io);
 	(void)close(s->io.fd);
 	outq_free(w, s);
-	inbound_free_message(w, s->message);
-	inbound_free_pending(w, s->pending);
-	s->message = NULL;
-	s->pending = NULL;
+	free(inbound_take_message(w, s));
+	free(inbound_take_pending(w, s));
 	s->state = SESSION_FREE;
 	s->timer_next = w->free_slot;
 	w->free_slot = session_slot(w, s);
@@ -176,8 +174,7 @@ session_stop_listening(struct worker *w, struct session *s)
 {
 	if (s->state != SESSION_CLOSING)
 		return;
-	inbound_free_pending(w, s->pending);
-	s->pending = NULL;
+	free(inbound_take_pending(w, s));
 	s->skip = SKIP_ALL;
 	timer_set(w, s);
 }
@@ -228,6 +225,18 @@ session_try_later(struct worker *w, struct session *s)
 	if (session_is_upgraded(s))
 		session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
 	else
+		session_free(w, s);
+}
+
+/* Of all sessions this one holds the most, and others need the room. */
+void
+session_crowded_out(struct worker *w, struct session *s)
+{
+	counters_add(COUNTER_REFUSED_CROWDED, 1);
+	if (session_is_upgraded(s)) {
+		session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
+		session_stop_listening(w, s);
+	} else
 		session_free(w, s);
 }
 

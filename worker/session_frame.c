@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "worker/login_reply.h"
@@ -51,6 +52,24 @@ session_utf8(struct worker *w, struct session *s, uint32_t *state,
 	return (-1);
 }
 
+/* Room for len more bytes of s->message; 0, or -1 if s is ending. */
+static int
+session_message_room(struct worker *w, struct session *s, size_t len)
+{
+	struct session *largest;
+
+	while (inbound_room(w, s, len, &largest) == -1) {
+		if (largest == NULL) {
+			session_try_later(w, s);
+			return (-1);
+		}
+		session_crowded_out(w, largest);
+		if (s->state == SESSION_FREE)
+			return (-1);
+	}
+	return (0);
+}
+
 /* A frame that is not a whole message, RFC 6455 section 5.4. */
 static void
 session_fragment(struct worker *w, struct session *s, const struct ws_header *h,
@@ -60,10 +79,8 @@ session_fragment(struct worker *w, struct session *s, const struct ws_header *h,
 	size_t len;
 
 	len = (size_t)h->payload_len;
-	if (inbound_room(w, s, len) == -1) {
-		session_try_later(w, s);
+	if (session_message_room(w, s, len) == -1)
 		return;
-	}
 	m = s->message;
 	if (h->opcode != WS_CONTINUATION)
 		m->opcode = h->opcode;
@@ -74,11 +91,11 @@ session_fragment(struct worker *w, struct session *s, const struct ws_header *h,
 		return;
 	if (!h->fin)
 		return;
-	s->message = NULL;
+	m = inbound_take_message(w, s);
 	session_message(w, s, m->opcode, m->data + MESSAGE_HEADROOM, m->len);
 	/* What was gathered may lie in m. */
 	gather_flush(w);
-	inbound_free_message(w, m);
+	free(m);
 }
 
 /* One whole frame, masked and in place. */

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "worker/worker.h"
@@ -44,13 +45,22 @@ static void
 session_keep(struct worker *w, struct session *s, const uint8_t *bytes,
     size_t len, size_t total)
 {
-	if (len == 0 || s->state == SESSION_FREE)
+	struct session *largest;
+
+	if (len == 0)
 		return;
-	if (inbound_keep(w, s, bytes, len, total) == -1) {
-		session_try_later(w, s);
-		session_stop_listening(w, s);
-	} else
-		session_frame_grows(w, s);
+	while (s->state != SESSION_FREE) {
+		if (inbound_keep(w, s, bytes, len, total, &largest) == 0) {
+			session_frame_grows(w, s);
+			return;
+		}
+		if (largest == NULL) {
+			session_try_later(w, s);
+			session_stop_listening(w, s);
+			return;
+		}
+		session_crowded_out(w, largest);
+	}
 }
 
 /* n bytes at w->rx, the first of them perhaps kept from earlier. */
@@ -83,14 +93,14 @@ session_bytes_kept(struct worker *w, struct session *s, size_t n)
 		session_frame_grows(w, s);
 		return;
 	}
-	s->pending = NULL;
+	p = inbound_take_pending(w, s);
 	s->heard = w->tick;
 	(void)session_frames(w, s, p->data, p->total, &total);
 	if (n > missing)
 		session_bytes(w, s, n - missing);
 	else
 		gather_flush(w);
-	inbound_free_pending(w, p);
+	free(p);
 }
 
 /* As much as there is, in one read.  Returns what read(2) does. */
@@ -119,8 +129,7 @@ session_recv(struct worker *w, struct session *s, int *kept)
 	r = recv(s->io.fd, w->rx + n, RX_SIZE - n, 0);
 	if (r <= 0)
 		return (r);
-	inbound_free_pending(w, p);
-	s->pending = NULL;
+	free(inbound_take_pending(w, s));
 	return ((ssize_t)n + r);
 }
 

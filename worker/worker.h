@@ -21,7 +21,9 @@
 #include "common/peermap.h"
 #include "common/proto.h"
 #include "common/ws_frame.h"
+
 #include "worker/http.h"
+#include "worker/inbound.h"
 
 #define RX_SIZE     (256U << 10) /* most bytes of one read */
 #define RX_HEADROOM 64           /* bytes before it that may be overwritten */
@@ -40,9 +42,8 @@
 #define SESSION_QUEUE_MAX (512U << 10) /* bytes that wait for one peer */
 #define WORKER_QUEUE_MAX  (128U << 20) /* bytes allocated for all of them */
 #define WORKER_QUEUE_PART 64           /* of what is left, for one of them */
-#define INBOUND_MAX       (128U << 20) /* bytes of incomplete frames, in all */
-#define INBOUND_STRANGERS (INBOUND_MAX / 2) /* beyond it peers' alone */
-#define NO_SLOT           UINT32_MAX
+
+#define NO_SLOT UINT32_MAX
 
 /* Bytes of pongs in one write, 16 of the largest; one more has room behind. */
 #define PONGS_FULL (15 * (WS_CONTROL_MAX + 2))
@@ -61,25 +62,6 @@ enum session_state {
 #define SESSION_STATE_BIT(state) (1U << (state))
 
 #define SKIP_ALL UINT32_MAX /* as a session's skip: all that comes */
-
-/* The start of a frame whose rest has not come yet. */
-struct pending {
-	uint32_t size;    /* of the allocation */
-	uint32_t len;     /* bytes that are here */
-	uint32_t total;   /* bytes of header and payload; 0: not known yet */
-	uint32_t checked; /* bytes of a text's payload that are known as good */
-	uint32_t utf8;    /* state of ws_utf8_check() behind them */
-	uint8_t data[];
-};
-
-/* A fragmented message; headroom, then what has come of it. */
-struct message {
-	uint32_t len;
-	uint32_t size; /* of the allocation */
-	uint32_t utf8; /* state of ws_utf8_check() */
-	uint8_t opcode;
-	uint8_t data[];
-};
 
 /* What waits until the peer reads again. */
 struct outq {
@@ -264,7 +246,7 @@ struct worker {
 	uint32_t load;      /* slots in use */
 	uint32_t nupgraded; /* SESSION_NONCE to SESSION_CLOSING */
 	size_t queued;      /* bytes allocated for all outqs */
-	size_t inbound;     /* bytes in all pendings and messages */
+	struct inbound inbound[INBOUND_KINDS];
 
 	ev_timer ticker;
 	uint32_t wheel[WHEEL_BUCKETS];
@@ -383,14 +365,6 @@ void gather_frame(struct worker *, struct session *, uint8_t *, size_t);
 void gather_forget(struct worker *, struct session *);
 void gather_flush(struct worker *);
 
-/* inbound.c */
-int inbound_keep(
-    struct worker *, struct session *, const uint8_t *, size_t, size_t);
-int inbound_room(struct worker *, struct session *, size_t);
-void inbound_free_pending(struct worker *, struct pending *);
-void inbound_free_message(struct worker *, struct message *);
-void inbound_give_up(struct worker *, struct session *);
-
 /* login.c */
 int login_has_room(struct worker *);
 void login_begin(struct worker *, struct session *, const char *, size_t);
@@ -451,6 +425,7 @@ struct session *session_find(struct worker *, uint32_t, uint32_t, uint32_t);
 int session_current(struct worker *, const struct session *);
 void session_removed(struct worker *, struct session *, uint32_t);
 void session_try_later(struct worker *, struct session *);
+void session_crowded_out(struct worker *, struct session *);
 void session_superseded(struct worker *, struct session *);
 int session_write_frame(struct worker *, uint32_t, uint32_t, uint8_t *, size_t);
 

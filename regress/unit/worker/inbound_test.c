@@ -6,57 +6,179 @@
 #include "regress/unit/test.h"
 #include "worker/worker.h"
 
+#define SESSIONS 25000
+
 static struct worker w;
-static struct session s;
+static struct session sessions[SESSIONS];
+static struct session *largest;
 
-static const uint8_t bytes[100];
+static const uint8_t bytes[64];
 
+/* So many sessions, all logged in or none, that hold nothing. */
 static void
-test_pendings_are_bounded_in_all(void)
+begin(enum session_state state)
 {
-	s.state = SESSION_OPEN;
-	w.inbound = INBOUND_MAX - 1000;
-	CHECK(inbound_keep(&w, &s, bytes, sizeof(bytes), 2000) == -1);
-	CHECK(s.pending == NULL);
-	CHECK(w.inbound == INBOUND_MAX - 1000);
-	CHECK(inbound_keep(&w, &s, bytes, sizeof(bytes), 900) == 0);
-	inbound_free_pending(&w, s.pending);
-	s.pending = NULL;
-	CHECK(w.inbound == INBOUND_MAX - 1000);
+	int i;
+
+	w.sessions = sessions;
+	w.settings.max_frame = 65536;
+	for (i = 0; i < SESSIONS; i++) {
+		free(inbound_take_pending(&w, &sessions[i]));
+		free(inbound_take_message(&w, &sessions[i]));
+		sessions[i].state = (uint8_t)state;
+	}
+}
+
+/* Does session i get room for a frame that makes `size` bytes in all? */
+static int
+keep(int i, size_t size)
+{
+	return (inbound_keep(&w, &sessions[i], bytes, sizeof(bytes),
+		    size - sizeof(struct pending), &largest) == 0);
+}
+
+/* Session `first` and those after it want so much; the first to get nothing. */
+static int
+crowd(int first, size_t size)
+{
+	while (first < SESSIONS && keep(first, size))
+		first++;
+	return (first);
 }
 
 static void
-test_messages_are_bounded_in_all(void)
+test_holdings_are_bounded_in_all(void)
 {
-	w.inbound = INBOUND_MAX - 1000;
-	CHECK(inbound_room(&w, &s, 2000) == -1);
-	CHECK(s.message == NULL);
-	CHECK(inbound_room(&w, &s, 100) == 0);
-	/* What it has already does not count twice. */
-	CHECK(inbound_room(&w, &s, 400) == 0);
-	CHECK(inbound_room(&w, &s, 2000) == -1);
-	inbound_free_message(&w, s.message);
-	s.message = NULL;
-	CHECK(w.inbound == INBOUND_MAX - 1000);
+	int n;
+
+	begin(SESSION_OPEN);
+	n = crowd(0, 65536);
+	CHECK(n == INBOUND_PEERS_MAX / 65536 - INBOUND_PART + 1);
+	n = crowd(n, INBOUND_FLOOR);
+	CHECK(n < SESSIONS);
+	CHECK(w.inbound[INBOUND_PEERS].bytes == INBOUND_PEERS_MAX);
+	begin(SESSION_OPEN);
+	CHECK(w.inbound[INBOUND_PEERS].bytes == 0);
 }
 
 static void
-test_strangers_have_a_part(void)
+test_what_one_gets_shrinks(void)
 {
-	s.state = SESSION_REPLY;
-	w.inbound = INBOUND_STRANGERS - 100;
-	CHECK(inbound_keep(&w, &s, bytes, sizeof(bytes), 900) == -1);
-	s.state = SESSION_OPEN;
-	CHECK(inbound_keep(&w, &s, bytes, sizeof(bytes), 900) == 0);
-	inbound_free_pending(&w, s.pending);
-	s.pending = NULL;
+	size_t size;
+	int i, n;
+
+	begin(SESSION_OPEN);
+	n = 0;
+	for (size = 65536; size > INBOUND_FLOOR; size /= 2)
+		for (i = n + 1; keep(i, size); i++)
+			n = i;
+	/* There is room for what everybody gets. */
+	CHECK(INBOUND_PEERS_MAX - w.inbound[INBOUND_PEERS].bytes >=
+	      INBOUND_FLOOR * INBOUND_PART);
+	CHECK(keep(0, INBOUND_FLOOR) && keep(n + 1, INBOUND_FLOOR));
+}
+
+static void
+test_the_largest_makes_room(void)
+{
+	int n;
+
+	begin(SESSION_OPEN);
+	CHECK(keep(0, 32768));
+	CHECK(keep(1, 65536));
+	n = crowd(2, 32768);
+	CHECK(n > 2000 && largest == &sessions[1]);
+	free(inbound_take_pending(&w, largest));
+	n = crowd(n, 32768);
+	/* Among equals, the oldest. */
+	CHECK(largest == &sessions[0]);
+	free(inbound_take_pending(&w, largest));
+	CHECK(keep(n, 32768));
+	/* Who wants more than anybody has gets it from nobody. */
+	CHECK(!keep(n + 1, 65536) && largest == NULL);
+}
+
+static void
+test_everybody_gets_the_floor(void)
+{
+	int n;
+
+	begin(SESSION_OPEN);
+	n = crowd(0, INBOUND_FLOOR / 2);
+	CHECK(n == INBOUND_PEERS_MAX / (INBOUND_FLOOR / 2));
+	/* From who has less, if nobody has more. */
+	CHECK(!keep(n, INBOUND_FLOOR) && largest == &sessions[0]);
+	free(inbound_take_pending(&w, largest));
+	CHECK(!keep(n, INBOUND_FLOOR) && largest == &sessions[1]);
+	free(inbound_take_pending(&w, largest));
+	CHECK(keep(n, INBOUND_FLOOR));
+}
+
+static void
+test_strangers_are_apart(void)
+{
+	int n;
+
+	begin(SESSION_REPLY);
+	n = crowd(0, 4096);
+	CHECK(n == INBOUND_STRANGERS_MAX / 4096 && largest == &sessions[0]);
+	sessions[n + 1].state = SESSION_OPEN;
+	CHECK(keep(n + 1, 65536));
+	/* What it holds from before its login stays where it was counted. */
+	sessions[0].state = SESSION_OPEN;
+	free(inbound_take_pending(&w, &sessions[0]));
+	CHECK(keep(n, 4096));
+	begin(SESSION_OPEN);
+	CHECK(w.inbound[INBOUND_STRANGERS].bytes == 0);
+}
+
+static void
+test_a_message_holds_max_frame_at_most(void)
+{
+	struct session *s;
+	uint32_t size;
+	int i;
+
+	begin(SESSION_OPEN);
+	s = &sessions[0];
+	CHECK(inbound_room(&w, s, 65534, &largest) == 0);
+	s->message->len = 65534;
+	for (i = 0; i < 2; i++) {
+		CHECK(inbound_room(&w, s, 1, &largest) == 0);
+		s->message->len++;
+	}
+	size = s->message->held.size;
+	CHECK(size == sizeof(struct message) + MESSAGE_HEADROOM + 65536);
+	CHECK(w.inbound[INBOUND_PEERS].bytes == size);
+}
+
+static void
+test_a_message_that_grows_counts_once(void)
+{
+	struct session *s;
+
+	begin(SESSION_OPEN);
+	s = &sessions[0];
+	CHECK(inbound_room(&w, s, 30000, &largest) == 0);
+	s->message->len = 30000;
+	memset(s->message->data, 7, MESSAGE_HEADROOM + 30000);
+	CHECK(crowd(1, 30000) < SESSIONS);
+	/* It would be larger than any other. */
+	CHECK(inbound_room(&w, s, 30000, &largest) == -1 && largest == NULL);
+	/* What it has is room for it already. */
+	CHECK(inbound_room(&w, s, 100, &largest) == 0);
+	CHECK(s->message->data[MESSAGE_HEADROOM + 29999] == 7);
 }
 
 int
 main(void)
 {
-	RUN(test_strangers_have_a_part);
-	RUN(test_pendings_are_bounded_in_all);
-	RUN(test_messages_are_bounded_in_all);
+	RUN(test_holdings_are_bounded_in_all);
+	RUN(test_what_one_gets_shrinks);
+	RUN(test_the_largest_makes_room);
+	RUN(test_everybody_gets_the_floor);
+	RUN(test_strangers_are_apart);
+	RUN(test_a_message_holds_max_frame_at_most);
+	RUN(test_a_message_that_grows_counts_once);
 	return (test_failed());
 }
