@@ -110,6 +110,7 @@ prepare(struct parent *parent)
 	parent->nworkers = count_workers(parent->conf->workers);
 	privs_limits(parent);
 	spawn_open_programs(parent);
+	privs_prepare(parent);
 	control_check(parent);
 	listen_all(parent);
 	control_bind(parent);

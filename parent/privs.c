@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -117,15 +118,59 @@ privs_is_kept(int cap)
 	return (0);
 }
 
-/* Nobody here or below can ever have another capability again. */
+/*
+ * Nobody here or below can ever have another capability again.  Without
+ * CAP_SETPCAP the kernel keeps the set as it is: no_new_privs does the same.
+ */
 static void
 privs_bound(void)
 {
 	int cap;
 
 	for (cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
-		if (!privs_is_kept(cap) && prctl(PR_CAPBSET_DROP, cap) == -1)
+		if (!privs_is_kept(cap) && prctl(PR_CAPBSET_READ, cap) == 1 &&
+		    prctl(PR_CAPBSET_DROP, cap) == -1 && errno != EPERM)
 			fatal("prctl CAPBSET_DROP");
+}
+
+static int
+privs_has(int cap)
+{
+	struct __user_cap_header_struct header;
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	memset(&header, 0, sizeof(header));
+	header.version = _LINUX_CAPABILITY_VERSION_3;
+	if (syscall(SYS_capget, &header, data) == -1)
+		fatal("capget");
+	return ((data[CAP_TO_INDEX(cap)].effective & CAP_TO_MASK(cap)) != 0);
+}
+
+static void
+privs_check_capabilities(void)
+{
+	size_t i;
+
+	for (i = 0; i < PRIVS_NKEPT; i++)
+		if (!privs_has(privs_kept[i]))
+			fatalx("root lacks what it takes to start children as "
+			       "other users; give it CAP_SETUID, CAP_SETGID, "
+			       "CAP_SYS_CHROOT and CAP_KILL, or start as the "
+			       "user itself");
+}
+
+/*
+ * The control socket and the UDP sockets are to be the user's.  Root that may
+ * neither write where it is a stranger nor give away what it has made acts as
+ * the user, as far as files are concerned.
+ */
+static void
+privs_borrow(const struct passwd *pw)
+{
+	if (privs_has(CAP_CHOWN) && privs_has(CAP_DAC_OVERRIDE))
+		return;
+	(void)setfsgid(pw->pw_gid);
+	(void)setfsuid(pw->pw_uid);
 }
 
 /*
@@ -167,7 +212,30 @@ privs_become(const struct passwd *pw, const char *socket)
 	privs_keep();
 }
 
-/* As root: who the parent and its children are from now on. */
+/*
+ * Before anything is bound: as root, who the parent and its children are to
+ * be, and whether that can be.
+ */
+void
+privs_prepare(struct parent *parent)
+{
+	const struct config *conf;
+
+	conf = parent->conf;
+	if (geteuid() != 0)
+		return;
+	if (conf->user[0] == '\0')
+		fatalx("started as root without a user to become; "
+		       "set: user \"_beacond\"");
+	privs_check_capabilities();
+	privs_make_root();
+	privs_role(
+	    &parent->programs[ROLE_WORKER], conf->worker_user, conf->user);
+	privs_role(&parent->programs[ROLE_AUTH], conf->auth_user, conf->user);
+	privs_borrow(privs_user(conf->user));
+}
+
+/* As root: who the parent is from now on. */
 static void
 privs_users(struct parent *parent)
 {
@@ -175,13 +243,6 @@ privs_users(struct parent *parent)
 	const struct passwd *pw;
 
 	conf = parent->conf;
-	if (conf->user[0] == '\0')
-		fatalx("started as root without a user to become; "
-		       "set: user \"_beacond\"");
-	privs_make_root();
-	privs_role(
-	    &parent->programs[ROLE_WORKER], conf->worker_user, conf->user);
-	privs_role(&parent->programs[ROLE_AUTH], conf->auth_user, conf->user);
 	pw = privs_user(conf->user);
 	if (listen_chown(parent, pw->pw_uid) == -1)
 		fatal("sockets for user \"%s\"", conf->user);
