@@ -18,10 +18,12 @@
  */
 #define WS_CLIENT_MAX 65536 /* bytes of the largest message taken */
 #define WS_SEND_MAX   1024  /* bytes of the largest message sent */
-#define WS_HEAD_MAX   8192  /* bytes of the answer to the upgrade */
+#define WS_HEAD_MAX   65536 /* bytes of an answer's head */
 #define WS_ERROR_LEN  256
 #define WS_REMOTE_LEN 128 /* bytes shown of a text of the other end */
 #define WS_PATH_LEN   512
+
+#define WS_SUBPROTOCOL "pilot.v1" /* the one that is offered */
 
 struct ws_url {
 	char host[256]; /* without brackets */
@@ -49,6 +51,10 @@ struct ws_client *ws_client_new(void);
 void ws_client_free(struct ws_client *);
 int ws_client_connect(struct ws_client *, const struct ws_url *, int64_t);
 int ws_client_upgrade(struct ws_client *, const struct ws_url *, int64_t);
+
+/* ws_answer.c */
+int ws_answer_status(const char *);
+const char *ws_answer_wrong(char *, const char *);
 
 /* ws_client.c */
 int64_t ws_now(void);

@@ -22,7 +22,6 @@
 #include "ctl/ws_client.h"
 
 #define DEFAULT_PATH "/v1/compat"
-#define SUBPROTOCOL  "pilot.v1"
 /* RFC 6455 section 1.3 */
 #define WS_GUID       "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define WS_KEY_LEN    25 /* base64 of 16 bytes, NUL included */
@@ -223,7 +222,7 @@ send_request(struct ws_client *c, const struct ws_url *url, const char *key,
 	    "Connection: Upgrade\r\n"
 	    "Sec-WebSocket-Version: 13\r\n"
 	    "Sec-WebSocket-Key: %s\r\n"
-	    "Sec-WebSocket-Protocol: " SUBPROTOCOL "\r\n"
+	    "Sec-WebSocket-Protocol: " WS_SUBPROTOCOL "\r\n"
 	    "\r\n",
 	    url->path, url->authority, key);
 	return (ws_client_write(c, head, (size_t)n, deadline));
@@ -254,53 +253,6 @@ read_head(struct ws_client *c, int64_t deadline)
 	}
 }
 
-/* The value of a header, its surrounding blanks left out; 0: not there. */
-static int
-head_value(const char *head, const char *name, char *out, size_t size)
-{
-	const char *line, *p;
-	size_t len;
-
-	for (line = head; (line = strstr(line, "\r\n")) != NULL;) {
-		line += 2;
-		len = strlen(name);
-		if (strncasecmp(line, name, len) != 0 || line[len] != ':')
-			continue;
-		p = line + len + 1;
-		p += strspn(p, " \t");
-		len = strcspn(p, "\r");
-		while (len > 0 && (p[len - 1] == ' ' || p[len - 1] == '\t'))
-			len--;
-		(void)snprintf(out, size, "%.*s", (int)len, p);
-		return (1);
-	}
-	return (0);
-}
-
-/* What is wrong with a 101 (RFC 6455 section 4.1), or NULL. */
-static const char *
-check_101(const char *head, const char *key)
-{
-	char accept[WS_ACCEPT_LEN], value[128];
-
-	accept_of(key, accept);
-	if (!head_value(head, "Upgrade", value, sizeof(value)) ||
-	    strcasecmp(value, "websocket") != 0)
-		return ("101 without Upgrade: websocket");
-	if (!head_value(head, "Connection", value, sizeof(value)) ||
-	    strcasestr(value, "upgrade") == NULL)
-		return ("101 without Connection: Upgrade");
-	if (!head_value(head, "Sec-WebSocket-Accept", value, sizeof(value)) ||
-	    strcmp(value, accept) != 0)
-		return ("101 with a wrong Sec-WebSocket-Accept");
-	if (head_value(head, "Sec-WebSocket-Extensions", value, sizeof(value)))
-		return ("101 with an extension that was not offered");
-	if (head_value(head, "Sec-WebSocket-Protocol", value, sizeof(value)) &&
-	    strcmp(value, SUBPROTOCOL) != 0)
-		return ("101 with a protocol that was not offered");
-	return (NULL);
-}
-
 /* An answer other than 101: its status line and the first of its body. */
 static int
 refused(struct ws_client *c, const char *head, size_t head_len)
@@ -321,6 +273,28 @@ refused(struct ws_client *c, const char *head, size_t head_len)
 }
 
 /*
+ * Waits for the final answer and copies its head, with a NUL behind.  Any
+ * number of interim ones may come before (RFC 9110 section 15.2).  Returns the
+ * size of the head, which is still in rx, or 0 after an error.
+ */
+static size_t
+await_answer(struct ws_client *c, char head[WS_HEAD_MAX + 1], int64_t deadline)
+{
+	size_t len;
+	int status;
+
+	for (;;) {
+		len = read_head(c, deadline);
+		memcpy(head, c->rx, len);
+		head[len] = '\0';
+		status = ws_answer_status(head);
+		if (len == 0 || status < 100 || status > 199 || status == 101)
+			return (len);
+		ws_client_consume(c, len);
+	}
+}
+
+/*
  * The opening handshake, RFC 6455 section 4.1.  Returns 0 or -1; what came
  * behind the answer stays in rx.
  */
@@ -328,7 +302,7 @@ int
 ws_client_upgrade(
     struct ws_client *c, const struct ws_url *url, int64_t deadline)
 {
-	char head[WS_HEAD_MAX + 1], key[WS_KEY_LEN];
+	char accept[WS_ACCEPT_LEN], head[WS_HEAD_MAX + 1], key[WS_KEY_LEN];
 	const char *wrong;
 	uint8_t nonce[16];
 	size_t len;
@@ -338,15 +312,14 @@ ws_client_upgrade(
 	    sodium_base64_VARIANT_ORIGINAL);
 	if (send_request(c, url, key, deadline) == -1)
 		return (-1);
-	len = read_head(c, deadline);
+	len = await_answer(c, head, deadline);
 	if (len == 0)
 		return (-1);
-	memcpy(head, c->rx, len);
-	head[len] = '\0';
-	if (strncmp(head, "HTTP/1.1 101 ", 13) != 0)
+	if (ws_answer_status(head) != 101)
 		return (refused(c, head, len));
+	accept_of(key, accept);
 	wrong = strlen(head) != len ? "a NUL in the answer's head"
-				    : check_101(head, key);
+				    : ws_answer_wrong(head, accept);
 	if (wrong != NULL) {
 		(void)strlcpy(c->error, wrong, sizeof(c->error));
 		return (-1);
