@@ -53,7 +53,10 @@ struct peermap_header {
 	_Atomic uint32_t index;    /* see PEERMAP_INDEX() */
 	_Atomic uint32_t sessions; /* nodes connected by WebSocket */
 	_Atomic uint32_t used; /* entries ever handed out: where a walk ends */
-	/* Open sockets of each worker; UINT32_MAX: not running. */
+	/*
+	 * Open sockets of each worker, as it says, but no fewer than it has
+	 * sessions; UINT32_MAX: not running.
+	 */
 	_Atomic uint32_t load[PROTO_WORKERS_MAX];
 };
 

@@ -88,6 +88,9 @@ admit_open(struct process *worker, const struct msg_admit *admit,
 	entry->since = clock_seconds();
 	entry->keyid = admit->keyid;
 	pmap_store(&parent->map, number, entry);
+	if (old.generation != 0)
+		parent->workers[old.worker].sessions--;
+	worker->sessions++;
 	parent->loads_old = 1;
 
 	/* A slot that was taken again has lost its session already. */
@@ -149,6 +152,7 @@ admit_clear(struct parent *parent, uint32_t number)
 	struct peermap_entry entry;
 
 	entry = *pmap_entry(&parent->map, number);
+	parent->workers[entry.worker].sessions--;
 	entry.generation = 0;
 	entry.slot = 0;
 	entry.worker = 0;

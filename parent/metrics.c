@@ -94,16 +94,25 @@ metrics_load(const struct process *p)
 	return (load < UINT32_MAX ? (uint32_t)load : UINT32_MAX - 1);
 }
 
+/* A worker cannot say that it has less to do than we have given it. */
+static uint32_t
+metrics_true_load(const struct process *p)
+{
+	uint32_t load;
+
+	if (p->state != CHILD_RUNNING)
+		return (UINT32_MAX);
+	load = metrics_load(p);
+	return (load > p->sessions ? load : p->sessions);
+}
+
 /* Tells every worker, through the map, how busy the others are. */
 void
 metrics_publish_loads(struct parent *parent)
 {
-	struct process *p;
 	uint32_t i;
 
-	for (i = 0; i < parent->nworkers; i++) {
-		p = &parent->workers[i];
-		pmap_load(&parent->map, i,
-		    p->state == CHILD_RUNNING ? metrics_load(p) : UINT32_MAX);
-	}
+	for (i = 0; i < parent->nworkers; i++)
+		pmap_load(
+		    &parent->map, i, metrics_true_load(&parent->workers[i]));
 }

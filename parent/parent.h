@@ -106,6 +106,7 @@ struct process {
 	struct budget budget; /* messages that it may still send */
 	int page_fd;
 	struct counters *page; /* read-only; NULL: none */
+	uint32_t sessions;     /* of a worker, in the peer map */
 	struct sync sync;
 };
 

@@ -3,7 +3,8 @@
 # have code of its own in it (regress/system/taken.py).
 
 HOSTILE	   := $(BUILD)/hostile
-HOSTILE_WRAP	 := -Wl,--wrap=child_confine -Wl,--wrap=ev_run
+HOSTILE_WRAP	 := -Wl,--wrap=child_confine -Wl,--wrap=ev_run \
+		    -Wl,--wrap=ev_timer_start
 HOSTILE_PROGRAMS := $(HOSTILE)/hostile-worker $(HOSTILE)/hostile-auth
 
 $(HOSTILE)/honest-%.o: %/main.c

@@ -26,7 +26,7 @@
 
 /* Numbers that are no system calls. */
 #define TAKEN_FREE_TWICE -1 /* libc has something to say about it */
-#define TAKEN_LIE        -2 /* what it counts goes nowhere */
+#define TAKEN_GREED      -2 /* says that it has nothing, waits for nobody */
 
 struct taken_order {
 	int64_t number; /* of the call */
@@ -41,12 +41,15 @@ struct taken_answer {
 
 static int taken_line = -1;
 static uint8_t taken_arena[TAKEN_ARENA];
+static int taken_greed; /* boolean */
 static ev_io taken_io;
 
 void __real_child_confine(const struct child *);
 void __wrap_child_confine(const struct child *);
 int __real_ev_run(struct ev_loop *, int);
 int __wrap_ev_run(struct ev_loop *, int);
+void __real_ev_timer_start(struct ev_loop *, ev_timer *);
+void __wrap_ev_timer_start(struct ev_loop *, ev_timer *);
 
 /* No more than what auth may call, too. */
 static void
@@ -105,8 +108,9 @@ taken_obey(const struct taken_order *order)
 	case TAKEN_FREE_TWICE:
 		taken_free_twice();
 		return (0);
-	case TAKEN_LIE:
+	case TAKEN_GREED:
 		counters = &nowhere;
+		taken_greed = 1;
 		return (0);
 	default:
 		r = syscall(order->number, order->args[0], order->args[1],
@@ -156,4 +160,13 @@ __wrap_ev_run(struct ev_loop *loop, int flags)
 		ev_io_start(loop, &taken_io);
 	}
 	return (__real_ev_run(loop, flags));
+}
+
+/* A worker that steps back for another one does so for a moment. */
+void
+__wrap_ev_timer_start(struct ev_loop *loop, ev_timer *w)
+{
+	if (taken_greed && w->repeat <= 0.)
+		ev_timer_set(w, 0., 0.);
+	__real_ev_timer_start(loop, w);
 }

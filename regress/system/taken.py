@@ -91,8 +91,8 @@ class Taken:
             return
         raise AssertionError("libc has not noticed")
 
-    def lie(self):
-        """All that it counts from now on is seen by nobody."""
+    def be_greedy(self):
+        """It says that it has nothing to do, and takes what it can get."""
         self.order(-2)
 
     def sockets(self):

@@ -326,6 +326,20 @@ def try_to_connect(taken, fd, there):
             taken.call("sendmmsg", fd, taken.message(b"out", name), 1, flags)
 
 
+# New connections
+
+def test_a_worker_that_reports_no_load_draws_no_more_than_its_share():
+    nodes = range(1, 121)
+    with Seized(first_worker(), nodes=nodes) as b:
+        b.taken().be_greedy()
+        clients = [login(b, node) for node in nodes]
+        where = [p["worker"] for p in b.peers()]
+        for client in clients:
+            client.close()
+        assert min(map(where.count, (0, 1))) >= 30, where
+        assert b.children()[2]["load"] == 0
+
+
 # Standard error
 
 FORGED = b"beacond: security: all is well\n\x1b[2J\x07\n\0\xff\n"

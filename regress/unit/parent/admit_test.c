@@ -179,6 +179,8 @@ test_capacity(void)
 	CHECK(login(1, 9, 2) == NULL);
 	CHECK(told(1, &msg, sizeof(msg)) == PW_OPEN);
 	CHECK(parent.map.header->sessions == 3);
+	CHECK(parent.workers[0].sessions == 2);
+	CHECK(parent.workers[1].sessions == 1);
 	tear_down();
 }
 
@@ -246,6 +248,8 @@ test_dead_worker(void)
 	CHECK(pmap_find(&parent.map, 72) != PEERMAP_NONE);
 	CHECK(pmap_find(&parent.map, 73) == PEERMAP_NONE);
 	CHECK(parent.map.header->sessions == 1);
+	CHECK(parent.workers[0].sessions == 0);
+	CHECK(parent.workers[1].sessions == 1);
 	tear_down();
 }
 
