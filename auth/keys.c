@@ -18,7 +18,8 @@
 
 /*
  * A login that was admitted by the old keys may reach the map only after the
- * walk passed its place; so there is a second walk, this many seconds later.
+ * walk passed its place, and the parent ends only so many sessions at once: so
+ * there is another walk, this many seconds later, until one finds nothing.
  */
 #define KEYS_WALK_AGAIN CHILD_HANG_TIMEOUT
 
@@ -29,6 +30,14 @@ keys_walk_begin(struct auth *auth)
 	auth->walking = 1;
 	auth->revoked = 0;
 	turn_wake(auth);
+}
+
+static void
+keys_walk_later(struct auth *auth)
+{
+	ev_timer_stop(auth->loop, &auth->again);
+	ev_timer_set(&auth->again, KEYS_WALK_AGAIN, 0.);
+	ev_timer_start(auth->loop, &auth->again);
 }
 
 static void
@@ -101,9 +110,7 @@ keys_swap(struct auth *auth)
 	if (firstkey_prune(&auth->first, &auth->keys, NULL) == -1)
 		log_warn("first keys not pruned");
 	keys_walk_begin(auth);
-	ev_timer_stop(auth->loop, &auth->again);
-	ev_timer_set(&auth->again, KEYS_WALK_AGAIN, 0.);
-	ev_timer_start(auth->loop, &auth->again);
+	keys_walk_later(auth);
 }
 
 static void
@@ -165,10 +172,11 @@ keys_walk(struct auth *auth)
 	if (auth->walk < used)
 		return;
 	auth->walking = 0;
-	if (auth->revoked > 0)
-		log_info(
-		    "%u sessions end: the keys that they stand on are gone",
-		    auth->revoked);
+	if (auth->revoked == 0)
+		return;
+	log_info("%u sessions end: the keys that they stand on are gone",
+	    auth->revoked);
+	keys_walk_later(auth);
 }
 
 /* One piece of what is to be done with keys; returns whether there is more. */

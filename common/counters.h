@@ -40,6 +40,8 @@
 	    "sessions closed because the node connected again") \
 	X(REVOKED, WSS "revoked_total", \
 	    "sessions closed because the node's key went away or changed") \
+	X(REVOKE_LATER, WSS "revoke_later_total", \
+	    "revocations put off because there were too many at once") \
 	X(WRITE_TIMEOUTS, WSS "write_timeouts_total", \
 	    "peers dropped because they did not read") \
 	X(PROTOCOL_ERRORS, WSS "protocol_errors_total", \

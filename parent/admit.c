@@ -189,6 +189,29 @@ admit_closed(struct process *worker, const struct msg_closed *closed)
 	return (NULL);
 }
 
+/* The map's entry of a session; PEERMAP_NONE: there is none (any more). */
+static uint32_t
+admit_find(const struct parent *parent, const struct msg_closed *session)
+{
+	const struct peermap_entry *entry;
+	uint32_t number;
+
+	number = pmap_find(&parent->map, session->node);
+	if (number == PEERMAP_NONE)
+		return (PEERMAP_NONE);
+	entry = pmap_entry(&parent->map, number);
+	if (entry->generation == 0 || entry->generation != session->generation)
+		return (PEERMAP_NONE);
+	return (number);
+}
+
+/* Is it the present session of its node? */
+int
+admit_is_open(const struct parent *parent, const struct msg_closed *session)
+{
+	return (admit_find(parent, session) != PEERMAP_NONE);
+}
+
 /*
  * Auth says that the key which a session was admitted with is gone.  Returns 1,
  * or 0 if there is no such session (any more).
@@ -199,12 +222,10 @@ admit_revoke(struct parent *parent, const struct msg_closed *revoke)
 	struct peermap_entry entry;
 	uint32_t number;
 
-	number = pmap_find(&parent->map, revoke->node);
+	number = admit_find(parent, revoke);
 	if (number == PEERMAP_NONE)
 		return (0);
 	entry = *pmap_entry(&parent->map, number);
-	if (entry.generation == 0 || entry.generation != revoke->generation)
-		return (0);
 	/* At once, so that no further packet finds the session. */
 	admit_clear(parent, number);
 	admit_close(parent, &entry, CLOSE_REVOKED);

@@ -40,6 +40,11 @@ dispatch_auth_admit(void *owner, const void *data, size_t len, int fd)
 	return (admit_login(p->parent, admit));
 }
 
+/*
+ * What auth takes away is given by the keys of before: no session that today's
+ * have admitted, and so no session twice.  Nor all of them at once; those that
+ * are left over end at one of auth's next looks.
+ */
 static const char *
 dispatch_auth_revoke(void *owner, const void *data, size_t len, int fd)
 {
@@ -48,10 +53,16 @@ dispatch_auth_revoke(void *owner, const void *data, size_t len, int fd)
 
 	p = owner;
 	revoke = data;
-	/* A new key file may take the keys of all nodes: those are free. */
-	if (admit_revoke(p->parent, revoke))
-		return (NULL);
-	return (channel_charge(&p->channel, 1));
+	if (!admit_is_open(p->parent, revoke))
+		return (channel_charge(&p->channel, 1));
+	if ((int32_t)(revoke->generation - p->parent->keys_generation) > 0)
+		return ("revocation without new keys");
+	if (!budget_take(&p->parent->revocations, 1)) {
+		counters_add(COUNTER_REVOKE_LATER, 1);
+		return (channel_charge(&p->channel, 1));
+	}
+	(void)admit_revoke(p->parent, revoke);
+	return (NULL);
 }
 
 static const char *
@@ -71,6 +82,7 @@ dispatch_auth_keys(void *owner, const void *data, size_t len, int fd)
 	if (keys->result == KEYS_READ) {
 		p->parent->keys = keys->keys;
 		p->parent->key_lines_bad = keys->bad;
+		p->parent->keys_generation = p->parent->map.generation;
 		log_info("%u keys read from %s, %u lines skipped", keys->keys,
 		    p->parent->conf->keys_file, keys->bad);
 	}
@@ -98,6 +110,9 @@ dispatch_auth_hostile(void *owner, const void *data, size_t len, int fd)
 		return ("complaint about a worker yet to come");
 	if (hostile->epoch != worker->epoch)
 		return (NULL);
+	/* Workers are not caught without end: rather it is auth that lies. */
+	if (!budget_take(&p->complaints, COMPLAINT_COST))
+		return ("complaints without end");
 	(void)snprintf(
 	    reason, sizeof(reason), "auth says: %s", hostile->reason);
 	supervise_kill(worker, reason);

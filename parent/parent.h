@@ -42,6 +42,20 @@
 #define MESSAGE_BURST 400000 /* messages from one child at once */
 #define MESSAGE_RATE  100000 /* and lasting, per second */
 
+/*
+ * Sessions that auth may revoke at once, and lasting, per second.  It looks
+ * again while there are some left (auth/keys.c).
+ */
+#define REVOKE_BURST 10000
+#define REVOKE_RATE  1000
+
+/*
+ * Auth may complain twice about each worker, and lasting as often a minute;
+ * then it counts as the hostile one.
+ */
+#define COMPLAINTS_MAX 2
+#define COMPLAINT_COST 60
+
 #define LOG_CHILD_LINES 200 /* of one child, per second, in all ways */
 
 #define BACKOFF_FIRST 0.1 /* seconds; the first restart is at once */
@@ -103,7 +117,8 @@ struct process {
 	unsigned char words_text[LOG_LINE_MAX]; /* the line that has begun */
 	uint32_t words_len;
 	struct persecond log_lines;
-	struct budget budget; /* messages that it may still send */
+	struct budget budget;     /* messages that it may still send */
+	struct budget complaints; /* of auth; each takes COMPLAINT_COST */
 	int page_fd;
 	struct counters *page; /* read-only; NULL: none */
 	uint32_t sessions;     /* of a worker, in the peer map */
@@ -177,8 +192,10 @@ struct parent {
 
 	uint32_t keys;
 	uint32_t key_lines_bad;
-	uint32_t keys_asked; /* PA_KEYS that auth has not answered */
-	int loads_old;       /* boolean: sessions came or went */
+	uint32_t keys_asked;       /* PA_KEYS that auth has not answered */
+	uint32_t keys_generation;  /* the last that earlier keys admitted */
+	struct budget revocations; /* of auth */
+	int loads_old;             /* boolean: sessions came or went */
 	uint32_t auth_deaths;
 	uint32_t auth_window; /* clock_seconds() */
 
@@ -193,6 +210,7 @@ struct parent {
 /* admit.c */
 const char *admit_login(struct parent *, const struct msg_admit *);
 const char *admit_closed(struct process *, const struct msg_closed *);
+int admit_is_open(const struct parent *, const struct msg_closed *);
 int admit_revoke(struct parent *, const struct msg_closed *);
 void admit_drop_worker(struct parent *, uint32_t);
 

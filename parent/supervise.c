@@ -188,10 +188,14 @@ supervise_reaped(struct ev_loop *loop, ev_child *w, int revents)
 static int
 supervise_spawn(struct process *p)
 {
+	uint32_t n;
+
 	p->epoch++;
 	p->killed = 0;
 	p->unanswered = 0;
 	budget_init(&p->budget, MESSAGE_RATE, MESSAGE_BURST);
+	n = COMPLAINTS_MAX * p->parent->nworkers;
+	budget_init(&p->complaints, n, n * COMPLAINT_COST);
 	p->started = clock_seconds();
 	if (spawn(p, supervise_channel_end) == -1)
 		return (-1);
@@ -289,6 +293,7 @@ supervise_init(struct parent *parent)
 {
 	uint32_t i;
 
+	budget_init(&parent->revocations, REVOKE_RATE, REVOKE_BURST);
 	supervise_place(parent, &parent->auth, ROLE_AUTH, 0);
 	for (i = 0; i < parent->nworkers; i++)
 		supervise_place(parent, &parent->workers[i], ROLE_WORKER, i);

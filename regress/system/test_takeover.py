@@ -20,10 +20,11 @@ import time
 
 from beacon import wait_for
 from client import Client, login
-from puppet import P, Staged
+from puppet import P, Staged, message
 from taken import Died, Seized, address
 from test_failures import Chat
-from test_hostile import FENCE, UNKNOWN, wait_killed
+from test_hostile import (FENCE, KEYS_READ, UNKNOWN, admit, complaint,
+    wait_killed)
 from test_service import Activated, bound
 from udp import Udp
 
@@ -338,6 +339,66 @@ def test_a_worker_that_reports_no_load_draws_no_more_than_its_share():
             client.close()
         assert min(map(where.count, (0, 1))) >= 30, where
         assert b.children()[2]["load"] == 0
+
+
+# Auth's word
+
+def second_auth(role, number, epoch):
+    return role == "auth" and epoch == 2
+
+
+def revoke(session):
+    return message(P.AP_REVOKE, struct.pack("=II", session["node"],
+        session["generation"]))
+
+
+def test_auth_ends_no_session_without_new_keys():
+    with Scene(Staged, second_auth, roles=("auth",),
+            security="killed$") as b:
+        b.kill("auth")
+        puppet = b.puppet("auth", epoch=2)
+        puppet.raw(b"".join(map(revoke, b.peers())))
+        wait_killed(b, "auth", puppet, "revocation without new keys")
+        b.wait_new("auth", puppet.pid)
+        everybody_gets_in(b)
+
+
+def test_auth_ends_a_session_once():
+    """With keys that are read anew it ends those of before, and no other."""
+    with Staged(second_auth, ("auth",), security="killed$") as b:
+        client = login(b, 1)
+        before = b.peer(1)
+        b.kill("auth")
+        puppet = b.puppet("auth", epoch=2)
+        puppet.raw(KEYS_READ + revoke(before))
+        client.expect_close(1008)
+        client.close()
+        # As if it had come back, and then that one.
+        puppet.raw(admit(worker=before["worker"], node=1) +
+            revoke(dict(before, generation=before["generation"] + 1)))
+        wait_killed(b, "auth", puppet, "revocation without new keys")
+        b.wait_new("auth", puppet.pid)
+        everybody_gets_in(b)
+
+
+def test_auth_that_has_workers_killed_without_end():
+    """Some complaints may be just; if there are too many it is auth."""
+    with Scene(Staged, second_auth, roles=("auth",),
+            security="killed$") as b:
+        b.kill("auth")
+        puppet = b.puppet("auth", epoch=2)
+        deaths = 0
+        while not puppet.ended:
+            worker = b.children()[2]
+            if worker["state"] == "running":
+                deaths = worker["restarts"]
+                puppet.raw(complaint(worker=0, epoch=deaths + 1))
+            assert deaths < 6, "without end"
+            time.sleep(0.01)
+        wait_killed(b, "auth", puppet, "complaints without end")
+        b.wait_new("auth", puppet.pid)
+        wait_for(lambda: b.children()[2]["state"] == "running")
+        everybody_gets_in(b)
 
 
 # Standard error

@@ -431,6 +431,15 @@ second_walk(void)
 	CHECK(revoked(OTHER, 34));
 	CHECK(revoked(NODE, 33));
 	CHECK(next(&parent) == 0);
+	/* Until there is none left. */
+	CHECK(ev_is_active(&auth.again));
+	session(1, OTHER, 0, pk2);
+	session(3, OTHER, 0, pk2);
+	session(1500, NODE, 0, pk2);
+	ev_timer_stop(auth.loop, &auth.again);
+	ev_invoke(auth.loop, &auth.again, EV_TIMER);
+	CHECK(next(&parent) == 0);
+	CHECK(!ev_is_active(&auth.again));
 }
 
 /* A file that can't be read leaves keys and sessions alone. */

@@ -45,6 +45,9 @@ set_up(enum role role)
 	parent.conf = conf_new();
 	parent.nworkers = 2;
 	parent.ready = 1;
+	budget_init(&parent.revocations, REVOKE_RATE, REVOKE_BURST);
+	budget_init(&parent.auth.complaints, 2 * COMPLAINTS_MAX,
+	    2 * COMPLAINTS_MAX * COMPLAINT_COST);
 	place(&parent.auth, ROLE_AUTH, 0);
 	place(&parent.workers[0], ROLE_WORKER, 0);
 	place(&parent.workers[1], ROLE_WORKER, 1);
@@ -286,6 +289,142 @@ test_complaints(void)
 	tear_down();
 }
 
+static const char *
+say_complaint(uint32_t worker)
+{
+	struct msg_hostile hostile;
+
+	memset(&hostile, 0, sizeof(hostile));
+	hostile.worker = worker;
+	hostile.epoch = parent.workers[worker].epoch;
+	return (say(AP_HOSTILE, &hostile, sizeof(hostile)));
+}
+
+static void
+test_complaints_without_end(void)
+{
+	uint32_t i;
+
+	CHECK(set_up(ROLE_AUTH) == 0);
+	for (i = 0; i < 2 * COMPLAINTS_MAX; i++)
+		CHECK(say_complaint(0) == NULL);
+	still_pass(60.);
+	for (i = 0; i < 2 * COMPLAINTS_MAX; i++)
+		CHECK(say_complaint(i & 1) == NULL);
+	CHECK(say_complaint(1) != NULL);
+	tear_down();
+}
+
+/* A session of worker 0; its generation. */
+static uint32_t
+session(uint32_t node)
+{
+	struct peermap_entry entry;
+	uint32_t number;
+
+	number = pmap_add(&parent.map, node, 0);
+	entry = *pmap_entry(&parent.map, number);
+	entry.generation = pmap_next_generation(&parent.map);
+	pmap_store(&parent.map, number, &entry);
+	return (entry.generation);
+}
+
+static const char *
+say_revoke(uint32_t node, uint32_t generation)
+{
+	struct msg_closed revoke;
+
+	revoke.node = node;
+	revoke.generation = generation;
+	return (say(AP_REVOKE, &revoke, sizeof(revoke)));
+}
+
+static const char *
+say_keys(uint32_t result)
+{
+	struct msg_keys_read keys;
+
+	memset(&keys, 0, sizeof(keys));
+	keys.result = result;
+	/* No operator waits for the last one. */
+	parent.keys_asked += 2;
+	return (say(AP_KEYS, &keys, sizeof(keys)));
+}
+
+static uint32_t
+sessions(void)
+{
+	return (parent.map.header->sessions);
+}
+
+/* Only those that were there when auth read the keys. */
+static void
+test_revocations(void)
+{
+	uint32_t one, two;
+
+	CHECK(set_up(ROLE_AUTH) == 0);
+	one = session(1);
+	two = session(2);
+	CHECK(say_keys(KEYS_READ) == NULL);
+	CHECK(say_revoke(1, one) == NULL && sessions() == 1);
+	/* Back again, by today's key. */
+	one = session(1);
+	CHECK(say_revoke(1, one - 1) == NULL && sessions() == 2);
+	CHECK(say_revoke(2, two) == NULL && sessions() == 1);
+	/* Keys that were not taken revoke nothing. */
+	CHECK(say_keys(KEYS_KEPT) == NULL && say_keys(KEYS_SUPERSEDED) == NULL);
+	CHECK(say_revoke(1, one) != NULL && sessions() == 1);
+	tear_down();
+}
+
+static void
+test_revocations_without_keys(void)
+{
+	CHECK(set_up(ROLE_AUTH) == 0);
+	CHECK(say_revoke(1, session(1)) != NULL && sessions() == 1);
+	tear_down();
+}
+
+/* A generation is a number that begins anew after the largest one. */
+static void
+test_revocations_across_the_wrap(void)
+{
+	uint32_t one, two;
+
+	CHECK(set_up(ROLE_AUTH) == 0);
+	parent.map.generation = UINT32_MAX - 1;
+	one = session(1);
+	CHECK(say_keys(KEYS_READ) == NULL);
+	two = session(2);
+	CHECK(one == UINT32_MAX && two < one);
+	CHECK(say_revoke(1, one) == NULL && sessions() == 1);
+	CHECK(say_revoke(2, two) != NULL && sessions() == 1);
+	tear_down();
+}
+
+/* Too many at once wait for the next time that auth asks for them. */
+static void
+test_revocations_at_once(void)
+{
+	uint32_t i, left;
+
+	CHECK(set_up(ROLE_AUTH) == 0);
+	for (i = 1; i <= REVOKE_BURST + 10; i++)
+		CHECK(session(i) == i);
+	CHECK(say_keys(KEYS_READ) == NULL);
+	for (i = 1; i <= REVOKE_BURST + 10; i++)
+		CHECK(say_revoke(i, i) == NULL);
+	left = sessions();
+	CHECK(left == 10);
+	CHECK(counters_read(counters, COUNTER_REVOKE_LATER) == left);
+	still_pass(1.);
+	for (i = 1; i <= REVOKE_BURST + 10; i++)
+		CHECK(say_revoke(i, i) == NULL);
+	CHECK(sessions() == 0);
+	tear_down();
+}
+
 int
 main(void)
 {
@@ -299,5 +438,10 @@ main(void)
 	RUN(test_sync_count);
 	RUN(test_flood);
 	RUN(test_complaints);
+	RUN(test_complaints_without_end);
+	RUN(test_revocations);
+	RUN(test_revocations_without_keys);
+	RUN(test_revocations_across_the_wrap);
+	RUN(test_revocations_at_once);
 	return (test_failed());
 }
