@@ -84,7 +84,7 @@ listen_remedy(int error)
 	}
 }
 
-static void
+void
 listen_fail(const struct conf_address *address, int error)
 {
 	char text[LISTEN_TEXT];
@@ -112,7 +112,8 @@ listen_options(int fd, const struct sockaddr_storage *ss, int reuse)
 
 	on = 1;
 	v6only = !listen_is_any(ss);
-	if (setsockopt(fd, SOL_SOCKET, reuse, &on, sizeof(on)) == -1)
+	if (reuse != 0 &&
+	    setsockopt(fd, SOL_SOCKET, reuse, &on, sizeof(on)) == -1)
 		return (-1);
 	if (ss->ss_family == AF_INET6 &&
 	    setsockopt(
@@ -121,7 +122,11 @@ listen_options(int fd, const struct sockaddr_storage *ss, int reuse)
 	return (0);
 }
 
-static int
+/*
+ * A socket of the service manager or a new one; reuse is the option with which
+ * it is bound, or 0.  Returns the descriptor, or -1 with errno.
+ */
+int
 listen_bind(
     int type, int reuse, const struct sockaddr_storage *ss, socklen_t len)
 {
@@ -143,7 +148,8 @@ listen_bind(
 	return (fd);
 }
 
-static int
+/* Keeps where the socket is bound, should that have been left open. */
+int
 listen_bound(struct listener *listener, int fd)
 {
 	listener->sslen = sizeof(listener->ss);
@@ -192,69 +198,6 @@ listen_websocket(struct listener *listener, const struct conf_address *address)
 	listener->fds[listener->nfds++] = fd;
 }
 
-/* As large as the kernel allows; what it doesn't is no error. */
-static void
-listen_buffers(int fd)
-{
-	int size;
-
-	size = UDP_BUFFER;
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-}
-
-/* One more that shares the port.  The descriptor, or -1 with errno. */
-int
-listen_udp_socket(const struct listener *listener)
-{
-	int fd;
-
-	fd = listen_bind(
-	    SOCK_DGRAM, SO_REUSEPORT, &listener->ss, listener->sslen);
-	if (fd != -1)
-		listen_buffers(fd);
-	return (fd);
-}
-
-/* One socket for each worker; the first decides the port of the others. */
-static void
-listen_udp(struct listener *listener, const struct conf_address *address,
-    uint32_t nworkers)
-{
-	uint32_t i;
-	int fd;
-
-	for (i = 0; i < nworkers; i++) {
-		fd = listen_udp_socket(listener);
-		if (fd == -1 || listen_bound(listener, fd) == -1)
-			listen_fail(address, errno);
-		listener->fds[listener->nfds++] = fd;
-	}
-}
-
-/*
- * Further ports that a service manager has opened: gossip can leave from them
- * where we cannot open our own.
- */
-static void
-listen_inherited_shares(struct parent *parent)
-{
-	struct listener *listener;
-	int fd;
-
-	TAILQ_FOREACH(listener, &parent->listeners, entry) {
-		if (listener->kind != LISTENER_UDP)
-			continue;
-		listener->nshares = 1;
-		while (
-		    listener->nshares < SHARES_MAX &&
-		    (fd = inherit_take_port(SOCK_DGRAM, &listener->ss)) != -1) {
-			listen_buffers(fd);
-			listener->shares[listener->nshares++] = fd;
-		}
-	}
-}
-
 /*
  * Binds all that the configuration names.  Fatal, with the line and the
  * remedy, if one of them can't be had.
@@ -280,56 +223,12 @@ listen_all(struct parent *parent)
 			listen_websocket(listener, address);
 		} else {
 			listener->kind = LISTENER_UDP;
-			listen_udp(listener, address, parent->nworkers);
+			listen_udp(parent, listener, address);
 		}
 		TAILQ_INSERT_TAIL(&parent->listeners, listener, entry);
 	}
-	listen_inherited_shares(parent);
+	listen_udp_further(parent);
 	inherit_close();
-}
-
-/*
- * Those of a service manager may be of a network that we are not in; what we
- * bind is of no use then, though its address is the same.
- */
-static int
-listen_same_network(int a, int b)
-{
-	uint64_t one, two;
-	socklen_t len;
-
-	len = sizeof(one);
-	if (getsockopt(a, SOL_SOCKET, SO_NETNS_COOKIE, &one, &len) == -1 ||
-	    getsockopt(b, SOL_SOCKET, SO_NETNS_COOKIE, &two, &len) == -1)
-		return (errno == ENOPROTOOPT); /* before Linux 5.14 */
-	return (one == two);
-}
-
-/*
- * A further UDP port of the same address, for gossip.  Returns the descriptor,
- * or -1 with errno.
- */
-int
-listen_udp_share(const struct listener *listener)
-{
-	struct sockaddr_storage ss;
-	int fd;
-
-	ss = listener->ss;
-	if (ss.ss_family == AF_INET)
-		((struct sockaddr_in *)(void *)&ss)->sin_port = 0;
-	else
-		((struct sockaddr_in6 *)(void *)&ss)->sin6_port = 0;
-	fd = listen_bind(SOCK_DGRAM, SO_REUSEADDR, &ss, listener->sslen);
-	if (fd == -1)
-		return (-1);
-	if (!listen_same_network(fd, listener->fds[0])) {
-		(void)close(fd);
-		errno = ENETUNREACH;
-		return (-1);
-	}
-	listen_buffers(fd);
-	return (fd);
 }
 
 /* One line for each real address. */

@@ -159,9 +159,12 @@ static void
 listen_check_worker(const struct process *dead, struct listener *listener)
 {
 	uint32_t share;
+	int i;
 
-	listen_check_udp(
-	    dead, listener, listen_udp_socket, &listener->fds[dead->number]);
+	for (i = (int)dead->number; i < listener->nfds;
+	     i += (int)dead->parent->nworkers)
+		listen_check_udp(
+		    dead, listener, listen_udp_socket, &listener->fds[i]);
 	if (dead->number != 0)
 		return;
 	for (share = 1; share < listener->nshares; share++)

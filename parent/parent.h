@@ -28,6 +28,7 @@
 #define LISTEN_BACKLOG 4096
 #define UDP_BUFFER     (4 << 20) /* bytes, each way */
 #define LISTEN_TEXT    64        /* room for ADDRESS:PORT */
+#define LISTEN_UDP_MAX 64        /* sockets of one address */
 
 #define ENDPOINTS_MAX 500000 /* doc/protocol.md 4 */
 #define SWEEP_SECONDS 60     /* in which a sweep sees every entry */
@@ -134,8 +135,8 @@ struct listener {
 	socklen_t sslen;
 	int shares[SHARES_MAX]; /* UDP: further ports, for gossip; from 1 on */
 	uint32_t nshares;       /* UDP: 1: none yet */
-	int nfds; /* WEBSOCKET: one, for all workers; UDP: one each */
-	int fds[PROTO_WORKERS_MAX];
+	int nfds; /* WEBSOCKET: one, for all workers; UDP: see listen_udp.c */
+	int fds[LISTEN_UDP_MAX]; /* -1: lost */
 };
 TAILQ_HEAD(listeners, listener);
 
@@ -262,10 +263,18 @@ void keys_send_fd(struct parent *, int);
 void listen_all(struct parent *);
 void listen_print(struct parent *);
 void listen_close(struct parent *);
-int listen_udp_socket(const struct listener *);
-int listen_udp_share(const struct listener *);
+void listen_fail(const struct conf_address *, int) __attribute__((noreturn));
+int listen_bind(int, int, const struct sockaddr_storage *, socklen_t);
+int listen_bound(struct listener *, int);
 void listen_text(const struct sockaddr_storage *, char *, size_t);
 void listen_address(const struct sockaddr_storage *, uint8_t[16], uint16_t *);
+
+/* listen_udp.c */
+int listen_udp_socket(const struct listener *);
+int listen_udp_share(const struct listener *);
+void listen_udp(
+    const struct parent *, struct listener *, const struct conf_address *);
+void listen_udp_further(struct parent *);
 
 /* listen_check.c */
 int listen_again(int);

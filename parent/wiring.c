@@ -100,6 +100,7 @@ wiring_listeners(struct process *p, enum listener_kind kind)
 {
 	struct listener *listener;
 	struct msg_udp udp;
+	int i;
 
 	udp.kind = UDP_LISTENER;
 	udp.number = 0;
@@ -111,9 +112,11 @@ wiring_listeners(struct process *p, enum listener_kind kind)
 			continue;
 		}
 		/* One that was lost leaves its number behind. */
-		if (listener->fds[p->number] != -1)
-			wiring_fd(p, PW_UDP, listener->fds[p->number], &udp,
-			    sizeof(udp));
+		for (i = (int)p->number; i < listener->nfds;
+		     i += (int)p->parent->nworkers)
+			if (listener->fds[i] != -1)
+				wiring_fd(p, PW_UDP, listener->fds[i], &udp,
+				    sizeof(udp));
 		udp.number++;
 	}
 }

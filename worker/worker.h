@@ -190,7 +190,7 @@ struct beacon_table;
 struct source_table;
 struct udp_socket;
 
-#define UDP_SOCKETS_MAX  192 /* listeners and shares */
+#define UDP_SOCKETS_MAX  1280 /* a service manager has 1024 at most */
 #define UDP_LISTENER_ANY UINT32_MAX
 #define EXEMPT_MAX       1024  /* networks */
 #define GRANTS_MAX       256   /* PunchRequests that wait for auth */

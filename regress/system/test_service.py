@@ -50,10 +50,14 @@ class Manager:
 
 
 class Activated(Beacon):
-    """Started as by systemd, with sockets that are already open."""
+    """Started as by systemd, with sockets that are already open.
 
-    def __init__(self, sockets, **how):
+    online: its network is ours; else it has none.
+    """
+
+    def __init__(self, sockets, online=False, **how):
         self.sockets = sockets
+        self.online = online
         super().__init__(**how)
 
     def environment(self):
@@ -61,6 +65,8 @@ class Activated(Beacon):
 
     def command(self, *args):
         argv = ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh"]
+        if self.online:
+            return argv + super().command(*args)
         if IS_ROOT and not ROOT_IS_MOUNT:
             argv = ["unshare", "-n"] + argv
         elif IS_ROOT:
@@ -73,7 +79,7 @@ class Activated(Beacon):
         libc = ctypes.CDLL(None, use_errno=True)
         assert libc.prctl(PR_SET_MDWE, 1, 0, 0, 0) == 0
         fds = [os.dup(s.fileno()) for s in self.sockets]
-        spare = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
+        spare = [os.dup2(fd, 500 + i) for i, fd in enumerate(fds)]
         for i, fd in enumerate(spare):
             os.dup2(fd, 3 + i)
 
@@ -159,6 +165,79 @@ def test_sockets_of_the_service_manager():
         for worker in 0, 1:
             b.wait_new("worker", b.kill("worker", worker), worker)
         login(b, 2).close()
+
+
+def udp_group(count, host="127.0.0.1"):
+    """So many sockets that share a port; the line for that port."""
+    sockets = [bound(socket.SOCK_DGRAM) for _ in range(count)]
+    for n, s in enumerate(sockets):
+        s.bind(sockets[0].getsockname() if n else (host, 0))
+    return sockets, "listen udp on %s port %d" % sockets[0].getsockname()
+
+
+def all_are_answered(b, count=64):
+    """Wherever the kernel has their datagrams go."""
+    for node in range(1000, 1000 + count):
+        with Udp(b.udp_port, node) as u:
+            u.discover()
+
+
+def test_more_udp_sockets_than_workers():
+    """Each of them is read by somebody."""
+    for count, workers in ((5, 2), (3, 1), (64, 3)):
+        sockets, conf = udp_group(count)
+        with Activated(sockets, conf=conf, workers=workers, listen=False,
+                unprivileged=True) as b:
+            all_are_answered(b, 4 * count)
+            assert not [line for line in b.lines if "service manager" in line]
+            # And by whoever comes after.
+            for worker in range(workers):
+                b.wait_new("worker", b.kill("worker", worker), worker)
+            all_are_answered(b, 4 * count)
+
+
+def test_more_udp_sockets_than_are_of_use():
+    sockets, conf = udp_group(65)
+    refused(Activated(sockets, conf=conf, listen=False, unprivileged=True),
+        "more than 64 sockets of the service manager have this address and "
+        "port")
+
+
+def refused(b, why):
+    b.launch()
+    try:
+        assert b.proc.wait(10) == 1
+        b.reader.join(5)
+        assert any(line.endswith(why) for line in b.lines), b.lines
+    finally:
+        b.clean_up()
+
+
+def test_fewer_udp_sockets_than_workers():
+    """The rest cannot be had in another network, nor from another user."""
+    sockets, conf = udp_group(2)
+    for online, error in ((False, "Network is unreachable"),
+            (True, "Address already in use")):
+        if online and not IS_ROOT:
+            continue    # these are ours
+        refused(Activated(sockets, online, conf=conf, workers=3, listen=False,
+            unprivileged=True), "2 UDP sockets of the service manager for 3 "
+            "workers, and no others can be had (%s): one ListenDatagram= for "
+            "each worker" % error)
+
+
+def test_fewer_udp_sockets_than_workers_that_open_their_own():
+    sockets, conf = udp_group(2)
+    with Activated(sockets, True, conf=conf, workers=4, listen=False) as b:
+        all_are_answered(b)
+
+
+def test_udp_port_that_somebody_of_our_user_has():
+    """It would be shared, and half of the datagrams be lost."""
+    (other,), conf = udp_group(1)
+    refused(Beacon(conf, listen=False), "cannot listen on 127.0.0.1:%d: "
+        "Address already in use; stop the program that uses it or take "
+        "another port" % other.getsockname()[1])
 
 
 def test_unit_is_rated_safe():

@@ -1,0 +1,207 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "parent/inherit.h"
+#include "parent/parent.h"
+
+/*
+ * UDP sockets.  All of one address share its port, and belong to the workers
+ * in turn: worker i has those with the numbers i, i + workers, ...
+ */
+
+/* As large as the kernel allows; what it doesn't is no error. */
+static void
+listen_buffers(int fd)
+{
+	int size;
+
+	size = UDP_BUFFER;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+/*
+ * Those of a service manager may be of a network that we are not in; what we
+ * bind is of no use then, though its address is the same.  b is -1 if it was
+ * lost.
+ */
+static int
+listen_same_network(int a, int b)
+{
+	uint64_t one, two;
+	socklen_t len;
+
+	if (b == -1)
+		return (1);
+	len = sizeof(one);
+	if (getsockopt(a, SOL_SOCKET, SO_NETNS_COOKIE, &one, &len) == -1 ||
+	    getsockopt(b, SOL_SOCKET, SO_NETNS_COOKIE, &two, &len) == -1)
+		return (errno == ENOPROTOOPT); /* before Linux 5.14 */
+	return (one == two);
+}
+
+/* One more that shares the port.  The descriptor, or -1 with errno. */
+int
+listen_udp_socket(const struct listener *listener)
+{
+	int fd;
+
+	fd = listen_bind(
+	    SOCK_DGRAM, SO_REUSEPORT, &listener->ss, listener->sslen);
+	if (fd == -1)
+		return (-1);
+	if (listener->nfds > 0 && !listen_same_network(fd, listener->fds[0])) {
+		(void)close(fd);
+		errno = ENETUNREACH;
+		return (-1);
+	}
+	listen_buffers(fd);
+	return (fd);
+}
+
+/* Does another listener of ours have this port, at whatever address? */
+static int
+listen_udp_is_ours(
+    const struct parent *parent, const struct sockaddr_storage *ss)
+{
+	const struct listener *other;
+	uint16_t port, wanted;
+	uint8_t addr[16];
+
+	listen_address(ss, addr, &wanted);
+	TAILQ_FOREACH(other, &parent->listeners, entry) {
+		listen_address(&other->ss, addr, &port);
+		if (other->kind == LISTENER_UDP && port == wanted)
+			return (1);
+	}
+	return (0);
+}
+
+/*
+ * The first of an address decides the port of the others.  It is bound as if it
+ * were the only one: so nobody else of our user has sockets there, in between
+ * ours or before them.
+ */
+static int
+listen_udp_first(const struct parent *parent, const struct listener *listener)
+{
+	int fd, on;
+
+	if (listen_udp_is_ours(parent, &listener->ss))
+		return (listen_udp_socket(listener));
+	on = 1;
+	fd = listen_bind(SOCK_DGRAM, 0, &listener->ss, listener->sslen);
+	if (fd == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1)
+		return (-1);
+	listen_buffers(fd);
+	return (fd);
+}
+
+/* All that a service manager has opened, or some would have no reader. */
+static void
+listen_udp_inherited(
+    struct listener *listener, const struct conf_address *address)
+{
+	int fd;
+
+	while ((fd = inherit_take(SOCK_DGRAM, &listener->ss)) != -1) {
+		if (listener->nfds == LISTEN_UDP_MAX)
+			fatalx("%s:%d: more than %d sockets of the service "
+			       "manager have this address and port",
+			    address->file, address->line, LISTEN_UDP_MAX);
+		fd = listen_inherited(
+		    fd, SOCK_DGRAM, &listener->ss, listener->sslen);
+		if (fd == -1)
+			listen_fail(address, errno);
+		listen_buffers(fd);
+		listener->fds[listener->nfds++] = fd;
+	}
+}
+
+/*
+ * At least one socket for each worker; fatal if they cannot be had.
+ */
+void
+listen_udp(const struct parent *parent, struct listener *listener,
+    const struct conf_address *address)
+{
+	int fd, inherited;
+
+	listen_udp_inherited(listener, address);
+	inherited = listener->nfds;
+	while ((uint32_t)listener->nfds < parent->nworkers) {
+		fd = listener->nfds == 0 ? listen_udp_first(parent, listener)
+					 : listen_udp_socket(listener);
+		if (fd == -1 && inherited > 0)
+			fatalx("%s:%d: %d UDP sockets of the service manager "
+			       "for %u workers, and no others can be had (%s): "
+			       "one ListenDatagram= for each worker",
+			    address->file, address->line, inherited,
+			    parent->nworkers, strerror(errno));
+		if (fd == -1 || listen_bound(listener, fd) == -1)
+			listen_fail(address, errno);
+		listener->fds[listener->nfds++] = fd;
+	}
+}
+
+/*
+ * Further ports that a service manager has opened: gossip can leave from them
+ * where we cannot open our own.
+ */
+void
+listen_udp_further(struct parent *parent)
+{
+	struct listener *listener;
+	int fd;
+
+	TAILQ_FOREACH(listener, &parent->listeners, entry) {
+		if (listener->kind != LISTENER_UDP)
+			continue;
+		listener->nshares = 1;
+		while (
+		    listener->nshares < SHARES_MAX &&
+		    (fd = inherit_take_port(SOCK_DGRAM, &listener->ss)) != -1) {
+			listen_buffers(fd);
+			listener->shares[listener->nshares++] = fd;
+		}
+	}
+}
+
+/*
+ * A further UDP port of the same address, for gossip.  Returns the descriptor,
+ * or -1 with errno.
+ */
+int
+listen_udp_share(const struct listener *listener)
+{
+	struct sockaddr_storage ss;
+	int fd;
+
+	ss = listener->ss;
+	if (ss.ss_family == AF_INET)
+		((struct sockaddr_in *)(void *)&ss)->sin_port = 0;
+	else
+		((struct sockaddr_in6 *)(void *)&ss)->sin6_port = 0;
+	fd = listen_bind(SOCK_DGRAM, SO_REUSEADDR, &ss, listener->sslen);
+	if (fd == -1)
+		return (-1);
+	if (!listen_same_network(fd, listener->fds[0])) {
+		(void)close(fd);
+		errno = ENETUNREACH;
+		return (-1);
+	}
+	listen_buffers(fd);
+	return (fd);
+}
