@@ -93,7 +93,8 @@ session_fragment(struct worker *w, struct session *s, const struct ws_header *h,
 		return;
 	m = inbound_take_message(w, s);
 	session_message(w, s, m->opcode, m->data + MESSAGE_HEADROOM, m->len);
-	/* What was gathered may lie in m. */
+	/* What was gathered may lie in m; pings within it came first. */
+	session_send_pongs(w, s);
 	gather_flush(w);
 	free(m);
 }

@@ -72,6 +72,7 @@ session_bytes(struct worker *w, struct session *s, size_t n)
 	done = session_consume(w, s, w->rx, n, &total);
 	if (done > 0)
 		s->heard = w->tick;
+	session_send_pongs(w, s);
 	gather_flush(w);
 	session_keep(w, s, w->rx + done, n - done, total);
 }
@@ -98,8 +99,10 @@ session_bytes_kept(struct worker *w, struct session *s, size_t n)
 	(void)session_frames(w, s, p->data, p->total, &total);
 	if (n > missing)
 		session_bytes(w, s, n - missing);
-	else
+	else {
+		session_send_pongs(w, s);
 		gather_flush(w);
+	}
 	free(p);
 }
 
@@ -167,7 +170,6 @@ session_read(struct worker *w, struct session *s)
 		session_bytes_kept(w, s, (size_t)n);
 	else
 		session_bytes(w, s, (size_t)n);
-	session_send_pongs(w, s);
 }
 
 /* The socket of a session can be read or written. */

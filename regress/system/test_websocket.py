@@ -273,6 +273,16 @@ def test_ping_between_fragments():
         client.expect_from(1, b"in three pieces")
 
 
+def test_pong_comes_before_the_message_around_its_ping():
+    with Beacon() as b, login(b, 1) as client:
+        packet = relay(1, 1, b"around")
+        for before in (b"", frame(BINARY, relay(1, 1, b"first"))):
+            client.send(before + frame(BINARY, packet[:4], fin=False) +
+                frame(PING, b"1") + frame(CONTINUATION, packet[4:]))
+            got = [client.next()[1] for _ in range(3 if before else 2)]
+            assert got.index(b"1") < got.index(deliver(1, b"around")), got
+
+
 def test_ping_before_login():
     with Beacon() as b, Client(b.port) as client:
         client.upgrade()
