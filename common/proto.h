@@ -37,6 +37,9 @@
 #define PROTO_PREFIX_NONE    0xffff     /* PW_EXEMPT: begin a new list */
 #define PROTO_BEACON_DEFAULT UINT32_MAX /* PW_BEACON: the default beacon */
 
+/* The programs of the daemon, as the control protocol numbers them too. */
+enum role { ROLE_PARENT, ROLE_AUTH, ROLE_WORKER, ROLE_MAX };
+
 #define PROTO_STRUCT(name, size) \
 	_Static_assert(sizeof(struct name) == (size), #name " has padding")
 
@@ -421,7 +424,7 @@ PROTO_STRUCT(msg_ctl_summary, 64);
 enum ctl_child_state { CHILD_DOWN, CHILD_STARTING, CHILD_RUNNING };
 
 struct msg_ctl_child {
-	uint32_t role; /* 0: parent, 1: auth, 2: worker */
+	uint32_t role; /* enum role */
 	uint32_t worker;
 	uint32_t pid;
 	uint32_t restarts;

@@ -67,7 +67,7 @@ text_child(const struct msg_ctl_child *m)
 		printf("\n%-10s %8s %-9s %8s %8s %s\n", "PROCESS", "PID",
 		    "STATE", "RESTARTS", "LOAD", "SINCE");
 	(void)snprintf(name, sizeof(name), "%s", format_role(m->role));
-	if (m->role == 2)
+	if (m->role == ROLE_WORKER)
 		(void)snprintf(
 		    name, sizeof(name), "worker %" PRIu32, m->worker);
 	printf("%-10s %8" PRIu32 " %-9s %8" PRIu32 " %8" PRIu32 " %s\n", name,

@@ -17,7 +17,7 @@ admit_refuse(struct process *worker, const struct msg_admit *admit,
 	refuse.slot = admit->slot;
 	refuse.serial = admit->serial;
 	refuse.reason = reason;
-	supervise_send(worker, PW_REFUSE, -1, &refuse, sizeof(refuse));
+	process_send(worker, PW_REFUSE, -1, &refuse, sizeof(refuse));
 }
 
 static void
@@ -29,7 +29,7 @@ admit_close(struct parent *parent, const struct peermap_entry *entry,
 	msg.slot = entry->slot;
 	msg.generation = entry->generation;
 	msg.reason = reason;
-	supervise_send(
+	process_send(
 	    &parent->workers[entry->worker], PW_CLOSE, -1, &msg, sizeof(msg));
 }
 
@@ -101,7 +101,7 @@ admit_open(struct process *worker, const struct msg_admit *admit,
 	msg.serial = admit->serial;
 	msg.node = admit->node;
 	msg.generation = entry->generation;
-	supervise_send(worker, PW_OPEN, -1, &msg, sizeof(msg));
+	process_send(worker, PW_OPEN, -1, &msg, sizeof(msg));
 }
 
 /*
@@ -232,17 +232,20 @@ admit_revoke(struct parent *parent, const struct msg_closed *revoke)
 	return (1);
 }
 
-/* A worker has died, and its sessions with it. */
+/* A worker is lost, and its sessions with it. */
 void
-admit_drop_worker(struct parent *parent, uint32_t worker)
+admit_worker_lost(struct process *worker)
 {
 	const struct peermap_entry *entry;
+	struct parent *parent;
 	uint32_t i, used;
 
+	parent = worker->parent;
+	pmap_load(&parent->map, worker->number, UINT32_MAX);
 	used = pmap_used(&parent->map);
 	for (i = 0; i < used; i++) {
 		entry = pmap_entry(&parent->map, i);
-		if (entry->generation != 0 && entry->worker == worker)
+		if (entry->generation != 0 && entry->worker == worker->number)
 			admit_clear(parent, i);
 	}
 }

@@ -126,6 +126,43 @@ control_drop(struct control_client *client)
 	free(client);
 }
 
+/* One row of an answer.  Returns 0, or -1 if the client does not read. */
+int
+control_row(struct control_client *client, enum ctl_reply type,
+    const void *data, size_t len)
+{
+	return (channel_send(&client->channel, type, 0, -1, data, len));
+}
+
+/* Ends an answer; the next request may come.  NULL, or what is wrong. */
+const char *
+control_done(struct control_client *client, int error)
+{
+	struct msg_ctl_end end;
+
+	ev_timer_stop(client->control->parent->loop, &client->timer);
+	client->job = JOB_NONE;
+	client->channel.state = CONTROL_READY;
+	end.error = (uint32_t)error;
+	if (control_row(client, CTL_END, &end, sizeof(end)) == -1)
+		return (CONTROL_SLOW);
+	return (NULL);
+}
+
+/*
+ * The answer takes a while: cb is called after so many seconds, and then, if
+ * `every` is not 0, each so many.
+ */
+void
+control_wait(struct control_client *client, enum control_job job,
+    void (*cb)(struct ev_loop *, ev_timer *, int), double after, double every)
+{
+	client->job = job;
+	client->channel.state = CONTROL_BUSY;
+	ev_timer_init(&client->timer, cb, after, every);
+	ev_timer_start(client->control->parent->loop, &client->timer);
+}
+
 static void
 control_end(void *owner, const char *reason)
 {
@@ -147,14 +184,13 @@ control_add(struct control *control, int fd)
 	}
 	client->control = control;
 	if (channel_open(&client->channel, control->parent->loop, fd,
-		"control client", control_rules, control_nrules, control_end,
+		"control client", control->rules, control->nrules, control_end,
 		client) == -1) {
 		free(client);
 		return;
 	}
 	client->channel.state = CONTROL_READY;
 	imsgbuf_set_limit(&client->channel.imsgbuf, CONTROL_QUEUE);
-	ev_init(&client->timer, control_timer);
 	client->timer.data = client;
 	TAILQ_INSERT_TAIL(&control->clients, client, entry);
 	control->nclients++;
@@ -191,19 +227,48 @@ control_accept(struct ev_loop *loop, ev_io *w, int revents)
 	ev_timer_start(loop, &control->pause);
 }
 
-/* Begins to serve operators. */
+/* Begins to serve operators; rules is the table of what they may ask. */
 void
-control_start(struct parent *parent)
+control_start(
+    struct parent *parent, const struct channel_rule *rules, size_t nrules)
 {
 	struct control *control;
 
 	control = parent->control;
+	control->rules = rules;
+	control->nrules = nrules;
 	ev_timer_init(&control->pause, control_unpause, 0., 0.);
 	control->pause.data = control;
 	ev_io_init(
 	    &control->listener, control_accept, control->listener.fd, EV_READ);
 	control->listener.data = control;
 	ev_io_start(parent->loop, &control->listener);
+}
+
+/* The worker's answer about a JOB_STAT; NULL: there was none in time. */
+void
+control_answer(struct control_client *client, const struct msg_stat_reply *stat)
+{
+	const char *reason;
+
+	if (stat != NULL && !stat->known) {
+		reason = control_done(client, ENOENT);
+	} else {
+		if (stat != NULL) {
+			client->peer.frames_in = stat->frames_in;
+			client->peer.frames_out = stat->frames_out;
+			memcpy(client->peer.addr, stat->addr,
+			    sizeof(client->peer.addr));
+			client->peer.port = stat->port;
+			client->peer.queued = stat->queued;
+		}
+		reason = control_row(client, CTL_PEER, &client->peer,
+			     sizeof(client->peer)) == -1
+			     ? CONTROL_SLOW
+			     : control_done(client, 0);
+	}
+	if (reason != NULL)
+		control_drop(client);
 }
 
 /* A worker has answered about one session: whoever asked gets to know. */

@@ -23,6 +23,9 @@
 #define CONTROL_STAT_WAIT   2.           /* seconds for a worker's answer */
 #define CONTROL_RELOAD_WAIT 8.           /* seconds for auth's, about keys */
 
+/* Why a channel ends whose other end lets answers pile up. */
+#define CONTROL_SLOW "does not read"
+
 /* States of a client's channel. */
 #define CONTROL_READY 0x1 /* a request may come */
 #define CONTROL_BUSY  0x2 /* one is being answered */
@@ -44,6 +47,8 @@ TAILQ_HEAD(control_clients, control_client);
 struct control {
 	struct parent *parent;
 	struct sockaddr_un sun;
+	const struct channel_rule *rules;
+	size_t nrules;
 	ev_io listener;
 	ev_timer pause;
 	struct control_clients clients;
@@ -51,14 +56,16 @@ struct control {
 	uint32_t request; /* the last number given to a JOB_STAT */
 };
 
-/* control_show.c */
-extern const struct channel_rule control_rules[];
-extern const size_t control_nrules;
-void control_timer(struct ev_loop *, ev_timer *, int);
-void control_answer(struct control_client *, const struct msg_stat_reply *);
-const char *control_done(struct control_client *, int);
-
 /* control.c */
+int control_row(struct control_client *, enum ctl_reply, const void *, size_t);
+const char *control_done(struct control_client *, int error);
+void control_wait(struct control_client *, enum control_job,
+    void (*)(struct ev_loop *, ev_timer *, int), double after, double every);
+void control_answer(struct control_client *, const struct msg_stat_reply *);
 void control_drop(struct control_client *);
+
+/* from_ctl.c */
+extern const struct channel_rule from_ctl_rules[];
+extern const size_t from_ctl_nrules;
 
 #endif /* PARENT_CONTROL_H */

@@ -77,7 +77,7 @@ endpoint_answer(struct process *worker, const struct msg_endpoint *seen)
 	if (channel_queued(&worker->channel) > ANSWERS_QUEUE_MAX)
 		counters_add(COUNTER_ENDPOINT_UNANSWERED, 1);
 	else
-		supervise_send(worker, PW_ENDPOINT, -1, seen, sizeof(*seen));
+		process_send(worker, PW_ENDPOINT, -1, seen, sizeof(*seen));
 }
 
 /*

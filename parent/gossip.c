@@ -51,7 +51,7 @@ gossip_tell(struct process *worker, const uint8_t addr[16], uint16_t port,
 	msg.port = port;
 	msg.prefix = 128;
 	msg.number = number;
-	supervise_send(worker, PW_BEACON, -1, &msg, sizeof(msg));
+	process_send(worker, PW_BEACON, -1, &msg, sizeof(msg));
 }
 
 static void

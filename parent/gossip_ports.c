@@ -39,7 +39,7 @@ gossip_ports_send(
 	}
 	udp.kind = UDP_SHARE;
 	udp.number = share;
-	supervise_send(worker, PW_UDP, fd, &udp, sizeof(udp));
+	process_send(worker, PW_UDP, fd, &udp, sizeof(udp));
 }
 
 /* The ports of all further shares, for worker 0 that was just started. */

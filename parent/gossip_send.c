@@ -148,7 +148,7 @@ gossip_send_chunk(struct process *worker, struct msg_sync *msg,
 	msg->last = msg->count == left;
 	memcpy(data, msg, sizeof(*msg));
 	memcpy(data + sizeof(*msg), ids, msg->count * sizeof(*ids));
-	supervise_send(worker, PW_SYNC, -1, data,
+	process_send(worker, PW_SYNC, -1, data,
 	    sizeof(*msg) + msg->count * sizeof(*ids));
 	msg->first = 0;
 }

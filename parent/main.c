@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "parent/attributes.h"
+#include "parent/control.h"
 #include "parent/inherit.h"
 #include "parent/notify.h"
 #include "parent/parent.h"
@@ -222,6 +223,7 @@ main(int argc, char **argv)
 	log_init("beacond", LOG_TO_STDERR);
 	attributes_set();
 	options_get(&options, argc, argv);
+	parent.roles = roles;
 	parent.conf = configuration(&options);
 	parent.conf_start = parent.conf;
 	parent.conf_file = options.file;
@@ -237,7 +239,7 @@ main(int argc, char **argv)
 	listen_print(&parent);
 	supervise_init(&parent);
 	gossip_init(&parent);
-	control_start(&parent);
+	control_start(&parent, from_ctl_rules, from_ctl_nrules);
 	watchdog_start(&parent);
 	parent_sandbox();
 	supervise_start_all(&parent);

@@ -62,15 +62,33 @@
 #define BACKOFF_FIRST 0.1 /* seconds; the first restart is at once */
 #define BACKOFF_MAX   10.
 #define BACKOFF_RESET 60 /* of life after which all is forgiven */
-#define AUTH_DEATHS   10 /* more in ... */
-#define AUTH_WINDOW   60 /* ... seconds end the daemon */
+#define DEATHS_WINDOW 60 /* seconds, see role_rules.deaths */
 #define STOP_SECONDS  4. /* children get to end; a worker's peers get 3 */
 
 /* States of a child's channel; 0: nothing more is taken. */
-#define DISPATCH_STARTING 0x1
-#define DISPATCH_RUNNING  0x2
+#define PROCESS_STARTING 0x1
+#define PROCESS_RUNNING  0x2
 
-enum role { ROLE_WORKER, ROLE_AUTH, ROLE_MAX };
+struct process;
+
+/*
+ * A kind of process.  A further one is a row of roles.c, a place for its
+ * processes, and a directory.
+ */
+struct role_rules {
+	enum role id;
+	const char *name;
+	const char *program;
+	size_t user;     /* offset in struct config; "": that of `user` */
+	uint32_t deaths; /* more in DEATHS_WINDOW end the daemon; 0: never */
+	const struct channel_rule *rules; /* what it may say */
+	const size_t *nrules;
+	/* What all are told at start, and later; the type has these for it. */
+	uint32_t hello, settings, map, counters, start, ping, shutdown;
+	void (*introduce)(struct process *); /* between counters and start */
+	void (*lost)(struct process *); /* what it held is to be let go; NULL */
+	void (*dead)(struct process *); /* and now it holds nothing; NULL */
+};
 
 /* Where a role's program lies and as whom it runs. */
 struct role_program {
@@ -98,7 +116,7 @@ struct parent;
 /* One child and its place: it stays when the child is replaced. */
 struct process {
 	struct parent *parent;
-	enum role role;
+	const struct role_rules *role;
 	uint32_t number; /* of the worker; 0 for auth */
 	char name[24];   /* "worker[1]" */
 	pid_t pid;       /* 0: none */
@@ -110,9 +128,12 @@ struct process {
 	int unanswered;   /* pings */
 	uint32_t started; /* clock_seconds() */
 	ev_tstamp backoff;
+	uint32_t deaths;       /* in the window that began at ... */
+	uint32_t deaths_since; /* clock_seconds() */
 	struct channel channel;
 	ev_child child;
 	ev_timer restart;
+	ev_prepare lost; /* fed when what it held is to be let go */
 	ev_io log;
 	ev_io words;                            /* its standard error */
 	unsigned char words_text[LOG_LINE_MAX]; /* the line that has begun */
@@ -177,6 +198,7 @@ struct parent {
 	uint32_t started; /* clock_seconds() */
 	uint32_t max_sockets;
 
+	const struct role_rules *roles; /* [ROLE_MAX] */
 	struct role_program programs[ROLE_MAX];
 	struct process workers[PROTO_WORKERS_MAX];
 	struct process auth;
@@ -197,8 +219,6 @@ struct parent {
 	uint32_t keys_generation;  /* the last that earlier keys admitted */
 	struct budget revocations; /* of auth */
 	int loads_old;             /* boolean: sessions came or went */
-	uint32_t auth_deaths;
-	uint32_t auth_window; /* clock_seconds() */
 
 	ev_prepare before_wait;
 	ev_timer second;
@@ -213,26 +233,27 @@ const char *admit_login(struct parent *, const struct msg_admit *);
 const char *admit_closed(struct process *, const struct msg_closed *);
 int admit_is_open(const struct parent *, const struct msg_closed *);
 int admit_revoke(struct parent *, const struct msg_closed *);
-void admit_drop_worker(struct parent *, uint32_t);
+void admit_worker_lost(struct process *);
 
 /* control.c */
 void control_check(struct parent *);
 void control_bind(struct parent *);
-void control_start(struct parent *);
+void control_start(struct parent *, const struct channel_rule *, size_t nrules);
 void control_stop(struct parent *);
 void control_stat(struct process *, const struct msg_stat_reply *);
 void control_reloaded(struct parent *, int);
 
-/* dispatch_auth.c, dispatch_worker.c */
-extern const struct channel_rule dispatch_auth_rules[];
-extern const size_t dispatch_auth_nrules;
-extern const struct channel_rule dispatch_worker_rules[];
-extern const size_t dispatch_worker_nrules;
-const char *dispatch_ready(struct process *, const struct msg_hello *);
-
 /* endpoint.c */
 const char *endpoint_seen(struct process *, const struct msg_endpoint *);
 void endpoint_sweep(struct parent *);
+
+/* from_auth.c */
+extern const struct channel_rule from_auth_rules[];
+extern const size_t from_auth_nrules;
+
+/* from_worker.c */
+extern const struct channel_rule from_worker_rules[];
+extern const size_t from_worker_nrules;
 
 /* gossip.c */
 void gossip_init(struct parent *);
@@ -300,6 +321,14 @@ void privs_prepare(struct parent *);
 void privs_drop(struct parent *);
 int privs_hand_over(void);
 
+/* process.c */
+void process_lost(struct process *);
+void process_kill(struct process *, const char *reason);
+void process_send(
+    struct process *, uint32_t type, int fd, const void *data, size_t len);
+void process_send_copy(
+    struct process *, uint32_t type, int fd, const void *data, size_t len);
+
 /* reload.c */
 int reload(struct parent *);
 void reload_signal(struct ev_loop *, ev_signal *, int);
@@ -311,6 +340,9 @@ void shutdown_reaped(struct parent *);
 void shutdown_fatal(struct parent *, const char *, ...)
     __attribute__((noreturn, format(printf, 2, 3)));
 
+/* roles.c */
+extern const struct role_rules roles[ROLE_MAX];
+
 /* spawn.c */
 void spawn_open_programs(struct parent *);
 int spawn(struct process *, channel_end_fn);
@@ -318,14 +350,13 @@ int spawn(struct process *, channel_end_fn);
 /* supervise.c */
 void supervise_init(struct parent *);
 void supervise_start_all(struct parent *);
-void supervise_ready(struct process *);
-void supervise_kill(struct process *, const char *);
-void supervise_send(struct process *, uint32_t, int, const void *, size_t);
+const char *supervise_ready(struct process *, const struct msg_hello *);
 
 /* wiring.c */
 void wiring_introduce(struct process *);
 void wiring_connect(struct process *, struct process *);
-void wiring_begin(struct process *);
+void wiring_introduce_auth(struct process *);
+void wiring_introduce_worker(struct process *);
 void wiring_settings(struct process *);
 void wiring_exempt(struct process *);
 

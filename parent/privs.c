@@ -220,6 +220,7 @@ void
 privs_prepare(struct parent *parent)
 {
 	const struct config *conf;
+	int role;
 
 	conf = parent->conf;
 	if (geteuid() != 0)
@@ -229,9 +230,9 @@ privs_prepare(struct parent *parent)
 		       "set: user \"_beacond\"");
 	privs_check_capabilities();
 	privs_make_root();
-	privs_role(
-	    &parent->programs[ROLE_WORKER], conf->worker_user, conf->user);
-	privs_role(&parent->programs[ROLE_AUTH], conf->auth_user, conf->user);
+	for (role = ROLE_PARENT + 1; role < ROLE_MAX; role++)
+		privs_role(&parent->programs[role],
+		    (const char *)conf + parent->roles[role].user, conf->user);
 	privs_borrow(privs_user(conf->user));
 }
 

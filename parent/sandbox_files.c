@@ -130,7 +130,7 @@ sandbox_landlock(const struct parent *parent)
 	for (i = 0; i < sizeof(sandbox_system) / sizeof(sandbox_system[0]); i++)
 		landlock_allow(
 		    ruleset, sandbox_system[i].path, sandbox_system[i].access);
-	for (i = 0; i < ROLE_MAX; i++)
+	for (i = ROLE_PARENT + 1; i < ROLE_MAX; i++)
 		landlock_allow_fd(ruleset, parent->programs[i].fd,
 		    LANDLOCK_READ | LANDLOCK_EXECUTE);
 	STAILQ_FOREACH(file, &parent->conf->files, entry)

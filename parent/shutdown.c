@@ -55,7 +55,8 @@ shutdown_begin(struct parent *parent)
 	parent->stop_timer.data = parent;
 	ev_timer_start(parent->loop, &parent->stop_timer);
 	for (i = 0; i < parent->nworkers; i++)
-		supervise_send(&parent->workers[i], PW_SHUTDOWN, -1, NULL, 0);
+		process_send(&parent->workers[i],
+		    parent->workers[i].role->shutdown, -1, NULL, 0);
 	shutdown_reaped(parent);
 }
 
@@ -77,7 +78,8 @@ shutdown_reaped(struct parent *parent)
 		if (parent->workers[i].pid != 0)
 			return;
 	if (parent->auth.pid != 0)
-		supervise_send(&parent->auth, PA_SHUTDOWN, -1, NULL, 0);
+		process_send(
+		    &parent->auth, parent->auth.role->shutdown, -1, NULL, 0);
 	else
 		ev_break(parent->loop, EVBREAK_ALL);
 }

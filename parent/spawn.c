@@ -22,11 +22,6 @@
 #define SPAWN_FD_FIRST 16 /* above all that a child finds open */
 #define SPAWN_ENV_MAX  32
 
-static const char *const spawn_names[ROLE_MAX] = {
-	[ROLE_WORKER] = "beacond-worker",
-	[ROLE_AUTH] = "beacond-auth",
-};
-
 /* What a child keeps of the environment: knobs of malloc and sanitizers. */
 static const char *const spawn_env[] = {
 	"ASAN_OPTIONS=",
@@ -105,9 +100,9 @@ spawn_open_programs(struct parent *parent)
 {
 	int role;
 
-	for (role = 0; role < ROLE_MAX; role++)
+	for (role = ROLE_PARENT + 1; role < ROLE_MAX; role++)
 		parent->programs[role].fd =
-		    spawn_open_program(spawn_names[role]);
+		    spawn_open_program(parent->roles[role].program);
 }
 
 static void
@@ -158,9 +153,9 @@ spawn_exec(struct process *p, pid_t self, const struct spawn_fds *fds)
 	char *argv[8], *env[SPAWN_ENV_MAX + 1], gid[16], uid[16];
 	int argc, fd;
 
-	program = &p->parent->programs[p->role];
+	program = &p->parent->programs[p->role->id];
 	argc = 0;
-	argv[argc++] = (char *)(uintptr_t)spawn_names[p->role];
+	argv[argc++] = (char *)(uintptr_t)p->role->program;
 	if (program->drop) {
 		(void)snprintf(uid, sizeof(uid), "-u%u", program->uid);
 		(void)snprintf(gid, sizeof(gid), "-g%u", program->gid);
@@ -182,19 +177,8 @@ spawn_exec(struct process *p, pid_t self, const struct spawn_fds *fds)
 		_exit(1);
 	(void)fexecve(fd, argv, env);
 	log_init(p->name, LOG_TO_PARENT);
-	log_warn("cannot execute %s", spawn_names[p->role]);
+	log_warn("cannot execute %s", p->role->program);
 	_exit(1);
-}
-
-static const struct channel_rule *
-spawn_rules(const struct process *p, size_t *n)
-{
-	if (p->role == ROLE_AUTH) {
-		*n = dispatch_auth_nrules;
-		return (dispatch_auth_rules);
-	}
-	*n = dispatch_worker_nrules;
-	return (dispatch_worker_rules);
 }
 
 static int
@@ -228,9 +212,7 @@ spawn_close(const struct spawn_fds *fds, int end)
 int
 spawn(struct process *p, channel_end_fn on_end)
 {
-	const struct channel_rule *rules;
 	struct spawn_fds fds;
-	size_t nrules;
 	pid_t self;
 
 	if (spawn_pairs(&fds) == -1 || metrics_page(p) == -1)
@@ -244,10 +226,9 @@ spawn(struct process *p, channel_end_fn on_end)
 	if (p->pid == 0)
 		spawn_exec(p, self, &fds);
 	spawn_close(&fds, 1);
-	rules = spawn_rules(p, &nrules);
 	logfd_open(p, fds.log[0], fds.words[0]);
 	if (channel_open(&p->channel, p->parent->loop, fds.channel[0], p->name,
-		rules, nrules, on_end, p) == -1)
+		p->role->rules, *p->role->nrules, on_end, p) == -1)
 		fatal("%s: channel", p->name);
 	return (0);
 fail:

@@ -33,50 +33,13 @@ static const struct {
 
 /* The child's sessions are over, whether or not it is dead already. */
 static void
-supervise_lost(struct process *p)
+supervise_lost(struct ev_loop *loop, ev_prepare *w, int revents)
 {
-	if (p->state == CHILD_DOWN)
-		return;
-	p->state = CHILD_DOWN;
-	if (p->role == ROLE_WORKER) {
-		pmap_load(&p->parent->map, p->number, UINT32_MAX);
-		admit_drop_worker(p->parent, p->number);
-	}
-}
+	struct process *p;
 
-/*
- * Ends a child that broke the rules or answers no more; reason is for the log.
- * The channel stays open until the child is seen to be dead, since one of its
- * messages may be in somebody's hands right now; what else comes is refused.
- */
-void
-supervise_kill(struct process *p, const char *reason)
-{
-	if (p->pid == 0 || p->killed || p->parent->stopping > 1)
-		return;
-	p->killed = 1;
-	log_warnx("security: %s (pid %d): %s: killed", p->name, p->pid, reason);
-	(void)kill(p->pid, SIGKILL);
-	p->channel.state = 0;
-	supervise_lost(p);
-}
-
-/*
- * Queues a message to p; fd (or -1) is p's from now on.  Nothing goes to a
- * child that is down, and one that does not read is killed.
- */
-void
-supervise_send(
-    struct process *p, uint32_t type, int fd, const void *data, size_t len)
-{
-	if (p->state == CHILD_DOWN) {
-		if (fd != -1)
-			(void)close(fd);
-		return;
-	}
-	if (channel_send(&p->channel, type, 0, fd, data, len) == -1 &&
-	    errno != EPIPE)
-		supervise_kill(p, "does not read");
+	p = w->data;
+	if (p->role->lost != NULL)
+		p->role->lost(p);
 }
 
 /* The channel has ended: the child is dead, dying, or hostile. */
@@ -87,10 +50,10 @@ supervise_channel_end(void *owner, const char *reason)
 
 	p = owner;
 	if (reason != NULL)
-		supervise_kill(p, reason);
+		process_kill(p, reason);
 	else if (p->pid != 0 && !p->parent->stopping)
 		(void)kill(p->pid, SIGKILL);
-	supervise_lost(p);
+	process_lost(p);
 }
 
 static void
@@ -139,20 +102,22 @@ supervise_later(struct process *p)
 		p->backoff = BACKOFF_MAX;
 }
 
-/* Without auth nobody gets in: better to begin anew than to limp on. */
+/* A role that keeps dying may end the daemon. */
 static void
-supervise_auth_cap(struct parent *parent)
+supervise_deaths(struct process *p)
 {
 	uint32_t now;
 
+	if (p->role->deaths == 0)
+		return;
 	now = clock_seconds();
-	if (now - parent->auth_window >= AUTH_WINDOW) {
-		parent->auth_window = now;
-		parent->auth_deaths = 0;
+	if (now - p->deaths_since >= DEATHS_WINDOW) {
+		p->deaths_since = now;
+		p->deaths = 0;
 	}
-	if (++parent->auth_deaths > AUTH_DEATHS)
-		shutdown_fatal(parent, "auth died %u times within %d s",
-		    parent->auth_deaths, AUTH_WINDOW);
+	if (++p->deaths > p->role->deaths)
+		shutdown_fatal(p->parent, "%s died %u times within %d s",
+		    p->name, p->deaths, DEATHS_WINDOW);
 }
 
 static void
@@ -165,12 +130,11 @@ supervise_reaped(struct ev_loop *loop, ev_child *w, int revents)
 	ev_child_stop(loop, w);
 	logfd_close(p);
 	channel_close(&p->channel);
-	supervise_lost(p);
+	process_lost(p);
 	metrics_fold(p);
-	gossip_forget(p);
 	supervise_log_death(p, w->rstatus);
-	if (p->role == ROLE_WORKER)
-		listen_check(p);
+	if (p->role->dead != NULL)
+		p->role->dead(p);
 	p->pid = 0;
 	if (p->parent->stopping) {
 		shutdown_reaped(p->parent);
@@ -179,8 +143,7 @@ supervise_reaped(struct ev_loop *loop, ev_child *w, int revents)
 	if (!p->was_ready && !p->parent->ready)
 		shutdown_fatal(
 		    p->parent, "%s could not start; see above", p->name);
-	if (p->role == ROLE_AUTH)
-		supervise_auth_cap(p->parent);
+	supervise_deaths(p);
 	supervise_later(p);
 }
 
@@ -199,7 +162,7 @@ supervise_spawn(struct process *p)
 	p->started = clock_seconds();
 	if (spawn(p, supervise_channel_end) == -1)
 		return (-1);
-	p->channel.state = DISPATCH_STARTING;
+	p->channel.state = PROCESS_STARTING;
 	p->channel.budget = &p->budget;
 	p->state = CHILD_STARTING;
 	ev_child_init(&p->child, supervise_reaped, p->pid, 0);
@@ -237,7 +200,7 @@ supervise_restart(struct ev_loop *loop, ev_timer *w, int revents)
 	}
 	wiring_introduce(p);
 	supervise_connect(p);
-	wiring_begin(p);
+	process_send(p, p->role->start, -1, NULL, 0);
 }
 
 static void
@@ -245,15 +208,17 @@ supervise_place(
     struct parent *parent, struct process *p, enum role role, uint32_t number)
 {
 	p->parent = parent;
-	p->role = role;
+	p->role = &parent->roles[role];
 	p->number = number;
 	p->page_fd = -1;
-	if (role == ROLE_AUTH)
-		(void)strlcpy(p->name, "auth", sizeof(p->name));
-	else
+	if (role == ROLE_WORKER)
 		(void)snprintf(p->name, sizeof(p->name), "worker[%u]", number);
+	else
+		(void)strlcpy(p->name, p->role->name, sizeof(p->name));
 	ev_timer_init(&p->restart, supervise_restart, 0., 0.);
 	p->restart.data = p;
+	ev_prepare_init(&p->lost, supervise_lost);
+	p->lost.data = p;
 }
 
 static void
@@ -263,12 +228,11 @@ supervise_ping_one(struct process *p)
 		return;
 	/* Counted, not timed: we may have been stopped meanwhile ourselves. */
 	if (p->unanswered >= CHILD_HANG_TIMEOUT / CHILD_PING_INTERVAL) {
-		supervise_kill(p, "hung");
+		process_kill(p, "hung");
 		return;
 	}
 	p->unanswered++;
-	supervise_send(
-	    p, p->role == ROLE_AUTH ? PA_PING : PW_PING, -1, NULL, 0);
+	process_send(p, p->role->ping, -1, NULL, 0);
 }
 
 static void
@@ -323,26 +287,18 @@ supervise_start_all(struct parent *parent)
 			wiring_connect(
 			    &parent->workers[i], &parent->workers[j]);
 	}
-	wiring_begin(&parent->auth);
+	process_send(&parent->auth, parent->auth.role->start, -1, NULL, 0);
 	for (i = 0; i < parent->nworkers; i++)
-		wiring_begin(&parent->workers[i]);
+		process_send(&parent->workers[i],
+		    parent->workers[i].role->start, -1, NULL, 0);
 }
 
-/* p does its work from now on. */
-void
-supervise_ready(struct process *p)
+/* Once all children serve, so does the daemon. */
+static void
+supervise_all_ready(struct parent *parent)
 {
-	struct parent *parent;
 	uint32_t i;
 
-	parent = p->parent;
-	p->state = CHILD_RUNNING;
-	p->was_ready = 1;
-	metrics_publish_loads(parent);
-	if (parent->ready) {
-		log_info("%s (pid %d) is back", p->name, p->pid);
-		return;
-	}
 	if (parent->auth.state != CHILD_RUNNING)
 		return;
 	for (i = 0; i < parent->nworkers; i++)
@@ -351,4 +307,26 @@ supervise_ready(struct process *p)
 	parent->ready = 1;
 	log_info("ready");
 	notify_ready();
+}
+
+/*
+ * A child's first word: it is of our build, knows who it is, and does its work
+ * from now on.  Returns NULL, or what is wrong with it.
+ */
+const char *
+supervise_ready(struct process *p, const struct msg_hello *hello)
+{
+	if (!proto_same_build(hello))
+		return ("program of another version; install all of them");
+	if (hello->worker != p->number || hello->epoch != p->epoch)
+		return ("confused about who it is");
+	p->channel.state = PROCESS_RUNNING;
+	p->state = CHILD_RUNNING;
+	p->was_ready = 1;
+	metrics_publish_loads(p->parent);
+	if (p->parent->ready)
+		log_info("%s (pid %d) is back", p->name, p->pid);
+	else
+		supervise_all_ready(p->parent);
+	return (NULL);
 }

@@ -15,22 +15,6 @@
 #define HEAD_TIMEOUT   5         /* seconds, doc/protocol.md 1 */
 #define SIBLING_BUFFER (1 << 20) /* bytes on their way between workers */
 
-/* Sends a duplicate of fd, which stays the parent's. */
-static void
-wiring_fd(
-    struct process *p, uint32_t type, int fd, const void *data, size_t len)
-{
-	int copy;
-
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (copy == -1) {
-		log_warn("%s: dup", p->name);
-		supervise_kill(p, "no descriptor left for it");
-		return;
-	}
-	supervise_send(p, type, copy, data, len);
-}
-
 static uint32_t
 wiring_share(const struct parent *parent, uint32_t limit)
 {
@@ -78,8 +62,7 @@ wiring_settings(struct process *p)
 	s.gossip_from_any = conf->accept_gossip_from_any != 0;
 	s.beacon_id = conf->beacon_id;
 	s.max_sockets = p->parent->max_sockets;
-	supervise_send(p, p->role == ROLE_AUTH ? PA_SETTINGS : PW_SETTINGS, -1,
-	    &s, sizeof(s));
+	process_send(p, p->role->settings, -1, &s, sizeof(s));
 }
 
 static void
@@ -91,8 +74,7 @@ wiring_hello(struct process *p)
 	hello.worker = p->number;
 	hello.nworkers = p->parent->nworkers;
 	hello.epoch = p->epoch;
-	supervise_send(p, p->role == ROLE_AUTH ? PA_HELLO : PW_HELLO, -1,
-	    &hello, sizeof(hello));
+	process_send(p, p->role->hello, -1, &hello, sizeof(hello));
 }
 
 static void
@@ -108,15 +90,16 @@ wiring_listeners(struct process *p, enum listener_kind kind)
 		if (listener->kind != kind)
 			continue;
 		if (kind == LISTENER_WEBSOCKET) {
-			wiring_fd(p, PW_LISTENER, listener->fds[0], NULL, 0);
+			process_send_copy(
+			    p, PW_LISTENER, listener->fds[0], NULL, 0);
 			continue;
 		}
 		/* One that was lost leaves its number behind. */
 		for (i = (int)p->number; i < listener->nfds;
 		     i += (int)p->parent->nworkers)
 			if (listener->fds[i] != -1)
-				wiring_fd(p, PW_UDP, listener->fds[i], &udp,
-				    sizeof(udp));
+				process_send_copy(p, PW_UDP, listener->fds[i],
+				    &udp, sizeof(udp));
 		udp.number++;
 	}
 }
@@ -130,7 +113,7 @@ wiring_exempt(struct process *p)
 
 	memset(&msg, 0, sizeof(msg));
 	msg.prefix = PROTO_PREFIX_NONE;
-	supervise_send(p, PW_EXEMPT, -1, &msg, sizeof(msg));
+	process_send(p, PW_EXEMPT, -1, &msg, sizeof(msg));
 	TAILQ_FOREACH(address, &p->parent->conf->addresses, entry) {
 		if (address->kind != CONF_PUNCH_EXEMPT)
 			continue;
@@ -140,8 +123,27 @@ wiring_exempt(struct process *p)
 		if (address->ss.ss_family == AF_INET)
 			msg.prefix += 96;
 		msg.port = 0;
-		supervise_send(p, PW_EXEMPT, -1, &msg, sizeof(msg));
+		process_send(p, PW_EXEMPT, -1, &msg, sizeof(msg));
 	}
+}
+
+/* What auth is told besides. */
+void
+wiring_introduce_auth(struct process *p)
+{
+	p->parent->keys_asked = 0;
+	if (keys_send(p->parent) == -1)
+		log_warnx("no keys: nobody can log in until a reload");
+}
+
+/* And a worker. */
+void
+wiring_introduce_worker(struct process *p)
+{
+	wiring_listeners(p, LISTENER_WEBSOCKET);
+	wiring_listeners(p, LISTENER_UDP);
+	wiring_exempt(p);
+	gossip_introduce(p);
 }
 
 /* What a child is told of itself, before it is connected with the others. */
@@ -150,18 +152,9 @@ wiring_introduce(struct process *p)
 {
 	wiring_hello(p);
 	wiring_settings(p);
-	if (p->role == ROLE_AUTH) {
-		wiring_fd(p, PA_MAP, p->parent->map.fd, NULL, 0);
-		wiring_fd(p, PA_COUNTERS, p->page_fd, NULL, 0);
-		p->parent->keys_asked = 0;
-		if (keys_send(p->parent) == -1)
-			log_warnx("no keys: nobody can log in until a reload");
-		return;
-	}
-	wiring_fd(p, PW_MAP, p->parent->map.fd, NULL, 0);
-	wiring_fd(p, PW_COUNTERS, p->page_fd, NULL, 0);
-	wiring_listeners(p, LISTENER_WEBSOCKET);
-	wiring_listeners(p, LISTENER_UDP);
+	process_send_copy(p, p->role->map, p->parent->map.fd, NULL, 0);
+	process_send_copy(p, p->role->counters, p->page_fd, NULL, 0);
+	p->role->introduce(p);
 }
 
 static void
@@ -170,15 +163,15 @@ wiring_end(struct process *p, const struct process *other, int fd)
 	struct msg_sibling sibling;
 	struct msg_worker worker;
 
-	if (p->role == ROLE_AUTH) {
+	if (p->role->id == ROLE_AUTH) {
 		worker.worker = other->number;
 		worker.epoch = other->epoch;
-		supervise_send(p, PA_WORKER, fd, &worker, sizeof(worker));
-	} else if (other->role == ROLE_AUTH) {
-		supervise_send(p, PW_AUTH, fd, NULL, 0);
+		process_send(p, PA_WORKER, fd, &worker, sizeof(worker));
+	} else if (other->role->id == ROLE_AUTH) {
+		process_send(p, PW_AUTH, fd, NULL, 0);
 	} else {
 		sibling.worker = other->number;
-		supervise_send(p, PW_SIBLING, fd, &sibling, sizeof(sibling));
+		process_send(p, PW_SIBLING, fd, &sibling, sizeof(sibling));
 	}
 }
 
@@ -207,24 +200,11 @@ wiring_connect(struct process *a, struct process *b)
 		return;
 	if (channel_pair(pair) == -1) {
 		log_warn("%s: socketpair", a->name);
-		supervise_kill(a, "no descriptor left for it");
+		process_kill(a, "no descriptor left for it");
 		return;
 	}
-	if (a->role == ROLE_WORKER && b->role == ROLE_WORKER)
+	if (a->role->id == ROLE_WORKER && b->role->id == ROLE_WORKER)
 		wiring_buffers(pair);
 	wiring_end(a, b, pair[0]);
 	wiring_end(b, a, pair[1]);
-}
-
-/* The last words before a child begins its work. */
-void
-wiring_begin(struct process *p)
-{
-	if (p->role == ROLE_AUTH) {
-		supervise_send(p, PA_START, -1, NULL, 0);
-		return;
-	}
-	wiring_exempt(p);
-	gossip_introduce(p);
-	supervise_send(p, PW_START, -1, NULL, 0);
 }

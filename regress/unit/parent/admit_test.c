@@ -243,7 +243,7 @@ test_dead_worker(void)
 	CHECK(set_up() == 0);
 	CHECK(login(0, 1, 71) == NULL && login(1, 1, 72) == NULL);
 	CHECK(login(0, 2, 73) == NULL);
-	admit_drop_worker(&parent, 0);
+	admit_worker_lost(&parent.workers[0]);
 	CHECK(pmap_find(&parent.map, 71) == PEERMAP_NONE);
 	CHECK(pmap_find(&parent.map, 72) != PEERMAP_NONE);
 	CHECK(pmap_find(&parent.map, 73) == PEERMAP_NONE);

@@ -11,49 +11,24 @@
 #include "parent/control.h"
 #include "parent/parent.h"
 
-#define SLOW "does not read"
-
-/* One row of an answer.  Returns 0, or -1 if the client does not read. */
 static int
-control_row(
-    struct control_client *client, uint32_t type, const void *data, size_t len)
-{
-	return (channel_send(&client->channel, type, 0, -1, data, len));
-}
-
-/* Ends an answer; the next request may come.  NULL, or what is wrong. */
-const char *
-control_done(struct control_client *client, int error)
-{
-	struct msg_ctl_end end;
-
-	ev_timer_stop(client->control->parent->loop, &client->timer);
-	client->job = JOB_NONE;
-	client->channel.state = CONTROL_READY;
-	end.error = (uint32_t)error;
-	if (control_row(client, CTL_END, &end, sizeof(end)) == -1)
-		return (SLOW);
-	return (NULL);
-}
-
-static int
-control_process(struct control_client *client, const struct process *p)
+from_ctl_process(struct control_client *client, const struct process *p)
 {
 	struct msg_ctl_child row;
 
 	memset(&row, 0, sizeof(row));
-	row.role = p->role == ROLE_AUTH ? 1 : 2;
+	row.role = p->role->id;
 	row.worker = p->number;
 	row.pid = (uint32_t)p->pid;
 	row.restarts = p->restarts;
 	row.state = p->state;
-	row.load = p->role == ROLE_WORKER ? metrics_load(p) : 0;
+	row.load = p->role->id == ROLE_WORKER ? metrics_load(p) : 0;
 	row.since = clock_wall_at(p->started);
 	return (control_row(client, CTL_CHILD, &row, sizeof(row)));
 }
 
 static int
-control_children(struct control_client *client)
+from_ctl_children(struct control_client *client)
 {
 	struct msg_ctl_child row;
 	struct parent *parent;
@@ -65,23 +40,23 @@ control_children(struct control_client *client)
 	row.state = CHILD_RUNNING;
 	row.since = clock_wall_at(parent->started);
 	if (control_row(client, CTL_CHILD, &row, sizeof(row)) == -1 ||
-	    control_process(client, &parent->auth) == -1)
+	    from_ctl_process(client, &parent->auth) == -1)
 		return (-1);
 	for (i = 0; i < parent->nworkers; i++)
-		if (control_process(client, &parent->workers[i]) == -1)
+		if (from_ctl_process(client, &parent->workers[i]) == -1)
 			return (-1);
 	return (0);
 }
 
 static uint32_t
-control_peers(const struct parent *parent)
+from_ctl_peers(const struct parent *parent)
 {
 	return (atomic_load_explicit(
 	    &parent->map.header->sessions, memory_order_relaxed));
 }
 
 static const char *
-control_summary(void *owner, const void *data, size_t len, int fd)
+from_ctl_summary(void *owner, const void *data, size_t len, int fd)
 {
 	struct control_client *client;
 	struct msg_ctl_summary row;
@@ -93,7 +68,7 @@ control_summary(void *owner, const void *data, size_t len, int fd)
 	(void)strlcpy(row.version, BEACOND_VERSION, sizeof(row.version));
 	row.started = clock_wall_at(parent->started);
 	row.now = clock_wall();
-	row.peers = control_peers(parent);
+	row.peers = from_ctl_peers(parent);
 	row.max_peers = parent->conf->max_peers;
 	row.keys = parent->keys;
 	row.key_lines_bad = parent->key_lines_bad;
@@ -101,27 +76,27 @@ control_summary(void *owner, const void *data, size_t len, int fd)
 	row.beacons = gossip_heard(parent);
 	row.draining = parent->stopping != 0;
 	if (control_row(client, CTL_SUMMARY, &row, sizeof(row)) == -1 ||
-	    control_children(client) == -1)
-		return (SLOW);
+	    from_ctl_children(client) == -1)
+		return (CONTROL_SLOW);
 	return (control_done(client, 0));
 }
 
 static const char *
-control_metrics(void *owner, const void *data, size_t len, int fd)
+from_ctl_metrics(void *owner, const void *data, size_t len, int fd)
 {
 	uint64_t values[COUNTER_MAX + 1];
 	struct control_client *client;
 
 	client = owner;
 	metrics_sum(client->control->parent, values);
-	values[COUNTER_MAX] = control_peers(client->control->parent);
+	values[COUNTER_MAX] = from_ctl_peers(client->control->parent);
 	if (control_row(client, CTL_METRICS, values, sizeof(values)) == -1)
-		return (SLOW);
+		return (CONTROL_SLOW);
 	return (control_done(client, 0));
 }
 
 static void
-control_fill_peer(struct msg_ctl_peer *row, const struct peermap_entry *entry)
+from_ctl_fill_peer(struct msg_ctl_peer *row, const struct peermap_entry *entry)
 {
 	memset(row, 0, sizeof(*row));
 	row->node = entry->node;
@@ -132,7 +107,7 @@ control_fill_peer(struct msg_ctl_peer *row, const struct peermap_entry *entry)
 }
 
 static void
-control_fill_node(const struct parent *parent, struct msg_ctl_entry *row,
+from_ctl_fill_node(const struct parent *parent, struct msg_ctl_entry *row,
     const struct peermap_entry *entry)
 {
 	const struct source *source;
@@ -159,30 +134,34 @@ control_fill_node(const struct parent *parent, struct msg_ctl_entry *row,
 	}
 }
 
+/* The worker has not answered: what the map has is all there is. */
+static void
+from_ctl_no_stat(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	control_answer(w->data, NULL);
+}
+
 /* Asks the owner of the session for what the map does not tell. */
 static const char *
-control_ask(struct control_client *client, const struct peermap_entry *entry)
+from_ctl_ask(struct control_client *client, const struct peermap_entry *entry)
 {
 	struct msg_stat stat;
 	struct parent *parent;
 
 	parent = client->control->parent;
-	control_fill_peer(&client->peer, entry);
-	client->job = JOB_STAT;
-	client->channel.state = CONTROL_BUSY;
+	from_ctl_fill_peer(&client->peer, entry);
 	client->request = ++client->control->request;
 	stat.slot = entry->slot;
 	stat.generation = entry->generation;
 	stat.request = client->request;
-	supervise_send(
+	process_send(
 	    &parent->workers[entry->worker], PW_STAT, -1, &stat, sizeof(stat));
-	ev_timer_set(&client->timer, CONTROL_STAT_WAIT, 0.);
-	ev_timer_start(parent->loop, &client->timer);
+	control_wait(client, JOB_STAT, from_ctl_no_stat, CONTROL_STAT_WAIT, 0.);
 	return (NULL);
 }
 
 static const char *
-control_peer(void *owner, const void *data, size_t len, int fd)
+from_ctl_peer(void *owner, const void *data, size_t len, int fd)
 {
 	const struct peermap_entry *entry;
 	struct control_client *client;
@@ -199,11 +178,11 @@ control_peer(void *owner, const void *data, size_t len, int fd)
 	entry = pmap_entry(map, number);
 	if (entry->generation == 0)
 		return (control_done(client, ENOENT));
-	return (control_ask(client, entry));
+	return (from_ctl_ask(client, entry));
 }
 
 static const char *
-control_node(void *owner, const void *data, size_t len, int fd)
+from_ctl_node(void *owner, const void *data, size_t len, int fd)
 {
 	struct control_client *client;
 	struct msg_ctl_entry row;
@@ -217,25 +196,25 @@ control_node(void *owner, const void *data, size_t len, int fd)
 	number = pmap_find(&parent->map, node->node);
 	if (number == PEERMAP_NONE)
 		return (control_done(client, ENOENT));
-	control_fill_node(parent, &row, pmap_entry(&parent->map, number));
+	from_ctl_fill_node(parent, &row, pmap_entry(&parent->map, number));
 	if (control_row(client, CTL_NODE, &row, sizeof(row)) == -1)
-		return (SLOW);
+		return (CONTROL_SLOW);
 	return (control_done(client, 0));
 }
 
 static int
-control_walk_entry(
+from_ctl_walk_entry(
     struct control_client *client, const struct peermap_entry *entry)
 {
 	struct msg_ctl_entry node;
 	struct msg_ctl_peer peer;
 
 	if (client->job == JOB_PEERS && entry->generation != 0) {
-		control_fill_peer(&peer, entry);
+		from_ctl_fill_peer(&peer, entry);
 		return (control_row(client, CTL_PEER, &peer, sizeof(peer)));
 	}
 	if (client->job == JOB_NODES && entry->node != 0) {
-		control_fill_node(client->control->parent, &node, entry);
+		from_ctl_fill_node(client->control->parent, &node, entry);
 		return (control_row(client, CTL_NODE, &node, sizeof(node)));
 	}
 	return (0);
@@ -243,7 +222,7 @@ control_walk_entry(
 
 /* Goes on with a walk as far as the client reads. */
 static const char *
-control_walk(struct control_client *client)
+from_ctl_walk(struct control_client *client)
 {
 	struct pmap *map;
 	uint32_t end;
@@ -255,83 +234,45 @@ control_walk(struct control_client *client)
 	for (; client->next < end; client->next++) {
 		if (channel_queued(&client->channel) > CONTROL_QUEUE_HIGH)
 			return (NULL);
-		if (control_walk_entry(client, pmap_entry(map, client->next)) ==
-		    -1)
-			return (SLOW);
+		if (from_ctl_walk_entry(
+			client, pmap_entry(map, client->next)) == -1)
+			return (CONTROL_SLOW);
 	}
 	if (end == pmap_used(map))
 		return (control_done(client, 0));
 	return (NULL);
 }
 
-static const char *
-control_walk_begin(struct control_client *client, enum control_job job)
+static void
+from_ctl_walk_on(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	client->job = job;
+	if (from_ctl_walk(w->data) != NULL)
+		control_drop(w->data);
+}
+
+static const char *
+from_ctl_walk_begin(struct control_client *client, enum control_job job)
+{
 	client->next = 0;
-	client->channel.state = CONTROL_BUSY;
-	ev_timer_set(&client->timer, CONTROL_WALK_EVERY, CONTROL_WALK_EVERY);
-	ev_timer_start(client->control->parent->loop, &client->timer);
-	return (control_walk(client));
+	control_wait(client, job, from_ctl_walk_on, CONTROL_WALK_EVERY,
+	    CONTROL_WALK_EVERY);
+	return (from_ctl_walk(client));
 }
 
 static const char *
-control_show_peers(void *owner, const void *data, size_t len, int fd)
+from_ctl_show_peers(void *owner, const void *data, size_t len, int fd)
 {
-	return (control_walk_begin(owner, JOB_PEERS));
+	return (from_ctl_walk_begin(owner, JOB_PEERS));
 }
 
 static const char *
-control_show_nodes(void *owner, const void *data, size_t len, int fd)
+from_ctl_show_nodes(void *owner, const void *data, size_t len, int fd)
 {
-	return (control_walk_begin(owner, JOB_NODES));
-}
-
-/* The worker's answer to control_ask(); NULL: there was none in time. */
-void
-control_answer(struct control_client *client, const struct msg_stat_reply *stat)
-{
-	const char *reason;
-
-	if (stat != NULL && !stat->known) {
-		reason = control_done(client, ENOENT);
-	} else {
-		if (stat != NULL) {
-			client->peer.frames_in = stat->frames_in;
-			client->peer.frames_out = stat->frames_out;
-			memcpy(client->peer.addr, stat->addr,
-			    sizeof(client->peer.addr));
-			client->peer.port = stat->port;
-			client->peer.queued = stat->queued;
-		}
-		reason = control_row(client, CTL_PEER, &client->peer,
-			     sizeof(client->peer)) == -1
-			     ? SLOW
-			     : control_done(client, 0);
-	}
-	if (reason != NULL)
-		control_drop(client);
-}
-
-void
-control_timer(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	struct control_client *client;
-
-	(void)loop;
-	(void)revents;
-	client = w->data;
-	if (client->job == JOB_STAT) {
-		control_answer(client, NULL);
-		return;
-	}
-	if (client->job == JOB_RELOAD ? control_done(client, ETIMEDOUT) != NULL
-				      : control_walk(client) != NULL)
-		control_drop(client);
+	return (from_ctl_walk_begin(owner, JOB_NODES));
 }
 
 static int
-control_beacon(
+from_ctl_beacon(
     struct control_client *client, const struct source *source, int configured)
 {
 	struct msg_ctl_beacon row;
@@ -348,7 +289,7 @@ control_beacon(
 }
 
 static const char *
-control_show_beacons(void *owner, const void *data, size_t len, int fd)
+from_ctl_show_beacons(void *owner, const void *data, size_t len, int fd)
 {
 	struct control_client *client;
 	const struct source *source;
@@ -360,15 +301,22 @@ control_show_beacons(void *owner, const void *data, size_t len, int fd)
 	for (i = 0; i < parent->gossip.nsources; i++) {
 		source = &parent->gossip.sources[i];
 		if (source->port != 0 &&
-		    control_beacon(client, source,
+		    from_ctl_beacon(client, source,
 			gossip_is_peer(parent, source->addr)) == -1)
-			return (SLOW);
+			return (CONTROL_SLOW);
 	}
 	return (control_done(client, 0));
 }
 
+static void
+from_ctl_no_keys(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	if (control_done(w->data, ETIMEDOUT) != NULL)
+		control_drop(w->data);
+}
+
 static const char *
-control_reload(void *owner, const void *data, size_t len, int fd)
+from_ctl_reload(void *owner, const void *data, size_t len, int fd)
 {
 	struct control_client *client;
 	int error;
@@ -378,15 +326,13 @@ control_reload(void *owner, const void *data, size_t len, int fd)
 	if (error != 0)
 		return (control_done(client, error));
 	/* The rest when auth has read the keys: control_reloaded(). */
-	client->job = JOB_RELOAD;
-	client->channel.state = CONTROL_BUSY;
-	ev_timer_set(&client->timer, CONTROL_RELOAD_WAIT, 0.);
-	ev_timer_start(client->control->parent->loop, &client->timer);
+	control_wait(
+	    client, JOB_RELOAD, from_ctl_no_keys, CONTROL_RELOAD_WAIT, 0.);
 	return (NULL);
 }
 
 static const char *
-control_shutdown(void *owner, const void *data, size_t len, int fd)
+from_ctl_shutdown(void *owner, const void *data, size_t len, int fd)
 {
 	struct control_client *client;
 	const char *reason;
@@ -400,15 +346,16 @@ control_shutdown(void *owner, const void *data, size_t len, int fd)
 #define RULE(type, size, handler) \
 	CHANNEL_RULE(type, size, CONTROL_READY, handler)
 
-const struct channel_rule control_rules[] = {
-	RULE(CTL_SHOW_SUMMARY, 0, control_summary),
-	RULE(CTL_SHOW_METRICS, 0, control_metrics),
-	RULE(CTL_SHOW_PEER, sizeof(struct msg_ctl_node), control_peer),
-	RULE(CTL_SHOW_PEERS, 0, control_show_peers),
-	RULE(CTL_SHOW_NODE, sizeof(struct msg_ctl_node), control_node),
-	RULE(CTL_SHOW_NODES, 0, control_show_nodes),
-	RULE(CTL_SHOW_BEACONS, 0, control_show_beacons),
-	RULE(CTL_RELOAD, 0, control_reload),
-	RULE(CTL_STOP, 0, control_shutdown),
+const struct channel_rule from_ctl_rules[] = {
+	RULE(CTL_SHOW_SUMMARY, 0, from_ctl_summary),
+	RULE(CTL_SHOW_METRICS, 0, from_ctl_metrics),
+	RULE(CTL_SHOW_PEER, sizeof(struct msg_ctl_node), from_ctl_peer),
+	RULE(CTL_SHOW_PEERS, 0, from_ctl_show_peers),
+	RULE(CTL_SHOW_NODE, sizeof(struct msg_ctl_node), from_ctl_node),
+	RULE(CTL_SHOW_NODES, 0, from_ctl_show_nodes),
+	RULE(CTL_SHOW_BEACONS, 0, from_ctl_show_beacons),
+	RULE(CTL_RELOAD, 0, from_ctl_reload),
+	RULE(CTL_STOP, 0, from_ctl_shutdown),
 };
-const size_t control_nrules = sizeof(control_rules) / sizeof(control_rules[0]);
+const size_t from_ctl_nrules =
+    sizeof(from_ctl_rules) / sizeof(from_ctl_rules[0]);

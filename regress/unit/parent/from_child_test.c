@@ -29,7 +29,7 @@ static void
 place(struct process *p, enum role role, uint32_t number)
 {
 	p->parent = &parent;
-	p->role = role;
+	p->role = &roles[role];
 	p->number = number;
 	p->epoch = 5;
 	p->state = CHILD_DOWN;
@@ -57,13 +57,10 @@ set_up(enum role role)
 	verdict = NULL;
 	if (pmap_create(&parent.map) == -1 || channel_pair(pair) == -1 ||
 	    channel_open(&child->channel, parent.loop, pair[0], "test",
-		role == ROLE_AUTH ? dispatch_auth_rules : dispatch_worker_rules,
-		role == ROLE_AUTH ? dispatch_auth_nrules
-				  : dispatch_worker_nrules,
-		ended, child) == -1 ||
+		roles[role].rules, *roles[role].nrules, ended, child) == -1 ||
 	    imsgbuf_init(&end, pair[1]) == -1)
 		return (-1);
-	child->channel.state = DISPATCH_STARTING;
+	child->channel.state = PROCESS_STARTING;
 	child->channel.budget = &child->budget;
 	imsgbuf_allow_fdsend(&end);
 	return (0);
@@ -179,13 +176,13 @@ test_sizes(void)
 	const struct channel_rule *rule;
 	size_t i, len;
 
-	for (i = 0; i < dispatch_worker_nrules; i++)
+	for (i = 0; i < from_worker_nrules; i++)
 		for (len = 0; len < 128; len++) {
-			rule = &dispatch_worker_rules[i];
+			rule = &from_worker_rules[i];
 			if (len >= rule->min && len <= rule->max)
 				continue;
 			CHECK(set_up(ROLE_WORKER) == 0);
-			child->channel.state = DISPATCH_RUNNING;
+			child->channel.state = PROCESS_RUNNING;
 			CHECK(say(rule->type, zeroes, len) != NULL);
 			tear_down();
 		}
@@ -201,7 +198,7 @@ test_unknown_types(void)
 
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		CHECK(set_up(ROLE_WORKER) == 0);
-		child->channel.state = DISPATCH_RUNNING;
+		child->channel.state = PROCESS_RUNNING;
 		CHECK(say(types[i], zeroes, sizeof(zeroes)) != NULL);
 		tear_down();
 	}
@@ -232,7 +229,7 @@ test_sync_count(void)
 	msg.sync.count = 2;
 	msg.sync.first = msg.sync.last = 1;
 	CHECK(set_up(ROLE_WORKER) == 0);
-	child->channel.state = DISPATCH_RUNNING;
+	child->channel.state = PROCESS_RUNNING;
 	CHECK(say(WP_SYNC, &msg, sizeof(msg)) == NULL);
 	msg.sync.count = 3;
 	CHECK(say(WP_SYNC, &msg, sizeof(msg)) != NULL);
@@ -258,7 +255,7 @@ test_flood(void)
 		(void)channel_charge(&child->channel, 1);
 	CHECK(channel_charge(&child->channel, 1) != NULL);
 	/* No row of the table is free. */
-	child->channel.state = DISPATCH_RUNNING;
+	child->channel.state = PROCESS_RUNNING;
 	CHECK(strcmp(say(WP_PONG, NULL, 0), "flood of messages") == 0);
 	tear_down();
 }

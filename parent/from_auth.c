@@ -10,27 +10,14 @@
 #include "common/log.h"
 #include "parent/parent.h"
 
-/* A child's first word: it is of our build and knows who it is. */
-const char *
-dispatch_ready(struct process *p, const struct msg_hello *hello)
+static const char *
+from_auth_ready(void *owner, const void *data, size_t len, int fd)
 {
-	if (!proto_same_build(hello))
-		return ("program of another version; install all of them");
-	if (hello->worker != p->number || hello->epoch != p->epoch)
-		return ("confused about who it is");
-	p->channel.state = DISPATCH_RUNNING;
-	supervise_ready(p);
-	return (NULL);
+	return (supervise_ready(owner, data));
 }
 
 static const char *
-dispatch_auth_ready(void *owner, const void *data, size_t len, int fd)
-{
-	return (dispatch_ready(owner, data));
-}
-
-static const char *
-dispatch_auth_admit(void *owner, const void *data, size_t len, int fd)
+from_auth_admit(void *owner, const void *data, size_t len, int fd)
 {
 	const struct msg_admit *admit;
 	struct process *p;
@@ -46,7 +33,7 @@ dispatch_auth_admit(void *owner, const void *data, size_t len, int fd)
  * are left over end at one of auth's next looks.
  */
 static const char *
-dispatch_auth_revoke(void *owner, const void *data, size_t len, int fd)
+from_auth_revoke(void *owner, const void *data, size_t len, int fd)
 {
 	const struct msg_closed *revoke;
 	struct process *p;
@@ -66,7 +53,7 @@ dispatch_auth_revoke(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
-dispatch_auth_keys(void *owner, const void *data, size_t len, int fd)
+from_auth_keys(void *owner, const void *data, size_t len, int fd)
 {
 	const struct msg_keys_read *keys;
 	struct process *p;
@@ -93,7 +80,7 @@ dispatch_auth_keys(void *owner, const void *data, size_t len, int fd)
 
 /* Auth has caught a worker at something; the parent judges whether it can. */
 static const char *
-dispatch_auth_hostile(void *owner, const void *data, size_t len, int fd)
+from_auth_hostile(void *owner, const void *data, size_t len, int fd)
 {
 	char reason[PROTO_REASON_LEN + sizeof("auth says: ")];
 	const struct msg_hostile *hostile;
@@ -115,12 +102,12 @@ dispatch_auth_hostile(void *owner, const void *data, size_t len, int fd)
 		return ("complaints without end");
 	(void)snprintf(
 	    reason, sizeof(reason), "auth says: %s", hostile->reason);
-	supervise_kill(worker, reason);
+	process_kill(worker, reason);
 	return (NULL);
 }
 
 static const char *
-dispatch_auth_pong(void *owner, const void *data, size_t len, int fd)
+from_auth_pong(void *owner, const void *data, size_t len, int fd)
 {
 	struct process *p;
 
@@ -129,24 +116,23 @@ dispatch_auth_pong(void *owner, const void *data, size_t len, int fd)
 	return (NULL);
 }
 
-#define STARTING DISPATCH_STARTING
-#define ANY      (DISPATCH_STARTING | DISPATCH_RUNNING)
+#define STARTING PROCESS_STARTING
+#define ANY      (PROCESS_STARTING | PROCESS_RUNNING)
 
 /* An auth that was started anew finds logins under way and sessions to end. */
-const struct channel_rule dispatch_auth_rules[] = {
+const struct channel_rule from_auth_rules[] = {
 	CHANNEL_RULE(
-	    AP_READY, sizeof(struct msg_hello), STARTING, dispatch_auth_ready),
-	CHANNEL_RULE(
-	    AP_ADMIT, sizeof(struct msg_admit), ANY, dispatch_auth_admit),
+	    AP_READY, sizeof(struct msg_hello), STARTING, from_auth_ready),
+	CHANNEL_RULE(AP_ADMIT, sizeof(struct msg_admit), ANY, from_auth_admit),
 	/* Charged when it ends nothing. */
 	{ AP_REVOKE, "AP_REVOKE", sizeof(struct msg_closed),
 	    sizeof(struct msg_closed), CHANNEL_NO_FD, ANY, 0,
-	    dispatch_auth_revoke },
+	    from_auth_revoke },
 	CHANNEL_RULE(
-	    AP_KEYS, sizeof(struct msg_keys_read), ANY, dispatch_auth_keys),
+	    AP_KEYS, sizeof(struct msg_keys_read), ANY, from_auth_keys),
 	CHANNEL_RULE(
-	    AP_HOSTILE, sizeof(struct msg_hostile), ANY, dispatch_auth_hostile),
-	CHANNEL_RULE(AP_PONG, 0, ANY, dispatch_auth_pong),
+	    AP_HOSTILE, sizeof(struct msg_hostile), ANY, from_auth_hostile),
+	CHANNEL_RULE(AP_PONG, 0, ANY, from_auth_pong),
 };
-const size_t dispatch_auth_nrules =
-    sizeof(dispatch_auth_rules) / sizeof(dispatch_auth_rules[0]);
+const size_t from_auth_nrules =
+    sizeof(from_auth_rules) / sizeof(from_auth_rules[0]);

@@ -1,0 +1,57 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <stddef.h>
+
+#include "parent/parent.h"
+
+#define ROLES_AUTH_DEATHS 10
+
+static void
+roles_worker_dead(struct process *p)
+{
+	gossip_forget(p);
+	listen_check(p);
+}
+
+/* The parent itself has no row: nobody starts it. */
+const struct role_rules roles[ROLE_MAX] = {
+	[ROLE_AUTH] = {
+		.id = ROLE_AUTH,
+		.name = "auth",
+		.program = "beacond-auth",
+		.user = offsetof(struct config, auth_user),
+		/* Without it nobody gets in: better to begin anew. */
+		.deaths = ROLES_AUTH_DEATHS,
+		.rules = from_auth_rules,
+		.nrules = &from_auth_nrules,
+		.hello = PA_HELLO,
+		.settings = PA_SETTINGS,
+		.map = PA_MAP,
+		.counters = PA_COUNTERS,
+		.start = PA_START,
+		.ping = PA_PING,
+		.shutdown = PA_SHUTDOWN,
+		.introduce = wiring_introduce_auth,
+	},
+	[ROLE_WORKER] = {
+		.id = ROLE_WORKER,
+		.name = "worker",
+		.program = "beacond-worker",
+		.user = offsetof(struct config, worker_user),
+		.rules = from_worker_rules,
+		.nrules = &from_worker_nrules,
+		.hello = PW_HELLO,
+		.settings = PW_SETTINGS,
+		.map = PW_MAP,
+		.counters = PW_COUNTERS,
+		.start = PW_START,
+		.ping = PW_PING,
+		.shutdown = PW_SHUTDOWN,
+		.introduce = wiring_introduce_worker,
+		.lost = admit_worker_lost,
+		.dead = roles_worker_dead,
+	},
+};
