@@ -182,6 +182,43 @@ def test_oversized_reply_fails_the_login_once():
         assert b.metric("too_big") == 0
 
 
+def closed_by_us(b, node):
+    """Two clients that the beacon has sent a close frame, and the codes."""
+    refused = Client(b.port)
+    refused.send_reply(node, signer=node + 1)
+    replaced = login(b, node)
+    login(b, node).close()
+    for client, code in (refused, 1008), (replaced, 1000):
+        assert code_of(client) == code
+        yield client
+
+
+def test_own_close_ends_when_it_is_answered():
+    node = 0
+    with Beacon() as b:
+        def attempt():
+            nonlocal node
+            node += 1
+            took = []
+            for client in closed_by_us(b, node):
+                with client:
+                    client.send(frame(BINARY, bytes(70)) + frame(PING, b"x"))
+                    client.send(close_frame(1000))
+                    took.append(seconds_to_the_end(client))
+            return max(took)
+        at_once(attempt)
+
+
+def test_own_close_that_is_not_answered_ends_after_3_s():
+    with Beacon() as b:
+        start = time.monotonic()
+        for client in list(closed_by_us(b, 1)):
+            with client:
+                seconds_to_the_end(client)
+                took = time.monotonic() - start
+                assert 2.5 < took < 5, took
+
+
 def test_replaced_in_the_middle_of_a_frame():
     """The close of the one that was replaced is found behind it."""
     node = 0
