@@ -61,6 +61,8 @@
 	    "upgrades refused above the rate of their source") \
 	X(REFUSED_FLAPPING, REFUSED "{reason=\"flapping\"}", \
 	    "logins refused because the node replaces itself too often") \
+	X(REFUSED_UNANSWERED, REFUSED "{reason=\"unanswered\"}", \
+	    "logins put off because the registry did not answer") \
 	X(REFUSED_BUSY, REFUSED "{reason=\"busy\"}", \
 	    "connections given up for want of memory or of auth") \
 	X(REFUSED_CROWDED, REFUSED "{reason=\"crowded\"}", \

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "common/proto_registry.h"
+
 /*
  * Everything that the processes say to each other (DESIGN.md 2), one enum per
  * direction.  The receiver's table (struct channel_rule) holds sizes, states
@@ -240,7 +242,11 @@ enum parent_to_auth {
 	PA_WORKER,        /* msg_worker + fd: channel to that worker */
 	PA_START,         /* empty */
 	PA_PING,          /* empty; AP_PONG is wanted at once */
-	PA_SHUTDOWN       /* empty: exit */
+	PA_SHUTDOWN,      /* empty: exit */
+	PA_REGISTRY_CONF, /* msg_registry_conf */
+	PA_REGISTRY,      /* msg_registry + fd: a connection to it */
+	PA_SNAPSHOT,      /* msg_snapshot + fd: the snapshot, for reading */
+	PA_CACHE          /* msg_cache + fd: a cache to read or to fill */
 };
 
 #define PROTO_PATH_LEN 256
@@ -263,7 +269,12 @@ enum auth_to_parent {
 	AP_REVOKE,        /* msg_closed: the session's key is gone */
 	AP_KEYS,          /* msg_keys_read: what became of a PA_KEYS */
 	AP_HOSTILE,       /* msg_hostile: a worker broke the rules */
-	AP_PONG           /* empty */
+	AP_PONG,          /* empty */
+	AP_REGISTRY,      /* msg_registry_end: auth let go of a connection */
+	AP_SNAPSHOT,      /* msg_snapshot_read: what became of one */
+	AP_CACHE,         /* msg_cache_written */
+	AP_BEACON,        /* msg_beacon_row */
+	AP_STATUS         /* msg_registry_status */
 };
 
 struct msg_admit {
@@ -341,7 +352,8 @@ PROTO_STRUCT(msg_grant, 88);
 enum auth_to_worker {
 	AW_NONCES = 0x600, /* msg_nonces + count * PROTO_NONCE_LEN bytes */
 	AW_REFUSED,        /* msg_refused: close 1008, whatever the reason */
-	AW_GRANTED         /* msg_granted */
+	AW_GRANTED,        /* msg_granted */
+	AW_LATER           /* msg_refused: close 1013, it could not be said */
 };
 
 /*

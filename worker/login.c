@@ -250,6 +250,20 @@ login_refused(struct worker *w, const struct msg_refused *msg)
 		login_fail(w, s);
 }
 
+/* AW_LATER: auth could not learn whether to believe the client. */
+void
+login_later(struct worker *w, const struct msg_refused *msg)
+{
+	struct session *s;
+
+	s = session_find(
+	    w, msg->slot, msg->serial, SESSION_STATE_BIT(SESSION_VERIFY));
+	if (s == NULL)
+		return;
+	counters_add(COUNTER_REFUSED_UNANSWERED, 1);
+	session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
+}
+
 /* PW_REFUSE: auth believed the client, but the parent has no place for it. */
 void
 login_refuse(struct worker *w, const struct msg_refuse *msg)

@@ -375,6 +375,7 @@ const char *login_nonces(
 void login_open(struct worker *, const struct msg_open *);
 void login_fail(struct worker *, struct session *);
 void login_refused(struct worker *, const struct msg_refused *);
+void login_later(struct worker *, const struct msg_refused *);
 void login_refuse(struct worker *, const struct msg_refuse *);
 void login_auth_lost(struct worker *);
 void login_top_up(struct worker *);

@@ -8,6 +8,7 @@ that the parent gave it to the test, which can then say whatever it likes, as
 that process.
 """
 
+import glob
 import os
 import re
 import shutil
@@ -27,11 +28,12 @@ BOUND = 10.0
 
 
 def constants():
-    """What the enums and numbers of common/proto.h are called and are."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-        "../../common/proto.h")
-    with open(path) as f:
-        text = re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
+    """What the enums and numbers of common/proto*.h are called and are."""
+    text = ""
+    for path in sorted(glob.glob(os.path.join(os.path.dirname(
+            os.path.abspath(__file__)), "../../common/proto*.h"))):
+        with open(path) as f:
+            text += re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
     found = {k: int(v) for k, v in
         re.findall(r"^#define (\w+)\s+(\d+)\s*$", text, re.M)}
     for body in re.findall(r"^enum \w+ \{(.*?)\}", text, re.S | re.M):
