@@ -11,7 +11,7 @@
 
 #include "common/counters.h"
 #include "common/imsg.h"
-#include "common/proto.h"
+#include "common/proto_ctl.h"
 
 #define CTL_SOCKET_DEFAULT "/run/beacond.sock"
 #define CTL_ANSWER_TIMEOUT 10 /* seconds without a word from the parent */

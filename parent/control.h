@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "common/channel.h"
-#include "common/proto.h"
+#include "common/proto_ctl.h"
 
 #define CONTROL_CLIENTS_MAX 32
 #define CONTROL_QUEUE       (1U << 20)   /* bytes for one client */

@@ -16,7 +16,7 @@
 #include "common/channel.h"
 #include "common/counters.h"
 #include "common/log.h"
-#include "common/proto.h"
+#include "common/proto_ctl.h"
 
 #include "parent/conf.h"
 #include "parent/peermap_write.h"

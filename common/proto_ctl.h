@@ -1,0 +1,114 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef COMMON_PROTO_CTL_H
+#define COMMON_PROTO_CTL_H
+
+#include "common/proto.h"
+
+/* A request is answered by its rows, then by CTL_END. */
+enum ctl_request {
+	CTL_SHOW_SUMMARY = 0x800, /* empty -> CTL_SUMMARY, CTL_CHILD* */
+	CTL_SHOW_METRICS,         /* empty -> CTL_METRICS */
+	CTL_SHOW_PEER,            /* msg_ctl_node -> CTL_PEER if connected */
+	CTL_SHOW_PEERS,           /* empty -> CTL_PEER* */
+	CTL_SHOW_NODE,            /* msg_ctl_node -> CTL_NODE if known */
+	CTL_SHOW_NODES,           /* empty -> CTL_NODE* */
+	CTL_SHOW_BEACONS,         /* empty -> CTL_BEACON* */
+	CTL_RELOAD,               /* empty */
+	CTL_STOP                  /* empty */
+};
+
+enum ctl_reply {
+	CTL_SUMMARY = 0x900, /* msg_ctl_summary */
+	CTL_CHILD,           /* msg_ctl_child */
+	CTL_METRICS,         /* msg_ctl_metrics */
+	CTL_PEER,            /* msg_ctl_peer */
+	CTL_NODE,            /* msg_ctl_entry */
+	CTL_BEACON,          /* msg_ctl_beacon */
+	CTL_END              /* msg_ctl_end */
+};
+
+struct msg_ctl_node {
+	uint32_t node;
+};
+PROTO_STRUCT(msg_ctl_node, 4);
+
+struct msg_ctl_summary {
+	char version[PROTO_VERSION_LEN];
+	uint64_t started; /* unix seconds */
+	uint64_t now;     /* unix seconds */
+	uint32_t peers;
+	uint32_t max_peers;
+	uint32_t keys;
+	uint32_t key_lines_bad;
+	uint32_t nodes;   /* entries of the peer map */
+	uint32_t beacons; /* sources of gossip heard lately */
+	uint32_t draining;
+	uint32_t pad;
+};
+PROTO_STRUCT(msg_ctl_summary, 64);
+
+enum ctl_child_state { CHILD_DOWN, CHILD_STARTING, CHILD_RUNNING };
+
+struct msg_ctl_child {
+	uint32_t role; /* enum role */
+	uint32_t worker;
+	uint32_t pid;
+	uint32_t restarts;
+	uint32_t state; /* enum ctl_child_state */
+	uint32_t load;  /* open connections; 0 unless a worker */
+	uint64_t since; /* unix seconds of its start */
+};
+PROTO_STRUCT(msg_ctl_child, 32);
+
+struct msg_ctl_peer {
+	uint32_t node;
+	uint32_t worker;
+	uint32_t slot;
+	uint32_t generation;
+	uint64_t since;
+	/* The rest comes from the worker; zero in CTL_SHOW_PEERS. */
+	uint64_t frames_in;
+	uint64_t frames_out;
+	uint8_t addr[16];
+	uint32_t port;
+	uint32_t queued;
+};
+PROTO_STRUCT(msg_ctl_peer, 64);
+
+/* All that the peer map has of a node; zero means: not by that transport. */
+struct msg_ctl_entry {
+	uint32_t node;
+	uint32_t worker;
+	uint32_t generation;
+	uint32_t flags; /* PEERMAP_UDP_* */
+	uint8_t addr[16];
+	uint32_t port;
+	uint32_t beacon; /* beacon id */
+	uint64_t since;
+	uint64_t seen;
+	uint8_t beacon_addr[16];
+	uint32_t beacon_port;
+	uint32_t pad;
+};
+PROTO_STRUCT(msg_ctl_entry, 80);
+
+struct msg_ctl_beacon {
+	uint8_t addr[16];
+	uint32_t port;
+	uint32_t beacon; /* id; 0 if never heard */
+	uint32_t nodes;
+	uint32_t configured; /* boolean */
+	uint64_t heard;      /* unix seconds; 0: never */
+};
+PROTO_STRUCT(msg_ctl_beacon, 40);
+
+struct msg_ctl_end {
+	uint32_t error; /* 0, or an errno: ENOENT for a node not found */
+};
+PROTO_STRUCT(msg_ctl_end, 4);
+
+#endif /* COMMON_PROTO_CTL_H */
