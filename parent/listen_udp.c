@@ -173,6 +173,12 @@ listen_udp_further(struct parent *parent)
 		while (
 		    listener->nshares < SHARES_MAX &&
 		    (fd = inherit_take_port(SOCK_DGRAM, &listener->ss)) != -1) {
+			fd = listen_inherited(
+			    fd, SOCK_DGRAM, &listener->ss, listener->sslen);
+			if (fd == -1) {
+				log_warn("further port of the service manager");
+				continue;
+			}
 			listen_buffers(fd);
 			listener->shares[listener->nshares++] = fd;
 		}

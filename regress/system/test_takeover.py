@@ -238,24 +238,32 @@ def idle(beacon, workers):
     assert max(used) < 0.2, "of half a second: %s" % used
 
 
-def test_sockets_that_were_shut_down_before_they_were_inherited():
-    """A listener is mended; with a UDP socket that is of no use none starts."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    tcp, udp = bound(socket.SOCK_STREAM), bound(socket.SOCK_DGRAM)
-    tcp.bind(("127.0.0.1", port))
+def inherited(kind):
+    """A socket, bound by number as a service manager does, and its line."""
+    with socket.socket(socket.AF_INET, kind) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    s = bound(kind)
+    s.bind(("127.0.0.1", port))
+    return s, "listen %son 127.0.0.1 port %d" % (
+        "udp " if kind == socket.SOCK_DGRAM else "", port)
+
+
+def test_a_listener_that_was_shut_down_before_it_was_inherited():
+    tcp, conf = inherited(socket.SOCK_STREAM)
     tcp.listen(100)
     tcp.shutdown(socket.SHUT_RD)
-    with Activated([tcp], conf="listen on 127.0.0.1 port %d" % port,
-            listen=False) as b:
+    with Activated([tcp], conf=conf, listen=False) as b:
         b.wait_line("127.0.0.1:%d: the service manager's socket does not "
-            "listen any more; mended$" % port)
+            "listen any more; mended$" % tcp.getsockname()[1])
         for node in range(1, 9):
             login(b, node).close()
-    udp.bind(("127.0.0.1", 0))
+
+
+def test_with_a_udp_socket_that_was_shut_down_none_starts():
+    udp, conf = inherited(socket.SOCK_DGRAM)
     shut_all(udp, None)
-    b = Activated([udp], conf="listen udp on 127.0.0.1 port %d" %
-        udp.getsockname()[1], listen=False, workers=1)
+    b = Activated([udp], conf=conf, listen=False, workers=1)
     try:
         b.launch()
         assert b.proc.wait(10) == 1
@@ -263,6 +271,15 @@ def test_sockets_that_were_shut_down_before_they_were_inherited():
             "restart its socket unit$" % udp.getsockname()[1])
     finally:
         b.clean_up()
+
+
+def test_a_further_port_that_was_shut_down_is_left_out():
+    udp, conf = inherited(socket.SOCK_DGRAM)
+    further, _ = inherited(socket.SOCK_DGRAM)
+    shut_all(further, None)
+    with Activated([udp, further], conf=conf, listen=False, workers=1) as b:
+        b.wait_line("further port of the service manager: .*shutdown$")
+        idle(b, [0])
 
 
 # Ways out
