@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/child.h"
+#include "common/loop.h"
 
 #include "auth/auth.h"
 #include "auth/sandbox.h"
@@ -19,10 +20,8 @@ main(int argc, char **argv)
 
 	child_start(&child, argc, argv, "beacond-auth");
 	if (sodium_init() == -1)
-		fatalx("libsodium does not work");
-	auth.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-	if (auth.loop == NULL)
-		fatalx("no event loop");
+		fatalx("sodium_init: libsodium does not start");
+	auth.loop = loop_open(0);
 	keys_init(&auth);
 	turn_init(&auth, work_turn);
 	child_confine(&child);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -191,6 +192,17 @@ channel_queued(const struct channel *ch)
 	return (ch->open ? imsgbuf_queued(&ch->imsgbuf) : 0);
 }
 
+/* Why the channel ends, if it is not the other end's fault. */
+static const char *
+channel_failure(const char *call)
+{
+	static char text[128];
+
+	(void)snprintf(text, sizeof(text), "%s: %s%s", call, strerror(errno),
+	    log_remedy(errno));
+	return (text);
+}
+
 /*
  * Sends what is queued without waiting for the end of the turn.  Returns 0, or
  * -1 if that ended the channel (on_end has been called).
@@ -204,7 +216,7 @@ channel_flush(struct channel *ch)
 	if (imsgbuf_write(&ch->imsgbuf) == -1) {
 		/* What the other end said before it went is still to read. */
 		if (errno != EPIPE && errno != ECONNRESET) {
-			channel_end(ch, strerror(errno));
+			channel_end(ch, channel_failure("sendmsg"));
 			return (-1);
 		}
 		ev_io_stop(ch->loop, &ch->writer);
@@ -335,8 +347,12 @@ channel_read(struct ev_loop *loop, ev_io *w, int revents)
 		return;
 	switch (imsgbuf_read(&ch->imsgbuf)) {
 	case -1:
-		channel_end(
-		    ch, errno == ECONNRESET ? NULL : "unreadable message");
+		if (errno == ECONNRESET)
+			channel_end(ch, NULL);
+		else
+			channel_end(ch, errno == EBADMSG || errno == ERANGE
+					    ? "unreadable message"
+					    : channel_failure("recvmsg"));
 		break;
 	case 0:
 		channel_end(ch, NULL);

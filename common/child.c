@@ -137,10 +137,12 @@ child_drop(const struct child *child)
 	if (child->root != NULL &&
 	    (chroot(child->root) == -1 || chdir("/") == -1))
 		fatal("chroot %s", child->root);
-	if (setgroups(1, &child->gid) == -1 ||
-	    setresgid(child->gid, child->gid, child->gid) == -1 ||
-	    setresuid(child->uid, child->uid, child->uid) == -1)
-		fatal("cannot become uid %u gid %u", child->uid, child->gid);
+	if (setgroups(1, &child->gid) == -1)
+		fatal("setgroups to gid %u", child->gid);
+	if (setresgid(child->gid, child->gid, child->gid) == -1)
+		fatal("setresgid to gid %u", child->gid);
+	if (setresuid(child->uid, child->uid, child->uid) == -1)
+		fatal("setresuid to uid %u", child->uid);
 	child_no_capabilities();
 	if (setresuid((uid_t)-1, 0, (uid_t)-1) == 0 ||
 	    setresgid((gid_t)-1, 0, (gid_t)-1) == 0)

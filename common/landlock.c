@@ -74,13 +74,13 @@ landlock_new(void)
 		return (-1);
 	}
 	if (version < 1)
-		fatal("landlock: version");
+		fatal("landlock_create_ruleset: version");
 	if (version >= LANDLOCK_VERSIONS)
 		version = LANDLOCK_VERSIONS - 1;
 	fd = (int)syscall(SYS_landlock_create_ruleset,
 	    &landlock_versions[version], sizeof(landlock_versions[0]), 0);
 	if (fd == -1)
-		fatal("landlock: ruleset");
+		fatal("landlock_create_ruleset");
 	return (fd);
 }
 
@@ -102,7 +102,7 @@ landlock_allow_fd(int ruleset, int fd, unsigned int access)
 	beneath.fd = fd;
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_PATH_BENEATH,
 		&beneath, 0) == -1)
-		fatal("landlock: rule");
+		fatal("landlock_add_rule");
 }
 
 /* As landlock_allow_fd(), by path; one that does not exist needs no rule. */
@@ -117,7 +117,7 @@ landlock_allow(int ruleset, const char *path, unsigned int access)
 	if (fd == -1 && (errno == ENOENT || errno == EACCES))
 		return;
 	if (fd == -1)
-		fatal("landlock: %s", path);
+		fatal("landlock: open %s", path);
 	landlock_allow_fd(ruleset, fd, access);
 	(void)close(fd);
 }
@@ -129,7 +129,7 @@ landlock_enter(int ruleset)
 	if (ruleset == -1)
 		return;
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) == -1)
-		fatal("landlock: restrict");
+		fatal("landlock_restrict_self");
 	(void)close(ruleset);
 }
 

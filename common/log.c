@@ -86,6 +86,27 @@ log_line(int priority, const char *procname, const char *text)
 	}
 }
 
+/* For a call that needs no particular right, and failed all the same. */
+const char *
+log_remedy(int error)
+{
+	switch (error) {
+	case EPERM:
+		return ("; a container or the service manager may forbid it");
+	case ENOSYS:
+		return ("; the kernel is too old, or a container forbids it");
+	case ENOMEM:
+		return ("; it takes more memory, or a higher limit of it");
+	case EFBIG:
+		return ("; raise the limit of a file's size");
+	case EMFILE:
+	case ENFILE:
+		return ("; raise the limit of open files");
+	default:
+		return ("");
+	}
+}
+
 static void log_format(int, int, const char *, va_list)
     __attribute__((format(printf, 3, 0)));
 
@@ -98,8 +119,8 @@ log_format(int priority, int error, const char *fmt, va_list ap)
 	saved = errno;
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	if (n >= 0 && (size_t)n < sizeof(text) && error != 0)
-		(void)snprintf(text + n, sizeof(text) - (size_t)n, ": %s",
-		    strerror(error));
+		(void)snprintf(text + n, sizeof(text) - (size_t)n, ": %s%s",
+		    strerror(error), log_remedy(error));
 	log_line(priority, log_procname, text);
 	errno = saved;
 }

@@ -31,6 +31,7 @@ struct log_limit {
 
 void log_init(const char *, enum log_target);
 void log_line(int, const char *, const char *);
+const char *log_remedy(int);
 void log_warn(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_warnx(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *, ...) __attribute__((format(printf, 1, 2)));

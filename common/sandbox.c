@@ -3,6 +3,10 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/syscall.h>
+
+#include <linux/seccomp.h>
+
 #include <errno.h>
 #include <seccomp.h>
 #include <string.h>
@@ -19,7 +23,7 @@ sandbox_must(int result, const char *what)
 	if (result == 0)
 		return;
 	errno = -result;
-	fatal("sandbox: %s", what);
+	fatal("seccomp: %s", what);
 }
 
 static void
@@ -74,12 +78,16 @@ sandbox_enter(const struct sandbox_rule *rules, size_t n)
 	(void)n;
 	log_info("built with a sanitizer: runs without a system call filter");
 #else
+	static const uint32_t action = SECCOMP_RET_KILL_PROCESS;
 	scmp_filter_ctx filter;
 	size_t i;
 
+	/* libseccomp does not say why it can't. */
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == -1)
+		fatal("seccomp: KILL_PROCESS");
 	filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (filter == NULL)
-		fatalx("sandbox: no filter");
+		fatalx("seccomp_init: no filter");
 	sandbox_attribute(
 	    filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	sandbox_attribute(filter, SCMP_FLTATR_CTL_TSYNC, 1);

@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "common/attributes.h"
@@ -21,9 +23,14 @@ attributes_stdio(void)
 {
 	int fd;
 
-	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd)
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) != -1)
+			continue;
+		if (errno != EBADF)
+			fatal("fcntl GETFD");
+		if (open("/dev/null", O_RDWR) != fd)
 			fatal("open /dev/null");
+	}
 }
 
 /*
@@ -42,6 +49,8 @@ void
 attributes_set(void)
 {
 	attributes_signals();
+	/* What is larger than RLIMIT_FSIZE fails, and that is told. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	attributes_stdio();
 	(void)umask(077);
 	attributes_priority();

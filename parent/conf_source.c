@@ -159,7 +159,7 @@ conf_source_open(struct conf_parser *p, const char *path)
 		goto fail;
 	fp = fdopen(fd, "r");
 	if (fp == NULL) {
-		conf_error(p, "%s: %s", path, strerror(errno));
+		conf_error(p, "%s: fdopen: %s", path, strerror(errno));
 		goto fail;
 	}
 	if (remember(p, path) == -1 || conf_source_push(p, fp, path) == -1)

@@ -27,7 +27,7 @@ control_socket(struct control *control, const char *path)
 		    path, sizeof(control->sun.sun_path) - 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
-		fatal("control socket");
+		fatal("control socket: socket");
 	return (fd);
 }
 
@@ -71,14 +71,14 @@ control_bind(struct parent *parent)
 	mask = umask(0117);
 	error = bind(fd, (void *)&control->sun, sizeof(control->sun));
 	if (error == -1)
-		fatal("control socket %s: %s", control->sun.sun_path,
+		fatal("control socket %s: bind: %s", control->sun.sun_path,
 		    errno == EADDRINUSE
 			? "remove the file of that name, or set \"control "
 			  "socket\""
 			: "its directory must exist and be ours to write to");
 	(void)umask(mask);
 	if (listen(fd, CONTROL_CLIENTS_MAX) == -1)
-		fatal("control socket %s", control->sun.sun_path);
+		fatal("control socket %s: listen", control->sun.sun_path);
 	control->listener.fd = fd;
 }
 

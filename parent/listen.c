@@ -63,37 +63,6 @@ listen_text(const struct sockaddr_storage *ss, char *out, size_t size)
 	}
 }
 
-static const char *
-listen_remedy(int error)
-{
-	switch (error) {
-	case EADDRINUSE:
-		return ("; stop the program that uses it or take another port");
-	case EACCES:
-		return ("; ports below 1024 need root or CAP_NET_BIND_SERVICE");
-	case EADDRNOTAVAIL:
-		return ("; the address is not one of this machine");
-	case ESHUTDOWN:
-		return ("; somebody has shut down the service manager's "
-			"socket: restart its socket unit");
-	case EAFNOSUPPORT:
-		return ("; under systemd, name it in beacond.socket: one "
-			"ListenStream=, or a ListenDatagram= for each worker");
-	default:
-		return ("");
-	}
-}
-
-void
-listen_fail(const struct conf_address *address, int error)
-{
-	char text[LISTEN_TEXT];
-
-	listen_text(&address->ss, text, sizeof(text));
-	fatalx("%s:%d: cannot listen on %s: %s%s", address->file, address->line,
-	    text, strerror(error), listen_remedy(error));
-}
-
 static int
 listen_is_any(const struct sockaddr_storage *ss)
 {
@@ -114,11 +83,11 @@ listen_options(int fd, const struct sockaddr_storage *ss, int reuse)
 	v6only = !listen_is_any(ss);
 	if (reuse != 0 &&
 	    setsockopt(fd, SOL_SOCKET, reuse, &on, sizeof(on)) == -1)
-		return (-1);
+		return (listen_failed("setsockopt"));
 	if (ss->ss_family == AF_INET6 &&
 	    setsockopt(
 		fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only)) == -1)
-		return (-1);
+		return (listen_failed("setsockopt"));
 	return (0);
 }
 
@@ -137,15 +106,16 @@ listen_bind(
 		return (listen_inherited(fd, type, ss, len));
 	fd = socket(ss->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
-		return (-1);
-	if (listen_options(fd, ss, reuse) == -1 ||
-	    bind(fd, (const void *)ss, len) == -1) {
-		error = errno;
-		(void)close(fd);
-		errno = error;
-		return (-1);
+		return (listen_failed("socket"));
+	if (listen_options(fd, ss, reuse) == 0) {
+		if (bind(fd, (const void *)ss, len) == 0)
+			return (fd);
+		(void)listen_failed("bind");
 	}
-	return (fd);
+	error = errno;
+	(void)close(fd);
+	errno = error;
+	return (-1);
 }
 
 /* Keeps where the socket is bound, should that have been left open. */
@@ -153,7 +123,9 @@ int
 listen_bound(struct listener *listener, int fd)
 {
 	listener->sslen = sizeof(listener->ss);
-	return (getsockname(fd, (void *)&listener->ss, &listener->sslen));
+	if (getsockname(fd, (void *)&listener->ss, &listener->sslen) == -1)
+		return (listen_failed("getsockname"));
+	return (0);
 }
 
 /*
@@ -190,8 +162,10 @@ listen_websocket(struct listener *listener, const struct conf_address *address)
 	if (fd == -1 || listen_again(fd) == -1)
 		listen_fail(address, errno);
 	/* Accepted sockets inherit it: one call for all of them. */
-	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1) {
+		(void)listen_failed("setsockopt");
 		listen_fail(address, errno);
+	}
 	/* No worker is woken before the request is there, up to a second. */
 	(void)setsockopt(
 	    fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));

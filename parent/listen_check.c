@@ -49,8 +49,10 @@ listen_again(int fd)
 	memset(&unspec, 0, sizeof(unspec));
 	unspec.sa_family = AF_UNSPEC;
 	if (connect(fd, &unspec, sizeof(unspec)) == -1)
-		return (-1);
-	return (listen(fd, LISTEN_BACKLOG));
+		return (listen_failed("connect"));
+	if (listen(fd, LISTEN_BACKLOG) == -1)
+		return (listen_failed("listen"));
+	return (0);
 }
 
 /* Errors that wait to be read wake a reader again and again. */
@@ -113,7 +115,7 @@ listen_inherited(
 		return (fd);
 	(void)close(fd);
 	errno = error;
-	return (-1);
+	return (listen_failed("socket of the service manager"));
 }
 
 /* Says that a socket was of no use any more, and how mending it has ended. */

@@ -34,21 +34,29 @@ listen_buffers(int fd)
 /*
  * Those of a service manager may be of a network that we are not in; what we
  * bind is of no use then, though its address is the same.  b is -1 if it was
- * lost.
+ * lost.  Returns a, or -1 with errno (and a closed) if they are not of one.
  */
 static int
 listen_same_network(int a, int b)
 {
 	uint64_t one, two;
 	socklen_t len;
+	int error;
 
-	if (b == -1)
-		return (1);
+	error = 0;
 	len = sizeof(one);
+	if (b == -1)
+		return (a);
 	if (getsockopt(a, SOL_SOCKET, SO_NETNS_COOKIE, &one, &len) == -1 ||
 	    getsockopt(b, SOL_SOCKET, SO_NETNS_COOKIE, &two, &len) == -1)
-		return (errno == ENOPROTOOPT); /* before Linux 5.14 */
-	return (one == two);
+		error = errno;
+	else if (one != two)
+		error = ENETUNREACH;
+	if (error == 0 || error == ENOPROTOOPT) /* before Linux 5.14 */
+		return (a);
+	(void)close(a);
+	errno = error;
+	return (listen_failed("getsockopt NETNS_COOKIE"));
 }
 
 /* One more that shares the port.  The descriptor, or -1 with errno. */
@@ -59,14 +67,10 @@ listen_udp_socket(const struct listener *listener)
 
 	fd = listen_bind(
 	    SOCK_DGRAM, SO_REUSEPORT, &listener->ss, listener->sslen);
-	if (fd == -1)
-		return (-1);
-	if (listener->nfds > 0 && !listen_same_network(fd, listener->fds[0])) {
-		(void)close(fd);
-		errno = ENETUNREACH;
-		return (-1);
-	}
-	listen_buffers(fd);
+	if (fd != -1 && listener->nfds > 0)
+		fd = listen_same_network(fd, listener->fds[0]);
+	if (fd != -1)
+		listen_buffers(fd);
 	return (fd);
 }
 
@@ -104,7 +108,7 @@ listen_udp_first(const struct parent *parent, const struct listener *listener)
 	fd = listen_bind(SOCK_DGRAM, 0, &listener->ss, listener->sslen);
 	if (fd == -1 ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1)
-		return (-1);
+		return (fd == -1 ? -1 : listen_failed("setsockopt"));
 	listen_buffers(fd);
 	return (fd);
 }
@@ -201,13 +205,9 @@ listen_udp_share(const struct listener *listener)
 	else
 		((struct sockaddr_in6 *)(void *)&ss)->sin6_port = 0;
 	fd = listen_bind(SOCK_DGRAM, SO_REUSEADDR, &ss, listener->sslen);
-	if (fd == -1)
-		return (-1);
-	if (!listen_same_network(fd, listener->fds[0])) {
-		(void)close(fd);
-		errno = ENETUNREACH;
-		return (-1);
-	}
-	listen_buffers(fd);
+	if (fd != -1)
+		fd = listen_same_network(fd, listener->fds[0]);
+	if (fd != -1)
+		listen_buffers(fd);
 	return (fd);
 }

@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/loop.h"
 #include "parent/attributes.h"
 #include "parent/control.h"
 #include "parent/inherit.h"
@@ -117,7 +118,7 @@ prepare(struct parent *parent)
 	control_bind(parent);
 	privs_drop(parent);
 	if (pmap_create(&parent->map) == -1)
-		shutdown_fatal(parent, "peer map: %s", strerror(errno));
+		shutdown_fatal(parent, "without a peer map nothing works");
 	parent_sandbox_files(parent);
 }
 
@@ -177,9 +178,7 @@ static void
 start_loop(struct parent *parent)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
-	parent->loop = ev_default_loop(EVFLAG_NOENV | EVBACKEND_EPOLL);
-	if (parent->loop == NULL)
-		fatalx("no event loop");
+	parent->loop = loop_open(1);
 	channel_loop_init(parent->loop);
 	watch_signal(parent, &parent->sigterm, SIGTERM, shutdown_signal);
 	watch_signal(parent, &parent->sigint, SIGINT, shutdown_signal);

@@ -8,12 +8,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "parent/parent.h"
 
 /*
  * A fresh page of counters for p's next child; p->page_fd is what that gets.
  * Sealed, so that a child cannot cut it off under the parent's eyes.  Returns
- * 0, or -1 with errno.
+ * 0, or -1 with the reason logged.
  */
 int
 metrics_page(struct process *p)
@@ -23,15 +24,21 @@ metrics_page(struct process *p)
 
 	metrics_fold(p);
 	fd = memfd_create(p->name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd == -1)
+	if (fd == -1) {
+		log_warn("%s: memfd_create", p->name);
 		return (-1);
+	}
 	if (ftruncate(fd, COUNTERS_BYTES) == -1 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
-		-1)
+		-1) {
+		log_warn("%s: ftruncate, fcntl ADD_SEALS", p->name);
 		goto fail;
+	}
 	page = mmap(NULL, COUNTERS_BYTES, PROT_READ, MAP_SHARED, fd, 0);
-	if (page == MAP_FAILED)
+	if (page == MAP_FAILED) {
+		log_warn("%s: mmap", p->name);
 		goto fail;
+	}
 	p->page = page;
 	p->page_fd = fd;
 	return (0);

@@ -284,11 +284,14 @@ void keys_send_fd(struct parent *, int);
 void listen_all(struct parent *);
 void listen_print(struct parent *);
 void listen_close(struct parent *);
-void listen_fail(const struct conf_address *, int) __attribute__((noreturn));
 int listen_bind(int, int, const struct sockaddr_storage *, socklen_t);
 int listen_bound(struct listener *, int);
 void listen_text(const struct sockaddr_storage *, char *, size_t);
 void listen_address(const struct sockaddr_storage *, uint8_t[16], uint16_t *);
+
+/* listen_fail.c */
+int listen_failed(const char *);
+void listen_fail(const struct conf_address *, int) __attribute__((noreturn));
 
 /* listen_udp.c */
 int listen_udp_socket(const struct listener *);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "parent/peermap_write.h"
 
 /* An entry as eight words, the units that are copied without tearing. */
@@ -27,18 +28,25 @@ pmap_memory(struct pmap *map)
 	void *base;
 
 	map->fd = memfd_create("peermap", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (map->fd == -1)
+	if (map->fd == -1) {
+		log_warn("peer map: memfd_create");
 		return (-1);
-	if (ftruncate(map->fd, PEERMAP_BYTES) == -1)
+	}
+	if (ftruncate(map->fd, PEERMAP_BYTES) == -1) {
+		log_warn("peer map: ftruncate to %zu bytes", PEERMAP_BYTES);
 		goto fail;
+	}
 	base = mmap(NULL, PEERMAP_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
 	    map->fd, 0);
-	if (base == MAP_FAILED)
+	if (base == MAP_FAILED) {
+		log_warn("peer map: mmap of %zu bytes", PEERMAP_BYTES);
 		goto fail;
+	}
 	/* From here on nobody, we included, can map it writable again. */
 	if (fcntl(map->fd, F_ADD_SEALS,
 		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE |
 		    F_SEAL_SEAL) == -1) {
+		log_warn("peer map: fcntl ADD_SEALS");
 		(void)munmap(base, PEERMAP_BYTES);
 		goto fail;
 	}
@@ -55,8 +63,8 @@ fail:
 }
 
 /*
- * An empty map in sealed memory, no worker running.  Returns 0, or -1 with
- * errno.
+ * An empty map in sealed memory, no worker running.  Returns 0, or -1 with the
+ * reason logged.
  */
 int
 pmap_create(struct pmap *map)
@@ -70,6 +78,7 @@ pmap_create(struct pmap *map)
 	header = map->header;
 	if (getrandom(header->key, sizeof(header->key), 0) !=
 	    (ssize_t)sizeof(header->key)) {
+		log_warn("peer map: getrandom");
 		pmap_destroy(map);
 		return (-1);
 	}

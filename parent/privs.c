@@ -35,19 +35,44 @@ privs_limits(struct parent *parent)
 	struct rlimit rl;
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
-		fatal("getrlimit");
+		fatal("getrlimit NOFILE");
 	rl.rlim_cur = rl.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
-		fatal("setrlimit");
+		fatal("setrlimit NOFILE");
 	if (rl.rlim_cur < PRIVS_FILES_MIN)
 		fatalx("only %ju open files are allowed; raise ulimit -Hn",
 		    (uintmax_t)rl.rlim_cur);
 	parent->max_sockets = PEERMAP_NODES_MAX;
 	if (rl.rlim_cur - PRIVS_FILES_KEPT < parent->max_sockets)
 		parent->max_sockets = (uint32_t)rl.rlim_cur - PRIVS_FILES_KEPT;
+	/* What children share with us is a file to the kernel. */
+	if (getrlimit(RLIMIT_FSIZE, &rl) == -1)
+		fatal("getrlimit FSIZE");
+	rl.rlim_cur = rl.rlim_max;
+	if (setrlimit(RLIMIT_FSIZE, &rl) == -1)
+		fatal("setrlimit FSIZE");
 	rl.rlim_cur = rl.rlim_max = 0;
 	if (setrlimit(RLIMIT_CORE, &rl) == -1)
-		fatal("setrlimit");
+		fatal("setrlimit CORE");
+}
+
+/*
+ * Does the user namespace have this user?  The kernel ignores what it does not
+ * have, and says nothing; but it always tells who was it before.
+ */
+static int
+privs_is_mapped(const struct passwd *pw)
+{
+	int gid, gid_taken, uid, uid_taken;
+
+	gid = setfsgid(pw->pw_gid);
+	uid = setfsuid(pw->pw_uid);
+	uid_taken = setfsuid((uid_t)uid);
+	gid_taken = setfsgid((gid_t)gid);
+	if (gid == -1 || uid == -1)
+		fatal("setfsuid, setfsgid");
+	return (
+	    (uid_t)uid_taken == pw->pw_uid && (gid_t)gid_taken == pw->pw_gid);
 }
 
 static const struct passwd *
@@ -63,6 +88,11 @@ privs_user(const char *user)
 		    user, user);
 	if (pw->pw_uid == 0)
 		fatalx("user \"%s\" is root; name another", user);
+	if (!privs_is_mapped(pw))
+		fatalx("user \"%s\" does not exist in this user namespace: "
+		       "uid %u or gid %u is not mapped; map them (subuid(5)), "
+		       "or start as the user itself",
+		    user, pw->pw_uid, pw->pw_gid);
 	return (pw);
 }
 
@@ -76,9 +106,9 @@ privs_make_root(void)
 	struct stat st;
 
 	if (mkdir(PRIVS_ROOT, 0555) == -1 && errno != EEXIST)
-		fatal("%s", PRIVS_ROOT);
+		fatal("mkdir %s", PRIVS_ROOT);
 	if (lstat(PRIVS_ROOT, &st) == -1)
-		fatal("%s", PRIVS_ROOT);
+		fatal("lstat %s", PRIVS_ROOT);
 	if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0)
 		fatalx("%s: not a directory that root alone can write to; "
 		       "remove it",
@@ -202,13 +232,16 @@ static void
 privs_become(const struct passwd *pw, const char *socket)
 {
 	if (lchown(socket, pw->pw_uid, pw->pw_gid) == -1)
-		fatal("%s", socket);
+		fatal("lchown %s to user \"%s\"", socket, pw->pw_name);
 	privs_bound();
-	if (prctl(PR_SET_KEEPCAPS, 1) == -1 ||
-	    setgroups(1, &pw->pw_gid) == -1 ||
-	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
-	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1)
-		fatal("cannot become user \"%s\"", pw->pw_name);
+	if (prctl(PR_SET_KEEPCAPS, 1) == -1)
+		fatal("prctl KEEPCAPS");
+	if (setgroups(1, &pw->pw_gid) == -1)
+		fatal("setgroups to that of user \"%s\"", pw->pw_name);
+	if (setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1)
+		fatal("setresgid to that of user \"%s\"", pw->pw_name);
+	if (setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1)
+		fatal("setresuid to user \"%s\"", pw->pw_name);
 	privs_keep();
 }
 
@@ -246,7 +279,7 @@ privs_users(struct parent *parent)
 	conf = parent->conf;
 	pw = privs_user(conf->user);
 	if (listen_chown(parent, pw->pw_uid) == -1)
-		fatal("sockets for user \"%s\"", conf->user);
+		fatal("fchown of the UDP sockets to user \"%s\"", conf->user);
 	privs_become(pw, conf->control_socket);
 }
 

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -48,6 +50,8 @@ spawn_own_directory(char *dir, size_t size)
 	char *slash;
 
 	n = readlink("/proc/self/exe", dir, size - 1);
+	if (n == -1)
+		log_warn("readlink /proc/self/exe: where is beacond");
 	dir[n == -1 ? 0 : n] = '\0';
 	slash = strrchr(dir, '/');
 	if (slash == NULL)
@@ -62,7 +66,7 @@ spawn_check_program(int fd, const char *path)
 	struct stat st;
 
 	if (fstat(fd, &st) == -1)
-		fatal("%s", path);
+		fatal("fstat %s", path);
 	if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
 		fatalx("%s: not an executable file; install it again", path);
 	if ((st.st_mode & 022) != 0)
@@ -146,6 +150,23 @@ spawn_descriptors(struct process *p, int *program, const struct spawn_fds *fds)
 	return (0);
 }
 
+/* In the child, which ends: errno says why. */
+static void spawn_fail(const struct spawn_fds *, const char *)
+    __attribute__((noreturn));
+
+static void
+spawn_fail(const struct spawn_fds *fds, const char *what)
+{
+	char line[LOG_LINE_MAX];
+	int n;
+
+	n = snprintf(line, sizeof(line), "%c%s: %s%s", LOG_CRIT + '0', what,
+	    strerror(errno), log_remedy(errno));
+	if (n > 0)
+		(void)send(fds->log[1], line, (size_t)n, MSG_NOSIGNAL);
+	_exit(1);
+}
+
 static void
 spawn_exec(struct process *p, pid_t self, const struct spawn_fds *fds)
 {
@@ -168,28 +189,60 @@ spawn_exec(struct process *p, pid_t self, const struct spawn_fds *fds)
 	spawn_environment(env);
 
 	/* Should the parent die before the child has said this by itself. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != self)
-		_exit(1);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+		spawn_fail(fds, "prctl PDEATHSIG");
+	if (getppid() != self) {
+		errno = ESRCH;
+		spawn_fail(fds, "getppid: the parent is gone");
+	}
 	fd = program->fd;
 	if (program->drop && privs_hand_over() == -1)
-		_exit(1);
+		spawn_fail(fds, "prctl CAP_AMBIENT_RAISE");
 	if (spawn_descriptors(p, &fd, fds) == -1)
-		_exit(1);
-	(void)fexecve(fd, argv, env);
-	log_init(p->name, LOG_TO_PARENT);
-	log_warn("cannot execute %s", p->role->program);
-	_exit(1);
+		spawn_fail(fds, "fcntl DUPFD or dup2");
+	/* Not fexecve(3), which would try execve(2) where this is denied. */
+	(void)syscall(SYS_execveat, fd, "", argv, env, AT_EMPTY_PATH);
+	spawn_fail(fds, "execveat");
 }
 
+/* Returns -1. */
 static int
-spawn_pairs(struct spawn_fds *fds)
+spawn_cannot(const struct process *p, const char *what)
+{
+	log_warn("%s cannot be started: %s", p->name, what);
+	return (-1);
+}
+
+/* The parent's and the child's ends.  0, or -1 with the reason logged. */
+static int
+spawn_pairs(const struct process *p, struct spawn_fds *fds)
 {
 	memset(fds, 0xff, sizeof(*fds));
 	if (channel_pair(fds->channel) == -1 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
 		0, fds->log) == -1)
+		return (spawn_cannot(p, "socketpair"));
+	if (pipe2(fds->words, O_NONBLOCK | O_CLOEXEC) == -1)
+		return (spawn_cannot(p, "pipe2"));
+	return (0);
+}
+
+/* What p has of a child before there is one.  0, or -1, as above. */
+static int
+spawn_prepare(struct process *p, struct spawn_fds *fds, channel_end_fn on_end)
+{
+	int fd;
+
+	if (spawn_pairs(p, fds) == -1)
 		return (-1);
-	return (pipe2(fds->words, O_NONBLOCK | O_CLOEXEC));
+	if (metrics_page(p) == -1)
+		return (-1);
+	fd = fds->channel[0];
+	fds->channel[0] = -1;
+	if (channel_open(&p->channel, p->parent->loop, fd, p->name,
+		p->role->rules, *p->role->nrules, on_end, p) == -1)
+		return (spawn_cannot(p, "channel"));
+	return (0);
 }
 
 /* One end of each pair, or those of them that there are. */
@@ -213,26 +266,24 @@ int
 spawn(struct process *p, channel_end_fn on_end)
 {
 	struct spawn_fds fds;
-	pid_t self;
+	pid_t pid, self;
 
-	if (spawn_pairs(&fds) == -1 || metrics_page(p) == -1)
+	if (spawn_prepare(p, &fds, on_end) == -1)
 		goto fail;
 	self = getpid();
-	p->pid = fork();
-	if (p->pid == -1) {
-		p->pid = 0;
+	pid = fork();
+	if (pid == -1) {
+		(void)spawn_cannot(p, "fork");
+		channel_close(&p->channel);
 		goto fail;
 	}
-	if (p->pid == 0)
+	if (pid == 0)
 		spawn_exec(p, self, &fds);
+	p->pid = pid;
 	spawn_close(&fds, 1);
 	logfd_open(p, fds.log[0], fds.words[0]);
-	if (channel_open(&p->channel, p->parent->loop, fds.channel[0], p->name,
-		p->role->rules, *p->role->nrules, on_end, p) == -1)
-		fatal("%s: channel", p->name);
 	return (0);
 fail:
-	log_warn("%s: cannot be started", p->name);
 	spawn_close(&fds, 0);
 	spawn_close(&fds, 1);
 	return (-1);

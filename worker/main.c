@@ -8,6 +8,7 @@
 
 #include "common/child.h"
 #include "common/log.h"
+#include "common/loop.h"
 #include "worker/beacon_table.h"
 #include "worker/limit.h"
 #include "worker/sandbox.h"
@@ -25,10 +26,8 @@ main(int argc, char **argv)
 
 	child_start(&child, argc, argv, "beacond-worker");
 	if (sodium_init() == -1)
-		fatalx("libsodium does not start");
-	worker.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-	if (worker.loop == NULL)
-		fatalx("libev does not start");
+		fatalx("sodium_init: libsodium does not start");
+	worker.loop = loop_open(0);
 	worker.upgrades = limit_new();
 	worker.packets = limit_new();
 	worker.punches = limit_new();

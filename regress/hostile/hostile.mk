@@ -37,5 +37,11 @@ $(BUILD)/clock/$(1): $(call objects,$($(1)_DIR)) $(LIBCOMMON) \
 endef
 $(foreach p,$(notdir $(PROGRAMS)),$(eval $(call clock_program,$(p))))
 
+# Starts a program where some system calls fail.
+$(HOSTILE)/denied: $(BUILD)/obj/regress/hostile/denied.o
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lseccomp
+
 .PHONY: hostile
-hostile: $(HOSTILE_PROGRAMS) $(CLOCK_PROGRAMS)
+hostile: $(HOSTILE_PROGRAMS) $(CLOCK_PROGRAMS) $(HOSTILE)/denied

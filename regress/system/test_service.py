@@ -235,7 +235,7 @@ def test_fewer_udp_sockets_than_workers_that_open_their_own():
 def test_udp_port_that_somebody_of_our_user_has():
     """It would be shared, and half of the datagrams be lost."""
     (other,), conf = udp_group(1)
-    refused(Beacon(conf, listen=False), "cannot listen on 127.0.0.1:%d: "
+    refused(Beacon(conf, listen=False), "cannot listen on 127.0.0.1:%d: bind: "
         "Address already in use; stop the program that uses it or take "
         "another port" % other.getsockname()[1])
 
