@@ -63,7 +63,8 @@ struct head {
 	int websocket;
 	int pilot_v1;
 	int body;
-	int bad; /* well-formed, but 400 all the same */
+	int chunked; /* by the last transfer coding so far */
+	int bad;     /* well-formed, but 400 all the same */
 };
 
 /* Is the token in this list, spelt like that or (nocase) in any case? */
@@ -139,6 +140,20 @@ is_zero(uint8_t c)
 	return (c == '0');
 }
 
+/* Only the chunked coding, as the last, tells where a body ends. */
+static void
+take_codings(struct head *head, struct text list)
+{
+	struct text coding;
+
+	while (list.len > 0) {
+		coding = text_trim(text_take_until(&list, ','));
+		if (coding.len > 0)
+			head->chunked =
+			    text_equals_nocase(coding, "chunked", 7);
+	}
+}
+
 static void
 take_field(struct head *head, enum field field, struct text value)
 {
@@ -163,6 +178,7 @@ take_field(struct head *head, enum field field, struct text value)
 		break;
 	case TRANSFER_ENCODING:
 		head->body = 1;
+		take_codings(head, value);
 		break;
 	case HOST:
 		/* Empty where the target has no host: RFC 9112 section 3.2. */
@@ -311,8 +327,9 @@ judge(const struct head *head, struct http_request *req)
 	req->pilot_v1 = head->pilot_v1;
 	if (head->bad || (head->minor == 1 && !head->seen[HOST]))
 		return (400);
+	/* Where its end is, is not certain: RFC 9112 section 6.1 and 6.3. */
 	if (head->seen[TRANSFER_ENCODING] &&
-	    (head->minor == 0 || head->seen[CONTENT_LENGTH]))
+	    (head->minor == 0 || head->seen[CONTENT_LENGTH] || !head->chunked))
 		return (400);
 	if (!compat && !req->health)
 		return (404);

@@ -191,6 +191,18 @@ def test_host_that_is_none_gets_400():
             "[::1]", "[::1]:80", "a%20b", "1.2.3.4:5", "[v1.x]")))
 
 
+def test_body_whose_end_is_not_certain_gets_400():
+    with Beacon() as b:
+        for path in ("/v1/compat", "/health", "/x"):
+            check(b, 400, *(request(path, upgrade=False, **fields)
+                for fields in (dict(Transfer_Encoding="gzip"),
+                    dict(Transfer_Encoding="chunked, gzip"),
+                    dict(Transfer_Encoding="chunked", Content_Length="5"),
+                    dict(Content_Length="5, 6"), dict(Content_Length="+5"))))
+        check(b, 200, request("/health", upgrade=False,
+            Transfer_Encoding="chunked"))
+
+
 def test_foreign_origin_gets_403():
     with Beacon() as b:
         check(b, 403,

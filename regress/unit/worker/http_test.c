@@ -196,6 +196,17 @@ body(void)
 	CHECK(ask(UPGRADE("Transfer-Encoding:\r\n")) == 400);
 	CHECK(ask("GET /health HTTP/1.1\r\n" HOST
 		  "Content-Length: 5\r\n" END) == 200);
+#define CODING(c) \
+	"GET /health HTTP/1.1\r\n" HOST "Transfer-Encoding: " c "\r\n" END
+	CHECK(ask(CODING("chunked")) == 200 && ask(CODING("Chunked")) == 200);
+	CHECK(ask(CODING("gzip, chunked")) == 200);
+	CHECK(ask(CODING(", gzip ,chunked,")) == 200);
+	CHECK(ask(CODING("gzip\r\nTransfer-Encoding: chunked")) == 200);
+	CHECK(ask(CODING("gzip")) == 400 && ask(CODING("")) == 400);
+	CHECK(ask(CODING("chunked, gzip")) == 400);
+	CHECK(ask(CODING("chunked\r\nTransfer-Encoding: gzip")) == 400);
+	CHECK(ask(CODING("xchunked")) == 400);
+	CHECK(ask(CODING("chunked;q=1")) == 400);
 	CHECK(ask("GET /health HTTP/1.1\r\n" HOST
 		  "Content-Length: 5x\r\n" END) == 400);
 	CHECK(ask("GET /health HTTP/1.1\r\n" HOST "Content-Length: 0\r\n"
