@@ -29,8 +29,8 @@ admit_close(struct parent *parent, const struct peermap_entry *entry,
 	msg.slot = entry->slot;
 	msg.generation = entry->generation;
 	msg.reason = reason;
-	process_send(
-	    &parent->workers[entry->worker], PW_CLOSE, -1, &msg, sizeof(msg));
+	process_send(parent->workers[entry->worker].child, PW_CLOSE, -1, &msg,
+	    sizeof(msg));
 }
 
 static struct log_limit admit_flaps;
@@ -68,6 +68,17 @@ admit_full(struct parent *parent)
 		sessions >= parent->conf->max_peers);
 }
 
+/* The owner of a session that leaves the map has one less. */
+static void
+admit_uncount(struct parent *parent, const struct peermap_entry *entry)
+{
+	struct process *owner;
+
+	owner = parent->workers[entry->worker].child;
+	if (owner != NULL)
+		owner->sessions--;
+}
+
 /*
  * Writes the session to the map, ends the one that it replaces, and only then
  * lets the new one begin.
@@ -83,13 +94,13 @@ admit_open(struct process *worker, const struct msg_admit *admit,
 	parent = worker->parent;
 	old = *entry;
 	entry->generation = pmap_next_generation(&parent->map);
-	entry->worker = (uint16_t)worker->number;
+	entry->worker = (uint16_t)worker->place->number;
 	entry->slot = admit->slot;
 	entry->since = clock_seconds();
 	entry->keyid = admit->keyid;
 	pmap_store(&parent->map, number, entry);
 	if (old.generation != 0)
-		parent->workers[old.worker].sessions--;
+		admit_uncount(parent, &old);
 	worker->sessions++;
 	parent->loads_old = 1;
 
@@ -113,17 +124,19 @@ admit_login(struct parent *parent, const struct msg_admit *admit)
 {
 	struct peermap_entry entry;
 	struct process *worker;
+	struct place *place;
 	uint32_t number;
 
 	if (admit->worker >= parent->nworkers)
 		return ("admission to no worker");
-	worker = &parent->workers[admit->worker];
-	if (admit->epoch > worker->epoch)
+	place = &parent->workers[admit->worker];
+	if (admit->epoch > place->epoch)
 		return ("admission to a worker yet to come");
 	if (admit->node == 0 || admit->pad != 0)
 		return ("admission of no node");
 	/* The worker that asked may be gone by now. */
-	if (admit->epoch != worker->epoch || worker->state == CHILD_DOWN)
+	worker = process_of(place, admit->epoch);
+	if (worker == NULL)
 		return (NULL);
 	number = pmap_find(&parent->map, admit->node);
 	if ((number == PEERMAP_NONE ||
@@ -152,7 +165,7 @@ admit_clear(struct parent *parent, uint32_t number)
 	struct peermap_entry entry;
 
 	entry = *pmap_entry(&parent->map, number);
-	parent->workers[entry.worker].sessions--;
+	admit_uncount(parent, &entry);
 	entry.generation = 0;
 	entry.slot = 0;
 	entry.worker = 0;
@@ -183,7 +196,7 @@ admit_closed(struct process *worker, const struct msg_closed *closed)
 	entry = pmap_entry(&parent->map, number);
 	if (entry->generation != closed->generation)
 		return (NULL);
-	if (entry->worker != worker->number)
+	if (entry->worker != worker->place->number)
 		return ("end of another worker's session");
 	admit_clear(parent, number);
 	return (NULL);
@@ -241,11 +254,12 @@ admit_worker_lost(struct process *worker)
 	uint32_t i, used;
 
 	parent = worker->parent;
-	pmap_load(&parent->map, worker->number, UINT32_MAX);
+	pmap_load(&parent->map, worker->place->number, UINT32_MAX);
 	used = pmap_used(&parent->map);
 	for (i = 0; i < used; i++) {
 		entry = pmap_entry(&parent->map, i);
-		if (entry->generation != 0 && entry->worker == worker->number)
+		if (entry->generation != 0 &&
+		    entry->worker == worker->place->number)
 			admit_clear(parent, i);
 	}
 }

@@ -280,7 +280,7 @@ control_stat(struct process *worker, const struct msg_stat_reply *stat)
 	TAILQ_FOREACH(client, &worker->parent->control->clients, entry)
 		if (client->job == JOB_STAT &&
 		    client->request == stat->request &&
-		    client->peer.worker == worker->number) {
+		    client->peer.worker == worker->place->number) {
 			control_answer(client, stat);
 			return;
 		}

@@ -85,6 +85,7 @@ from_auth_hostile(void *owner, const void *data, size_t len, int fd)
 	char reason[PROTO_REASON_LEN + sizeof("auth says: ")];
 	const struct msg_hostile *hostile;
 	struct process *p, *worker;
+	struct place *place;
 
 	p = owner;
 	hostile = data;
@@ -92,14 +93,17 @@ from_auth_hostile(void *owner, const void *data, size_t len, int fd)
 		return ("malformed message");
 	if (hostile->worker >= p->parent->nworkers)
 		return ("complaint about no worker");
-	worker = &p->parent->workers[hostile->worker];
-	if (hostile->epoch > worker->epoch)
+	place = &p->parent->workers[hostile->worker];
+	if (hostile->epoch > place->epoch)
 		return ("complaint about a worker yet to come");
-	if (hostile->epoch != worker->epoch)
+	if (hostile->epoch != place->epoch)
 		return (NULL);
 	/* Workers are not caught without end: rather it is auth that lies. */
 	if (!budget_take(&p->complaints, COMPLAINT_COST))
 		return ("complaints without end");
+	worker = process_of(place, hostile->epoch);
+	if (worker == NULL)
+		return (NULL);
 	(void)snprintf(
 	    reason, sizeof(reason), "auth says: %s", hostile->reason);
 	process_kill(worker, reason);

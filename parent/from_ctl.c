@@ -12,18 +12,23 @@
 #include "parent/parent.h"
 
 static int
-from_ctl_process(struct control_client *client, const struct process *p)
+from_ctl_place(struct control_client *client, const struct place *place)
 {
+	const struct process *p;
 	struct msg_ctl_child row;
 
 	memset(&row, 0, sizeof(row));
-	row.role = p->role->id;
-	row.worker = p->number;
-	row.pid = (uint32_t)p->pid;
-	row.restarts = p->restarts;
-	row.state = p->state;
-	row.load = p->role->id == ROLE_WORKER ? metrics_load(p) : 0;
-	row.since = clock_wall_at(p->started);
+	row.role = place->role->id;
+	row.worker = place->number;
+	row.restarts = place->restarts;
+	row.state = CHILD_DOWN;
+	p = place->child;
+	if (p != NULL) {
+		row.pid = (uint32_t)p->pid;
+		row.state = p->state;
+		row.load = row.role == ROLE_WORKER ? metrics_load(p) : 0;
+		row.since = clock_wall_at(p->started);
+	}
 	return (control_row(client, CTL_CHILD, &row, sizeof(row)));
 }
 
@@ -40,10 +45,10 @@ from_ctl_children(struct control_client *client)
 	row.state = CHILD_RUNNING;
 	row.since = clock_wall_at(parent->started);
 	if (control_row(client, CTL_CHILD, &row, sizeof(row)) == -1 ||
-	    from_ctl_process(client, &parent->auth) == -1)
+	    from_ctl_place(client, &parent->auth) == -1)
 		return (-1);
 	for (i = 0; i < parent->nworkers; i++)
-		if (from_ctl_process(client, &parent->workers[i]) == -1)
+		if (from_ctl_place(client, &parent->workers[i]) == -1)
 			return (-1);
 	return (0);
 }
@@ -154,8 +159,8 @@ from_ctl_ask(struct control_client *client, const struct peermap_entry *entry)
 	stat.slot = entry->slot;
 	stat.generation = entry->generation;
 	stat.request = client->request;
-	process_send(
-	    &parent->workers[entry->worker], PW_STAT, -1, &stat, sizeof(stat));
+	process_send(parent->workers[entry->worker].child, PW_STAT, -1, &stat,
+	    sizeof(stat));
 	control_wait(client, JOB_STAT, from_ctl_no_stat, CONTROL_STAT_WAIT, 0.);
 	return (NULL);
 }

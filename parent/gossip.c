@@ -62,8 +62,8 @@ gossip_tell_all(struct parent *parent, uint32_t number)
 
 	source = &parent->gossip.sources[number];
 	for (i = 0; i < parent->nworkers; i++)
-		gossip_tell(
-		    &parent->workers[i], source->addr, source->port, number);
+		gossip_tell(parent->workers[i].child, source->addr,
+		    source->port, number);
 }
 
 static void
@@ -95,7 +95,7 @@ gossip_introduce(struct process *worker)
 			    gossip->sources[i].port, i);
 	if (worker->parent->conf->default_beacon.ss_family != 0)
 		gossip_tell_default(worker);
-	if (worker->number == 0)
+	if (worker->place->number == 0)
 		gossip_ports_introduce(worker);
 }
 
@@ -432,6 +432,7 @@ gossip_reload(struct parent *parent)
 			gossip_drop(parent, i);
 	}
 	for (i = 0; i < parent->nworkers; i++)
-		gossip_tell_default(&parent->workers[i]);
+		if (parent->workers[i].child != NULL)
+			gossip_tell_default(parent->workers[i].child);
 	gossip_send_reload(parent);
 }

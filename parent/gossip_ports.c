@@ -18,11 +18,11 @@
  */
 #define GOSSIP_SHARE_FILL 14000 /* nodes a share on average, at most */
 
-/* Worker 0 alone has the ports of the other shares. */
+/* Worker 0 alone has the ports of the other shares; NULL: it is down. */
 struct process *
 gossip_ports_owner(struct parent *parent)
 {
-	return (&parent->workers[0]);
+	return (parent->workers[0].child);
 }
 
 static void

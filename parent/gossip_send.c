@@ -215,6 +215,7 @@ gossip_step(struct ev_loop *loop, ev_timer *w, int revents)
 	const struct conf_address *peer;
 	struct gossip *gossip;
 	struct parent *parent;
+	struct process *owner;
 	uint32_t peers;
 
 	(void)revents;
@@ -227,9 +228,9 @@ gossip_step(struct ev_loop *loop, ev_timer *w, int revents)
 		gossip_next_round(gossip);
 	if (gossip->ids == NULL && gossip_collect(parent) == -1)
 		goto done;
-	if (gossip_ports_owner(parent)->state != CHILD_RUNNING ||
-	    channel_queued(&gossip_ports_owner(parent)->channel) >
-		CHANNEL_LIMIT / 4)
+	owner = gossip_ports_owner(parent);
+	if (owner == NULL || owner->state != CHILD_RUNNING ||
+	    channel_queued(&owner->channel) > CHANNEL_LIMIT / 4)
 		goto done;
 	if (peer == NULL)
 		peer = gossip_peer(parent, 0, &peers);

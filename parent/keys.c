@@ -61,7 +61,7 @@ keys_send_fd(struct parent *parent, int fd)
 	memset(&msg, 0, sizeof(msg));
 	(void)strlcpy(msg.path, parent->conf->keys_file, sizeof(msg.path));
 	parent->keys_asked++;
-	process_send(&parent->auth, PA_KEYS, fd, &msg, sizeof(msg));
+	process_send(parent->auth.child, PA_KEYS, fd, &msg, sizeof(msg));
 }
 
 /* Opens and sends it.  Returns 0, or -1 if it can't be had. */

@@ -128,7 +128,7 @@ listen_report(
 	listen_text(&listener->ss, text, sizeof(text));
 	log_warnx("security: %s (pid %d) is dead, and the socket of %s (%s) "
 		  "was of no use any more: %s%s",
-	    dead->name, dead->pid, text,
+	    dead->place->name, dead->pid, text,
 	    listener->kind == LISTENER_UDP ? "udp" : "websocket",
 	    error == 0 ? "mended" : "restart beacond and its socket unit: ",
 	    error == 0 ? "" : strerror(error));
@@ -163,11 +163,11 @@ listen_check_worker(const struct process *dead, struct listener *listener)
 	uint32_t share;
 	int i;
 
-	for (i = (int)dead->number; i < listener->nfds;
+	for (i = (int)dead->place->number; i < listener->nfds;
 	     i += (int)dead->parent->nworkers)
 		listen_check_udp(
 		    dead, listener, listen_udp_socket, &listener->fds[i]);
-	if (dead->number != 0)
+	if (dead->place->number != 0)
 		return;
 	for (share = 1; share < listener->nshares; share++)
 		listen_check_udp(

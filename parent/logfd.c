@@ -63,7 +63,7 @@ logfd_line(struct process *p)
 	if (priority < LOG_CRIT || priority > LOG_DEBUG)
 		priority = LOG_WARNING;
 	logfd_escape(text, line + 1, (size_t)n - 1);
-	log_line(priority, p->name, text);
+	log_line(priority, p->place->name, text);
 	return (1);
 }
 
@@ -85,7 +85,7 @@ logfd_words_line(struct process *p)
 
 	if (p->words_len > 0 && logfd_allowed(p)) {
 		logfd_escape(text, p->words_text, p->words_len);
-		log_line(LOG_ERR, p->name, text);
+		log_line(LOG_ERR, p->place->name, text);
 	}
 	p->words_len = 0;
 }

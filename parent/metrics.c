@@ -23,20 +23,20 @@ metrics_page(struct process *p)
 	int fd;
 
 	metrics_fold(p);
-	fd = memfd_create(p->name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	fd = memfd_create(p->place->name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd == -1) {
-		log_warn("%s: memfd_create", p->name);
+		log_warn("%s: memfd_create", p->place->name);
 		return (-1);
 	}
 	if (ftruncate(fd, COUNTERS_BYTES) == -1 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
 		-1) {
-		log_warn("%s: ftruncate, fcntl ADD_SEALS", p->name);
+		log_warn("%s: ftruncate, fcntl ADD_SEALS", p->place->name);
 		goto fail;
 	}
 	page = mmap(NULL, COUNTERS_BYTES, PROT_READ, MAP_SHARED, fd, 0);
 	if (page == MAP_FAILED) {
-		log_warn("%s: mmap", p->name);
+		log_warn("%s: mmap", p->place->name);
 		goto fail;
 	}
 	p->page = page;
@@ -74,6 +74,13 @@ metrics_add(const struct counters *page, uint64_t sum[COUNTER_MAX])
 		sum[i] += counters_read(page, i);
 }
 
+static void
+metrics_add_child(const struct place *place, uint64_t sum[COUNTER_MAX])
+{
+	if (place->child != NULL)
+		metrics_add(place->child->page, sum);
+}
+
 /* Over all processes, those included that are gone. */
 void
 metrics_sum(struct parent *parent, uint64_t sum[COUNTER_MAX])
@@ -84,9 +91,9 @@ metrics_sum(struct parent *parent, uint64_t sum[COUNTER_MAX])
 		sum[i] = 0;
 	metrics_add(&parent->base, sum);
 	metrics_add(counters, sum);
-	metrics_add(parent->auth.page, sum);
+	metrics_add_child(&parent->auth, sum);
 	for (i = 0; i < parent->nworkers; i++)
-		metrics_add(parent->workers[i].page, sum);
+		metrics_add_child(&parent->workers[i], sum);
 }
 
 /* Open connections of a worker, as it says. */
@@ -107,7 +114,7 @@ metrics_true_load(const struct process *p)
 {
 	uint32_t load;
 
-	if (p->state != CHILD_RUNNING)
+	if (p == NULL || p->state != CHILD_RUNNING)
 		return (UINT32_MAX);
 	load = metrics_load(p);
 	return (load > p->sessions ? load : p->sessions);
@@ -120,6 +127,6 @@ metrics_publish_loads(struct parent *parent)
 	uint32_t i;
 
 	for (i = 0; i < parent->nworkers; i++)
-		pmap_load(
-		    &parent->map, i, metrics_true_load(&parent->workers[i]));
+		pmap_load(&parent->map, i,
+		    metrics_true_load(parent->workers[i].child));
 }

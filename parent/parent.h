@@ -113,26 +113,37 @@ struct sync {
 
 struct parent;
 
-/* One child and its place: it stays when the child is replaced. */
-struct process {
+/*
+ * Where a process of a role belongs: worker 3, say.  It stays when the child
+ * that holds it is replaced.
+ */
+struct place {
 	struct parent *parent;
 	const struct role_rules *role;
-	uint32_t number; /* of the worker; 0 for auth */
-	char name[24];   /* "worker[1]" */
-	pid_t pid;       /* 0: none */
-	uint32_t epoch;  /* which child of this place it is: 1, 2, ... */
+	uint32_t number;       /* of the worker; 0 for others */
+	char name[24];         /* "worker[1]" */
+	struct process *child; /* that holds it; NULL: nobody */
+	uint32_t epoch;        /* children that were started for it */
 	uint32_t restarts;
-	enum ctl_child_state state;
-	int was_ready;    /* boolean: some child of this place was */
-	int killed;       /* boolean: by us, and that was logged */
-	int unanswered;   /* pings */
-	uint32_t started; /* clock_seconds() */
+	int was_ready; /* boolean: some child of it was */
 	ev_tstamp backoff;
 	uint32_t deaths;       /* in the window that began at ... */
 	uint32_t deaths_since; /* clock_seconds() */
-	struct channel channel;
-	ev_child child;
 	ev_timer restart;
+};
+
+/* A child; freed when it is known to be dead. */
+struct process {
+	struct parent *parent;
+	struct place *place;
+	pid_t pid;
+	uint32_t epoch; /* which child of its place it is: 1, 2, ... */
+	enum ctl_child_state state;
+	int killed;       /* boolean: by us, and that was logged */
+	int unanswered;   /* pings */
+	uint32_t started; /* clock_seconds() */
+	struct channel channel;
+	ev_child reaper;
 	ev_prepare lost; /* fed when what it held is to be let go */
 	ev_io log;
 	ev_io words;                            /* its standard error */
@@ -200,8 +211,8 @@ struct parent {
 
 	const struct role_rules *roles; /* [ROLE_MAX] */
 	struct role_program programs[ROLE_MAX];
-	struct process workers[PROTO_WORKERS_MAX];
-	struct process auth;
+	struct place workers[PROTO_WORKERS_MAX];
+	struct place auth;
 	uint32_t nworkers;
 	int ready;
 	int stopping; /* 1: children end; 2: they are being killed */
@@ -325,6 +336,9 @@ void privs_drop(struct parent *);
 int privs_hand_over(void);
 
 /* process.c */
+struct process *process_new(struct place *);
+void process_free(struct process *);
+struct process *process_of(const struct place *, uint32_t epoch);
 void process_lost(struct process *);
 void process_kill(struct process *, const char *reason);
 void process_send(

@@ -6,10 +6,54 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "parent/parent.h"
+
+/* A child to be for place, which it holds from now on; NULL without memory. */
+struct process *
+process_new(struct place *place)
+{
+	struct process *p;
+	uint32_t n;
+
+	p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		return (NULL);
+	p->parent = place->parent;
+	p->place = place;
+	p->epoch = ++place->epoch;
+	p->page_fd = -1;
+	p->started = clock_seconds();
+	budget_init(&p->budget, MESSAGE_RATE, MESSAGE_BURST);
+	n = COMPLAINTS_MAX * p->parent->nworkers;
+	budget_init(&p->complaints, n, n * COMPLAINT_COST);
+	place->child = p;
+	return (p);
+}
+
+/* The child of that epoch, if it is alive; else NULL. */
+struct process *
+process_of(const struct place *place, uint32_t epoch)
+{
+	struct process *p;
+
+	p = place->child;
+	return (p == NULL || p->epoch != epoch || p->state == CHILD_DOWN ? NULL
+									 : p);
+}
+
+/* It is dead, or was never started. */
+void
+process_free(struct process *p)
+{
+	ev_clear_pending(p->parent->loop, &p->lost);
+	p->place->child = NULL;
+	free(p);
+}
 
 /*
  * Whatever it held is lost, whether or not it is dead already.  What that means
@@ -36,7 +80,8 @@ process_kill(struct process *p, const char *reason)
 	if (p->pid == 0 || p->killed || p->parent->stopping > 1)
 		return;
 	p->killed = 1;
-	log_warnx("security: %s (pid %d): %s: killed", p->name, p->pid, reason);
+	log_warnx("security: %s (pid %d): %s: killed", p->place->name, p->pid,
+	    reason);
 	(void)kill(p->pid, SIGKILL);
 	p->channel.state = 0;
 	process_lost(p);
@@ -44,13 +89,13 @@ process_kill(struct process *p, const char *reason)
 
 /*
  * Queues a message to p; fd (or -1) is p's from now on.  Nothing goes to a
- * child that is down, and one that does not read is killed.
+ * child that is down or to nobody (NULL), and one that does not read is killed.
  */
 void
 process_send(
     struct process *p, uint32_t type, int fd, const void *data, size_t len)
 {
-	if (p->state == CHILD_DOWN) {
+	if (p == NULL || p->state == CHILD_DOWN) {
 		if (fd != -1)
 			(void)close(fd);
 		return;
@@ -69,7 +114,7 @@ process_send_copy(
 
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy == -1) {
-		log_warn("%s: dup", p->name);
+		log_warn("%s: dup", p->place->name);
 		process_kill(p, "no descriptor left for it");
 		return;
 	}

@@ -103,12 +103,18 @@ reload_parse(const char *path)
 static void
 reload_tell(struct parent *parent)
 {
+	struct process *worker;
 	uint32_t i;
 
-	wiring_settings(&parent->auth);
+	/* Who is about to be started is told then. */
+	if (parent->auth.child != NULL)
+		wiring_settings(parent->auth.child);
 	for (i = 0; i < parent->nworkers; i++) {
-		wiring_settings(&parent->workers[i]);
-		wiring_exempt(&parent->workers[i]);
+		worker = parent->workers[i].child;
+		if (worker == NULL)
+			continue;
+		wiring_settings(worker);
+		wiring_exempt(worker);
 	}
 	gossip_reload(parent);
 }

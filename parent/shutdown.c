@@ -18,11 +18,11 @@ shutdown_kill_all(struct parent *parent)
 	uint32_t i;
 
 	parent->stopping = 2;
-	if (parent->auth.pid != 0)
-		(void)kill(parent->auth.pid, SIGKILL);
+	if (parent->auth.child != NULL)
+		(void)kill(parent->auth.child->pid, SIGKILL);
 	for (i = 0; i < parent->nworkers; i++)
-		if (parent->workers[i].pid != 0)
-			(void)kill(parent->workers[i].pid, SIGKILL);
+		if (parent->workers[i].child != NULL)
+			(void)kill(parent->workers[i].child->pid, SIGKILL);
 }
 
 static void
@@ -55,7 +55,7 @@ shutdown_begin(struct parent *parent)
 	parent->stop_timer.data = parent;
 	ev_timer_start(parent->loop, &parent->stop_timer);
 	for (i = 0; i < parent->nworkers; i++)
-		process_send(&parent->workers[i],
+		process_send(parent->workers[i].child,
 		    parent->workers[i].role->shutdown, -1, NULL, 0);
 	shutdown_reaped(parent);
 }
@@ -75,11 +75,11 @@ shutdown_reaped(struct parent *parent)
 	uint32_t i;
 
 	for (i = 0; i < parent->nworkers; i++)
-		if (parent->workers[i].pid != 0)
+		if (parent->workers[i].child != NULL)
 			return;
-	if (parent->auth.pid != 0)
-		process_send(
-		    &parent->auth, parent->auth.role->shutdown, -1, NULL, 0);
+	if (parent->auth.child != NULL)
+		process_send(parent->auth.child, parent->auth.role->shutdown,
+		    -1, NULL, 0);
 	else
 		ev_break(parent->loop, EVBREAK_ALL);
 }

@@ -174,9 +174,9 @@ spawn_exec(struct process *p, pid_t self, const struct spawn_fds *fds)
 	char *argv[8], *env[SPAWN_ENV_MAX + 1], gid[16], uid[16];
 	int argc, fd;
 
-	program = &p->parent->programs[p->role->id];
+	program = &p->parent->programs[p->place->role->id];
 	argc = 0;
-	argv[argc++] = (char *)(uintptr_t)p->role->program;
+	argv[argc++] = (char *)(uintptr_t)p->place->role->program;
 	if (program->drop) {
 		(void)snprintf(uid, sizeof(uid), "-u%u", program->uid);
 		(void)snprintf(gid, sizeof(gid), "-g%u", program->gid);
@@ -209,7 +209,7 @@ spawn_exec(struct process *p, pid_t self, const struct spawn_fds *fds)
 static int
 spawn_cannot(const struct process *p, const char *what)
 {
-	log_warn("%s cannot be started: %s", p->name, what);
+	log_warn("%s cannot be started: %s", p->place->name, what);
 	return (-1);
 }
 
@@ -239,8 +239,9 @@ spawn_prepare(struct process *p, struct spawn_fds *fds, channel_end_fn on_end)
 		return (-1);
 	fd = fds->channel[0];
 	fds->channel[0] = -1;
-	if (channel_open(&p->channel, p->parent->loop, fd, p->name,
-		p->role->rules, *p->role->nrules, on_end, p) == -1)
+	if (channel_open(&p->channel, p->parent->loop, fd, p->place->name,
+		p->place->role->rules, *p->place->role->nrules, on_end,
+		p) == -1)
 		return (spawn_cannot(p, "channel"));
 	return (0);
 }

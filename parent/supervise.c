@@ -38,8 +38,8 @@ supervise_lost(struct ev_loop *loop, ev_prepare *w, int revents)
 	struct process *p;
 
 	p = w->data;
-	if (p->role->lost != NULL)
-		p->role->lost(p);
+	if (p->place->role->lost != NULL)
+		p->place->role->lost(p);
 }
 
 /* The channel has ended: the child is dead, dying, or hostile. */
@@ -66,10 +66,11 @@ supervise_log_signal(const struct process *p, int number)
 		if (supervise_signals[i].number == number) {
 			log_warnx("%s%s (pid %d) died of %s",
 			    supervise_signals[i].security ? "security: " : "",
-			    p->name, p->pid, supervise_signals[i].name);
+			    p->place->name, p->pid, supervise_signals[i].name);
 			return;
 		}
-	log_warnx("%s (pid %d) died of signal %d", p->name, p->pid, number);
+	log_warnx(
+	    "%s (pid %d) died of signal %d", p->place->name, p->pid, number);
 }
 
 static void
@@ -80,95 +81,103 @@ supervise_log_death(const struct process *p, int status)
 	if (WIFSIGNALED(status))
 		supervise_log_signal(p, WTERMSIG(status));
 	else if (WEXITSTATUS(status) != 0 || !p->parent->stopping)
-		log_warnx("%s (pid %d) exited with status %d", p->name, p->pid,
-		    WEXITSTATUS(status));
+		log_warnx("%s (pid %d) exited with status %d", p->place->name,
+		    p->pid, WEXITSTATUS(status));
 }
 
 static void
-supervise_later(struct process *p)
+supervise_later(struct place *place)
 {
-	struct ev_loop *loop;
-
-	loop = p->parent->loop;
-	if (clock_seconds() - p->started >= BACKOFF_RESET)
-		p->backoff = 0.;
-	ev_timer_set(&p->restart, p->backoff, 0.);
-	ev_timer_start(loop, &p->restart);
-	if (p->backoff == 0.)
-		p->backoff = BACKOFF_FIRST;
-	else if (p->backoff < BACKOFF_MAX / 2)
-		p->backoff *= 2;
+	ev_timer_set(&place->restart, place->backoff, 0.);
+	ev_timer_start(place->parent->loop, &place->restart);
+	if (place->backoff == 0.)
+		place->backoff = BACKOFF_FIRST;
+	else if (place->backoff < BACKOFF_MAX / 2)
+		place->backoff *= 2;
 	else
-		p->backoff = BACKOFF_MAX;
+		place->backoff = BACKOFF_MAX;
 }
 
 /* A role that keeps dying may end the daemon. */
 static void
-supervise_deaths(struct process *p)
+supervise_deaths(struct place *place)
 {
 	uint32_t now;
 
-	if (p->role->deaths == 0)
+	if (place->role->deaths == 0)
 		return;
 	now = clock_seconds();
-	if (now - p->deaths_since >= DEATHS_WINDOW) {
-		p->deaths_since = now;
-		p->deaths = 0;
+	if (now - place->deaths_since >= DEATHS_WINDOW) {
+		place->deaths_since = now;
+		place->deaths = 0;
 	}
-	if (++p->deaths > p->role->deaths)
-		shutdown_fatal(p->parent, "%s died %u times within %d s",
-		    p->name, p->deaths, DEATHS_WINDOW);
+	if (++place->deaths > place->role->deaths)
+		shutdown_fatal(place->parent, "%s died %u times within %d s",
+		    place->name, place->deaths, DEATHS_WINDOW);
+}
+
+/* All that a dead child leaves behind. */
+static void
+supervise_bury(struct process *p)
+{
+	logfd_close(p);
+	channel_close(&p->channel);
+	process_lost(p);
+	if (ev_clear_pending(p->parent->loop, &p->lost) != 0)
+		supervise_lost(p->parent->loop, &p->lost, 0);
+	metrics_fold(p);
+	supervise_log_death(p, p->reaper.rstatus);
+	if (p->place->role->dead != NULL)
+		p->place->role->dead(p);
+	if (clock_seconds() - p->started >= BACKOFF_RESET)
+		p->place->backoff = 0.;
+	process_free(p);
 }
 
 static void
 supervise_reaped(struct ev_loop *loop, ev_child *w, int revents)
 {
-	struct process *p;
+	struct parent *parent;
+	struct place *place;
 
-	(void)revents;
-	p = w->data;
 	ev_child_stop(loop, w);
-	logfd_close(p);
-	channel_close(&p->channel);
-	process_lost(p);
-	metrics_fold(p);
-	supervise_log_death(p, w->rstatus);
-	if (p->role->dead != NULL)
-		p->role->dead(p);
-	p->pid = 0;
-	if (p->parent->stopping) {
-		shutdown_reaped(p->parent);
+	place = ((struct process *)w->data)->place;
+	parent = place->parent;
+	supervise_bury(w->data);
+	if (parent->stopping) {
+		shutdown_reaped(parent);
 		return;
 	}
-	if (!p->was_ready && !p->parent->ready)
+	if (!place->was_ready && !parent->ready)
 		shutdown_fatal(
-		    p->parent, "%s could not start; see above", p->name);
-	supervise_deaths(p);
-	supervise_later(p);
+		    parent, "%s could not start; see above", place->name);
+	supervise_deaths(place);
+	supervise_later(place);
 }
 
-/* Starts a child; its place in the mesh comes later. */
-static int
-supervise_spawn(struct process *p)
+/* Starts a child; its part in the mesh comes later. */
+static struct process *
+supervise_spawn(struct place *place)
 {
-	uint32_t n;
+	struct process *p;
 
-	p->epoch++;
-	p->killed = 0;
-	p->unanswered = 0;
-	budget_init(&p->budget, MESSAGE_RATE, MESSAGE_BURST);
-	n = COMPLAINTS_MAX * p->parent->nworkers;
-	budget_init(&p->complaints, n, n * COMPLAINT_COST);
-	p->started = clock_seconds();
-	if (spawn(p, supervise_channel_end) == -1)
-		return (-1);
+	p = process_new(place);
+	if (p == NULL)
+		return (NULL);
+	ev_prepare_init(&p->lost, supervise_lost);
+	p->lost.data = p;
+	if (spawn(p, supervise_channel_end) == -1) {
+		metrics_fold(p);
+		process_free(p);
+		return (NULL);
+	}
 	p->channel.state = PROCESS_STARTING;
 	p->channel.budget = &p->budget;
 	p->state = CHILD_STARTING;
-	ev_child_init(&p->child, supervise_reaped, p->pid, 0);
-	p->child.data = p;
-	ev_child_start(p->parent->loop, &p->child);
-	return (0);
+	ev_child_init(&p->reaper, supervise_reaped, p->pid, 0);
+	p->reaper.data = p;
+	ev_child_start(p->parent->loop, &p->reaper);
+	return (p);
 }
 
 static void
@@ -178,53 +187,52 @@ supervise_connect(struct process *p)
 	uint32_t i;
 
 	parent = p->parent;
-	wiring_connect(p, &parent->auth);
+	wiring_connect(p, parent->auth.child);
 	for (i = 0; i < parent->nworkers; i++)
-		wiring_connect(p, &parent->workers[i]);
+		wiring_connect(p, parent->workers[i].child);
 }
 
 static void
 supervise_restart(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct process *p;
+	struct place *place;
 
-	(void)loop;
-	(void)revents;
-	p = w->data;
-	if (p->parent->stopping)
+	place = w->data;
+	if (place->parent->stopping)
 		return;
-	p->restarts++;
-	if (supervise_spawn(p) == -1) {
-		supervise_later(p);
+	place->restarts++;
+	p = supervise_spawn(place);
+	if (p == NULL) {
+		supervise_later(place);
 		return;
 	}
 	wiring_introduce(p);
 	supervise_connect(p);
-	process_send(p, p->role->start, -1, NULL, 0);
+	process_send(p, place->role->start, -1, NULL, 0);
 }
 
 static void
 supervise_place(
-    struct parent *parent, struct process *p, enum role role, uint32_t number)
+    struct parent *parent, struct place *place, enum role role, uint32_t number)
 {
-	p->parent = parent;
-	p->role = &parent->roles[role];
-	p->number = number;
-	p->page_fd = -1;
+	place->parent = parent;
+	place->role = &parent->roles[role];
+	place->number = number;
 	if (role == ROLE_WORKER)
-		(void)snprintf(p->name, sizeof(p->name), "worker[%u]", number);
+		(void)snprintf(
+		    place->name, sizeof(place->name), "worker[%u]", number);
 	else
-		(void)strlcpy(p->name, p->role->name, sizeof(p->name));
-	ev_timer_init(&p->restart, supervise_restart, 0., 0.);
-	p->restart.data = p;
-	ev_prepare_init(&p->lost, supervise_lost);
-	p->lost.data = p;
+		(void)strlcpy(
+		    place->name, place->role->name, sizeof(place->name));
+	ev_timer_init(&place->restart, supervise_restart, 0., 0.);
+	place->restart.data = place;
 }
 
 static void
 supervise_ping_one(struct process *p)
 {
-	if (p->state == CHILD_DOWN)
+	if (p == NULL || p->state == CHILD_DOWN)
 		return;
 	/* Counted, not timed: we may have been stopped meanwhile ourselves. */
 	if (p->unanswered >= CHILD_HANG_TIMEOUT / CHILD_PING_INTERVAL) {
@@ -232,7 +240,7 @@ supervise_ping_one(struct process *p)
 		return;
 	}
 	p->unanswered++;
-	process_send(p, p->role->ping, -1, NULL, 0);
+	process_send(p, p->place->role->ping, -1, NULL, 0);
 }
 
 static void
@@ -246,9 +254,9 @@ supervise_ping(struct ev_loop *loop, ev_timer *w, int revents)
 	parent = w->data;
 	if (parent->stopping)
 		return;
-	supervise_ping_one(&parent->auth);
+	supervise_ping_one(parent->auth.child);
 	for (i = 0; i < parent->nworkers; i++)
-		supervise_ping_one(&parent->workers[i]);
+		supervise_ping_one(parent->workers[i].child);
 }
 
 /* Prepares a place for each child; once, with the loop at hand. */
@@ -273,24 +281,30 @@ supervise_start_all(struct parent *parent)
 {
 	uint32_t i, j;
 
-	if (supervise_spawn(&parent->auth) == -1)
+	if (supervise_spawn(&parent->auth) == NULL)
 		shutdown_fatal(parent, "auth could not be started");
 	for (i = 0; i < parent->nworkers; i++)
-		if (supervise_spawn(&parent->workers[i]) == -1)
+		if (supervise_spawn(&parent->workers[i]) == NULL)
 			shutdown_fatal(parent, "%s could not be started",
 			    parent->workers[i].name);
-	wiring_introduce(&parent->auth);
+	wiring_introduce(parent->auth.child);
 	for (i = 0; i < parent->nworkers; i++) {
-		wiring_introduce(&parent->workers[i]);
-		wiring_connect(&parent->workers[i], &parent->auth);
+		wiring_introduce(parent->workers[i].child);
+		wiring_connect(parent->workers[i].child, parent->auth.child);
 		for (j = 0; j < i; j++)
 			wiring_connect(
-			    &parent->workers[i], &parent->workers[j]);
+			    parent->workers[i].child, parent->workers[j].child);
 	}
-	process_send(&parent->auth, parent->auth.role->start, -1, NULL, 0);
+	process_send(parent->auth.child, parent->auth.role->start, -1, NULL, 0);
 	for (i = 0; i < parent->nworkers; i++)
-		process_send(&parent->workers[i],
+		process_send(parent->workers[i].child,
 		    parent->workers[i].role->start, -1, NULL, 0);
+}
+
+static int
+supervise_runs(const struct place *place)
+{
+	return (place->child != NULL && place->child->state == CHILD_RUNNING);
 }
 
 /* Once all children serve, so does the daemon. */
@@ -299,10 +313,10 @@ supervise_all_ready(struct parent *parent)
 {
 	uint32_t i;
 
-	if (parent->auth.state != CHILD_RUNNING)
+	if (!supervise_runs(&parent->auth))
 		return;
 	for (i = 0; i < parent->nworkers; i++)
-		if (parent->workers[i].state != CHILD_RUNNING)
+		if (!supervise_runs(&parent->workers[i]))
 			return;
 	parent->ready = 1;
 	log_info("ready");
@@ -318,14 +332,14 @@ supervise_ready(struct process *p, const struct msg_hello *hello)
 {
 	if (!proto_same_build(hello))
 		return ("program of another version; install all of them");
-	if (hello->worker != p->number || hello->epoch != p->epoch)
+	if (hello->worker != p->place->number || hello->epoch != p->epoch)
 		return ("confused about who it is");
 	p->channel.state = PROCESS_RUNNING;
 	p->state = CHILD_RUNNING;
-	p->was_ready = 1;
+	p->place->was_ready = 1;
 	metrics_publish_loads(p->parent);
 	if (p->parent->ready)
-		log_info("%s (pid %d) is back", p->name, p->pid);
+		log_info("%s (pid %d) is back", p->place->name, p->pid);
 	else
 		supervise_all_ready(p->parent);
 	return (NULL);

@@ -62,7 +62,7 @@ wiring_settings(struct process *p)
 	s.gossip_from_any = conf->accept_gossip_from_any != 0;
 	s.beacon_id = conf->beacon_id;
 	s.max_sockets = p->parent->max_sockets;
-	process_send(p, p->role->settings, -1, &s, sizeof(s));
+	process_send(p, p->place->role->settings, -1, &s, sizeof(s));
 }
 
 static void
@@ -71,10 +71,10 @@ wiring_hello(struct process *p)
 	struct msg_hello hello;
 
 	proto_fill_hello(&hello);
-	hello.worker = p->number;
+	hello.worker = p->place->number;
 	hello.nworkers = p->parent->nworkers;
 	hello.epoch = p->epoch;
-	process_send(p, p->role->hello, -1, &hello, sizeof(hello));
+	process_send(p, p->place->role->hello, -1, &hello, sizeof(hello));
 }
 
 static void
@@ -95,7 +95,7 @@ wiring_listeners(struct process *p, enum listener_kind kind)
 			continue;
 		}
 		/* One that was lost leaves its number behind. */
-		for (i = (int)p->number; i < listener->nfds;
+		for (i = (int)p->place->number; i < listener->nfds;
 		     i += (int)p->parent->nworkers)
 			if (listener->fds[i] != -1)
 				process_send_copy(p, PW_UDP, listener->fds[i],
@@ -152,9 +152,9 @@ wiring_introduce(struct process *p)
 {
 	wiring_hello(p);
 	wiring_settings(p);
-	process_send_copy(p, p->role->map, p->parent->map.fd, NULL, 0);
-	process_send_copy(p, p->role->counters, p->page_fd, NULL, 0);
-	p->role->introduce(p);
+	process_send_copy(p, p->place->role->map, p->parent->map.fd, NULL, 0);
+	process_send_copy(p, p->place->role->counters, p->page_fd, NULL, 0);
+	p->place->role->introduce(p);
 }
 
 static void
@@ -163,14 +163,14 @@ wiring_end(struct process *p, const struct process *other, int fd)
 	struct msg_sibling sibling;
 	struct msg_worker worker;
 
-	if (p->role->id == ROLE_AUTH) {
-		worker.worker = other->number;
+	if (p->place->role->id == ROLE_AUTH) {
+		worker.worker = other->place->number;
 		worker.epoch = other->epoch;
 		process_send(p, PA_WORKER, fd, &worker, sizeof(worker));
-	} else if (other->role->id == ROLE_AUTH) {
+	} else if (other->place->role->id == ROLE_AUTH) {
 		process_send(p, PW_AUTH, fd, NULL, 0);
 	} else {
-		sibling.worker = other->number;
+		sibling.worker = other->place->number;
 		process_send(p, PW_SIBLING, fd, &sibling, sizeof(sibling));
 	}
 }
@@ -196,14 +196,16 @@ wiring_connect(struct process *a, struct process *b)
 {
 	int pair[2];
 
-	if (a == b || a->state == CHILD_DOWN || b->state == CHILD_DOWN)
+	if (a == NULL || b == NULL || a == b || a->state == CHILD_DOWN ||
+	    b->state == CHILD_DOWN)
 		return;
 	if (channel_pair(pair) == -1) {
-		log_warn("%s: socketpair", a->name);
+		log_warn("%s: socketpair", a->place->name);
 		process_kill(a, "no descriptor left for it");
 		return;
 	}
-	if (a->role->id == ROLE_WORKER && b->role->id == ROLE_WORKER)
+	if (a->place->role->id == ROLE_WORKER &&
+	    b->place->role->id == ROLE_WORKER)
 		wiring_buffers(pair);
 	wiring_end(a, b, pair[0]);
 	wiring_end(b, a, pair[1]);

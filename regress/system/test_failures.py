@@ -214,6 +214,27 @@ def test_worker_that_keeps_dying_is_started_ever_more_slowly():
         assert took > 1.5, "%.3f s" % took
 
 
+def test_what_an_operator_does_while_children_are_down():
+    """Until the next one is started, nobody holds their places."""
+    with Beacon("peer beacon 127.0.0.9 port 9\nbeacon id 7", udp=True) as b:
+        for _ in range(5):
+            b.wait_new("worker", b.kill("worker"))
+            b.wait_new("auth", b.kill("auth"))
+        # The next ones come after 1.6 seconds.
+        old = b.kill("worker"), b.kill("auth")
+        wait_for(lambda: not b.pid_of("worker") and not b.pid_of("auth"), 1)
+        b.proc.send_signal(signal.SIGHUP)
+        b.wait_line("configuration read again")
+        for what in ("summary", "metrics", "peers", "nodes", "beacons"):
+            b.ctl("show", what)
+        assert not b.pid_of("worker"), "too early to tell"
+        # Over when the next auth has read the keys.
+        b.ctl("reload", text=True)
+        b.wait_new("worker", old[0])
+        b.wait_new("auth", old[1])
+        login(b, 1).close()
+
+
 def test_killed_parent_leaves_no_process():
     b = Beacon()
     try:

@@ -37,10 +37,12 @@ set_up(void)
 	if (pmap_create(&parent.map) == -1)
 		return (-1);
 	for (i = 0; i < 2; i++) {
-		p = &parent.workers[i];
-		p->parent = &parent;
-		p->number = i;
-		p->epoch = 5;
+		parent.workers[i].parent = &parent;
+		parent.workers[i].number = i;
+		parent.workers[i].epoch = 4;
+		p = process_new(&parent.workers[i]);
+		if (p == NULL)
+			return (-1);
 		p->state = CHILD_RUNNING;
 		if (channel_pair(pair) == -1 ||
 		    channel_open(&p->channel, parent.loop, pair[0], "test",
@@ -57,7 +59,8 @@ tear_down(void)
 	uint32_t i;
 
 	for (i = 0; i < 2; i++) {
-		channel_close(&parent.workers[i].channel);
+		channel_close(&parent.workers[i].child->channel);
+		process_free(parent.workers[i].child);
 		(void)close(ends[i].fd);
 		imsgbuf_clear(&ends[i]);
 	}
@@ -71,7 +74,7 @@ told(uint32_t worker, void *data, size_t len)
 {
 	struct imsg imsg;
 
-	(void)channel_flush(&parent.workers[worker].channel);
+	(void)channel_flush(&parent.workers[worker].child->channel);
 	if (imsgbuf_get(&ends[worker], &imsg) != 1) {
 		(void)imsgbuf_read(&ends[worker]);
 		if (imsgbuf_get(&ends[worker], &imsg) != 1)
@@ -133,14 +136,14 @@ test_newest_wins(void)
 	/* The clean-up of the old one leaves its successor alone. */
 	closed.node = 77;
 	closed.generation = first.generation;
-	CHECK(admit_closed(&parent.workers[0], &closed) == NULL);
+	CHECK(admit_closed(parent.workers[0].child, &closed) == NULL);
 	CHECK(peermap_lookup(&parent.map.view, 77, &entry) == 1);
 	CHECK(entry.worker == 1 && entry.generation == second.generation);
 	/* The end of the new one is its owner's to tell, nobody else's. */
 	closed.generation = second.generation;
-	CHECK(admit_closed(&parent.workers[0], &closed) != NULL);
+	CHECK(admit_closed(parent.workers[0].child, &closed) != NULL);
 	CHECK(peermap_lookup(&parent.map.view, 77, &entry) == 1);
-	CHECK(admit_closed(&parent.workers[1], &closed) == NULL);
+	CHECK(admit_closed(parent.workers[1].child, &closed) == NULL);
 	CHECK(peermap_lookup(&parent.map.view, 77, &entry) == 0);
 	tear_down();
 }
@@ -179,8 +182,8 @@ test_capacity(void)
 	CHECK(login(1, 9, 2) == NULL);
 	CHECK(told(1, &msg, sizeof(msg)) == PW_OPEN);
 	CHECK(parent.map.header->sessions == 3);
-	CHECK(parent.workers[0].sessions == 2);
-	CHECK(parent.workers[1].sessions == 1);
+	CHECK(parent.workers[0].child->sessions == 2);
+	CHECK(parent.workers[1].child->sessions == 1);
 	tear_down();
 }
 
@@ -243,13 +246,13 @@ test_dead_worker(void)
 	CHECK(set_up() == 0);
 	CHECK(login(0, 1, 71) == NULL && login(1, 1, 72) == NULL);
 	CHECK(login(0, 2, 73) == NULL);
-	admit_worker_lost(&parent.workers[0]);
+	admit_worker_lost(parent.workers[0].child);
 	CHECK(pmap_find(&parent.map, 71) == PEERMAP_NONE);
 	CHECK(pmap_find(&parent.map, 72) != PEERMAP_NONE);
 	CHECK(pmap_find(&parent.map, 73) == PEERMAP_NONE);
 	CHECK(parent.map.header->sessions == 1);
-	CHECK(parent.workers[0].sessions == 0);
-	CHECK(parent.workers[1].sessions == 1);
+	CHECK(parent.workers[0].child->sessions == 0);
+	CHECK(parent.workers[1].child->sessions == 1);
 	tear_down();
 }
 
@@ -273,7 +276,7 @@ test_hostile_auth(void)
 	admit.epoch = 5;
 	admit.pad = 1;
 	CHECK(admit_login(&parent, &admit) != NULL);
-	parent.workers[0].state = CHILD_DOWN;
+	parent.workers[0].child->state = CHILD_DOWN;
 	CHECK(login(0, 1, 77) == NULL && parent.map.live == 0);
 	tear_down();
 }
@@ -286,12 +289,12 @@ test_hostile_worker(void)
 	CHECK(set_up() == 0);
 	closed.node = 0;
 	closed.generation = 1;
-	CHECK(admit_closed(&parent.workers[0], &closed) != NULL);
+	CHECK(admit_closed(parent.workers[0].child, &closed) != NULL);
 	closed.node = 77;
 	closed.generation = 0;
-	CHECK(admit_closed(&parent.workers[0], &closed) != NULL);
+	CHECK(admit_closed(parent.workers[0].child, &closed) != NULL);
 	closed.generation = 9;
-	CHECK(admit_closed(&parent.workers[0], &closed) == NULL);
+	CHECK(admit_closed(parent.workers[0].child, &closed) == NULL);
 	tear_down();
 }
 

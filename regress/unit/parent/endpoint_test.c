@@ -9,6 +9,7 @@
 #include "regress/unit/test.h"
 
 static struct parent parent;
+static struct process child;
 static struct process *worker; /* its channel is open in some tests only */
 
 static int
@@ -16,8 +17,10 @@ set_up(void)
 {
 	memset(&parent, 0, sizeof(parent));
 	parent.loop = ev_default_loop(EVFLAG_NOENV);
-	worker = &parent.workers[0];
+	memset(&child, 0, sizeof(child));
+	worker = &child;
 	worker->parent = &parent;
+	worker->place = &parent.workers[0];
 	return (pmap_create(&parent.map));
 }
 

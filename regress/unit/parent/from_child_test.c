@@ -25,14 +25,14 @@ ended(void *owner, const char *reason)
 	verdict = reason == NULL ? "closed" : reason;
 }
 
-static void
-place(struct process *p, enum role role, uint32_t number)
+static struct process *
+hold(struct place *place, enum role role, uint32_t number)
 {
-	p->parent = &parent;
-	p->role = &roles[role];
-	p->number = number;
-	p->epoch = 5;
-	p->state = CHILD_DOWN;
+	place->parent = &parent;
+	place->role = &roles[role];
+	place->number = number;
+	place->epoch = 4;
+	return (process_new(place));
 }
 
 static int
@@ -46,14 +46,11 @@ set_up(enum role role)
 	parent.nworkers = 2;
 	parent.ready = 1;
 	budget_init(&parent.revocations, REVOKE_RATE, REVOKE_BURST);
-	budget_init(&parent.auth.complaints, 2 * COMPLAINTS_MAX,
-	    2 * COMPLAINTS_MAX * COMPLAINT_COST);
-	place(&parent.auth, ROLE_AUTH, 0);
-	place(&parent.workers[0], ROLE_WORKER, 0);
-	place(&parent.workers[1], ROLE_WORKER, 1);
-	child = role == ROLE_AUTH ? &parent.auth : &parent.workers[1];
+	(void)hold(&parent.workers[0], ROLE_WORKER, 0);
+	child = hold(&parent.workers[1], ROLE_WORKER, 1);
+	if (hold(&parent.auth, ROLE_AUTH, 0) != NULL && role == ROLE_AUTH)
+		child = parent.auth.child;
 	child->state = CHILD_STARTING;
-	budget_init(&child->budget, MESSAGE_RATE, MESSAGE_BURST);
 	verdict = NULL;
 	if (pmap_create(&parent.map) == -1 || channel_pair(pair) == -1 ||
 	    channel_open(&child->channel, parent.loop, pair[0], "test",
@@ -73,6 +70,9 @@ tear_down(void)
 	(void)close(end.fd);
 	imsgbuf_clear(&end);
 	gossip_forget(child);
+	process_free(parent.workers[0].child);
+	process_free(parent.workers[1].child);
+	process_free(parent.auth.child);
 	conf_free(parent.conf);
 	pmap_destroy(&parent.map);
 }
@@ -94,7 +94,7 @@ say_ready(uint32_t type)
 	struct msg_hello hello;
 
 	proto_fill_hello(&hello);
-	hello.worker = child->number;
+	hello.worker = child->place->number;
 	hello.epoch = child->epoch;
 	return (say(type, &hello, sizeof(hello)));
 }
@@ -104,7 +104,7 @@ test_worker_is_ready(void)
 {
 	CHECK(set_up(ROLE_WORKER) == 0);
 	CHECK(say_ready(WP_READY) == NULL);
-	CHECK(child->state == CHILD_RUNNING && child->was_ready);
+	CHECK(child->state == CHILD_RUNNING && child->place->was_ready);
 	CHECK(say_ready(WP_READY) != NULL);
 	tear_down();
 }

@@ -9,6 +9,7 @@
 #include "regress/unit/test.h"
 
 static struct parent parent;
+static struct process worker;
 static struct conf_address peer;
 static const uint32_t nothing[1];
 static int no_memory;
@@ -30,7 +31,9 @@ set_up(void)
 	parent.loop = ev_default_loop(EVFLAG_NOENV);
 	parent.conf = conf_new();
 	parent.nworkers = 2;
-	parent.workers[0].parent = parent.workers[1].parent = &parent;
+	memset(&worker, 0, sizeof(worker));
+	worker.parent = &parent;
+	worker.place = &parent.workers[0];
 	memset(&peer, 0, sizeof(peer));
 	peer.kind = CONF_PEER_BEACON;
 	sin = (void *)&peer.ss;
@@ -54,7 +57,7 @@ tear_down(void)
 	for (i = 0; i < parent.gossip.nsources; i++)
 		free(parent.gossip.sources[i].ids);
 	free(parent.gossip.sources);
-	gossip_forget(&parent.workers[0]);
+	gossip_forget(&worker);
 	pmap_destroy(&parent.map);
 }
 
@@ -73,7 +76,7 @@ chunk(uint8_t host, uint16_t port, const uint32_t *ids, uint16_t count,
 	msg.count = count;
 	msg.first = (uint32_t)first;
 	msg.last = (uint32_t)last;
-	return (gossip_chunk(&parent.workers[0], &msg, (const void *)ids));
+	return (gossip_chunk(&worker, &msg, (const void *)ids));
 }
 
 /* The source port that a node is known by; 0: none. */

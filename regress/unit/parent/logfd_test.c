@@ -12,6 +12,7 @@
 #include "regress/unit/test.h"
 
 static struct parent parent;
+static struct place place;
 static struct process child;
 static int end;    /* the child's */
 static int words;  /* the child's standard error */
@@ -25,7 +26,8 @@ set_up(void)
 	memset(&child, 0, sizeof(child));
 	parent.loop = ev_default_loop(EVFLAG_NOENV);
 	child.parent = &parent;
-	(void)strlcpy(child.name, "worker[1]", sizeof(child.name));
+	child.place = &place;
+	(void)strlcpy(place.name, "worker[1]", sizeof(place.name));
 	if (pipe2(out, O_NONBLOCK) == -1 || pipe2(err, O_NONBLOCK) == -1 ||
 	    fcntl(out[0], F_SETPIPE_SZ, 1 << 20) == -1 ||
 	    socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, logs) == -1 ||
