@@ -154,15 +154,18 @@ listen_tcp_socket(struct listener *listener)
 static void
 listen_websocket(struct listener *listener, const struct conf_address *address)
 {
-	int fd, on, defer;
+	int fd, on, defer, unsent;
 
 	on = 1;
 	defer = 1;
+	unsent = LISTEN_UNSENT;
 	fd = listen_tcp_socket(listener);
 	if (fd == -1 || listen_again(fd) == -1)
 		listen_fail(address, errno);
-	/* Accepted sockets inherit it: one call for all of them. */
-	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1) {
+	/* Accepted sockets inherit both: one call for all of them. */
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent,
+		sizeof(unsent)) == -1) {
 		(void)listen_failed("setsockopt");
 		listen_fail(address, errno);
 	}

@@ -30,6 +30,12 @@
 #define LISTEN_TEXT    64        /* room for ADDRESS:PORT */
 #define LISTEN_UDP_MAX 64        /* sockets of one address */
 
+/*
+ * Bytes of a connection that may lie in the kernel and have not left: a pong is
+ * behind them, and all else waits in the worker, where it is ahead.
+ */
+#define LISTEN_UNSENT (16 << 10)
+
 #define ENDPOINTS_MAX 500000 /* doc/protocol.md 4 */
 #define SWEEP_SECONDS 60     /* in which a sweep sees every entry */
 

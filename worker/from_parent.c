@@ -198,7 +198,8 @@ from_parent_stat(void *owner, const void *data, size_t len, int fd)
 		reply.frames_out = s->frames_out;
 		memcpy(reply.addr, s->addr, sizeof(reply.addr));
 		reply.port = s->port;
-		reply.queued = s->outq == NULL ? 0 : s->outq->len;
+		reply.queued =
+		    s->outq == NULL ? 0 : (uint32_t)s->outq->data.len;
 	}
 	tell_parent(owner, WP_STAT, &reply, sizeof(reply));
 	return (NULL);

@@ -3,8 +3,10 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <netinet/in.h>
+#include <sys/param.h>
 #include <sys/socket.h>
+
+#include <netinet/in.h>
 
 #include <linux/tcp.h>
 
@@ -18,10 +20,14 @@
  * What the kernel does not take of a session's frames.  The queue is bounded
  * per session and per worker; at the bound whole frames are dropped and
  * counted.  Control frames go ahead of queued data, at the next boundary
- * between frames (RFC 6455 section 5.5).
+ * between frames (RFC 6455 section 5.5).  So it must be here that data waits,
+ * not in the kernel: that takes no more while LISTEN_UNSENT bytes of a
+ * connection have not left the machine, and is given no more at a time than
+ * the peer takes in a tick.
  */
 
-#define OUTQ_SIZE_MIN 4096
+#define OUTQ_WRITE_MIN (16U << 10) /* bytes at a time, to any peer */
+#define OUTQ_IOV       20
 
 /* Length of one of our own frames: unmasked, at most 64 KiB. */
 static size_t
@@ -79,9 +85,12 @@ outq_progress(struct worker *w, struct session *s)
 	return (1);
 }
 
-/* Returns NULL, and ends the session, if there is no memory. */
+/*
+ * The kernel took so many bytes and no more.  Returns NULL, and ends the
+ * session, if there is no memory.
+ */
 static struct outq *
-outq_get(struct worker *w, struct session *s)
+outq_get(struct worker *w, struct session *s, size_t took)
 {
 	if (s->outq != NULL)
 		return (s->outq);
@@ -90,7 +99,8 @@ outq_get(struct worker *w, struct session *s)
 		session_free(w, s);
 		return (NULL);
 	}
-	s->outq->progress = w->tick;
+	s->outq->progress = s->outq->tick = w->tick;
+	s->outq->took = (uint32_t)took;
 	s->outq->acked = outq_acked(s);
 	outq_watch(w, s, EV_READ | EV_WRITE);
 	timer_set(w, s);
@@ -102,87 +112,39 @@ outq_free(struct worker *w, struct session *s)
 {
 	if (s->outq == NULL)
 		return;
-	w->queued -= s->outq->size;
-	free(s->outq->data);
+	w->queued -= s->outq->data.size;
+	chunks_cut(&s->outq->data, 0);
 	free(s->outq);
 	s->outq = NULL;
 }
 
 /*
- * The most bytes that may wait for one peer: the less the others have left, the
- * less that is, so that no number of peers that do not read takes it all.
+ * The most bytes that may wait for one peer.  It is alone: SESSION_QUEUE_MAX;
+ * a part of all room is left: the square of that part of it.  So no number of
+ * peers that do not read takes it all.
  */
 static size_t
 outq_most(const struct worker *w)
 {
-	size_t part;
+	uint64_t left, most;
 
 	if (w->queued >= WORKER_QUEUE_MAX)
 		return (0);
-	part = (WORKER_QUEUE_MAX - w->queued) / WORKER_QUEUE_PART;
-	return (part < SESSION_QUEUE_MAX ? part : SESSION_QUEUE_MAX);
-}
-
-static int
-outq_resize(struct worker *w, struct outq *q, size_t size)
-{
-	uint8_t *data;
-
-	data = realloc(q->data, size);
-	if (data == NULL)
-		return (-1);
-	w->queued += size - q->size;
-	q->data = data;
-	q->size = (uint32_t)size;
-	return (0);
-}
-
-/* A peer that has caught up for the most part gives memory back. */
-static void
-outq_shrink(struct worker *w, struct outq *q)
-{
-	size_t size;
-
-	for (size = q->size; size > OUTQ_SIZE_MIN && q->len < size / 4;)
-		size /= 2;
-	if (size >= q->size)
-		return;
-	memmove(q->data, q->data + q->head, q->len);
-	q->head = 0;
-	(void)outq_resize(w, q, size);
-}
-
-/* Room for len more bytes, or NULL. */
-static uint8_t *
-outq_room(struct worker *w, struct outq *q, size_t len)
-{
-	size_t size;
-
-	if (q->head > 0 && q->head + q->len + len > q->size) {
-		memmove(q->data, q->data + q->head, q->len);
-		q->head = 0;
-	}
-	if (q->len + len > q->size) {
-		size = q->size == 0 ? OUTQ_SIZE_MIN : q->size;
-		while (size < q->len + len)
-			size *= 2;
-		if (outq_resize(w, q, size) == -1)
-			return (NULL);
-	}
-	return (q->data + q->head + q->len);
+	left = WORKER_QUEUE_MAX - w->queued;
+	most = SESSION_QUEUE_MAX * left / WORKER_QUEUE_MAX;
+	return ((size_t)(most * left / WORKER_QUEUE_MAX));
 }
 
 static int
 outq_append(struct worker *w, struct outq *q, const uint8_t *bytes, size_t len)
 {
-	uint8_t *to;
+	size_t before;
+	int r;
 
-	to = outq_room(w, q, len);
-	if (to == NULL)
-		return (-1);
-	memcpy(to, bytes, len);
-	q->len += (uint32_t)len;
-	return (0);
+	before = q->data.size;
+	r = chunks_add(&q->data, bytes, len);
+	w->queued += q->data.size - before;
+	return (r);
 }
 
 /*
@@ -208,7 +170,7 @@ outq_stretch(struct worker *w, struct session *s, const uint8_t *base,
 				return (-1);
 			continue;
 		}
-		if (q->len + frame > outq_most(w) ||
+		if (q->data.len + frame > outq_most(w) ||
 		    outq_append(w, q, base + off, frame) == -1)
 			(*dropped)++;
 	}
@@ -244,10 +206,11 @@ outq_frames(
 			session_free(w, s);
 			return (0);
 		}
-		if (outq_get(w, s) == NULL)
+		r = MAX(r, 0);
+		if (outq_get(w, s, (size_t)r) == NULL)
 			return (0);
 	}
-	sent = r > 0 ? (size_t)r : 0;
+	sent = (size_t)r;
 	dropped = 0;
 	for (i = 0; i < n; i++) {
 		if (sent >= iov[i].iov_len) {
@@ -322,11 +285,12 @@ outq_control(
 			session_free(w, s);
 			return;
 		}
+		r = MAX(r, 0);
 	}
-	q = outq_get(w, s);
+	sent = (size_t)r;
+	q = outq_get(w, s, sent);
 	if (q == NULL)
 		return;
-	sent = r > 0 ? (size_t)r : 0;
 	for (; len > 0; frames += n, len -= n) {
 		n = outq_frame_len(frames);
 		if (sent >= n) {
@@ -349,28 +313,28 @@ outq_discard(struct worker *w, struct session *s)
 	q = s->outq;
 	if (q == NULL)
 		return;
-	q->len = q->frame_left;
-	outq_shrink(w, q);
+	w->queued -= q->data.size;
+	chunks_cut(&q->data, q->frame_left);
+	w->queued += q->data.size;
 }
 
 /* n bytes of queued data are gone: finds the place in its frame. */
 static void
 outq_advance(struct outq *q, size_t n)
 {
+	uint8_t header[4];
 	size_t step;
 
 	while (n > 0) {
-		if (q->frame_left == 0)
-			q->frame_left =
-			    (uint32_t)outq_frame_len(q->data + q->head);
-		step = n < q->frame_left ? n : q->frame_left;
+		if (q->frame_left == 0) {
+			(void)chunks_copy(&q->data, header, sizeof(header));
+			q->frame_left = (uint32_t)outq_frame_len(header);
+		}
+		step = MIN(n, q->frame_left);
 		q->frame_left -= (uint32_t)step;
-		q->head += (uint32_t)step;
-		q->len -= (uint32_t)step;
+		chunks_take(&q->data, step);
 		n -= step;
 	}
-	if (q->len == 0)
-		q->head = 0;
 }
 
 static size_t
@@ -378,7 +342,7 @@ outq_take(size_t *n, size_t len)
 {
 	size_t took;
 
-	took = *n < len ? *n : len;
+	took = MIN(*n, len);
 	*n -= took;
 	return (took);
 }
@@ -393,21 +357,44 @@ outq_sent(struct outq *q, size_t n)
 	outq_advance(q, n);
 }
 
-/* Queued data from its byte `off` on; NULL if there was never any. */
-static uint8_t *
-outq_at(const struct outq *q, size_t off)
+/* Begun frame, control frame, the rest up to so many bytes of data in all. */
+static int
+outq_pieces(struct outq *q, struct iovec *iov, size_t most)
 {
-	return (q->data == NULL ? NULL : q->data + q->head + off);
+	int n;
+
+	n = chunks_pieces(&q->data, 0, q->frame_left, iov, OUTQ_IOV - 1);
+	if (q->control_len > 0) {
+		iov[n].iov_base = q->control + q->control_sent;
+		iov[n++].iov_len = (size_t)q->control_len - q->control_sent;
+	}
+	return (n + chunks_pieces(&q->data, q->frame_left,
+			MIN(q->data.len, most), iov + n, OUTQ_IOV - n));
 }
 
 /*
- * The peer reads again: begun frame, control frame, the rest.  Returns 0, or
- * -1 if the session has ended.
+ * What the peer takes in a tick is what may lie in the kernel at a time: then a
+ * control frame waits there for no longer than that.
+ */
+static size_t
+outq_allowance(const struct worker *w, struct outq *q)
+{
+	if (q->tick != w->tick) {
+		q->took_last = w->tick - q->tick == 1 ? q->took : 0;
+		q->took = 0;
+		q->tick = w->tick;
+	}
+	return (MAX(OUTQ_WRITE_MIN, MAX(q->took, q->took_last)));
+}
+
+/*
+ * The peer reads again.  Returns 0, or -1 if the session has ended.  A peer
+ * that has taken all that waited is as much alive as one that says something.
  */
 int
 outq_write(struct worker *w, struct session *s)
 {
-	struct iovec iov[3];
+	struct iovec iov[OUTQ_IOV];
 	struct msghdr msg;
 	struct outq *q;
 	ssize_t n;
@@ -415,15 +402,9 @@ outq_write(struct worker *w, struct session *s)
 	q = s->outq;
 	if (q == NULL)
 		return (0);
-	iov[0].iov_base = outq_at(q, 0);
-	iov[0].iov_len = q->frame_left;
-	iov[1].iov_base = q->control + q->control_sent;
-	iov[1].iov_len = (size_t)q->control_len - q->control_sent;
-	iov[2].iov_base = outq_at(q, q->frame_left);
-	iov[2].iov_len = q->len - q->frame_left;
 	memset(&msg, 0, sizeof(msg));
 	msg.msg_iov = iov;
-	msg.msg_iovlen = 3;
+	msg.msg_iovlen = (size_t)outq_pieces(q, iov, outq_allowance(w, q));
 	n = sendmsg(s->io.fd, &msg, MSG_NOSIGNAL);
 	if (n == -1) {
 		if (errno == EAGAIN || errno == EINTR)
@@ -431,13 +412,16 @@ outq_write(struct worker *w, struct session *s)
 		session_free(w, s);
 		return (-1);
 	}
-	if (n > 0)
-		q->progress = w->tick;
+	q->progress = w->tick;
+	q->took += (uint32_t)n;
+	w->queued -= q->data.size;
 	outq_sent(q, (size_t)n);
-	if (q->len == 0 && q->control_len == 0) {
+	w->queued += q->data.size;
+	if (q->data.len == 0 && q->control_len == 0) {
+		if (s->state == SESSION_OPEN)
+			s->heard = w->tick;
 		outq_free(w, s);
 		outq_watch(w, s, EV_READ);
-	} else
-		outq_shrink(w, q);
+	}
 	return (0);
 }

@@ -87,12 +87,33 @@ timer_set(struct worker *w, struct session *s)
 	*bucket = session_slot(w, s);
 }
 
+/*
+ * A peer that is busy taking what waits for it may not have come to our ping
+ * yet, and is alive.
+ */
+static int
+timer_is_idle(struct worker *w, struct session *s)
+{
+	uint32_t most;
+
+	most = TICKS(w->settings.idle_timeout);
+	if (w->tick - s->heard < most)
+		return (0);
+	if (s->outq == NULL)
+		return (1);
+	(void)outq_progress(w, s);
+	if (w->tick - s->outq->progress >= most)
+		return (1);
+	s->heard = s->outq->progress;
+	return (0);
+}
+
 static void
 timer_open_session(struct worker *w, struct session *s)
 {
 	static const uint8_t ping[2] = { 0x80 | WS_PING, 0 };
 
-	if (w->tick - s->heard >= TICKS(w->settings.idle_timeout)) {
+	if (timer_is_idle(w, s)) {
 		counters_add(COUNTER_IDLE_DISCONNS, 1);
 		session_close(w, s, WS_STATUS_GOING_AWAY, "idle timeout");
 		return;

@@ -24,6 +24,7 @@
 
 #include "worker/http.h"
 #include "worker/inbound.h"
+#include "worker/outq.h"
 
 #define RX_SIZE     (256U << 10) /* most bytes of one read */
 #define RX_HEADROOM 64           /* bytes before it that may be overwritten */
@@ -38,10 +39,6 @@
 #define CLOSE_TICKS    TICKS(3) /* for the other side of a close */
 #define QUIET_TICKS    2        /* without a byte, where none counts any more */
 #define LINGER_TICKS   TICKS(1) /* for the EOF after an HTTP answer */
-
-#define SESSION_QUEUE_MAX (512U << 10) /* bytes that wait for one peer */
-#define WORKER_QUEUE_MAX  (128U << 20) /* bytes allocated for all of them */
-#define WORKER_QUEUE_PART 64           /* of what is left, for one of them */
 
 #define NO_SLOT UINT32_MAX
 
@@ -62,20 +59,6 @@ enum session_state {
 #define SESSION_STATE_BIT(state) (1U << (state))
 
 #define SKIP_ALL UINT32_MAX /* as a session's skip: all that comes */
-
-/* What waits until the peer reads again. */
-struct outq {
-	uint8_t *data;
-	uint32_t size;
-	uint32_t head;
-	uint32_t len;
-	uint32_t frame_left; /* of the frame at the head, partly sent; else 0 */
-	uint32_t progress;   /* tick of the last sign that the peer reads */
-	uint32_t acked;      /* bytes that it had read by then, modulo 2^32 */
-	uint8_t control[2 * (WS_CONTROL_MAX + 2)]; /* one begun, one whole */
-	uint8_t control_len;
-	uint8_t control_sent;
-};
 
 /*
  * One connection.  Flat, and with the descriptor the whole of what there is to
@@ -379,15 +362,6 @@ void login_later(struct worker *, const struct msg_refused *);
 void login_refuse(struct worker *, const struct msg_refuse *);
 void login_auth_lost(struct worker *);
 void login_top_up(struct worker *);
-
-/* outq.c */
-void outq_free(struct worker *, struct session *);
-void outq_control(struct worker *, struct session *, const uint8_t *, size_t);
-uint32_t outq_frames(
-    struct worker *, struct session *, struct iovec *, int, size_t);
-void outq_discard(struct worker *, struct session *);
-int outq_write(struct worker *, struct session *);
-int outq_progress(struct worker *, struct session *);
 
 /* punch.c */
 const char *punch_exempt(struct worker *, const struct msg_address *);

@@ -1,0 +1,45 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef WORKER_OUTQ_H
+#define WORKER_OUTQ_H
+
+#include <sys/uio.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/ws_frame.h"
+#include "worker/chunks.h"
+
+#define SESSION_QUEUE_MAX (4608U << 10) /* bytes that wait for one peer */
+#define WORKER_QUEUE_MAX  (128U << 20)  /* bytes allocated for all of them */
+
+struct session;
+struct worker;
+
+/* What waits until the peer reads again. */
+struct outq {
+	struct chunks data;
+	uint32_t frame_left; /* of the frame at the head, partly sent; else 0 */
+	uint32_t progress;   /* tick of the last sign that the peer reads */
+	uint32_t acked;      /* bytes that it had read by then, modulo 2^32 */
+	uint32_t tick;       /* of the last write, */
+	uint32_t took;       /* the bytes that left in this tick, */
+	uint32_t took_last;  /* and in the one before */
+	uint8_t control[2 * (WS_CONTROL_MAX + 2)]; /* one begun, one whole */
+	uint8_t control_len;
+	uint8_t control_sent;
+};
+
+void outq_free(struct worker *, struct session *);
+void outq_control(struct worker *, struct session *, const uint8_t *, size_t);
+uint32_t outq_frames(
+    struct worker *, struct session *, struct iovec *, int, size_t);
+void outq_discard(struct worker *, struct session *);
+int outq_write(struct worker *, struct session *);
+int outq_progress(struct worker *, struct session *);
+
+#endif /* WORKER_OUTQ_H */
