@@ -132,6 +132,8 @@
 	    "address changes refused within 30 s of the last") \
 	X(ENDPOINT_FULL, "pilot_beacon_endpoint_full_total", \
 	    "endpoints refused because the table is full") \
+	X(NEAR_FULL, "pilot_beacon_endpoint_near_full_total", \
+	    "endpoints noted without our address that they were heard at") \
 	X(ENDPOINT_UNANSWERED, "pilot_beacon_endpoint_unanswered_total", \
 	    "endpoints noted, but too many answers wait for their worker") \
 	X(ENDPOINT_RATE, "pilot_beacon_endpoint_rate_total", \

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/proto.h"
 
@@ -30,7 +31,8 @@
 #define PEERMAP_SHIFT_MAX 21
 #define PEERMAP_TOMB      UINT32_MAX
 #define PEERMAP_NONE      UINT32_MAX
-#define PEERMAP_MAGIC     0x62656d31U /* "bem1"; another layout, another */
+#define PEERMAP_NEAR_MAX  256
+#define PEERMAP_MAGIC     0x62656d32U /* "bem2"; another layout, another */
 
 #define PEERMAP_UDP_EX         0x01 /* once sent DiscoverEx: gets 09, not 06 */
 #define PEERMAP_LISTENER_SHIFT 1    /* the rest: which listener it came by */
@@ -58,6 +60,11 @@ struct peermap_header {
 	 * sessions; UINT32_MAX: not running.
 	 */
 	_Atomic uint32_t load[PROTO_WORKERS_MAX];
+	/*
+	 * Addresses of ours at which nodes were heard by sockets that are bound
+	 * to all of them; number 0 stays zero: as the socket is bound.
+	 */
+	_Atomic uint64_t near[PEERMAP_NEAR_MAX][2];
 };
 
 /* One cache line a node. */
@@ -67,7 +74,8 @@ struct peermap_entry {
 	/* WebSocket */
 	uint32_t generation; /* 0: no session */
 	uint32_t slot;
-	uint16_t worker;
+	uint8_t worker;
+	uint8_t near;     /* UDP: which of header.near it was heard at */
 	uint8_t replaced; /* times, within the window that began at rwindow */
 	uint8_t flags;    /* PEERMAP_UDP_* */
 	uint32_t since;   /* admission; clock_seconds(), as are the rest */
@@ -83,18 +91,37 @@ struct peermap_entry {
 
 _Static_assert(sizeof(struct peermap_entry) == 64, "one cache line");
 
-#define PEERMAP_INDEX_OFF   4096
+#define PEERMAP_INDEX_OFF   8192
 #define PEERMAP_INDEX_BYTES ((size_t)sizeof(uint32_t) << PEERMAP_SHIFT_MAX)
 #define PEERMAP_ENTRY_OFF   (PEERMAP_INDEX_OFF + 2 * PEERMAP_INDEX_BYTES)
 #define PEERMAP_BYTES        \
 	(PEERMAP_ENTRY_OFF + \
 	    (size_t)PEERMAP_NODES_MAX * sizeof(struct peermap_entry))
 
+_Static_assert(
+    sizeof(struct peermap_header) <= PEERMAP_INDEX_OFF, "the index follows");
+
 struct peermap {
 	const struct peermap_header *header;
 	const _Atomic uint32_t *half[2];
 	const struct peermap_entry *entries;
 };
+
+/*
+ * The address of ours with that number, in network order; zero: any.  Should it
+ * be given out anew just now, the entry that had it is of the past already.
+ */
+static inline void
+peermap_near(const struct peermap *map, uint8_t number, uint8_t addr[16])
+{
+	uint64_t words[2];
+
+	words[0] = atomic_load_explicit(
+	    &map->header->near[number][0], memory_order_relaxed);
+	words[1] = atomic_load_explicit(
+	    &map->header->near[number][1], memory_order_relaxed);
+	memcpy(addr, words, sizeof(words));
+}
 
 int peermap_open(struct peermap *, int);
 void peermap_view(struct peermap *, const void *);

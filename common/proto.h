@@ -224,10 +224,11 @@ struct msg_endpoint {
 	uint32_t node;
 	uint32_t flags; /* PEERMAP_UDP_* */
 	uint8_t addr[16];
+	uint8_t near[16]; /* ours that it sent to; zero: the socket's own */
 	uint32_t port;
 	uint32_t answer; /* boolean: PW_ENDPOINT is wanted */
 };
-PROTO_STRUCT(msg_endpoint, 32);
+PROTO_STRUCT(msg_endpoint, 48);
 
 /* ---- parent -> auth --------------------------------------------------- */
 /*

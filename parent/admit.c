@@ -94,7 +94,7 @@ admit_open(struct process *worker, const struct msg_admit *admit,
 	parent = worker->parent;
 	old = *entry;
 	entry->generation = pmap_next_generation(&parent->map);
-	entry->worker = (uint16_t)worker->place->number;
+	entry->worker = (uint8_t)worker->place->number;
 	entry->slot = admit->slot;
 	entry->since = clock_seconds();
 	entry->keyid = admit->keyid;

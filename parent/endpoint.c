@@ -40,6 +40,7 @@ endpoint_store(struct parent *parent, uint32_t number,
 		entry->moved = now;
 	}
 	entry->flags = (uint8_t)flags;
+	entry->near = pmap_near(&parent->map, seen->near);
 	entry->seen = now;
 	pmap_store(&parent->map, number, entry);
 }
@@ -107,6 +108,7 @@ endpoint_expire(struct parent *parent, uint32_t number, uint32_t now)
 	memset(entry.addr, 0, sizeof(entry.addr));
 	entry.port = 0;
 	entry.flags = 0;
+	entry.near = 0;
 	entry.seen = 0;
 	entry.moved = 0;
 	pmap_store(&parent->map, number, &entry);

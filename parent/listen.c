@@ -63,14 +63,18 @@ listen_text(const struct sockaddr_storage *ss, char *out, size_t size)
 	}
 }
 
-static int
+/* Is that all addresses of this machine? */
+int
 listen_is_any(const struct sockaddr_storage *ss)
 {
 	const struct sockaddr_in6 *sin6;
+	const struct sockaddr_in *sin;
 
 	sin6 = (const void *)ss;
-	return (ss->ss_family == AF_INET6 &&
-		IN6_IS_ADDR_UNSPECIFIED(&sin6->sin6_addr));
+	sin = (const void *)ss;
+	if (ss->ss_family == AF_INET)
+		return (sin->sin_addr.s_addr == htonl(INADDR_ANY));
+	return (IN6_IS_ADDR_UNSPECIFIED(&sin6->sin6_addr));
 }
 
 /* "::" alone takes IPv4 too. */

@@ -20,15 +20,44 @@
  * in turn: worker i has those with the numbers i, i + workers, ...
  */
 
-/* As large as the kernel allows; what it doesn't is no error. */
-static void
-listen_buffers(int fd)
+/*
+ * A socket that is bound to all addresses tells at which one a datagram came,
+ * since the answer must leave from there.
+ */
+static int
+listen_pktinfo(int fd, const struct sockaddr_storage *ss)
 {
-	int size;
+	int on;
+
+	on = 1;
+	if (!listen_is_any(ss))
+		return (0);
+	if (ss->ss_family == AF_INET)
+		return (
+		    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)));
+	return (
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)));
+}
+
+/*
+ * What each has besides its port: buffers as large as the kernel allows.  What
+ * it doesn't is no error.  Returns fd, or -1 with errno, and fd is closed.
+ */
+static int
+listen_udp_ready(int fd, const struct sockaddr_storage *ss)
+{
+	int error, size;
 
 	size = UDP_BUFFER;
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (listen_pktinfo(fd, ss) == 0)
+		return (fd);
+	error = errno;
+	(void)listen_failed("setsockopt");
+	(void)close(fd);
+	errno = error;
+	return (-1);
 }
 
 /*
@@ -69,9 +98,7 @@ listen_udp_socket(const struct listener *listener)
 	    SOCK_DGRAM, SO_REUSEPORT, &listener->ss, listener->sslen);
 	if (fd != -1 && listener->nfds > 0)
 		fd = listen_same_network(fd, listener->fds[0]);
-	if (fd != -1)
-		listen_buffers(fd);
-	return (fd);
+	return (fd == -1 ? -1 : listen_udp_ready(fd, &listener->ss));
 }
 
 /* Does another listener of ours have this port, at whatever address? */
@@ -109,8 +136,7 @@ listen_udp_first(const struct parent *parent, const struct listener *listener)
 	if (fd == -1 ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1)
 		return (fd == -1 ? -1 : listen_failed("setsockopt"));
-	listen_buffers(fd);
-	return (fd);
+	return (listen_udp_ready(fd, &listener->ss));
 }
 
 /* All that a service manager has opened, or some would have no reader. */
@@ -127,9 +153,8 @@ listen_udp_inherited(
 			    address->file, address->line, LISTEN_UDP_MAX);
 		fd = listen_inherited(
 		    fd, SOCK_DGRAM, &listener->ss, listener->sslen);
-		if (fd == -1)
+		if (fd == -1 || listen_udp_ready(fd, &listener->ss) == -1)
 			listen_fail(address, errno);
-		listen_buffers(fd);
 		listener->fds[listener->nfds++] = fd;
 	}
 }
@@ -179,11 +204,11 @@ listen_udp_further(struct parent *parent)
 		    (fd = inherit_take_port(SOCK_DGRAM, &listener->ss)) != -1) {
 			fd = listen_inherited(
 			    fd, SOCK_DGRAM, &listener->ss, listener->sslen);
-			if (fd == -1) {
+			if (fd == -1 ||
+			    listen_udp_ready(fd, &listener->ss) == -1) {
 				log_warn("further port of the service manager");
 				continue;
 			}
-			listen_buffers(fd);
 			listener->shares[listener->nshares++] = fd;
 		}
 	}
@@ -207,7 +232,5 @@ listen_udp_share(const struct listener *listener)
 	fd = listen_bind(SOCK_DGRAM, SO_REUSEADDR, &ss, listener->sslen);
 	if (fd != -1)
 		fd = listen_same_network(fd, listener->fds[0]);
-	if (fd != -1)
-		listen_buffers(fd);
-	return (fd);
+	return (fd == -1 ? -1 : listen_udp_ready(fd, &listener->ss));
 }

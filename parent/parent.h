@@ -303,6 +303,7 @@ void listen_print(struct parent *);
 void listen_close(struct parent *);
 int listen_bind(int, int, const struct sockaddr_storage *, socklen_t);
 int listen_bound(struct listener *, int);
+int listen_is_any(const struct sockaddr_storage *);
 void listen_text(const struct sockaddr_storage *, char *, size_t);
 void listen_address(const struct sockaddr_storage *, uint8_t[16], uint16_t *);
 

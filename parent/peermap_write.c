@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/counters.h"
 #include "common/log.h"
 #include "parent/peermap_write.h"
 
@@ -133,6 +134,36 @@ pmap_load(struct pmap *map, uint32_t worker, uint32_t load)
 {
 	atomic_store_explicit(
 	    &map->header->load[worker], load, memory_order_relaxed);
+}
+
+/*
+ * The number of an address of ours, for an entry that is going to be stored; 0
+ * for the unspecified one, and if other addresses have all numbers.
+ */
+uint8_t
+pmap_near(struct pmap *map, const uint8_t addr[16])
+{
+	uint64_t words[2];
+	uint32_t free, i;
+	uint8_t had[16];
+
+	free = 0;
+	for (i = 0; i < PEERMAP_NEAR_MAX; i++) {
+		peermap_near(&map->view, (uint8_t)i, had);
+		if (memcmp(had, addr, sizeof(had)) == 0)
+			return ((uint8_t)i);
+		if (i > 0 && free == 0 && map->near[i] == 0)
+			free = i;
+	}
+	if (free == 0) {
+		counters_add(COUNTER_NEAR_FULL, 1);
+		return (0);
+	}
+	memcpy(words, addr, sizeof(words));
+	for (i = 0; i < 2; i++)
+		atomic_store_explicit(&map->header->near[free][i], words[i],
+		    memory_order_relaxed);
+	return ((uint8_t)free);
 }
 
 static uint32_t
@@ -327,6 +358,8 @@ pmap_store(struct pmap *map, uint32_t number, const struct peermap_entry *from)
 	sessions -= old->generation != 0;
 	map->endpoints += entry.port != 0;
 	map->endpoints -= old->port != 0;
+	map->near[entry.near]++;
+	map->near[old->near]--;
 	if (entry.generation == 0 && entry.port == 0 && entry.beacon == 0)
 		pmap_remove(map, number);
 	else

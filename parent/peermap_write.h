@@ -29,6 +29,7 @@ struct pmap {
 	uint32_t live;       /* entries in use */
 	uint32_t endpoints;  /* of these with a UDP address */
 	uint32_t generation; /* the last one given to a session */
+	uint32_t near[PEERMAP_NEAR_MAX]; /* entries with that number */
 };
 
 int pmap_create(struct pmap *);
@@ -37,6 +38,7 @@ uint32_t pmap_find(const struct pmap *, uint32_t);
 uint32_t pmap_add(struct pmap *, uint32_t, uint32_t);
 const struct peermap_entry *pmap_entry(const struct pmap *, uint32_t);
 void pmap_store(struct pmap *, uint32_t, const struct peermap_entry *);
+uint8_t pmap_near(struct pmap *, const uint8_t[16]);
 uint32_t pmap_next_generation(struct pmap *);
 uint32_t pmap_used(const struct pmap *);
 void pmap_load(struct pmap *, uint32_t, uint32_t);

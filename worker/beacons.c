@@ -149,11 +149,12 @@ beacons_transmit(struct worker *w, const struct msg_sync *msg)
 	beacons_out[6] = (uint8_t)count;
 	memcpy(path.far.addr, msg->addr, sizeof(path.far.addr));
 	path.far.port = msg->port;
+	memset(path.near, 0, sizeof(path.near));
 	path.listener = UDP_LISTENER_ANY;
 	/* From another port it would replace what was said from there. */
 	share = msg->share == 0 ? NULL : udp_share(w, msg->share, msg->addr);
 	if (share != NULL)
-		udp_send_from(share, &path.far, beacons_out, beacons_out_len);
+		udp_send_from(share, &path, beacons_out, beacons_out_len);
 	else if (msg->share == 0)
 		udp_send(w, &path, beacons_out, beacons_out_len);
 	else

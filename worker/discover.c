@@ -60,11 +60,13 @@ discover_note(struct worker *w, uint32_t node, const struct path *path,
     const struct peermap_entry *entry, uint32_t ex, int answer)
 {
 	struct msg_endpoint msg;
+	uint8_t near[16];
 	int known, same;
 
 	msg.node = node;
 	msg.flags = path->listener << PEERMAP_LISTENER_SHIFT | ex;
 	memcpy(msg.addr, path->far.addr, sizeof(msg.addr));
+	memcpy(msg.near, path->near, sizeof(msg.near));
 	msg.port = path->far.port;
 	known =
 	    entry->port != 0 && worker_age(w, entry->seen) < ENDPOINT_EXPIRE;
@@ -76,7 +78,9 @@ discover_note(struct worker *w, uint32_t node, const struct path *path,
 		counters_add(COUNTER_ENDPOINT_HELD, 1);
 		return (NOTED_HELD);
 	}
-	if (!same || entry->flags != msg.flags) {
+	peermap_near(&w->map, entry->near, near);
+	if (!same || entry->flags != msg.flags ||
+	    memcmp(near, msg.near, sizeof(near)) != 0) {
 		msg.answer = answer != 0;
 		return (discover_report(w, DISCOVER_NEWS, &msg) == -1
 			    ? NOTED_NOT
@@ -111,6 +115,7 @@ discover_noted(struct worker *w, const struct msg_endpoint *msg)
 
 	memcpy(path.far.addr, msg->addr, sizeof(path.far.addr));
 	path.far.port = (uint16_t)msg->port;
+	memcpy(path.near, msg->near, sizeof(path.near));
 	path.listener = msg->flags >> PEERMAP_LISTENER_SHIFT;
 	discover_answer(w, &path);
 }

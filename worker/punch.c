@@ -78,7 +78,7 @@ punch_endpoint(struct worker *w, uint32_t node, struct peermap_entry *entry,
 		memset(entry, 0, sizeof(*entry));
 		return (0);
 	}
-	path_to(path, entry);
+	path_to(w, path, entry);
 	return (
 	    entry->port != 0 && worker_age(w, entry->seen) < ENDPOINT_EXPIRE);
 }

@@ -94,7 +94,7 @@ relay_to_endpoint(struct worker *w, const struct peermap_entry *entry,
 	struct path path;
 	uint8_t *packet;
 
-	path_to(&path, entry);
+	path_to(w, &path, entry);
 	packet = (entry->flags & PEERMAP_UDP_EX) != 0
 		     ? packet_deliver_dest(payload, sender, dest)
 		     : packet_deliver(payload, sender);
@@ -118,6 +118,7 @@ relay_to_beacon(struct worker *w, enum relay_source from,
 	    entry->beacon <= PROTO_BEACONS_MAX)
 		number = entry->beacon - 1;
 	path.far = w->beacons->at[number];
+	memset(path.near, 0, sizeof(path.near));
 	path.listener = UDP_LISTENER_ANY;
 	if (from == RELAY_FROM_BEACON || path.far.port == 0) {
 		counters_add(COUNTER_DROP_NOT_FOUND, 1);
@@ -211,8 +212,8 @@ relay_punch(
 		counters_add(COUNTER_DROP_SENDER, 1);
 		return;
 	}
+	memset(&path, 0, sizeof(path));
 	memcpy(path.far.addr, s->addr, sizeof(path.far.addr));
-	path.far.port = 0;
 	path.listener = UDP_LISTENER_ANY;
 	punch_request(w, &path, 0, packet, len);
 }

@@ -20,6 +20,7 @@ struct udp_in {
 	struct mmsghdr headers[UDP_BATCH];
 	struct iovec iov[UDP_BATCH];
 	struct sockaddr_in6 from[UDP_BATCH];
+	union udp_control control[UDP_BATCH];
 	uint8_t *rooms; /* UDP_BATCH of UDP_ROOM bytes */
 };
 static struct udp_in udp_in;
@@ -46,7 +47,22 @@ udp_in_init(void)
 		hdr->msg_name = &udp_in.from[i];
 		hdr->msg_iov = &udp_in.iov[i];
 		hdr->msg_iovlen = 1;
+		hdr->msg_control = &udp_in.control[i];
 	}
+}
+
+/* Is that all addresses of this machine? */
+static int
+udp_is_any(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in6 *sin6;
+	const struct sockaddr_in *sin;
+
+	sin6 = (const void *)ss;
+	sin = (const void *)ss;
+	if (ss->ss_family == AF_INET)
+		return (sin->sin_addr.s_addr == htonl(INADDR_ANY));
+	return (IN6_IS_ADDR_UNSPECIFIED(&sin6->sin6_addr));
 }
 
 /*
@@ -70,6 +86,7 @@ udp_open(struct worker *w, const struct msg_udp *msg, int fd)
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
 		fatal("getsockname");
 	sock->family = ss.ss_family;
+	sock->any = udp_is_any(&ss);
 	len = sizeof(sock->v6only);
 	sock->v6only = 0;
 	if (sock->family == AF_INET6 &&
@@ -78,6 +95,7 @@ udp_open(struct worker *w, const struct msg_udp *msg, int fd)
 		fatal("getsockopt");
 	sock->worker = w;
 	sock->number = msg->number;
+	sock->path.listener = msg->number;
 	sock->kind = msg->kind;
 	STAILQ_INIT(&sock->waiting);
 	ev_io_init(&sock->reader, udp_read, fd, EV_READ);
@@ -133,13 +151,14 @@ static void
 udp_datagram(struct udp_socket *sock, uint32_t i)
 {
 	struct mmsghdr *in;
-	struct path path;
 
 	in = &udp_in.headers[i];
 	counters_add(COUNTER_UDP_BYTES, in->msg_len);
-	udp_source(&udp_in.from[i], &path.far);
-	path.listener = sock->number;
-	datagram(sock->worker, &path, udp_in.iov[i].iov_base, in->msg_len);
+	udp_source(&udp_in.from[i], &sock->path.far);
+	if (sock->any)
+		udp_control_in(&in->msg_hdr, sock->path.near);
+	datagram(
+	    sock->worker, &sock->path, udp_in.iov[i].iov_base, in->msg_len);
 }
 
 static void
@@ -154,6 +173,9 @@ udp_read(struct ev_loop *loop, ev_io *io, int revents)
 	sock = io->data;
 	for (i = 0; i < UDP_BATCH; i++)
 		udp_in.headers[i].msg_hdr.msg_namelen = sizeof(udp_in.from[i]);
+	for (i = 0; sock->any && i < UDP_BATCH; i++)
+		udp_in.headers[i].msg_hdr.msg_controllen =
+		    sizeof(udp_in.control[i]);
 	n = recvmmsg(io->fd, udp_in.headers, UDP_BATCH, 0, NULL);
 	if (n <= 0)
 		return;

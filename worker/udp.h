@@ -24,20 +24,29 @@
 #define UDP_QUEUE_MAX    (1U << 20) /* bytes that wait for a socket */
 #define UDP_ROOM         (RX_HEADROOM + UDP_DATAGRAM_MAX + 65 + 128)
 
+/* By which addresses a datagram leaves, as a socket is told. */
+struct udp_ends {
+	struct sockaddr_in6 far; /* or a sockaddr_in, and zeroes */
+	uint8_t near[16];        /* zero: as the socket is bound */
+};
+
+union udp_control {
+	struct cmsghdr hdr;
+	uint8_t buf[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
+		    CMSG_SPACE(sizeof(uint16_t))];
+};
+
 /* Datagrams for one endpoint; more than one only if they are of one size. */
 struct udp_out {
 	struct iovec iov[UDP_SEGMENTS];
-	struct sockaddr_in6 to;
-	union {
-		struct cmsghdr hdr;
-		uint8_t buf[CMSG_SPACE(sizeof(uint16_t))];
-	} control;
+	struct udp_ends ends;
+	union udp_control control;
 };
 
 /* A datagram that the kernel did not take yet. */
 struct udp_waiting {
 	STAILQ_ENTRY(udp_waiting) entry;
-	struct endpoint to;
+	struct udp_ends ends;
 	size_t len;
 	uint8_t data[];
 };
@@ -50,6 +59,8 @@ struct udp_socket {
 	uint32_t kind; /* enum udp_kind */
 	sa_family_t family;
 	int v6only; /* boolean */
+	int any;    /* boolean: bound to all addresses of this machine */
+	struct path path; /* of the datagram that is being dealt with */
 	uint32_t nout;
 	struct mmsghdr headers[UDP_OUT];
 	struct udp_out out[UDP_OUT];
@@ -57,6 +68,11 @@ struct udp_socket {
 	STAILQ_HEAD(, udp_waiting) waiting;
 	size_t waiting_bytes;
 };
+
+/* udp_control.c */
+void udp_control_in(const struct msghdr *, uint8_t[16]);
+void udp_control_out(const struct udp_socket *, struct msghdr *,
+    const struct udp_ends *, union udp_control *);
 
 /* udp_send.c */
 int udp_reaches(const struct udp_socket *, const uint8_t[16]);

@@ -3,8 +3,6 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <netinet/udp.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,25 +44,35 @@ udp_carrier(struct worker *w, uint32_t number, const uint8_t addr[16])
 }
 
 static void
-udp_address(const struct udp_socket *sock, const struct endpoint *to,
-    struct sockaddr_in6 *sin6, socklen_t *len)
+udp_ends(const struct udp_socket *sock, const struct path *path,
+    struct udp_ends *ends)
 {
 	struct sockaddr_in sin;
 
-	memset(sin6, 0, sizeof(*sin6));
+	memcpy(ends->near, path->near, sizeof(ends->near));
+	memset(&ends->far, 0, sizeof(ends->far));
 	if (sock->family == AF_INET) {
 		memset(&sin, 0, sizeof(sin));
 		sin.sin_family = AF_INET;
-		sin.sin_port = htons(to->port);
-		memcpy(&sin.sin_addr, to->addr + 12, 4);
-		memcpy(sin6, &sin, sizeof(sin));
-		*len = sizeof(sin);
+		sin.sin_port = htons(path->far.port);
+		memcpy(&sin.sin_addr, path->far.addr + 12, 4);
+		memcpy(&ends->far, &sin, sizeof(sin));
 		return;
 	}
-	sin6->sin6_family = AF_INET6;
-	sin6->sin6_port = htons(to->port);
-	memcpy(&sin6->sin6_addr, to->addr, 16);
-	*len = sizeof(*sin6);
+	ends->far.sin6_family = AF_INET6;
+	ends->far.sin6_port = htons(path->far.port);
+	memcpy(&ends->far.sin6_addr, path->far.addr, 16);
+}
+
+/* A message without data and control yet; what ends points to stays there. */
+static void
+udp_header(
+    const struct udp_socket *sock, struct msghdr *hdr, struct udp_ends *ends)
+{
+	memset(hdr, 0, sizeof(*hdr));
+	hdr->msg_name = &ends->far;
+	hdr->msg_namelen = sock->family == AF_INET ? sizeof(struct sockaddr_in)
+						   : sizeof(ends->far);
 }
 
 static uint32_t
@@ -79,7 +87,7 @@ udp_hash(const struct endpoint *to)
 
 /* Joins the datagram to the latest message for its endpoint, if it may. */
 static int
-udp_join(struct udp_socket *sock, const struct sockaddr_in6 *to, uint32_t hash,
+udp_join(struct udp_socket *sock, const struct udp_ends *ends, uint32_t hash,
     uint8_t *packet, size_t len)
 {
 	struct msghdr *hdr;
@@ -92,7 +100,7 @@ udp_join(struct udp_socket *sock, const struct sockaddr_in6 *to, uint32_t hash,
 	out = &sock->out[at - 1];
 	hdr = &sock->headers[at - 1].msg_hdr;
 	if (hdr->msg_iovlen == UDP_SEGMENTS || out->iov[0].iov_len != len ||
-	    memcmp(&out->to, to, sizeof(*to)) != 0)
+	    memcmp(&out->ends, ends, sizeof(*ends)) != 0)
 		return (0);
 	out->iov[hdr->msg_iovlen].iov_base = packet;
 	out->iov[hdr->msg_iovlen++].iov_len = len;
@@ -106,31 +114,28 @@ static void udp_flush_socket(struct udp_socket *);
  * gather_flush().
  */
 void
-udp_send_from(struct udp_socket *sock, const struct endpoint *to,
-    uint8_t *packet, size_t len)
+udp_send_from(struct udp_socket *sock, const struct path *path, uint8_t *packet,
+    size_t len)
 {
-	struct sockaddr_in6 sin6;
+	struct udp_ends ends;
 	struct msghdr *hdr;
 	struct udp_out *out;
-	socklen_t sinlen;
 	uint32_t hash;
 
 	sock->worker->gather.held = 1;
-	udp_address(sock, to, &sin6, &sinlen);
-	hash = udp_hash(to);
-	if (udp_join(sock, &sin6, hash, packet, len))
+	udp_ends(sock, path, &ends);
+	hash = udp_hash(&path->far);
+	if (udp_join(sock, &ends, hash, packet, len))
 		return;
 	if (sock->nout == UDP_OUT)
 		udp_flush_socket(sock);
 	out = &sock->out[sock->nout];
 	hdr = &sock->headers[sock->nout].msg_hdr;
 	sock->last[hash % UDP_OUT] = (uint8_t)++sock->nout;
-	out->to = sin6;
+	out->ends = ends;
 	out->iov[0].iov_base = packet;
 	out->iov[0].iov_len = len;
-	memset(hdr, 0, sizeof(*hdr));
-	hdr->msg_name = &out->to;
-	hdr->msg_namelen = sinlen;
+	udp_header(sock, hdr, &out->ends);
 	hdr->msg_iov = out->iov;
 	hdr->msg_iovlen = 1;
 }
@@ -148,34 +153,13 @@ udp_send(struct worker *w, const struct path *path, uint8_t *packet, size_t len)
 		counters_add(COUNTER_DROP_UDP_SEND, 1);
 		return;
 	}
-	udp_send_from(sock, &path->far, packet, len);
-}
-
-/* Tells the kernel where to cut. */
-static void
-udp_segment(struct udp_socket *sock, uint32_t i)
-{
-	struct msghdr *hdr;
-	struct cmsghdr *cmsg;
-	uint16_t size;
-
-	hdr = &sock->headers[i].msg_hdr;
-	if (hdr->msg_iovlen == 1)
-		return;
-	size = (uint16_t)hdr->msg_iov[0].iov_len;
-	hdr->msg_control = sock->out[i].control.buf;
-	hdr->msg_controllen = sizeof(sock->out[i].control.buf);
-	cmsg = CMSG_FIRSTHDR(hdr);
-	cmsg->cmsg_level = SOL_UDP;
-	cmsg->cmsg_type = UDP_SEGMENT;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(size));
-	memcpy(CMSG_DATA(cmsg), &size, sizeof(size));
+	udp_send_from(sock, path, packet, len);
 }
 
 /* Keeps one datagram until the socket takes it. */
 static void
-udp_wait(
-    struct udp_socket *sock, const struct endpoint *to, const struct iovec *iov)
+udp_wait(struct udp_socket *sock, const struct udp_ends *ends,
+    const struct iovec *iov)
 {
 	struct udp_waiting *waiting;
 
@@ -184,7 +168,7 @@ udp_wait(
 		counters_add(COUNTER_DROP_UDP_FULL, 1);
 		return;
 	}
-	waiting->to = *to;
+	waiting->ends = *ends;
 	waiting->len = iov->iov_len;
 	memcpy(waiting->data, iov->iov_base, iov->iov_len);
 	STAILQ_INSERT_TAIL(&sock->waiting, waiting, entry);
@@ -192,57 +176,38 @@ udp_wait(
 	ev_io_start(sock->worker->loop, &sock->writer);
 }
 
+/* The kernel would not cut message i up: its datagrams go one by one. */
 static void
-udp_wait_message(struct udp_socket *sock, const struct msghdr *hdr)
+udp_send_apart(struct udp_socket *sock, uint32_t i)
 {
-	const struct sockaddr_in6 *sin6;
-	const struct sockaddr_in *sin;
-	struct endpoint to;
-	size_t i;
-
-	sin6 = hdr->msg_name;
-	memset(&to, 0, sizeof(to));
-	to.port = ntohs(sin6->sin6_port);
-	if (sock->family == AF_INET) {
-		sin = hdr->msg_name;
-		to.addr[10] = to.addr[11] = 0xff;
-		memcpy(to.addr + 12, &sin->sin_addr, 4);
-	} else
-		memcpy(to.addr, &sin6->sin6_addr, 16);
-	for (i = 0; i < hdr->msg_iovlen; i++)
-		udp_wait(sock, &to, &hdr->msg_iov[i]);
-}
-
-/* The kernel would not cut this message up: its datagrams go one by one. */
-static void
-udp_send_apart(struct udp_socket *sock, const struct msghdr *all)
-{
+	union udp_control control;
 	struct msghdr one;
-	size_t i;
+	struct udp_out *out;
+	size_t j;
 
-	one = *all;
-	one.msg_control = NULL;
-	one.msg_controllen = 0;
+	out = &sock->out[i];
+	udp_header(sock, &one, &out->ends);
 	one.msg_iovlen = 1;
-	for (i = 0; i < all->msg_iovlen; i++) {
-		one.msg_iov = &all->msg_iov[i];
+	udp_control_out(sock, &one, &out->ends, &control);
+	for (j = 0; j < sock->headers[i].msg_hdr.msg_iovlen; j++) {
+		one.msg_iov = &out->iov[j];
 		if (sendmsg(sock->reader.fd, &one, 0) != -1)
 			continue;
 		if (errno == EAGAIN)
-			udp_wait_message(sock, &one);
+			udp_wait(sock, &out->ends, &out->iov[j]);
 		else
 			counters_add(COUNTER_DROP_UDP_SEND, 1);
 	}
 }
 
-/* The first message failed: returns 1 if it was dealt with, 0 to wait. */
+/* Message i failed: returns 1 if it was dealt with, 0 to try again. */
 static int
-udp_failed(struct udp_socket *sock, const struct msghdr *hdr, int error)
+udp_failed(struct udp_socket *sock, uint32_t i, int error)
 {
 	if (error == EINTR)
 		return (0);
-	if (hdr->msg_iovlen > 1)
-		udp_send_apart(sock, hdr);
+	if (sock->headers[i].msg_hdr.msg_iovlen > 1)
+		udp_send_apart(sock, i);
 	else
 		counters_add(COUNTER_DROP_UDP_SEND, 1);
 	return (1);
@@ -255,12 +220,16 @@ udp_failed(struct udp_socket *sock, const struct msghdr *hdr, int error)
 static void
 udp_flush_socket(struct udp_socket *sock)
 {
+	struct udp_out *out;
 	uint32_t i, n;
+	size_t j;
 	int r;
 
 	n = sock->nout;
 	for (i = 0; i < n; i++)
-		udp_segment(sock, i);
+		if (sock->any || sock->headers[i].msg_hdr.msg_iovlen > 1)
+			udp_control_out(sock, &sock->headers[i].msg_hdr,
+			    &sock->out[i].ends, &sock->out[i].control);
 	i = 0;
 	while (i < n && STAILQ_EMPTY(&sock->waiting)) {
 		r = sendmmsg(sock->reader.fd, sock->headers + i, n - i, 0);
@@ -268,11 +237,14 @@ udp_flush_socket(struct udp_socket *sock)
 			i += (uint32_t)r;
 		else if (errno == EAGAIN)
 			break;
-		else if (udp_failed(sock, &sock->headers[i].msg_hdr, errno))
+		else if (udp_failed(sock, i, errno))
 			i++;
 	}
-	for (; i < n; i++)
-		udp_wait_message(sock, &sock->headers[i].msg_hdr);
+	for (; i < n; i++) {
+		out = &sock->out[i];
+		for (j = 0; j < sock->headers[i].msg_hdr.msg_iovlen; j++)
+			udp_wait(sock, &out->ends, &out->iov[j]);
+	}
 	sock->nout = 0;
 	memset(sock->last, 0, sizeof(sock->last));
 }
@@ -287,22 +259,35 @@ udp_flush(struct worker *w)
 			udp_flush_socket(w->udp[i]);
 }
 
+/* The oldest that waits; -1 as sendmsg(2). */
+static ssize_t
+udp_write_one(struct udp_socket *sock, struct udp_waiting *waiting)
+{
+	union udp_control control;
+	struct msghdr hdr;
+	struct iovec iov;
+
+	udp_header(sock, &hdr, &waiting->ends);
+	iov.iov_base = waiting->data;
+	iov.iov_len = waiting->len;
+	hdr.msg_iov = &iov;
+	hdr.msg_iovlen = 1;
+	udp_control_out(sock, &hdr, &waiting->ends, &control);
+	return (sendmsg(sock->reader.fd, &hdr, 0));
+}
+
 /* The socket takes datagrams again. */
 void
 udp_write(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct udp_waiting *waiting;
 	struct udp_socket *sock;
-	struct sockaddr_in6 sin6;
-	socklen_t len;
 	ssize_t n;
 
 	(void)revents;
 	sock = io->data;
 	while ((waiting = STAILQ_FIRST(&sock->waiting)) != NULL) {
-		udp_address(sock, &waiting->to, &sin6, &len);
-		n = sendto(io->fd, waiting->data, waiting->len, 0,
-		    (struct sockaddr *)&sin6, len);
+		n = udp_write_one(sock, waiting);
 		if (n == -1 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n == -1)

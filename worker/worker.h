@@ -189,6 +189,7 @@ struct endpoint {
 /* By which way a datagram came, and what is sent back goes. */
 struct path {
 	struct endpoint far; /* the other end */
+	uint8_t near[16];    /* ours; zero: as the socket is bound */
 	uint32_t listener;   /* or UDP_LISTENER_ANY */
 };
 
@@ -285,10 +286,12 @@ worker_age(const struct worker *w, uint32_t then)
 
 /* Where the node of an entry is by UDP. */
 static inline void
-path_to(struct path *path, const struct peermap_entry *entry)
+path_to(const struct worker *w, struct path *path,
+    const struct peermap_entry *entry)
 {
 	memcpy(path->far.addr, entry->addr, sizeof(path->far.addr));
 	path->far.port = entry->port;
+	peermap_near(&w->map, entry->near, path->near);
 	path->listener = entry->flags >> PEERMAP_LISTENER_SHIFT;
 }
 
@@ -431,8 +434,7 @@ struct udp_socket *udp_share(struct worker *, uint32_t, const uint8_t[16]);
 
 /* udp_send.c */
 void udp_send(struct worker *, const struct path *, uint8_t *, size_t);
-void udp_send_from(
-    struct udp_socket *, const struct endpoint *, uint8_t *, size_t);
+void udp_send_from(struct udp_socket *, const struct path *, uint8_t *, size_t);
 void udp_flush(struct worker *);
 
 /* timer.c */

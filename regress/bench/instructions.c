@@ -185,7 +185,7 @@ end_websocket(struct end *end, struct worker *w)
 	end->session = s;
 	memset(&entry, 0, sizeof(entry));
 	entry.generation = pmap_next_generation(&map);
-	entry.worker = (uint16_t)w->hello.worker;
+	entry.worker = (uint8_t)w->hello.worker;
 	entry.slot = session_slot(w, s);
 	map_enter(end->node, &entry);
 	s->node = end->node;

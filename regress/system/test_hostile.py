@@ -46,7 +46,7 @@ def closed(node, generation):
 
 
 def endpoint(node, flags=0, addr=LOCALHOST, port=9, answer=0):
-    return message(P.WP_ENDPOINT, struct.pack("=II16sII", node, flags, addr,
+    return message(P.WP_ENDPOINT, struct.pack("=II16s16xII", node, flags, addr,
         port, answer))
 
 

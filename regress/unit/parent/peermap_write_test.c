@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "common/counters.h"
 #include "parent/peermap_write.h"
 #include "regress/unit/test.h"
 
@@ -31,7 +32,7 @@ session(struct pmap *map, uint32_t node, uint32_t worker)
 		return (number);
 	entry = *pmap_entry(map, number);
 	entry.generation = pmap_next_generation(map);
-	entry.worker = (uint16_t)worker;
+	entry.worker = (uint8_t)worker;
 	entry.slot = node * 3;
 	pmap_store(map, number, &entry);
 	return (number);
@@ -252,6 +253,54 @@ test_sealed(void)
 	pmap_destroy(&map);
 }
 
+/* An address of ours by its number; the same bytes for all but node. */
+static uint8_t
+near(struct pmap *map, uint32_t n, uint32_t node)
+{
+	struct peermap_entry entry;
+	uint8_t addr[16];
+	uint32_t number;
+
+	memset(addr, 0xfd, sizeof(addr));
+	memcpy(addr, &n, sizeof(n));
+	if (node == 0)
+		return (pmap_near(map, addr));
+	number = pmap_add(map, node, 0);
+	entry = *pmap_entry(map, number);
+	entry.port = 1;
+	entry.near = pmap_near(map, addr);
+	pmap_store(map, number, &entry);
+	return (entry.near);
+}
+
+static void
+test_near(void)
+{
+	static const uint8_t zero[16];
+	struct pmap map;
+	uint64_t full;
+	uint32_t i;
+	uint8_t addr[16];
+
+	CHECK(pmap_create(&map) == 0);
+	CHECK(pmap_near(&map, zero) == 0);
+	for (i = 1; i < PEERMAP_NEAR_MAX; i++)
+		CHECK(near(&map, i, i) == i && near(&map, i, 1000 + i) == i);
+	full = counters_read(counters, COUNTER_NEAR_FULL);
+	CHECK(near(&map, i, 0) == 0 && near(&map, 1, 0) == 1);
+	CHECK(counters_read(counters, COUNTER_NEAR_FULL) == full + 1);
+	/* As long as one node has it, it stays. */
+	clear(&map, 7);
+	CHECK(near(&map, i, 0) == 0);
+	clear(&map, 1007);
+	CHECK(near(&map, i, 7) == 7 && near(&map, i + 1, 0) == 0);
+	peermap_near(&map.view, 7, addr);
+	CHECK(memcmp(addr, &i, sizeof(i)) == 0);
+	/* Another address of ours frees the old one. */
+	CHECK(near(&map, 8, 7) == 8 && near(&map, i + 2, 0) == 7);
+	pmap_destroy(&map);
+}
+
 /* What the two processes of a race tell each other. */
 struct race {
 	_Atomic uint64_t reads;
@@ -268,7 +317,7 @@ race_fill(struct peermap_entry *entry, uint32_t node, uint32_t generation)
 	memset(entry, 0, sizeof(*entry));
 	entry->generation = generation;
 	entry->slot = generation ^ node;
-	entry->worker = (uint16_t)generation;
+	entry->worker = (uint8_t)generation;
 	entry->since = ~generation;
 	entry->keyid = (uint64_t)generation << 32 | node;
 	memset(entry->addr, (int)(generation & 0xff), sizeof(entry->addr));
@@ -423,6 +472,7 @@ main(void)
 	RUN(test_full);
 	RUN(test_generation_is_never_zero);
 	RUN(test_loads);
+	RUN(test_near);
 	RUN(test_sealed);
 	RUN(test_racing_reader);
 	RUN(test_interrupted_writer);
