@@ -9,8 +9,9 @@
 #include <sys/types.h>
 
 /*
- * How a role program begins (DESIGN.md 6).  The parent starts it with a channel
- * on CHILD_PARENT_FD, a log socket on LOG_CHILD_FD, and these arguments:
+ * How a role program begins (doc/architecture.md 6). The parent starts it with
+ * a channel on CHILD_PARENT_FD, a log socket on LOG_CHILD_FD, and these
+ * arguments:
  *
  *	[-u UID -g GID [-r ROOT]]
  *

@@ -14,8 +14,9 @@
 #include "common/proto.h"
 
 /*
- * The peer map: where each node is (DESIGN.md 3).  One memfd; the parent alone
- * can write it, every child maps it read-only and looks up without a lock.
+ * The peer map: where each node is (doc/architecture.md 3). One memfd; the
+ * parent alone can write it, every child maps it read-only and looks up without
+ * a lock.
  *
  *	header | index half A | index half B | entries
  *

@@ -11,13 +11,13 @@
 #include "common/proto_registry.h"
 
 /*
- * Everything that the processes say to each other (DESIGN.md 2), one enum per
- * direction; proto_ctl.h has what beaconctl says.  The receiver's table (struct
- * channel_rule) holds sizes, states and handlers.  All structs consist of
- * naturally aligned unsigned integers in host order without padding; addresses
- * are 16 bytes, IPv6 or v4-mapped, in network order; ports are host order;
- * times that beaconctl is told are unix seconds, all others of common/clock.h
- * unless said.
+ * Everything that the processes say to each other (doc/architecture.md 2), one
+ * enum per direction; proto_ctl.h has what beaconctl says. The receiver's table
+ * (struct channel_rule) holds sizes, states and handlers. All structs consist
+ * of naturally aligned unsigned integers in host order without padding;
+ * addresses are 16 bytes, IPv6 or v4-mapped, in network order; ports are host
+ * order; times that beaconctl is told are unix seconds, all others of
+ * common/clock.h unless said.
  *
  * A connection in a worker is named by (slot, serial): slot is its place in
  * the worker's table, serial grows with each use of the place.  worker is the

@@ -20,9 +20,9 @@
 #endif
 
 /*
- * The system calls that a process may still make (DESIGN.md 6).  Each role has
- * one table of them, with the reason beside each row; whatever is not in it
- * kills the process, and so does a call by way of another architecture.
+ * The system calls that a process may still make (doc/architecture.md 6). Each
+ * role has one table of them, with the reason beside each row; whatever is not
+ * in it kills the process, and so does a call by way of another architecture.
  *
  * Rows of one call add up: it is allowed if any of them lets it through.  So
  * no call may have a row without checks beside one that has some.

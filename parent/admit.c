@@ -116,8 +116,8 @@ admit_open(struct process *worker, const struct msg_admit *admit,
 }
 
 /*
- * Auth says that a client has proved to be a node (DESIGN.md 4).  Returns NULL,
- * or in what way auth broke the rules.
+ * Auth says that a client has proved to be a node (doc/architecture.md 4).
+ * Returns NULL, or in what way auth broke the rules.
  */
 const char *
 admit_login(struct parent *parent, const struct msg_admit *admit)

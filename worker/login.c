@@ -15,9 +15,10 @@
 #include "worker/worker.h"
 
 /*
- * The worker's part of a login (DESIGN.md 4): it carries the challenge to the
- * client and the reply to auth, and decides nothing.  Nonces come from auth
- * ahead of need, so that a challenge leaves together with the 101.
+ * The worker's part of a login (doc/architecture.md 4): it carries the
+ * challenge to the client and the reply to auth, and decides nothing. Nonces
+ * come from auth ahead of need, so that a challenge leaves together with the
+ * 101.
  */
 
 #define CHALLENGE_MAX 160

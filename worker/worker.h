@@ -114,7 +114,9 @@ struct outlet {
 	uint32_t runs;
 };
 
-/* Frames on their way out, still where they were read (DESIGN.md 5). */
+/*
+ * Frames on their way out, still where they were read (doc/architecture.md 5).
+ */
 struct gather {
 	struct run runs[GATHER_RUNS]; /* 0 is not used */
 	struct outlet outlets[GATHER_OUTLETS];

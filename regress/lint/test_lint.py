@@ -189,8 +189,6 @@ def test_every_document_that_is_cited_exists():
         for m in re.finditer(r"([\w./-]*\w\.md)\b(?:[\s*#\"]+(section\b|"
                 r"\d+(?:\.\d+)*))?", text):
             name, section = m.groups()
-            if name == "DESIGN.md":
-                continue
             at = [os.path.join(directory, name)
                 for directory in (ROOT, os.path.dirname(path))]
             at = next(filter(os.path.isfile, at), None)
