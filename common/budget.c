@@ -50,3 +50,22 @@ budget_take(struct budget *b, uint32_t n)
 	b->left -= n;
 	return (1);
 }
+
+/* What could be taken now. */
+uint32_t
+budget_left(struct budget *b)
+{
+	budget_grow(b);
+	return (b->left);
+}
+
+/* Other limits from now on; what was used up stays so. */
+void
+budget_change(struct budget *b, uint32_t rate, uint32_t burst)
+{
+	budget_grow(b);
+	b->rate = rate;
+	b->burst = burst;
+	if (b->left > burst)
+		b->left = burst;
+}

@@ -18,6 +18,8 @@ struct budget {
 
 void budget_init(struct budget *, uint32_t rate, uint32_t burst);
 int budget_take(struct budget *, uint32_t n);
+uint32_t budget_left(struct budget *);
+void budget_change(struct budget *, uint32_t rate, uint32_t burst);
 
 /* So many in a second, counted anew with each. */
 struct persecond {

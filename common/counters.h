@@ -19,6 +19,7 @@
 #define DROP    "pilot_beacon_drops_total"
 #define REFUSED "pilot_beacon_wss_refused_total"
 #define UDP_IN  "pilot_beacon_udp_in_total"
+#define LOOKUPS "pilot_beacon_registry_lookups_total"
 
 /* clang-format off */
 #define COUNTER_LIST(X) \
@@ -155,6 +156,29 @@
 	    "replies too late or before their time") \
 	X(VERIFY_LEGACY, "pilot_beacon_auth_legacy_total", \
 	    "replies accepted in the older signature form") \
+	X(VERIFY_UNANSWERED, \
+	    "pilot_beacon_auth_verified_total{outcome=\"unanswered\"}", \
+	    "replies for a node of which the registry said nothing in time") \
+	X(LOOKUP_FOUND, LOOKUPS "{outcome=\"found\"}", \
+	    "nodes of which the registry gave the key") \
+	X(LOOKUP_GONE, LOOKUPS "{outcome=\"not_found\"}", \
+	    "nodes of which the registry has no key") \
+	X(LOOKUP_ERROR, LOOKUPS "{outcome=\"error\"}", \
+	    "lookups answered by an error that says nothing of the node") \
+	X(LOOKUP_LOST, LOOKUPS "{outcome=\"lost\"}", \
+	    "lookups whose connection ended before the answer") \
+	X(LOOKUP_FORCED, "pilot_beacon_registry_forced_total", \
+	    "lookups because a signature did not fit the key that was known") \
+	X(LOOKUP_SHARED, "pilot_beacon_registry_coalesced_total", \
+	    "logins that wait for a lookup that others wait for already") \
+	X(LOOKUP_FULL, "pilot_beacon_registry_full_total", \
+	    "logins put off because too many wait for the registry") \
+	X(KEYS_HIT, "pilot_beacon_registry_hits_total", \
+	    "logins for which a key was known without asking") \
+	X(KEYS_STALE, "pilot_beacon_registry_stale_total", \
+	    "of those, with a key that was to be confirmed again") \
+	X(KEYS_EVICTED, "pilot_beacon_registry_evicted_total", \
+	    "keys forgotten to make room for others") \
 	X(KEY_LINES_BAD, "pilot_beacon_auth_key_lines_bad_total", \
 	    "lines of the key file skipped") \
 	X(SOCKETS_MENDED, "pilot_beacon_sockets_mended_total", \

@@ -95,6 +95,24 @@ test_persecond(void)
 	CHECK(persecond_take(&p, 6, 4, 4));
 }
 
+static void
+test_other_limits(void)
+{
+	struct budget b;
+
+	budget_init(&b, 80, 100);
+	CHECK(budget_take(&b, 70));
+	budget_change(&b, 10, 20);
+	CHECK(budget_left(&b) == 20);
+	CHECK(take_all(&b) == 20);
+	/* Nothing for free by a change, there and back. */
+	budget_change(&b, 80, 100);
+	CHECK(budget_left(&b) == 0);
+	still_pass(0.5);
+	CHECK(budget_left(&b) == 40);
+	CHECK(take_all(&b) == 40);
+}
+
 int
 main(void)
 {
@@ -103,5 +121,6 @@ main(void)
 	RUN(test_several_at_once);
 	RUN(test_large_numbers);
 	RUN(test_persecond);
+	RUN(test_other_limits);
 	return (test_failed());
 }
