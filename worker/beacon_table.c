@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "common/log.h"
 #include "worker/beacon_table.h"
-#include "worker/limit.h"
 
 _Static_assert(BEACON_NUMBERS < UINT16_MAX, "numbers + 1 fit a chain");
 
@@ -30,7 +30,7 @@ static uint32_t
 beacon_table_bucket(
     const struct beacon_table *table, const uint8_t addr[16], uint16_t port)
 {
-	return (limit_hash(table->key, addr, port) % BEACON_BUCKETS);
+	return (address_hash(table->key, addr, port) % BEACON_BUCKETS);
 }
 
 static void

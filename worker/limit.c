@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "common/log.h"
 #include "worker/limit.h"
 
@@ -26,22 +27,6 @@ limit_new(void)
 	return (table);
 }
 
-/* Keyed, so that nobody can choose sources that share a place. */
-uint32_t
-limit_hash(const uint64_t key[2], const uint8_t addr[16], uint32_t port)
-{
-	unsigned __int128 m;
-	uint64_t a, b;
-
-	memcpy(&a, addr, sizeof(a));
-	memcpy(&b, addr + sizeof(a), sizeof(b));
-	m = (unsigned __int128)(a ^ key[0]) *
-	    (b ^ key[1] ^ ((uint64_t)port << 48));
-	a = (uint64_t)m ^ (uint64_t)(m >> 64);
-	m = (unsigned __int128)(a ^ key[1]) * 0x9e3779b97f4a7c15ULL;
-	return ((uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)));
-}
-
 /*
  * Counts one event of (addr, port) in second `now`.  Returns 1 if it is within
  * `most` per second (0: no limit), else 0.
@@ -55,7 +40,7 @@ limit_source(struct source_table *table, const uint8_t addr[16], uint32_t port,
 
 	if (most == 0)
 		return (1);
-	set = table->sets[limit_hash(table->key, addr, port) % LIMIT_SETS];
+	set = table->sets[address_hash(table->key, addr, port) % LIMIT_SETS];
 	source = &set[0];
 	for (i = 0; i < LIMIT_WAYS; i++) {
 		if (set[i].port == port &&
@@ -81,16 +66,13 @@ limit_source(struct source_table *table, const uint8_t addr[16], uint32_t port,
 	return (1);
 }
 
-/* One IPv6 customer has a /64: upgrades are counted for that as a whole. */
+/* Upgrades of one customer are counted as a whole. */
 int
 limit_upgrade(struct source_table *table, const uint8_t addr[16], uint32_t now,
     uint32_t most)
 {
-	static const uint8_t v4mapped[12] = { [10] = 0xff, 0xff };
 	uint8_t net[16];
 
-	memcpy(net, addr, sizeof(net));
-	if (memcmp(net, v4mapped, sizeof(v4mapped)) != 0)
-		memset(net + 8, 0, 8);
+	address_customer(net, addr);
 	return (limit_source(table, net, 0, now, most));
 }

@@ -30,7 +30,6 @@ struct source_table {
 };
 
 struct source_table *limit_new(void);
-uint32_t limit_hash(const uint64_t[2], const uint8_t[16], uint32_t);
 int limit_source(
     struct source_table *, const uint8_t[16], uint32_t, uint32_t, uint32_t);
 int limit_upgrade(struct source_table *, const uint8_t[16], uint32_t, uint32_t);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/address.h"
 #include "worker/packet.h"
 
 /* Writes a RelayDeliverDest header before payload; as packet_deliver(). */
@@ -29,10 +30,9 @@ size_t
 packet_address(
     uint8_t *buf, enum packet_type type, const uint8_t addr[16], uint16_t port)
 {
-	static const uint8_t v4mapped[12] = { [10] = 0xff, 0xff };
 	size_t iplen;
 
-	iplen = memcmp(addr, v4mapped, sizeof(v4mapped)) == 0 ? 4 : 16;
+	iplen = address_is_v4(addr) ? 4 : 16;
 	buf[0] = (uint8_t)type;
 	buf[1] = (uint8_t)iplen;
 	memcpy(buf + 2, addr + 16 - iplen, iplen);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/address.h"
 #include "common/log.h"
 #include "worker/limit.h"
 #include "worker/packet.h"
@@ -33,17 +34,11 @@ static int
 punch_is_exempt(const struct worker *w, const uint8_t addr[16])
 {
 	const struct msg_address *net;
-	uint32_t bits, bytes, i;
-	uint8_t mask;
+	uint32_t i;
 
 	for (i = 0; i < w->nexempt; i++) {
 		net = &w->exempt[i];
-		bytes = net->prefix / 8;
-		bits = net->prefix % 8;
-		mask = (uint8_t)(0xff00U >> bits);
-		if (memcmp(net->addr, addr, bytes) == 0 &&
-		    (bits == 0 ||
-			((net->addr[bytes] ^ addr[bytes]) & mask) == 0))
+		if (address_within(addr, net->addr, net->prefix))
 			return (1);
 	}
 	return (0);

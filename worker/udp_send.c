@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "common/log.h"
 #include "worker/udp.h"
 #include "worker/worker.h"
@@ -21,9 +22,7 @@
 int
 udp_reaches(const struct udp_socket *sock, const uint8_t addr[16])
 {
-	static const uint8_t v4mapped[12] = { [10] = 0xff, 0xff };
-
-	if (memcmp(addr, v4mapped, sizeof(v4mapped)) == 0)
+	if (address_is_v4(addr))
 		return (sock->family == AF_INET || !sock->v6only);
 	return (sock->family == AF_INET6);
 }

@@ -1,0 +1,45 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include "common/address.h"
+
+/* What one customer of a network has: an IPv4 address, or an IPv6 /64. */
+void
+address_customer(uint8_t net[16], const uint8_t addr[16])
+{
+	memcpy(net, addr, 16);
+	if (!address_is_v4(addr))
+		memset(net + 8, 0, 8);
+}
+
+/* Is addr in the network of `prefix` bits, 0 to 128, of the 16-byte form? */
+int
+address_within(const uint8_t addr[16], const uint8_t net[16], uint32_t prefix)
+{
+	uint32_t bits, bytes;
+	uint8_t mask;
+
+	bytes = prefix / 8;
+	bits = prefix % 8;
+	mask = (uint8_t)(0xff00U >> bits);
+	return (memcmp(net, addr, bytes) == 0 &&
+		(bits == 0 || ((net[bytes] ^ addr[bytes]) & mask) == 0));
+}
+
+/* Keyed, so that nobody can choose addresses that share a place. */
+uint32_t
+address_hash(const uint64_t key[2], const uint8_t addr[16], uint32_t port)
+{
+	unsigned __int128 m;
+	uint64_t a, b;
+
+	memcpy(&a, addr, sizeof(a));
+	memcpy(&b, addr + sizeof(a), sizeof(b));
+	m = (unsigned __int128)(a ^ key[0]) *
+	    (b ^ key[1] ^ ((uint64_t)port << 48));
+	a = (uint64_t)m ^ (uint64_t)(m >> 64);
+	m = (unsigned __int128)(a ^ key[1]) * 0x9e3779b97f4a7c15ULL;
+	return ((uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)));
+}

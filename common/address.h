@@ -1,0 +1,28 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef COMMON_ADDRESS_H
+#define COMMON_ADDRESS_H
+
+#include <stdint.h>
+#include <string.h>
+
+/*
+ * An address as all processes speak of it: 16 bytes, IPv6 or v4-mapped, in
+ * network order.
+ */
+static inline int
+address_is_v4(const uint8_t addr[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
+
+	return (memcmp(addr, mapped, sizeof(mapped)) == 0);
+}
+
+void address_customer(uint8_t[16], const uint8_t[16]);
+int address_within(const uint8_t[16], const uint8_t[16], uint32_t);
+uint32_t address_hash(const uint64_t[2], const uint8_t[16], uint32_t);
+
+#endif /* COMMON_ADDRESS_H */
