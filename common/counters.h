@@ -118,6 +118,8 @@
 	    "PunchRequests without a valid grant") \
 	X(GRANTS_FULL, "pilot_beacon_punch_refused_total{reason=\"busy\"}", \
 	    "PunchRequests given up because too many wait for auth") \
+	X(MISDIRECTED, "pilot_beacon_udp_misdirected_total", \
+	    "Discovers and Syncs ignored by workers that they are not for") \
 	X(SYNC_STRANGER, \
 	    "pilot_beacon_sync_refused_total{reason=\"stranger\"}", \
 	    "Syncs from a beacon that is not a peer") \

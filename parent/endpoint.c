@@ -92,6 +92,8 @@ endpoint_seen(struct process *worker, const struct msg_endpoint *seen)
 		return ("endpoint of nobody or nowhere");
 	if (seen->flags > UINT8_MAX || seen->answer > 1)
 		return ("endpoint with unknown flags");
+	if (!steer_reaches(worker, seen->addr, seen->port))
+		return ("endpoint that cannot reach it");
 	if (endpoint_note(worker->parent, seen) && seen->answer)
 		endpoint_answer(worker, seen);
 	return (NULL);

@@ -301,6 +301,8 @@ gossip_chunk(
 	sync = &worker->sync;
 	if (chunk->port == 0)
 		return ("sync from nowhere");
+	if (!steer_reaches(worker, chunk->addr, 0))
+		return ("sync from who cannot reach it");
 	if (chunk->first) {
 		/* What the worker could not send to the end is void. */
 		gossip_forget(worker);

@@ -156,40 +156,53 @@ listen_check_udp(const struct process *dead, const struct listener *listener,
 	*fd = new;
 }
 
-/* All of one address; the first worker alone has further ports. */
-static void
+/*
+ * All of one address; the first worker alone has further ports.  Returns 0, or
+ * -1 if one that shares the port is lost.
+ */
+static int
 listen_check_worker(const struct process *dead, struct listener *listener)
 {
 	uint32_t share;
-	int i;
+	int i, result;
 
+	result = 0;
 	for (i = (int)dead->place->number; i < listener->nfds;
-	     i += (int)dead->parent->nworkers)
+	     i += (int)dead->parent->nworkers) {
 		listen_check_udp(
 		    dead, listener, listen_udp_socket, &listener->fds[i]);
+		if (listener->fds[i] == -1)
+			result = -1;
+	}
 	if (dead->place->number != 0)
-		return;
+		return (result);
 	for (share = 1; share < listener->nshares; share++)
 		listen_check_udp(
 		    dead, listener, listen_udp_share, &listener->shares[share]);
+	return (result);
 }
 
 /*
  * A worker is dead and its successor has not been told of any socket yet: all
- * that it shared is put in order.
+ * that it shared is put in order.  Returns 0, or -1 if it left a gap among the
+ * UDP sockets of an address, which the last of them fills.
  */
-void
+int
 listen_check(struct process *dead)
 {
 	struct listener *listener;
+	int result;
 
+	result = 0;
 	TAILQ_FOREACH(listener, &dead->parent->listeners, entry) {
-		if (listener->kind == LISTENER_UDP)
-			listen_check_worker(dead, listener);
-		else if (!listen_accepts(listener->fds[0]))
+		if (listener->kind == LISTENER_UDP) {
+			if (listen_check_worker(dead, listener) == -1)
+				result = -1;
+		} else if (!listen_accepts(listener->fds[0]))
 			listen_report(dead, listener,
 			    listen_again(listener->fds[0]) == -1 ? errno : 0);
 	}
+	return (result);
 }
 
 /*

@@ -115,6 +115,7 @@ prepare(struct parent *parent)
 	privs_prepare(parent);
 	control_check(parent);
 	listen_all(parent);
+	steer_all(parent);
 	control_bind(parent);
 	privs_drop(parent);
 	if (pmap_create(&parent->map) == -1)

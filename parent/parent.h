@@ -224,6 +224,8 @@ struct parent {
 	int stopping; /* 1: children end; 2: they are being killed */
 
 	struct listeners listeners;
+	int steered; /* boolean: datagrams come as common/steer.h says */
+	uint32_t steer_key;
 	struct pmap map;
 	uint32_t sweep;       /* next entry to look at */
 	struct counters base; /* of children that are gone */
@@ -322,7 +324,7 @@ void listen_udp_further(struct parent *);
 int listen_again(int);
 int listen_udp_works(int, const struct sockaddr_storage *, socklen_t);
 int listen_inherited(int, int, const struct sockaddr_storage *, socklen_t);
-void listen_check(struct process *);
+int listen_check(struct process *);
 int listen_chown(struct parent *, uid_t);
 
 /* logfd.c */
@@ -370,6 +372,11 @@ extern const struct role_rules roles[ROLE_MAX];
 /* spawn.c */
 void spawn_open_programs(struct parent *);
 int spawn(struct process *, channel_end_fn);
+
+/* steer.c */
+void steer_all(struct parent *);
+void steer_no_more(struct parent *);
+int steer_reaches(const struct process *, const uint8_t[16], uint32_t);
 
 /* supervise.c */
 void supervise_init(struct parent *);

@@ -12,8 +12,17 @@
 static void
 roles_worker_dead(struct process *p)
 {
+	struct parent *parent;
+	uint32_t i;
+
+	parent = p->parent;
 	gossip_forget(p);
-	listen_check(p);
+	if (listen_check(p) == 0 || !parent->steered)
+		return;
+	steer_no_more(parent);
+	for (i = 0; i < parent->nworkers; i++)
+		if (parent->workers[i].child != NULL)
+			wiring_settings(parent->workers[i].child);
 }
 
 /* The parent itself has no row: nobody starts it. */

@@ -62,6 +62,8 @@ wiring_settings(struct process *p)
 	s.gossip_from_any = conf->accept_gossip_from_any != 0;
 	s.beacon_id = conf->beacon_id;
 	s.max_sockets = p->parent->max_sockets;
+	s.steered = p->parent->steered != 0;
+	s.steer_key = p->parent->steer_key;
 	process_send(p, p->place->role->settings, -1, &s, sizeof(s));
 }
 

@@ -123,6 +123,8 @@ beacons_sync(struct worker *w, const struct endpoint *source,
 		counters_add(COUNTER_SYNC_BAD, 1);
 		return;
 	}
+	if (!tell_may_have_heard(w, source->addr, 0))
+		return;
 	if (!beacons_may_report(w, source, count)) {
 		counters_add(COUNTER_DROP_RATE, 1);
 		return;

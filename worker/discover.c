@@ -40,7 +40,8 @@ static int
 discover_report(
     struct worker *w, enum discover_report kind, const struct msg_endpoint *msg)
 {
-	if (!discover_may_report(w, kind))
+	if (!tell_may_have_heard(w, msg->addr, msg->port) ||
+	    !discover_may_report(w, kind))
 		return (-1);
 	if (channel_send(&w->parent, WP_ENDPOINT, 0, -1, msg, sizeof(*msg)) ==
 	    -1) {

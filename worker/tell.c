@@ -4,6 +4,7 @@
  */
 
 #include "common/log.h"
+#include "common/steer.h"
 #include "worker/worker.h"
 
 /*
@@ -27,4 +28,20 @@ tell_closed(struct worker *w, uint32_t node, uint32_t generation)
 	msg.node = node;
 	msg.generation = generation;
 	tell_parent(w, WP_CLOSED, &msg, sizeof(msg));
+}
+
+/*
+ * May the parent be told that this source was heard?  port 0: by a Sync.  Not
+ * if it is another worker's, where it was heard as well (a broadcast comes to
+ * all): the parent would take us for a liar.
+ */
+int
+tell_may_have_heard(struct worker *w, const uint8_t addr[16], uint32_t port)
+{
+	if (!w->settings.steered ||
+	    steer_worker(w->settings.steer_key, w->hello.nworkers, addr,
+		port) == w->hello.worker)
+		return (1);
+	counters_add(COUNTER_MISDIRECTED, 1);
+	return (0);
 }

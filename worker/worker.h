@@ -428,6 +428,7 @@ void session_io(struct ev_loop *, ev_io *, int);
 /* tell.c */
 void tell_parent(struct worker *, enum worker_to_parent, const void *, size_t);
 void tell_closed(struct worker *, uint32_t node, uint32_t generation);
+int tell_may_have_heard(struct worker *, const uint8_t[16], uint32_t);
 
 /* udp.c */
 const char *udp_open(struct worker *, const struct msg_udp *, int);

@@ -243,6 +243,38 @@ class Puppet(threading.Thread):
         return struct.unpack("=II", self.auth.expect(P.AW_REFUSED))
 
 
+class Steering:
+    """Which worker the datagrams of a source come to (common/steer.c)."""
+
+    FACTOR = 0x9e3779b1
+    SHIFT = 15
+
+    def __init__(self, puppet):
+        settings = puppet.wait_message(P.PW_SETTINGS)
+        self.on, self.key = struct.unpack_from("=II", settings,
+            len(settings) - 8)
+        self.workers = HELLO.unpack(puppet.hello)[3]
+
+    def worker(self, host, port=0):
+        """port 0: by a Sync."""
+        words = list(struct.unpack(">I", socket.inet_aton(host)))
+        value = self.key
+        for word in words + [port] * (port != 0):
+            value = ((value ^ word) * self.FACTOR) & 0xffffffff
+            value ^= value >> self.SHIFT
+        return value % self.workers
+
+    def socket_of(self, workers, host="127.0.0.1"):
+        """A socket whose datagrams come to one of those workers."""
+        while True:
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.bind((host, 0))
+            s.settimeout(BOUND)
+            if self.worker(*s.getsockname()) in workers:
+                return s
+            s.close()
+
+
 def signature(node, nonce, ts, signer=None):
     text = "compat_auth:%d:%d:%s" % (node, ts, nonce.hex())
     return keys.sign(node if signer is None else signer, text.encode())

@@ -22,7 +22,7 @@ import time
 import keys
 from beacon import alive, limit, wait_for
 from client import Client, login, pair_on_workers
-from puppet import P, Staged, message, signature
+from puppet import P, Staged, Steering, message, signature
 from test_failures import Chat
 
 LOCALHOST = bytes(10) + b"\xff\xff" + socket.inet_aton("127.0.0.1")
@@ -297,9 +297,7 @@ def test_what_is_not_so_changes_nothing():
 def test_endpoint_by_a_listener_that_there_is_not():
     """Another worker finds that number in the map, and sends all the same."""
     with Theatre(1, udp=True) as (b, (puppet,)), \
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as node:
-        node.bind(("127.0.0.1", 0))
-        node.settimeout(5)
+            Steering(puppet).socket_of([0]) as node:
         puppet.raw(endpoint(5555, flags=255, port=node.getsockname()[1]))
         wait_for(lambda: b.ctl("show", "node", 5555)["udp"])
         with login(b, 30) as client:

@@ -84,6 +84,8 @@ class Activated(Beacon):
             os.dup2(fd, 3 + i)
 
     def launch(self, *args):
+        self.lines = []
+        self.eof = False
         self.proc = subprocess.Popen(
             self.command("-d", "-f", self.conf_path, *args),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
