@@ -49,16 +49,6 @@ clock_wall(void)
 }
 
 /*
- * When `then`, of clock_seconds() and not in the future, was: unix seconds, by
- * the wall clock as it is set now.
- */
-uint64_t
-clock_wall_at(uint32_t then)
-{
-	return (clock_wall() - (clock_seconds() - then));
-}
-
-/*
  * What clock_ns() lacks to the wall clock as it is set now, modulo 2^64: for
  * times that a peer reads, and that are to stay in step with each other.
  */
@@ -66,4 +56,15 @@ uint64_t
 clock_wall_offset(void)
 {
 	return (clock_wall_ns() - clock_ns());
+}
+
+/*
+ * When `then`, of clock_seconds(), was: unix seconds, by the wall clock as it
+ * is set now.  The same whenever it is asked, as the two clocks' seconds do not
+ * begin at the same moment.
+ */
+uint64_t
+clock_wall_at(uint32_t then)
+{
+	return ((then * CLOCK_SECOND + clock_wall_offset()) / CLOCK_SECOND);
 }

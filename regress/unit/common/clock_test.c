@@ -39,10 +39,25 @@ test_wall(void)
 			     clock_wall())) < 5);
 }
 
+/* A time in the past does not move when a second of either clock ends. */
+static void
+test_past_stands_still(void)
+{
+	uint64_t end, first;
+	uint32_t then;
+
+	then = clock_seconds() - 100;
+	first = clock_wall_at(then);
+	end = clock_ns() + CLOCK_SECOND * 5 / 4;
+	while (clock_ns() < end)
+		CHECK(clock_wall_at(then) == first);
+}
+
 int
 main(void)
 {
 	RUN(test_monotonic);
 	RUN(test_wall);
+	RUN(test_past_stands_still);
 	return (test_failed());
 }
