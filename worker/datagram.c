@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "worker/limit.h"
+#include "worker/lookup.h"
 #include "worker/packet.h"
 #include "worker/worker.h"
 
@@ -20,7 +21,7 @@
 static int
 datagram_entry(struct worker *w, uint32_t node, struct peermap_entry *entry)
 {
-	if (!relay_find(w, node, entry))
+	if (!lookup(w, node, entry))
 		memset(entry, 0, sizeof(*entry));
 	return (entry->generation != 0);
 }
@@ -68,7 +69,7 @@ datagram_relay(struct worker *w, const struct endpoint *source, uint8_t *packet,
 	}
 	relay_packet(w,
 	    beacons_known(w, source, 1) ? RELAY_FROM_BEACON : RELAY_FROM_UDP,
-	    relay_hint(w, packet_u32(packet + 5)), packet, len);
+	    lookup_hint(w, packet_u32(packet + 5)), packet, len);
 }
 
 /* Bytes that a packet of this type has at least; 0: no type of ours. */

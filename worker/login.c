@@ -236,7 +236,7 @@ login_open(struct worker *w, const struct msg_open *msg)
 	iov.iov_len = header + sizeof(json) - 1;
 	(void)outq_frames(w, s, &iov, 1, iov.iov_len);
 	if (s->state != SESSION_FREE)
-		timer_set(w, s);
+		wheel_set(w, s);
 }
 
 /* AW_REFUSED: auth did not believe the client. */

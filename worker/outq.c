@@ -103,7 +103,7 @@ outq_get(struct worker *w, struct session *s, size_t took)
 	s->outq->took = (uint32_t)took;
 	s->outq->acked = outq_acked(s);
 	outq_watch(w, s, EV_READ | EV_WRITE);
-	timer_set(w, s);
+	wheel_set(w, s);
 	return (s->outq);
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "worker/beacon_table.h"
-#include "worker/limit.h"
+#include "worker/lookup.h"
 #include "worker/packet.h"
 #include "worker/worker.h"
 
@@ -34,34 +34,6 @@ relay_within_rate(struct worker *w, struct session *s)
 	}
 	s->rate_count++;
 	return (1);
-}
-
-/* The entry of dest; *number is a hint that is kept up to date. */
-static int
-relay_lookup(struct worker *w, uint32_t dest, uint32_t *number,
-    struct peermap_entry *entry)
-{
-	if (peermap_read(&w->map, *number, dest, entry))
-		return (1);
-	*number = peermap_find(&w->map, dest);
-	return (peermap_read(&w->map, *number, dest, entry));
-}
-
-/*
- * Where the hint for a node is kept that has no session here: nodes that share
- * a place cost each other a look into the index, nothing else.
- */
-uint32_t *
-relay_hint(struct worker *w, uint32_t node)
-{
-	return (&w->hints[(node * 0x9e3779b1U) >> (32 - HINTS_SHIFT)]);
-}
-
-/* peermap_lookup() with the help of such a hint. */
-int
-relay_find(struct worker *w, uint32_t node, struct peermap_entry *entry)
-{
-	return (relay_lookup(w, node, relay_hint(w, node), entry));
 }
 
 /* Delivers to the WebSocket session that entry names. */
@@ -145,7 +117,7 @@ relay_packet(struct worker *w, enum relay_source from, uint32_t *hint,
 	sender = packet_u32(packet + 1);
 	dest = packet_u32(packet + 5);
 	payload = packet + PACKET_RELAY_LEN;
-	found = relay_lookup(w, dest, hint, &entry);
+	found = lookup_at(w, dest, hint, &entry);
 	if (found && entry.generation != 0) {
 		if (relay_to_session(
 			w, &entry, sender, payload, len - PACKET_RELAY_LEN))
@@ -259,12 +231,12 @@ relay_delivery(struct worker *w, uint32_t worker, uint32_t dest,
 {
 	struct peermap_entry entry;
 
-	if (relay_find(w, sender, &entry) && entry.generation != 0 &&
+	if (lookup(w, sender, &entry) && entry.generation != 0 &&
 	    entry.worker != worker) {
 		counters_add(COUNTER_DROP_SENDER, 1);
 		return;
 	}
-	if (!relay_find(w, dest, &entry) || entry.generation == 0 ||
+	if (!lookup(w, dest, &entry) || entry.generation == 0 ||
 	    entry.worker != w->hello.worker) {
 		counters_add(COUNTER_DROP_STALE, 1);
 		return;

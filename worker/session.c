@@ -79,7 +79,7 @@ session_new(struct worker *w, int fd, const uint8_t addr[16], uint16_t port)
 	ev_io_init(&s->io, session_io, fd, EV_READ);
 	s->io.data = w;
 	ev_io_start(w->loop, &s->io);
-	timer_set(w, s);
+	wheel_set(w, s);
 	session_count_load(w, 1);
 	return (s);
 }
@@ -123,7 +123,7 @@ session_free(struct worker *w, struct session *s)
 	if (session_is_upgraded(s))
 		w->nupgraded--;
 	gather_forget(w, s);
-	timer_clear(w, s);
+	wheel_clear(w, s);
 	ev_io_stop(w->loop, &s->io);
 	(void)close(s->io.fd);
 	outq_free(w, s);
@@ -161,7 +161,7 @@ session_close(struct worker *w, struct session *s, int code, const char *reason)
 	outq_discard(w, s);
 	outq_control(w, s, frame, len);
 	if (s->state != SESSION_FREE)
-		timer_set(w, s);
+		wheel_set(w, s);
 }
 
 /*
@@ -176,7 +176,7 @@ session_stop_listening(struct worker *w, struct session *s)
 		return;
 	free(inbound_take_pending(w, s));
 	s->skip = SKIP_ALL;
-	timer_set(w, s);
+	wheel_set(w, s);
 }
 
 /* The pongs of one read leave together, ahead of all that is queued. */

@@ -36,7 +36,7 @@ session_respond(struct worker *w, struct session *s,
 		session_free(w, s);
 		return;
 	}
-	timer_set(w, s);
+	wheel_set(w, s);
 }
 
 /* An answer to a head that did not come in, or not whole. */
@@ -117,7 +117,7 @@ session_upgrade(
 	s->state = SESSION_NONCE;
 	w->nupgraded++;
 	s->deadline = w->tick + TICKS(w->settings.auth_timeout);
-	timer_set(w, s);
+	wheel_set(w, s);
 	login_begin(w, s, answer, len);
 }
 

@@ -186,7 +186,7 @@ session_io(struct ev_loop *loop, ev_io *io, int revents)
 		if (outq_write(w, s) == -1)
 			return;
 		if (s->skip == SKIP_ALL)
-			timer_set(w, s);
+			wheel_set(w, s);
 	}
 	if ((revents & EV_READ) == 0)
 		return;

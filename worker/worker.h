@@ -248,7 +248,7 @@ struct worker {
 	size_t pongs_len;
 	size_t pong_last; /* where the last of them begins */
 	struct gather gather;
-	uint32_t hints[1U << HINTS_SHIFT]; /* see relay_hint() */
+	uint32_t hints[1U << HINTS_SHIFT]; /* see lookup_hint() */
 	uint8_t *rx; /* RX_SIZE bytes, RX_HEADROOM before them */
 	struct sibling *siblings[PROTO_WORKERS_MAX];
 	uint8_t *stage; /* small packets for other workers, ROUTE_STAGE */
@@ -284,6 +284,13 @@ static inline uint32_t
 worker_age(const struct worker *w, uint32_t then)
 {
 	return ((int32_t)(w->now - then) < 0 ? 0 : w->now - then);
+}
+
+/* Ticks go round. */
+static inline int
+tick_before(uint32_t a, uint32_t b)
+{
+	return ((int32_t)(a - b) < 0);
 }
 
 /* Where the node of an entry is by UDP. */
@@ -378,8 +385,6 @@ void punch_granted(struct worker *, const struct msg_granted *);
 enum relay_source { RELAY_FROM_WSS, RELAY_FROM_UDP, RELAY_FROM_BEACON };
 void relay_packet(
     struct worker *, enum relay_source, uint32_t *, uint8_t *, size_t);
-uint32_t *relay_hint(struct worker *, uint32_t);
-int relay_find(struct worker *, uint32_t, struct peermap_entry *);
 void relay_frame(struct worker *, struct session *, uint8_t *, size_t);
 void relay_delivery(
     struct worker *, uint32_t, uint32_t, uint32_t, uint8_t *, size_t);
@@ -442,7 +447,12 @@ void udp_flush(struct worker *);
 
 /* timer.c */
 void timer_init(struct worker *);
-void timer_set(struct worker *, struct session *);
-void timer_clear(struct worker *, struct session *);
+
+/* wheel.c */
+void wheel_init(struct worker *);
+uint32_t wheel_due(const struct worker *, const struct session *);
+void wheel_set(struct worker *, struct session *);
+void wheel_clear(struct worker *, struct session *);
+struct session *wheel_take(struct worker *);
 
 #endif /* WORKER_WORKER_H */

@@ -174,7 +174,7 @@ main(void)
 	w.settings.max_sockets = 4;
 	w.settings.write_timeout = w.settings.idle_timeout = 60;
 	session_init(&w);
-	timer_init(&w);
+	wheel_init(&w);
 	RUN(pongs_that_are_cut);
 	RUN(pongs_behind_a_begun_one);
 	return (test_failed());

@@ -117,7 +117,7 @@ main(void)
 	w.settings.max_sockets = 4;
 	w.settings.write_timeout = w.settings.idle_timeout = 60;
 	session_init(&w);
-	timer_init(&w);
+	wheel_init(&w);
 	s = session_new(&w, pair[0], addr, 0);
 	s->state = SESSION_OPEN;
 	RUN(test_who_takes_much_is_given_more);

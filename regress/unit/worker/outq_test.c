@@ -72,7 +72,7 @@ full_session(void)
 	memset(&w, 0, sizeof(w));
 	memset(&s, 0, sizeof(s));
 	w.loop = ev_loop_new(0);
-	timer_init(&w);
+	wheel_init(&w);
 	s.state = SESSION_OPEN;
 	ev_io_init(&s.io, session_io, fd[0], EV_READ);
 	while (send(fd[0], bytes, sizeof(bytes), 0) > 0)
