@@ -163,7 +163,7 @@ from_parent_session(struct worker *w, uint32_t slot, uint32_t generation)
 	if (slot >= w->nslots)
 		return (NULL);
 	s = &w->sessions[slot];
-	if (s->state != SESSION_OPEN || s->generation != generation)
+	if (s->state != SESSION_OPEN || s->peer.generation != generation)
 		return (NULL);
 	return (s);
 }
@@ -196,8 +196,8 @@ from_parent_stat(void *owner, const void *data, size_t len, int fd)
 		reply.known = 1;
 		reply.frames_in = s->frames_in;
 		reply.frames_out = s->frames_out;
-		memcpy(reply.addr, s->addr, sizeof(reply.addr));
-		reply.port = s->port;
+		memcpy(reply.addr, s->peer.at.addr, sizeof(reply.addr));
+		reply.port = s->peer.at.port;
 		reply.queued =
 		    s->outq == NULL ? 0 : (uint32_t)s->outq->data.len;
 	}

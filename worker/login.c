@@ -195,7 +195,7 @@ login_message(struct worker *w, struct session *s, int opcode,
 	verify.node = reply.node;
 	verify.ts = s->ts;
 	memcpy(verify.sig, reply.sig, sizeof(verify.sig));
-	s->node = reply.node;
+	s->peer.node = reply.node;
 	s->state = SESSION_VERIFY;
 	if (channel_send(&w->auth, WA_VERIFY, 0, -1, &verify, sizeof(verify)) ==
 	    -1)
@@ -217,16 +217,16 @@ login_open(struct worker *w, const struct msg_open *msg)
 
 	s = session_find(
 	    w, msg->slot, msg->serial, SESSION_STATE_BIT(SESSION_VERIFY));
-	if (s == NULL || s->node != msg->node) {
+	if (s == NULL || s->peer.node != msg->node) {
 		/* It went away while auth and the parent were at it. */
 		tell_closed(w, msg->node, msg->generation);
 		return;
 	}
 	counters_add(COUNTER_AUTH_OK, 1);
 	s->state = SESSION_OPEN;
-	s->generation = msg->generation;
-	s->map_number = peermap_find(&w->map, s->node);
-	s->route_hint = PEERMAP_NONE;
+	s->peer.generation = msg->generation;
+	s->map_number = peermap_find(&w->map, s->peer.node);
+	s->peer.hint = PEERMAP_NONE;
 	/* Spread over the interval, as a whole fleet may have come at once. */
 	s->ping_due =
 	    w->tick + 1 + msg->slot % TICKS(w->settings.ping_interval);

@@ -18,24 +18,6 @@
  * into: its own header of nine and what the transport had before that.
  */
 
-/* One budget per authenticated node. */
-static int
-relay_within_rate(struct worker *w, struct session *s)
-{
-	if (w->settings.source_packet_limit == 0)
-		return (1);
-	if (s->rate_second != w->now) {
-		s->rate_second = w->now;
-		s->rate_count = 0;
-	}
-	if (s->rate_count >= w->settings.source_packet_limit) {
-		counters_add(COUNTER_DROP_RATE, 1);
-		return (0);
-	}
-	s->rate_count++;
-	return (1);
-}
-
 /* Delivers to the WebSocket session that entry names. */
 static int
 relay_to_session(struct worker *w, const struct peermap_entry *entry,
@@ -137,23 +119,23 @@ relay_packet(struct worker *w, enum relay_source from, uint32_t *hint,
 
 /* A Relay from a WebSocket peer, which may speak for its own node only. */
 static void
-relay_from_session(
-    struct worker *w, struct session *s, uint8_t *packet, size_t len)
+relay_from_peer(
+    struct worker *w, struct origin *peer, uint8_t *packet, size_t len)
 {
 	if (len < PACKET_RELAY_LEN) {
 		counters_add(COUNTER_DROP_SHORT, 1);
 		return;
 	}
-	if (packet_u32(packet + 1) != s->node) {
+	if (packet_u32(packet + 1) != peer->node) {
 		counters_add(COUNTER_DROP_SENDER, 1);
 		return;
 	}
-	relay_packet(w, RELAY_FROM_WSS, &s->route_hint, packet, len);
+	relay_packet(w, RELAY_FROM_WSS, &peer->hint, packet, len);
 }
 
 /* Answered over the session it came by; the UDP table is not touched. */
 static void
-relay_discover(struct worker *w, struct session *s, size_t len)
+relay_discover(struct worker *w, const struct origin *peer, size_t len)
 {
 	uint8_t *answer;
 	size_t n;
@@ -164,15 +146,15 @@ relay_discover(struct worker *w, struct session *s, size_t len)
 	}
 	counters_add(COUNTER_DISCOVERS, 1);
 	answer = gather_own(w);
-	n = packet_address(answer, PACKET_DISCOVER_REPLY, s->addr, s->port);
-	(void)session_write_frame(
-	    w, session_slot(w, s), s->generation, answer, n);
+	n = packet_address(
+	    answer, PACKET_DISCOVER_REPLY, peer->at.addr, peer->at.port);
+	(void)session_write_frame(w, peer->slot, peer->generation, answer, n);
 }
 
 /* A WebSocket peer may ask for itself only; it has no address to update. */
 static void
-relay_punch(
-    struct worker *w, struct session *s, const uint8_t *packet, size_t len)
+relay_punch(struct worker *w, const struct origin *peer, const uint8_t *packet,
+    size_t len)
 {
 	struct path path;
 
@@ -180,12 +162,12 @@ relay_punch(
 		counters_add(COUNTER_DROP_SHORT, 1);
 		return;
 	}
-	if (packet_u32(packet + 1) != s->node) {
+	if (packet_u32(packet + 1) != peer->node) {
 		counters_add(COUNTER_DROP_SENDER, 1);
 		return;
 	}
 	memset(&path, 0, sizeof(path));
-	memcpy(path.far.addr, s->addr, sizeof(path.far.addr));
+	memcpy(path.far.addr, peer->at.addr, sizeof(path.far.addr));
 	path.listener = UDP_LISTENER_ANY;
 	punch_request(w, &path, 0, packet, len);
 }
@@ -195,24 +177,22 @@ relay_punch(
  * may be written into, and must stay until gather_flush().
  */
 void
-relay_frame(struct worker *w, struct session *s, uint8_t *packet, size_t len)
+relay_frame(struct worker *w, struct origin *peer, uint8_t *packet, size_t len)
 {
-	if (!relay_within_rate(w, s))
-		return;
 	if (len == 0) {
 		counters_add(COUNTER_DROP_SHORT, 1);
 		return;
 	}
 	switch (packet[0]) {
 	case PACKET_RELAY:
-		relay_from_session(w, s, packet, len);
+		relay_from_peer(w, peer, packet, len);
 		break;
 	case PACKET_DISCOVER:
 	case PACKET_DISCOVER_EX:
-		relay_discover(w, s, len);
+		relay_discover(w, peer, len);
 		break;
 	case PACKET_PUNCH_REQUEST:
-		relay_punch(w, s, packet, len);
+		relay_punch(w, peer, packet, len);
 		break;
 	default:
 		counters_add(COUNTER_DROP_TYPE, 1);

@@ -71,8 +71,9 @@ session_new(struct worker *w, int fd, const uint8_t addr[16], uint16_t port)
 	serial = s->serial + 1;
 	memset(s, 0, sizeof(*s));
 	s->serial = serial;
-	memcpy(s->addr, addr, sizeof(s->addr));
-	s->port = port;
+	memcpy(s->peer.at.addr, addr, sizeof(s->peer.at.addr));
+	s->peer.at.port = port;
+	s->peer.slot = session_slot(w, s);
 	s->state = SESSION_HEAD;
 	s->heard = w->tick;
 	s->deadline = w->tick + TICKS(w->settings.head_timeout);
@@ -95,7 +96,7 @@ session_leave(struct worker *w, struct session *s)
 		counters_add(COUNTER_AUTH_FAIL, 1);
 		break;
 	case SESSION_OPEN:
-		tell_closed(w, s->node, s->generation);
+		tell_closed(w, s->peer.node, s->peer.generation);
 		break;
 	default:
 		break;
@@ -213,7 +214,8 @@ session_violation(
 	counters_add(code == WS_STATUS_TOO_BIG ? COUNTER_TOO_BIG
 					       : COUNTER_PROTOCOL_ERRORS,
 	    1);
-	log_limited(&session_violations, w->now, "node %u: %s", s->node, what);
+	log_limited(
+	    &session_violations, w->now, "node %u: %s", s->peer.node, what);
 	session_fail(w, s, code, what);
 }
 
@@ -262,7 +264,7 @@ session_superseded(struct worker *w, struct session *s)
 {
 	struct peermap_entry entry;
 
-	if (peermap_read(&w->map, s->map_number, s->node, &entry) &&
+	if (peermap_read(&w->map, s->map_number, s->peer.node, &entry) &&
 	    entry.generation != 0)
 		session_removed(w, s, CLOSE_REPLACED);
 	else
@@ -302,8 +304,8 @@ session_current(struct worker *w, const struct session *s)
 {
 	struct peermap_entry entry;
 
-	return (peermap_read(&w->map, s->map_number, s->node, &entry) &&
-		entry.generation == s->generation);
+	return (peermap_read(&w->map, s->map_number, s->peer.node, &entry) &&
+		entry.generation == s->peer.generation);
 }
 
 /*
@@ -322,7 +324,7 @@ session_write_frame(struct worker *w, uint32_t slot, uint32_t generation,
 	if (slot >= w->nslots)
 		return (0);
 	s = &w->sessions[slot];
-	if (s->generation != generation || s->state != SESSION_OPEN)
+	if (s->peer.generation != generation || s->state != SESSION_OPEN)
 		return (0);
 	header = ws_header_len(len);
 	(void)ws_header_build(frame - header, WS_BINARY, len);

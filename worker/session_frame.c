@@ -23,6 +23,18 @@ session_message_max(const struct worker *w, const struct session *s)
 	    s->state == SESSION_OPEN ? w->settings.max_frame : LOGIN_REPLY_MAX);
 }
 
+/* One budget per authenticated node. */
+static int
+session_within_rate(struct worker *w, struct session *s)
+{
+	if (w->settings.source_packet_limit == 0 ||
+	    persecond_take(
+		&s->packets, w->now, 1, w->settings.source_packet_limit))
+		return (1);
+	counters_add(COUNTER_DROP_RATE, 1);
+	return (0);
+}
+
 /* One whole message, unmasked. */
 static void
 session_message(struct worker *w, struct session *s, int opcode,
@@ -38,7 +50,8 @@ session_message(struct worker *w, struct session *s, int opcode,
 	}
 	s->frames_in++;
 	counters_add(COUNTER_FRAMES_IN, 1);
-	relay_frame(w, s, payload, len);
+	if (session_within_rate(w, s))
+		relay_frame(w, &s->peer, payload, len);
 }
 
 static int

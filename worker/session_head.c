@@ -62,19 +62,19 @@ session_is_loopback(const uint8_t addr[16])
 
 /*
  * A proxy on this machine says whom it speaks for; nobody else is believed.
- * Returns 1 if s->addr is that of a client, 0 if it is the proxy's own.  Whom
- * it names so that we do not understand it are one client to us, or they would
- * have no limit.
+ * Returns 1 if the session's address is that of a client, 0 if it is the
+ * proxy's own.  Whom it names so that we do not understand it are one client to
+ * us, or they would have no limit.
  */
 static int
 session_client(struct session *s, const struct http_request *request)
 {
-	if (!session_is_loopback(s->addr))
+	if (!session_is_loopback(s->peer.at.addr))
 		return (1);
 	if (!request->has_forwarded)
 		return (request->bad_forwarded);
-	memcpy(s->addr, request->forwarded, sizeof(s->addr));
-	s->port = 0;
+	memcpy(s->peer.at.addr, request->forwarded, sizeof(s->peer.at.addr));
+	s->peer.at.port = 0;
 	return (1);
 }
 
@@ -97,7 +97,7 @@ session_admission(struct worker *w, struct session *s, int is_client)
 		counters_add(COUNTER_REFUSED_BUSY, 1);
 		return (503);
 	}
-	if (is_client && !limit_upgrade(w->upgrades, s->addr, w->now,
+	if (is_client && !limit_upgrade(w->upgrades, s->peer.at.addr, w->now,
 			     w->settings.source_upgrade_limit)) {
 		counters_add(COUNTER_REFUSED_RATE, 1);
 		return (429);

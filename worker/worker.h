@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/budget.h"
 #include "common/bytes.h"
 #include "common/channel.h"
 #include "common/counters.h"
@@ -45,6 +46,24 @@
 /* Bytes of pongs in one write, 16 of the largest; one more has room behind. */
 #define PONGS_FULL (15 * (WS_CONTROL_MAX + 2))
 
+/* Where somebody is. */
+struct endpoint {
+	uint8_t addr[16]; /* IPv6 or v4-mapped */
+	uint16_t port;    /* 0: none */
+};
+
+/*
+ * The peer that hands in packets: all that the relay knows of its session.
+ * slot and generation are where answers go, as in struct peermap_entry.
+ */
+struct origin {
+	uint32_t node;
+	uint32_t generation;
+	uint32_t slot;
+	uint32_t hint;      /* of its last destination, see lookup.h */
+	struct endpoint at; /* as the proxy reported it; port 0: not known */
+};
+
 enum session_state {
 	SESSION_FREE,
 	SESSION_HEAD,    /* the HTTP head is coming in */
@@ -71,25 +90,20 @@ struct session {
 	struct message *message;
 	struct outq *outq;
 	uint32_t serial; /* grows with each use of the slot */
-	uint32_t node;
-	uint32_t generation;
+	struct origin peer;
 	uint32_t map_number; /* of the node's entry in the peer map */
 	uint32_t nonce;      /* number of the challenge's */
 	uint32_t ts;         /* of the challenge, unix seconds */
-	uint32_t route_hint; /* map entry of the last destination */
 	uint32_t timer_next; /* slots in the same bucket of the wheel */
 	uint32_t timer_prev;
 	uint32_t due;      /* tick of the next look at this session */
 	uint32_t deadline; /* tick; of the head, the login or the close */
 	uint32_t heard;    /* tick of the last whole frame from the peer */
 	uint32_t ping_due; /* tick */
-	uint32_t rate_second;
-	uint32_t rate_count;
+	struct persecond packets;
 	uint32_t skip; /* bytes to come that nobody wants: SESSION_CLOSING */
 	uint64_t frames_in;
 	uint64_t frames_out;
-	uint8_t addr[16]; /* of the client, as the proxy reported it */
-	uint16_t port;    /* 0: not known */
 	uint8_t state;    /* enum session_state */
 	uint8_t outlet;   /* 1 + place in gather.outlets; 0: none */
 };
@@ -181,12 +195,6 @@ struct udp_socket;
 #define GRANTS_MAX       256   /* PunchRequests that wait for auth */
 #define ENDPOINT_FRESH   20    /* seconds in which a refresh is not told */
 #define REPORTS_MAX      20000 /* WP_ENDPOINTs a second, of each kind */
-
-/* Where datagrams come from and go to. */
-struct endpoint {
-	uint8_t addr[16]; /* IPv6 or v4-mapped */
-	uint16_t port;    /* 0: none */
-};
 
 /* By which way a datagram came, and what is sent back goes. */
 struct path {
@@ -385,7 +393,7 @@ void punch_granted(struct worker *, const struct msg_granted *);
 enum relay_source { RELAY_FROM_WSS, RELAY_FROM_UDP, RELAY_FROM_BEACON };
 void relay_packet(
     struct worker *, enum relay_source, uint32_t *, uint8_t *, size_t);
-void relay_frame(struct worker *, struct session *, uint8_t *, size_t);
+void relay_frame(struct worker *, struct origin *, uint8_t *, size_t);
 void relay_delivery(
     struct worker *, uint32_t, uint32_t, uint32_t, uint8_t *, size_t);
 

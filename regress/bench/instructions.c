@@ -188,10 +188,10 @@ end_websocket(struct end *end, struct worker *w)
 	entry.worker = (uint8_t)w->hello.worker;
 	entry.slot = session_slot(w, s);
 	map_enter(end->node, &entry);
-	s->node = end->node;
-	s->generation = entry.generation;
+	s->peer.node = end->node;
+	s->peer.generation = entry.generation;
 	s->map_number = peermap_find(&w->map, end->node);
-	s->route_hint = PEERMAP_NONE;
+	s->peer.hint = PEERMAP_NONE;
 	s->ping_due = w->tick + TICKS(w->settings.ping_interval);
 	s->state = SESSION_OPEN;
 	w->nupgraded++;

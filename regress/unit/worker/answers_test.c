@@ -200,8 +200,8 @@ test_discovers_by_websocket(void)
 	s = session_new(&w, pair[0], addr, 4711);
 	CHECK(s != NULL);
 	s->state = SESSION_OPEN;
-	s->node = know(1, 8)->node;
-	s->generation = know(1, 8)->generation = 1;
+	s->peer.node = know(1, 8)->node;
+	s->peer.generation = know(1, 8)->generation = 1;
 	s->map_number = 1;
 	for (len = 0, i = 0; i < BURST; i++, len += sizeof(probe)) {
 		len += ws_header_build_masked(
