@@ -88,12 +88,11 @@ struct msg_settings {
 	uint32_t punch_source_limit;   /* per source ip per second; 0: off */
 	uint32_t punch_total_limit;    /* per second, this worker's share */
 	uint32_t gossip_from_any;      /* boolean */
-	uint32_t beacon_id;
-	uint32_t max_sockets; /* connections this worker may hold */
-	uint32_t steered;     /* boolean: datagrams come by common/steer.h */
+	uint32_t max_sockets;          /* connections this worker may hold */
+	uint32_t steered; /* boolean: datagrams come by common/steer.h */
 	uint32_t steer_key;
 };
-PROTO_STRUCT(msg_settings, 72);
+PROTO_STRUCT(msg_settings, 68);
 
 struct msg_address {
 	uint8_t addr[16];

@@ -47,7 +47,7 @@ struct command {
 int parse_command(int, char **, struct command *, FILE *);
 int parse_node(const char *, uint32_t *);
 
-/* main.c */
+/* usage.c */
 void usage(void) __attribute__((noreturn));
 
 /* client.c */

@@ -12,20 +12,6 @@
 
 #include "ctl/ctl.h"
 
-void
-usage(void)
-{
-	fprintf(stderr,
-	    "usage: beaconctl [-j] [-s SOCKET] show summary | metrics | peers |"
-	    " nodes | beacons\n"
-	    "       beaconctl [-j] [-s SOCKET] show peer NODE | node NODE\n"
-	    "       beaconctl [-s SOCKET] reload | stop\n"
-	    "       beaconctl keygen [-n NODE] FILE\n"
-	    "       beaconctl probe [-c COUNT] [-w SECONDS] -i KEYFILE -n NODE"
-	    " URL\n");
-	exit(CTL_USAGE);
-}
-
 static int
 run(const struct command *cmd, const char *path, int json)
 {

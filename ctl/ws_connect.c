@@ -12,20 +12,19 @@
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
-#include <sha1.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/ws_accept.h"
+
 #include "ctl/ws_client.h"
 
 #define DEFAULT_PATH "/v1/compat"
 /* RFC 6455 section 1.3 */
-#define WS_GUID       "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-#define WS_KEY_LEN    25 /* base64 of 16 bytes, NUL included */
-#define WS_ACCEPT_LEN 29 /* base64 of a SHA-1, NUL included */
+#define WS_KEY_LEN 25 /* base64 of 16 bytes, NUL included */
 
 static int
 url_port(struct ws_url *url, const char *port)
@@ -193,21 +192,6 @@ ws_client_connect(
 	return (ai != NULL ? 0 : -1);
 }
 
-/* Sec-WebSocket-Accept for a key, RFC 6455 section 4.2.2. */
-static void
-accept_of(const char *key, char accept[WS_ACCEPT_LEN])
-{
-	uint8_t digest[SHA1_DIGEST_LENGTH];
-	SHA1_CTX sha1;
-
-	SHA1Init(&sha1);
-	SHA1Update(&sha1, (const uint8_t *)key, strlen(key));
-	SHA1Update(&sha1, (const uint8_t *)WS_GUID, strlen(WS_GUID));
-	SHA1Final(digest, &sha1);
-	(void)sodium_bin2base64(accept, WS_ACCEPT_LEN, digest, sizeof(digest),
-	    sodium_base64_VARIANT_ORIGINAL);
-}
-
 static int
 send_request(struct ws_client *c, const struct ws_url *url, const char *key,
     int64_t deadline)
@@ -317,7 +301,7 @@ ws_client_upgrade(
 		return (-1);
 	if (ws_answer_status(head) != 101)
 		return (refused(c, head, len));
-	accept_of(key, accept);
+	ws_accept(key, strlen(key), accept);
 	wrong = strlen(head) != len ? "a NUL in the answer's head"
 				    : ws_answer_wrong(head, accept);
 	if (wrong != NULL) {

@@ -60,7 +60,6 @@ wiring_settings(struct process *p)
 	s.punch_source_limit = conf->punch_source_limit;
 	s.punch_total_limit = wiring_share(p->parent, conf->punch_total_limit);
 	s.gossip_from_any = conf->accept_gossip_from_any != 0;
-	s.beacon_id = conf->beacon_id;
 	s.max_sockets = p->parent->max_sockets;
 	s.steered = p->parent->steered != 0;
 	s.steer_key = p->parent->steer_key;

@@ -5,16 +5,15 @@
 
 #include <sys/param.h>
 
-#include <sha1.h>
 #include <sodium.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "common/ws_accept.h"
 #include "worker/http.h"
 #include "worker/http_address.h"
 
 /* RFC 6455 section 1.3. */
-#define GUID    "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define KEY_LEN 16
 
 enum field {
@@ -260,8 +259,7 @@ parse_head(struct text *rest, struct head *head)
 static int
 accept_key(struct text key, struct http_request *req)
 {
-	SHA1_CTX ctx;
-	uint8_t digest[SHA1_DIGEST_LENGTH], nonce[KEY_LEN];
+	uint8_t nonce[KEY_LEN];
 	size_t len;
 
 	if (sodium_base642bin(nonce, sizeof(nonce), (const char *)key.p,
@@ -269,12 +267,7 @@ accept_key(struct text key, struct http_request *req)
 		sodium_base64_VARIANT_ORIGINAL) != 0 ||
 	    len != sizeof(nonce))
 		return (-1);
-	SHA1Init(&ctx);
-	SHA1Update(&ctx, key.p, key.len);
-	SHA1Update(&ctx, (const uint8_t *)GUID, sizeof(GUID) - 1);
-	SHA1Final(digest, &ctx);
-	sodium_bin2base64(req->accept, sizeof(req->accept), digest,
-	    sizeof(digest), sodium_base64_VARIANT_ORIGINAL);
+	ws_accept((const char *)key.p, key.len, req->accept);
 	return (0);
 }
 

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/ws_accept.h"
+
 /* The head of the one request of a connection, doc/protocol.md 1. */
 #define HTTP_HEAD_MAX     16384
 #define HTTP_LINE_MAX     8000 /* of the request line, without its CRLF */
@@ -26,15 +28,16 @@ struct http_request {
 	 * frames.  0 if the head is malformed or too large.
 	 */
 	size_t head_len;
-	int head_only;     /* HEAD: no body in the response */
-	int health;        /* for /health: 200 and 503 have no body */
-	int upgrade;       /* asks for a WebSocket at /v1/compat, well or not */
-	int probe;         /* of liveness: /health, or a GET of /v1/compat */
-	int pilot_v1;      /* subprotocol pilot.v1 is offered */
-	char accept[29];   /* with 101: Sec-WebSocket-Accept */
-	const char *allow; /* with 405: what is allowed */
-	int has_forwarded; /* forwarded is set */
-	int bad_forwarded; /* there is an X-Forwarded-For, but no address */
+	int head_only; /* HEAD: no body in the response */
+	int health;    /* for /health: 200 and 503 have no body */
+	int upgrade;   /* asks for a WebSocket at /v1/compat, well or not */
+	int probe;     /* of liveness: /health, or a GET of /v1/compat */
+	int pilot_v1;  /* subprotocol pilot.v1 is offered */
+	/* With 101: Sec-WebSocket-Accept. */
+	char accept[WS_ACCEPT_LEN];
+	const char *allow;     /* with 405: what is allowed */
+	int has_forwarded;     /* forwarded is set */
+	int bad_forwarded;     /* there is an X-Forwarded-For, but no address */
 	uint8_t forwarded[16]; /* rightmost X-Forwarded-For; v4-mapped */
 };
 

@@ -15,7 +15,7 @@ fuzz_loop  := regress/fuzz/loop.c
 wrap	    = $(addprefix -Wl$(comma)--wrap=,$(1))
 comma	   := ,
 
-fuzz_http	 := $(wildcard worker/http*.c)
+fuzz_http	 := $(wildcard worker/http*.c) common/ws_accept.c
 fuzz_ws_frame	 := common/ws_frame.c worker/ws_utf8.c
 fuzz_login_reply := worker/login_reply.c
 fuzz_keyfile	 := auth/keyfile.c auth/keycache.c $(wildcard common/*.c)
