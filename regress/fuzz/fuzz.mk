@@ -7,7 +7,7 @@ FUZZ	   := $(BUILD)/fuzz
 FUZZ_CC	   ?= clang
 FUZZ_TIME  ?= 60
 FUZZ_FLAGS := -std=c11 -O1 -g -fno-omit-frame-pointer $(WARNINGS) \
-	      -Wno-invalid-noreturn $(CHECKS)
+	      $(CHECKS)
 
 # A loop that the target turns itself, in the place of libev's; calls that are
 # not to reach the kernel.
@@ -23,13 +23,23 @@ fuzz_packet	 := $(filter-out worker/main.c,$(wildcard worker/*.c)) \
 		    $(wildcard common/*.c) parent/peermap_write.c
 fuzz_conf	 := $(wildcard parent/conf_*.c)
 fuzz_channel	 := $(wildcard common/*.c) $(fuzz_loop)
+fuzz_session	 := $(wildcard worker/*.c common/*.c regress/fuzz/world*.c) \
+		    regress/fuzz/ledger.c parent/peermap_write.c $(fuzz_loop)
+wraps_session	 := child_start child_confine accept4 getsockname getsockopt \
+		    recvmmsg sendmmsg sendmsg sendto
+$(FUZZ)/obj/worker/main.o: RENAME := -Dmain=worker_main -Wno-missing-prototypes
 FUZZERS := $(patsubst regress/fuzz/%_fuzz.c,%,$(wildcard regress/fuzz/*_fuzz.c))
+
+# What only plays a part is not to be explored, and costs less so.
+TRACE	   := -fsanitize=fuzzer-no-link
+$(patsubst %.c,$(FUZZ)/obj/%.o,$(filter-out %_fuzz.c,\
+    $(wildcard regress/fuzz/*.c))): TRACE :=
 
 $(FUZZ)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $<"
-	$(Q)$(FUZZ_CC) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link \
-	    -include regress/fuzz/instead.h -MMD -MP -c -o $@ $<
+	$(Q)$(FUZZ_CC) $(CPPFLAGS) $(FUZZ_FLAGS) $(TRACE) \
+	    -Wno-invalid-noreturn $(RENAME) -include regress/fuzz/instead.h -MMD -MP -c -o $@ $<
 
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
 
@@ -64,7 +74,8 @@ deps-coverage: deps-test
 
 fuzz-coverage: deps-coverage
 	@$(MAKE) --no-print-directory FUZZ=$(COVERAGE) fuzzers FUZZ_FLAGS="\
-	    -std=c11 -O1 -g -fprofile-instr-generate -fcoverage-mapping"
+	    -std=c11 -O1 -g -fprofile-instr-generate -fcoverage-mapping \
+	    -DSANDBOX_NONE"
 	@for f in $(FUZZERS); do \
 	    LLVM_PROFILE_FILE=$(COVERAGE)/$$f.raw $(COVERAGE)/$$f -runs=0 \
 	        regress/fuzz/corpus/$$f 2>/dev/null || exit 1; \

@@ -37,7 +37,7 @@ def fuzz(name, edges):
 
 
 def test_channel():
-    fuzz("channel", 340)
+    fuzz("channel", 280)
 
 
 def test_conf():
@@ -58,6 +58,10 @@ def test_login_reply():
 
 def test_packet():
     fuzz("packet", 150)
+
+
+def test_session():
+    fuzz("session", 1200)
 
 
 def test_ws_frame():
