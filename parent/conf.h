@@ -18,7 +18,9 @@
 /* beacond.conf(5).  Limits of what can be configured. */
 #define CONF_PATH_MAX PROTO_PATH_LEN
 #define CONF_USER_MAX 32
+#define CONF_HOST_MAX 256 /* a name of DNS, or a path */
 #define CONF_DEFAULT  "/etc/beacond.conf"
+#define CONF_NEW      ".new" /* ends the name of a file that is written */
 
 enum conf_address_kind {
 	CONF_LISTEN,      /* listen on ADDRESS port PORT */
@@ -46,12 +48,29 @@ struct conf_file {
 };
 STAILQ_HEAD(conf_files, conf_file);
 
+/* Where another program is. */
+struct conf_host {
+	char name[CONF_HOST_MAX]; /* or numeric address, or path; "": none */
+	uint32_t port;            /* host order; 0: a path */
+};
+
 struct config {
 	struct conf_addresses addresses;
 	struct conf_files files; /* but for standard input */
 	int denied;              /* boolean: one of them may not be read */
 	uint32_t workers;        /* 0: auto */
-	char keys_file[CONF_PATH_MAX];
+	char keys_file[CONF_PATH_MAX];     /* "": none */
+	char keys_snapshot[CONF_PATH_MAX]; /* likewise, and so are the next */
+	char keys_cache[CONF_PATH_MAX];
+	char token_file[CONF_PATH_MAX];
+	struct conf_host registry;
+	uint32_t registry_rate;    /* requests/s */
+	uint32_t registry_burst;   /* requests */
+	uint32_t registry_refresh; /* seconds, as are the next two */
+	uint32_t registry_stale;
+	uint32_t registry_grace;
+	int enroll; /* boolean: with the registry, as `advertise` */
+	struct conf_host advertise;
 	char control_socket[CONF_PATH_MAX];
 	char user[CONF_USER_MAX];        /* "": none */
 	char worker_user[CONF_USER_MAX]; /* "": same as user */

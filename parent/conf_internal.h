@@ -21,22 +21,25 @@
  * conf_directives (conf_table.c), the rest is its value (conf_value.c).
  * Everything has a fixed size, so nothing but an address can run out of memory.
  */
-#define CONF_BYTES_MAX   (1U << 20) /* of all files together */
-#define CONF_LINE_MAX    1024       /* bytes of a line, its continuations too */
-#define CONF_POOL_MAX    2048       /* bytes of a line's words */
-#define CONF_WORDS_MAX   16
-#define CONF_MACROS_MAX  256
-#define CONF_NAME_MAX    32  /* bytes of a macro's name */
-#define CONF_VALUE_MAX   256 /* bytes of its value */
-#define CONF_DEPTH_MAX   8   /* files open at a time */
-#define CONF_BEACONS_MAX 1024
-#define CONF_EXEMPT_MAX  1024
-#define CONF_DIRECTIVES  25
+#define CONF_BYTES_MAX    (1U << 20) /* of all files together */
+#define CONF_LINE_MAX     1024 /* bytes of a line, its continuations too */
+#define CONF_POOL_MAX     2048 /* bytes of a line's words */
+#define CONF_WORDS_MAX    16
+#define CONF_MACROS_MAX   256
+#define CONF_NAME_MAX     32  /* bytes of a macro's name */
+#define CONF_VALUE_MAX    256 /* bytes of its value */
+#define CONF_DEPTH_MAX    8   /* files open at a time */
+#define CONF_BEACONS_MAX  1024
+#define CONF_EXEMPT_MAX   1024
+#define CONF_NEW_LEN      sizeof(CONF_NEW) /* what the name of a new file has */
+#define CONF_REGISTRY_MAX 100              /* requests/s, doc/protocol.md 6 */
+#define CONF_DIRECTIVES   36
 
 enum conf_type {
 	CONF_NUMBER,
 	CONF_CHOICE, /* one of two words */
 	CONF_STRING,
+	CONF_HOST,    /* NAME port PORT or, if it may be, "/PATH" */
 	CONF_BEACON,  /* ADDRESS port PORT, at most once */
 	CONF_ADDRESS, /* ADDRESS port PORT, repeatable */
 	CONF_NETWORK  /* ADDRESS[/PREFIX], repeatable */
@@ -48,7 +51,10 @@ struct conf_directive {
 	enum conf_type type;
 	enum conf_address_kind kind; /* CONF_ADDRESS, CONF_NETWORK */
 	size_t offset;               /* in struct config: the value */
-	/* CONF_NUMBER: its range; CONF_STRING: bytes; others: of the port */
+	/*
+	 * CONF_NUMBER: its range; CONF_STRING: bytes; CONF_HOST: bytes of a
+	 * path (0: none may be given) and of a name; others: of the port.
+	 */
 	uint32_t min;
 	uint32_t max;
 	const char *zero; /* CONF_NUMBER: the word for 0; CONF_CHOICE: too */
@@ -108,6 +114,10 @@ void conf_lex_define(struct conf_parser *);
 
 /* conf_value.c */
 void conf_value_set(struct conf_parser *, const struct conf_directive *, int);
+
+/* conf_host.c */
+void conf_host_set(
+    struct conf_parser *, const struct conf_directive *, const char *, int);
 
 /* conf_suggest.c */
 void conf_suggest(struct conf_parser *);

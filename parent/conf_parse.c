@@ -130,6 +130,45 @@ has_beacons(const struct config *conf)
 	return (conf->default_beacon.ss_family != AF_UNSPEC);
 }
 
+static void
+check_enroll(struct conf_parser *p)
+{
+	const struct config *conf;
+	const struct conf_place *at;
+
+	conf = p->conf;
+	at = given(p, "beacon register");
+	if (!conf->enroll)
+		return;
+	if (conf->registry.name[0] == '\0')
+		conf_error_at(
+		    p, at, "\"beacon register\" needs a \"registry\"");
+	if (conf->beacon_id == 0)
+		conf_error_at(p, at,
+		    "\"beacon register\" needs a \"beacon id\" "
+		    "that is not 0");
+	if (conf->advertise.name[0] == '\0')
+		conf_error_at(p, at,
+		    "\"beacon register\" needs an address to give others "
+		    "(add a line like: advertise 192.0.2.1 port 9001)");
+	if (given(p, "listen udp on") == NULL)
+		conf_error_at(p, at,
+		    "a beacon that is listed is spoken to by UDP "
+		    "(add a line like: listen udp on * port 9001)");
+}
+
+/* Keys may come from elsewhere: then a key file is one that is named. */
+static void
+keys_default(struct conf_parser *p)
+{
+	struct config *conf;
+
+	conf = p->conf;
+	if (given(p, "keys file") == NULL &&
+	    (conf->registry.name[0] != '\0' || conf->keys_snapshot[0] != '\0'))
+		conf->keys_file[0] = '\0';
+}
+
 /* What no single line shows to be wrong. */
 static void
 check_whole(struct conf_parser *p)
@@ -156,6 +195,8 @@ check_whole(struct conf_parser *p)
 		    "other beacons are reached by UDP only "
 		    "(add a line like: listen udp on * port 9001)");
 	}
+	check_enroll(p);
+	keys_default(p);
 	at = given(p, "peer beacon");
 	if (at != NULL && conf->beacon_id == 0)
 		conf_error_at(p, at,

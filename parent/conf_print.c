@@ -44,6 +44,24 @@ print_address(const char *name, const struct sockaddr_storage *ss, FILE *fp)
 	fprintf(fp, "%s %s port %u\n", name, buf, conf_address_port(ss));
 }
 
+/* A name stands in quotes: it may be a word of another directive. */
+static void
+print_host(const char *name, const struct conf_host *host, FILE *fp)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+
+	if (host->name[0] == '\0')
+		return;
+	if (host->port == 0)
+		print_string(name, host->name, fp);
+	else if (conf_address_parse(host->name, 0, &ss, &len) == NULL)
+		fprintf(fp, "%s %s port %u\n", name, host->name, host->port);
+	else
+		fprintf(
+		    fp, "%s \"%s\" port %u\n", name, host->name, host->port);
+}
+
 static void
 print_network(const char *name, const struct conf_address *a, FILE *fp)
 {
@@ -92,6 +110,9 @@ conf_print(const struct config *conf, FILE *fp)
 			break;
 		case CONF_STRING:
 			print_string(d->name, field, fp);
+			break;
+		case CONF_HOST:
+			print_host(d->name, field, fp);
 			break;
 		case CONF_BEACON:
 			print_address(d->name, &conf->default_beacon, fp);

@@ -36,13 +36,18 @@
 		.name = words, .syntax = "STRING", .type = CONF_STRING, \
 		.offset = FIELD(field), .max = bytes                    \
 	}
+#define HOST(words, field, form, path, name_len)                     \
+	{                                                            \
+		.name = words, .syntax = form, .type = CONF_HOST,    \
+		.offset = FIELD(field), .min = path, .max = name_len \
+	}
 #define ADDRESS(words, k, lo)                                                 \
 	{                                                                     \
 		.name = words, .syntax = "ADDRESS port PORT",                 \
 		.type = CONF_ADDRESS, .kind = k, .min = lo, .max = UINT16_MAX \
 	}
 
-/* No directive may begin with all the words of another. */
+/* One that begins with all the words of another stands before it. */
 /* clang-format off */
 const struct conf_directive conf_directives[CONF_DIRECTIVES] = {
 	ADDRESS("listen on", CONF_LISTEN, 0),
@@ -51,6 +56,15 @@ const struct conf_directive conf_directives[CONF_DIRECTIVES] = {
 	    .offset = FIELD(workers), .min = 1, .max = PROTO_WORKERS_MAX,
 	    .zero = "auto" },
 	STRING("keys file", keys_file, CONF_PATH_MAX - 1),
+	STRING("keys snapshot", keys_snapshot, CONF_PATH_MAX - 1),
+	STRING("keys cache", keys_cache, CONF_PATH_MAX - CONF_NEW_LEN),
+	NUMBER("registry rate", registry_rate, 1, CONF_REGISTRY_MAX),
+	NUMBER("registry burst", registry_burst, 1, CONF_REGISTRY_MAX),
+	SECONDS("registry refresh", registry_refresh),
+	SECONDS("registry stale", registry_stale),
+	SECONDS("registry grace", registry_grace),
+	HOST("registry", registry, "HOST port PORT|\"/PATH\"", SUN_PATH_MAX,
+	    CONF_HOST_MAX - 1),
 	STRING("control socket", control_socket, SUN_PATH_MAX),
 	STRING("user", user, CONF_USER_MAX - 1),
 	STRING("worker user", worker_user, CONF_USER_MAX - 1),
@@ -70,6 +84,9 @@ const struct conf_directive conf_directives[CONF_DIRECTIVES] = {
 	{ .name = "punch exempt", .syntax = "ADDRESS[/PREFIX]",
 	    .type = CONF_NETWORK, .kind = CONF_PUNCH_EXEMPT },
 	NUMBER("beacon id", beacon_id, 0, UINT32_MAX),
+	CHOICE("beacon register", enroll, "off", "on", 0),
+	HOST("advertise", advertise, "HOST port PORT", 0, PROTO_HOST_LEN - 1),
+	STRING("admin token file", token_file, CONF_PATH_MAX - 1),
 	ADDRESS("peer beacon", CONF_PEER_BEACON, 1),
 	CHOICE("accept gossip from", accept_gossip_from_any, "peers", "any",
 	    0),
@@ -94,6 +111,11 @@ conf_new(void)
 	strlcpy(conf->keys_file, "/etc/beacond/keys", sizeof(conf->keys_file));
 	strlcpy(conf->control_socket, "/run/beacond.sock",
 	    sizeof(conf->control_socket));
+	conf->registry_rate = 80;
+	conf->registry_burst = 100;
+	conf->registry_refresh = 600;
+	conf->registry_stale = 86400;
+	conf->registry_grace = 600;
 	conf->auth_timeout = 10;
 	conf->idle_timeout = 90;
 	conf->ping_interval = 30;

@@ -127,15 +127,27 @@ set_network(
 		conf_address_add(p, d, &ss, len, prefix);
 }
 
+/* Is the line, from word `first` on, a host of d as far as its form goes? */
+static int
+check_host(
+    const struct conf_parser *p, const struct conf_directive *d, int first)
+{
+	if (p->nwords - first == 1)
+		return (d->min != 0 && p->words[first].text[0] == '/');
+	return (p->nwords - first == 3 && conf_lex_is(p, first + 1, "port"));
+}
+
 /* Do these words, from the first one after the name, have the right form? */
 static int
 check_form(struct conf_parser *p, const struct conf_directive *d, int first)
 {
 	int is_address, want;
 
+	if (d->type == CONF_HOST && check_host(p, d, first))
+		return (0);
 	is_address = d->type == CONF_ADDRESS || d->type == CONF_BEACON;
 	want = is_address ? 3 : 1;
-	if (p->nwords - first == want &&
+	if (d->type != CONF_HOST && p->nwords - first == want &&
 	    (!is_address || conf_lex_is(p, first + 1, "port")))
 		return (0);
 	conf_error(p, "expected: %s %s", d->name, d->syntax);
@@ -187,6 +199,9 @@ conf_value_set(struct conf_parser *p, const struct conf_directive *d, int first)
 		break;
 	case CONF_STRING:
 		set_string(p, d, word);
+		break;
+	case CONF_HOST:
+		conf_host_set(p, d, word, first + 2);
 		break;
 	case CONF_BEACON:
 	case CONF_ADDRESS:

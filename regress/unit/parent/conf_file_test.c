@@ -355,6 +355,46 @@ clean_up(void)
 	free(errors);
 }
 
+/* Where another program can be, each alone in its line. */
+static void
+hosts(void)
+{
+	static const char *const good[] = {
+		"registry registry.example port 9000",
+		"registry 192.0.2.1 port 1",
+		"registry ::1 port 65535",
+		"registry \"/run/registry\"",
+		"advertise b-1.example port 9001",
+	};
+	static const char *const bad[] = {
+		"registry",
+		"registry 192.0.2.1",
+		"registry 192.0.2.1 port",
+		"registry 192.0.2.1 port 0",
+		"registry 192.0.2.1 port 65536",
+		"registry relative",
+		"registry \"\"",
+		"registry \"/path\" port 1",
+		"registry -x port 1",
+		"registry 0.0.0.0 port 1",
+		"registry 1.2.3 port 1",
+		"registry \"a b\" port 1",
+		"advertise \"/path\"",
+		"advertise \"a\\\"b\" port 1",
+	};
+	char line[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		(void)snprintf(line, sizeof(line), "%s #", good[i]);
+		CHECK(try_lines(1, line, "") == 0);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		(void)snprintf(line, sizeof(line), "%s #", bad[i]);
+		CHECK(try_lines(1, line, "") == -1);
+	}
+}
+
 int
 main(void)
 {
@@ -372,6 +412,7 @@ main(void)
 	RUN(size);
 	RUN(include_bomb);
 	RUN(counts);
+	RUN(hosts);
 	clean_up();
 	return (test_failed());
 }
