@@ -16,16 +16,6 @@
 
 /* What cannot be bound, and what to do about it. */
 
-static const char *listen_call = "";
-
-/* Beside errno: which call has failed, for listen_fail().  Returns -1. */
-int
-listen_failed(const char *call)
-{
-	listen_call = call;
-	return (-1);
-}
-
 /* 0.0.0.0 takes all of IPv4; ::, which is *, takes IPv6 as well. */
 static int
 listen_takes(
@@ -116,9 +106,9 @@ listen_fail(const struct conf_address *address, int error)
 		fatalx("%s:%d: cannot listen on %s: %s: %s; %s:%d has that "
 		       "port: 0.0.0.0 takes all of IPv4, * and :: all of IPv4 "
 		       "and IPv6, so remove one of the two lines",
-		    address->file, address->line, text, listen_call,
+		    address->file, address->line, text, listen_failed_call(),
 		    strerror(error), rival->file, rival->line);
 	fatalx("%s:%d: cannot listen on %s: %s: %s%s", address->file,
-	    address->line, text, listen_call, strerror(error),
+	    address->line, text, listen_failed_call(), strerror(error),
 	    listen_remedy(address, error));
 }

@@ -303,15 +303,31 @@ void keys_send_fd(struct parent *, int);
 void listen_all(struct parent *);
 void listen_print(struct parent *);
 void listen_close(struct parent *);
-int listen_bind(int, int, const struct sockaddr_storage *, socklen_t);
-int listen_bound(struct listener *, int);
+
+/* listen_address.c */
 int listen_is_any(const struct sockaddr_storage *);
 void listen_text(const struct sockaddr_storage *, char *, size_t);
-void listen_address(const struct sockaddr_storage *, uint8_t[16], uint16_t *);
+void listen_address(
+    const struct sockaddr_storage *, uint8_t addr[16], uint16_t *port);
+
+/* listen_check.c */
+int listen_check(struct process *);
+int listen_chown(struct parent *, uid_t);
 
 /* listen_fail.c */
-int listen_failed(const char *);
 void listen_fail(const struct conf_address *, int) __attribute__((noreturn));
+
+/* listen_socket.c */
+int listen_failed(const char *call);
+const char *listen_failed_call(void);
+int listen_bind(
+    int type, int reuse, const struct sockaddr_storage *, socklen_t);
+int listen_bound(struct listener *, int fd);
+int listen_inherited(
+    int fd, int type, const struct sockaddr_storage *, socklen_t);
+int listen_accepts(int fd);
+int listen_again(int fd);
+int listen_udp_works(int fd, const struct sockaddr_storage *, socklen_t);
 
 /* listen_udp.c */
 int listen_udp_socket(const struct listener *);
@@ -319,13 +335,6 @@ int listen_udp_share(const struct listener *);
 void listen_udp(
     const struct parent *, struct listener *, const struct conf_address *);
 void listen_udp_further(struct parent *);
-
-/* listen_check.c */
-int listen_again(int);
-int listen_udp_works(int, const struct sockaddr_storage *, socklen_t);
-int listen_inherited(int, int, const struct sockaddr_storage *, socklen_t);
-int listen_check(struct process *);
-int listen_chown(struct parent *, uid_t);
 
 /* logfd.c */
 void logfd_open(struct process *, int, int);
