@@ -156,11 +156,11 @@
 	    "replies to a nonce that was used, too old or never issued") \
 	X(VERIFY_AGE, "pilot_beacon_auth_verified_total{outcome=\"age\"}", \
 	    "replies too late or before their time") \
-	X(VERIFY_LEGACY, "pilot_beacon_auth_legacy_total", \
-	    "replies accepted in the older signature form") \
 	X(VERIFY_UNANSWERED, \
 	    "pilot_beacon_auth_verified_total{outcome=\"unanswered\"}", \
 	    "replies for a node of which the registry said nothing in time") \
+	X(VERIFY_LEGACY, "pilot_beacon_auth_legacy_total", \
+	    "replies accepted in the older signature form") \
 	X(LOOKUP_FOUND, LOOKUPS "{outcome=\"found\"}", \
 	    "nodes of which the registry gave the key") \
 	X(LOOKUP_GONE, LOOKUPS "{outcome=\"not_found\"}", \
