@@ -7,7 +7,7 @@ import struct
 
 from beacon import Beacon, limit, wait_for
 from client import login, relay
-from udp import Udp, node_of, sync
+from udp import Udp, discover_many, node_of, sync
 
 
 def gossip_peer(host="127.0.0.40"):
@@ -179,13 +179,7 @@ def test_100000_own_nodes_are_told():
             Udp(b.udp_port) as u:
         missing = sorted(nodes)
         while missing:
-            for i, node in enumerate(missing):
-                u.send(struct.pack(">BI", 1, node))
-                if i % 32 == 31:
-                    for _ in range(32):
-                        u.recv_packet()
-            for _ in range(len(missing) % 32):
-                u.recv_packet()
+            discover_many(u, missing)
             missing = sorted(nodes - {n["node"]
                 for n in b.ctl("show", "nodes")})
         told = {}

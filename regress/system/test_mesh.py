@@ -12,7 +12,7 @@ import time
 from beacon import limit, wait_for
 from client import Client, relay
 from netns import HostedBeacon, Network, in_own_network
-from udp import Udp, node_of, sync
+from udp import Udp, discover_many, node_of, sync
 
 NODES = "10.99.0.254"       # where nodes are
 STRANGE = "10.99.0.253"     # where a beacon that is not ours is
@@ -173,16 +173,11 @@ def discover_all(b, u, nodes):
     def all_there():
         return b.ctl("show", "summary")["nodes"] == before + len(nodes)
     while True:
-        for at in range(0, len(nodes), 32):
-            some = nodes[at:at + 32]
-            for node in some:
-                u.send(struct.pack(">BI", 1, node))
-            for _ in some:
-                assert u.recv_packet()[0] == 2
+        discover_many(u, sorted(set(nodes) - known(b)))
         try:
             return wait_for(all_there, 3)
         except AssertionError:
-            pass    # the report of one was dropped; it comes again
+            pass    # one was not noted; it comes again
 
 
 def relays_pass_both_ways(u, v, other, salt):

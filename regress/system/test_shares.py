@@ -13,7 +13,7 @@ import struct
 from beacon import limit
 from client import login
 from test_service import Activated, bound
-from udp import Udp
+from udp import Udp, discover_many
 
 ROUND = 10          # seconds from one Sync to the next
 LARGEST = 16374     # nodes in one of them
@@ -64,13 +64,7 @@ def invent(b, count):
         with Udp(b.udp_port, host="127.0.0.%d" % (50 + i // PER_HOST)) as u:
             some = set(nodes[i:i + PER_HOST])
             while some:
-                for n, node in enumerate(some):
-                    u.send(struct.pack(">BI", 1, node))
-                    if n % 32 == 31:
-                        for _ in range(32):
-                            u.recv_packet()
-                for _ in range(len(some) % 32):
-                    u.recv_packet()
+                discover_many(u, sorted(some))
                 some -= {n["node"] for n in b.ctl("show", "nodes")}
     return set(nodes)
 
