@@ -119,7 +119,7 @@ accept_one(struct worker *w, int listener)
 	}
 	counters_add(COUNTER_ACCEPTED, 1);
 	port = accept_address(&ss, addr);
-	s = session_new(w, fd, addr, port);
+	s = session_new(w, fd, session_io, addr, port);
 	/* The request mostly is there already (TCP_DEFER_ACCEPT). */
 	if (s != NULL)
 		session_io(w->loop, &s->io, EV_READ);

@@ -77,7 +77,7 @@ from_parent_listener(void *owner, const void *data, size_t len, int fd)
 static const char *
 from_parent_udp(void *owner, const void *data, size_t len, int fd)
 {
-	return (udp_open(owner, data, fd));
+	return (udp_recv_open(owner, data, fd));
 }
 
 static const char *
@@ -122,7 +122,7 @@ from_parent_sibling(void *owner, const void *data, size_t len, int fd)
 	const struct msg_sibling *msg;
 
 	msg = data;
-	return (route_open(owner, msg->worker, fd));
+	return (route_recv_open(owner, msg->worker, fd));
 }
 
 static const char *

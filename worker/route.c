@@ -15,20 +15,16 @@
 #include "worker/worker.h"
 
 /*
- * Packets to and from the other workers.  A channel between two workers carries
+ * Packets to the other workers.  A channel between two workers carries
  * imsgs of one type, WW_PACKET, written and read in bulk: the header is put
  * right before the payload.  Smaller packets are collected for as long as this
  * turn of the loop lasts, larger ones leave with gather_flush() from where they
- * were read.  Neither end believes the other (relay_delivery()).
+ * were read.
  */
 
-#define ROUTE_HEADER       sizeof(struct imsg_header)
-#define ROUTE_MESSAGE_MAX  (ROUTE_HEADER + DELIVERY_MAX)
-#define ROUTE_READS        4    /* in one turn: what the socket holds at most */
 #define ROUTE_STAGE_PACKET 2048 /* larger payloads are sent where they lie */
 #define ROUTE_QUEUE_MIN    (64U << 10) /* bytes of a queue when it begins */
 
-static void route_read(struct ev_loop *, ev_io *, int);
 static void route_write(struct ev_loop *, ev_io *, int);
 
 /* A stretch of whole messages is not going to be sent. */
@@ -55,7 +51,8 @@ route_lost_gathered(struct sibling *sib)
 	sib->niov = 0;
 }
 
-static void
+/* The end of a channel: what waits for it is lost. */
+void
 route_close(struct sibling *sib)
 {
 	struct worker *w;
@@ -99,11 +96,11 @@ route_sibling(struct worker *w, uint32_t number)
 }
 
 /*
- * PW_SIBLING: fd leads to worker `number`, in place of any earlier channel.
- * Returns NULL, or what is wrong with it.
+ * PW_SIBLING: fd leads to worker `number`, in place of any earlier channel, and
+ * `reader` has its struct sibling as data.  Returns NULL, or what is wrong.
  */
 const char *
-route_open(struct worker *w, uint32_t number, int fd)
+route_open(struct worker *w, uint32_t number, int fd, io_cb reader)
 {
 	struct sibling *sib;
 
@@ -113,7 +110,7 @@ route_open(struct worker *w, uint32_t number, int fd)
 		w->siblings[number] = route_sibling(w, number);
 	sib = w->siblings[number];
 	route_close(sib);
-	ev_io_init(&sib->reader, route_read, fd, EV_READ);
+	ev_io_init(&sib->reader, reader, fd, EV_READ);
 	ev_io_init(&sib->writer, route_write, fd, EV_WRITE);
 	sib->reader.data = sib;
 	sib->writer.data = sib;
@@ -294,7 +291,6 @@ route_write(struct ev_loop *loop, ev_io *io, int revents)
 	size_t sent;
 	ssize_t n;
 
-	(void)revents;
 	sib = io->data;
 	iov[0].iov_base = sib->rest + sib->rest_head;
 	iov[0].iov_len = sib->rest_len;
@@ -320,83 +316,4 @@ route_write(struct ev_loop *loop, ev_io *io, int revents)
 		bytes_free(&sib->queue);
 	if (!route_waits(sib))
 		ev_io_stop(loop, io);
-}
-
-/* The next whole message at `bytes`: its length, 0 if incomplete, -1 if bad. */
-static ssize_t
-route_message(struct worker *w, struct sibling *sib, uint8_t *bytes, size_t len)
-{
-	struct imsg_header header;
-
-	if (len < ROUTE_HEADER)
-		return (0);
-	memcpy(&header, bytes, sizeof(header));
-	if (header.type != WW_PACKET || header.len < ROUTE_HEADER ||
-	    header.len > ROUTE_MESSAGE_MAX)
-		return (-1);
-	if (len < header.len)
-		return (0);
-	relay_delivery(w, sib->number, header.peerid, header.pid,
-	    bytes + ROUTE_HEADER, header.len - ROUTE_HEADER);
-	return ((ssize_t)header.len);
-}
-
-/* Deals with the n bytes at w->rx and keeps what is incomplete. */
-static void
-route_bytes(struct worker *w, struct sibling *sib, size_t n)
-{
-	size_t off;
-	ssize_t r;
-
-	r = 0;
-	for (off = 0; off < n; off += (size_t)r) {
-		r = route_message(w, sib, w->rx + off, n - off);
-		if (r <= 0)
-			break;
-	}
-	gather_flush(w);
-	if (r == -1) {
-		log_warnx(
-		    "worker %u broke the rules: channel closed", sib->number);
-		route_close(sib);
-		return;
-	}
-	sib->part_len = (uint32_t)(n - off);
-	if (sib->part_len > 0)
-		memcpy(sib->part, w->rx + off, sib->part_len);
-}
-
-/* As much as one read takes; 1 if there may be more. */
-static int
-route_recv(struct worker *w, struct sibling *sib)
-{
-	size_t room;
-	ssize_t n;
-
-	memcpy(w->rx, sib->part, sib->part_len);
-	room = RX_SIZE - sib->part_len;
-	/* Without room for descriptors the kernel closes any that come. */
-	n = recv(sib->reader.fd, w->rx + sib->part_len, room, 0);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return (0);
-	if (n <= 0) {
-		route_close(sib);
-		return (0);
-	}
-	route_bytes(w, sib, sib->part_len + (size_t)n);
-	return ((size_t)n == room && sib->open);
-}
-
-static void
-route_read(struct ev_loop *loop, ev_io *io, int revents)
-{
-	struct sibling *sib;
-	int i;
-
-	(void)loop;
-	(void)revents;
-	sib = io->data;
-	for (i = 0; i < ROUTE_READS; i++)
-		if (!route_recv(sib->worker, sib))
-			return;
 }

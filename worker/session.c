@@ -49,12 +49,13 @@ session_count_load(struct worker *w, int change)
 }
 
 /*
- * A new connection; fd is the session's from now on.  addr and port are of the
- * client or of the proxy in front.  Returns NULL, with fd closed, if the table
- * is full.
+ * A new connection; fd is the session's from now on, and what comes in is io's
+ * business, whose data is the worker.  addr and port are of the client or of
+ * the proxy in front.  Returns NULL, with fd closed, if the table is full.
  */
 struct session *
-session_new(struct worker *w, int fd, const uint8_t addr[16], uint16_t port)
+session_new(
+    struct worker *w, int fd, io_cb io, const uint8_t addr[16], uint16_t port)
 {
 	struct session *s;
 	uint32_t serial;
@@ -77,7 +78,7 @@ session_new(struct worker *w, int fd, const uint8_t addr[16], uint16_t port)
 	s->state = SESSION_HEAD;
 	s->heard = w->tick;
 	s->deadline = w->tick + TICKS(w->settings.head_timeout);
-	ev_io_init(&s->io, session_io, fd, EV_READ);
+	ev_io_init(&s->io, io, fd, EV_READ);
 	s->io.data = w;
 	ev_io_start(w->loop, &s->io);
 	wheel_set(w, s);

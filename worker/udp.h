@@ -58,8 +58,8 @@ struct udp_socket {
 	uint32_t number;
 	uint32_t kind; /* enum udp_kind */
 	sa_family_t family;
-	int v6only; /* boolean */
-	int any;    /* boolean: bound to all addresses of this machine */
+	int v6only;       /* boolean */
+	int any;          /* boolean: bound to all addresses of this machine */
 	struct path path; /* of the datagram that is being dealt with */
 	uint32_t nout;
 	struct mmsghdr headers[UDP_OUT];

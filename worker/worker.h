@@ -104,8 +104,8 @@ struct session {
 	uint32_t skip; /* bytes to come that nobody wants: SESSION_CLOSING */
 	uint64_t frames_in;
 	uint64_t frames_out;
-	uint8_t state;    /* enum session_state */
-	uint8_t outlet;   /* 1 + place in gather.outlets; 0: none */
+	uint8_t state;  /* enum session_state */
+	uint8_t outlet; /* 1 + place in gather.outlets; 0: none */
 };
 
 /* Consecutive bytes that leave together: whole frames for one session. */
@@ -143,9 +143,14 @@ struct gather {
 
 struct worker;
 
-#define ROUTE_QUEUE_MAX (4U << 20) /* bytes that wait for one worker */
-#define ROUTE_IOV       256
-#define ROUTE_STAGE     (64U << 10)
+/* What libev calls when a descriptor is ready. */
+typedef void (*io_cb)(struct ev_loop *, ev_io *, int);
+
+#define ROUTE_HEADER      sizeof(struct imsg_header)
+#define ROUTE_MESSAGE_MAX (ROUTE_HEADER + DELIVERY_MAX)
+#define ROUTE_QUEUE_MAX   (4U << 20) /* bytes that wait for one worker */
+#define ROUTE_IOV         256
+#define ROUTE_STAGE       (64U << 10)
 
 /* Another worker, at the other end of a channel of WW_PACKETs. */
 struct sibling {
@@ -398,14 +403,19 @@ void relay_delivery(
     struct worker *, uint32_t, uint32_t, uint32_t, uint8_t *, size_t);
 
 /* route.c */
-const char *route_open(struct worker *, uint32_t, int);
+const char *route_open(struct worker *, uint32_t, int, io_cb);
+void route_close(struct sibling *);
 int route_packet(
     struct worker *, uint32_t, uint32_t, uint32_t, uint8_t *, size_t);
 void route_flush(struct worker *);
 
+/* route_recv.c */
+const char *route_recv_open(struct worker *, uint32_t, int);
+
 /* session.c */
 void session_init(struct worker *);
-struct session *session_new(struct worker *, int, const uint8_t[16], uint16_t);
+struct session *session_new(
+    struct worker *, int, io_cb, const uint8_t[16], uint16_t);
 void session_free(struct worker *, struct session *);
 void session_drained(struct worker *);
 void session_close(struct worker *, struct session *, int, const char *);
@@ -444,9 +454,12 @@ void tell_closed(struct worker *, uint32_t node, uint32_t generation);
 int tell_may_have_heard(struct worker *, const uint8_t[16], uint32_t);
 
 /* udp.c */
-const char *udp_open(struct worker *, const struct msg_udp *, int);
+const char *udp_open(struct worker *, const struct msg_udp *, int, io_cb);
 void udp_start(struct worker *);
 struct udp_socket *udp_share(struct worker *, uint32_t, const uint8_t[16]);
+
+/* udp_recv.c */
+const char *udp_recv_open(struct worker *, const struct msg_udp *, int);
 
 /* udp_send.c */
 void udp_send(struct worker *, const struct path *, uint8_t *, size_t);

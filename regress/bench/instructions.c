@@ -139,9 +139,9 @@ workers_join(void)
 
 	if (channel_pair(pair) == -1)
 		err(1, "socketpair");
-	why = route_open(&workers[0], 1, pair[0]);
+	why = route_recv_open(&workers[0], 1, pair[0]);
 	if (why == NULL)
-		why = route_open(&workers[1], 0, pair[1]);
+		why = route_recv_open(&workers[1], 0, pair[1]);
 	if (why != NULL)
 		errx(1, "%s", why);
 }
@@ -168,7 +168,7 @@ connection(struct worker *w, struct session **s)
 	if (channel_pair(pair) == -1)
 		err(1, "socketpair");
 	COUNT;
-	*s = session_new(w, pair[0], addr, 4711);
+	*s = session_new(w, pair[0], session_io, addr, 4711);
 	COUNT;
 	if (*s == NULL)
 		errx(1, "no session");
@@ -224,7 +224,7 @@ udp_make(struct worker *w)
 	static const struct msg_udp msg = { UDP_LISTENER, 0 };
 	const char *why;
 
-	why = udp_open(w, &msg, udp_socket(&udp_address, SOCK_NONBLOCK));
+	why = udp_recv_open(w, &msg, udp_socket(&udp_address, SOCK_NONBLOCK));
 	if (why != NULL)
 		errx(1, "%s", why);
 }

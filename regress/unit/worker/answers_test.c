@@ -122,7 +122,7 @@ set_up(void)
 	entry->port = ntohs(sin.sin_port);
 	entry->seen = entry->moved = w.now;
 	fd = bound(&at);
-	if (fd == -1 || udp_open(&w, &msg, fd) != NULL)
+	if (fd == -1 || udp_recv_open(&w, &msg, fd) != NULL)
 		return (-1);
 	udp_start(&w);
 	return (0);
@@ -197,7 +197,7 @@ test_discovers_by_websocket(void)
 	size_t len;
 
 	CHECK(channel_pair(pair) == 0);
-	s = session_new(&w, pair[0], addr, 4711);
+	s = session_new(&w, pair[0], session_io, addr, 4711);
 	CHECK(s != NULL);
 	s->state = SESSION_OPEN;
 	s->peer.node = know(1, 8)->node;

@@ -67,7 +67,7 @@ session(void)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1)
 		abort();
-	s = session_new(&w, pair[0], addr, 0);
+	s = session_new(&w, pair[0], NULL, addr, 0);
 	if (s == NULL)
 		abort();
 	s->state = SESSION_OPEN;

@@ -118,7 +118,7 @@ main(void)
 	w.settings.write_timeout = w.settings.idle_timeout = 60;
 	session_init(&w);
 	wheel_init(&w);
-	s = session_new(&w, pair[0], addr, 0);
+	s = session_new(&w, pair[0], NULL, addr, 0);
 	s->state = SESSION_OPEN;
 	RUN(test_who_takes_much_is_given_more);
 	RUN(test_who_pauses_begins_anew);

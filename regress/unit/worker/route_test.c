@@ -66,7 +66,7 @@ set_up(void)
 	if (setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) ==
 	    -1)
 		return (-1);
-	return (route_open(&w, 1, pair[0]) == NULL ? 0 : -1);
+	return (route_recv_open(&w, 1, pair[0]) == NULL ? 0 : -1);
 }
 
 static uint64_t
@@ -180,7 +180,7 @@ test_what_waits_for_a_channel_that_ends_is_counted(void)
 	CHECK(w.siblings[1]->queue.len > 0 && w.siblings[1]->rest_len > 0);
 	/* Another channel takes its place. */
 	CHECK(channel_pair(pair) == 0);
-	CHECK(route_open(&w, 1, pair[0]) == NULL);
+	CHECK(route_recv_open(&w, 1, pair[0]) == NULL);
 	lost = count(COUNTER_DROP_WORKER_LOST) - lost;
 	while (take(sizeof(got) - got_len) > 0)
 		;

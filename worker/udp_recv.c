@@ -1,0 +1,106 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "worker/udp.h"
+
+/* Datagrams that come in, many in one call. */
+
+/* Where the datagrams of one recvmmsg(2) land; shared by all sockets. */
+struct udp_in {
+	struct mmsghdr headers[UDP_BATCH];
+	struct iovec iov[UDP_BATCH];
+	struct sockaddr_in6 from[UDP_BATCH];
+	union udp_control control[UDP_BATCH];
+	uint8_t *rooms; /* UDP_BATCH of UDP_ROOM bytes */
+};
+static struct udp_in udp_in;
+
+static void
+udp_in_init(void)
+{
+	struct msghdr *hdr;
+	size_t i;
+
+	if (udp_in.rooms != NULL)
+		return;
+	/* Touched only as far as datagrams reach. */
+	udp_in.rooms = malloc((size_t)UDP_BATCH * UDP_ROOM);
+	if (udp_in.rooms == NULL)
+		fatal(NULL);
+	for (i = 0; i < UDP_BATCH; i++) {
+		udp_in.iov[i].iov_base =
+		    udp_in.rooms + i * UDP_ROOM + RX_HEADROOM;
+		udp_in.iov[i].iov_len = UDP_DATAGRAM_MAX;
+		hdr = &udp_in.headers[i].msg_hdr;
+		hdr->msg_name = &udp_in.from[i];
+		hdr->msg_iov = &udp_in.iov[i];
+		hdr->msg_iovlen = 1;
+		hdr->msg_control = &udp_in.control[i];
+	}
+}
+
+/* IPv4 and v4-mapped are one source. */
+static void
+udp_source(const struct sockaddr_in6 *from, struct endpoint *source)
+{
+	struct sockaddr_in sin;
+
+	memset(source, 0, sizeof(*source));
+	source->port = ntohs(from->sin6_port);
+	if (from->sin6_family == AF_INET) {
+		memcpy(&sin, from, sizeof(sin));
+		source->addr[10] = source->addr[11] = 0xff;
+		memcpy(source->addr + 12, &sin.sin_addr, 4);
+	} else
+		memcpy(source->addr, &from->sin6_addr, 16);
+}
+
+static void
+udp_datagram(struct udp_socket *sock, uint32_t i)
+{
+	struct mmsghdr *in;
+
+	in = &udp_in.headers[i];
+	counters_add(COUNTER_UDP_BYTES, in->msg_len);
+	udp_source(&udp_in.from[i], &sock->path.far);
+	if (sock->any)
+		udp_control_in(&in->msg_hdr, sock->path.near);
+	datagram(
+	    sock->worker, &sock->path, udp_in.iov[i].iov_base, in->msg_len);
+}
+
+static void
+udp_recv(struct ev_loop *loop, ev_io *io, int revents)
+{
+	struct udp_socket *sock;
+	uint32_t i;
+	int n;
+
+	sock = io->data;
+	for (i = 0; i < UDP_BATCH; i++)
+		udp_in.headers[i].msg_hdr.msg_namelen = sizeof(udp_in.from[i]);
+	for (i = 0; sock->any && i < UDP_BATCH; i++)
+		udp_in.headers[i].msg_hdr.msg_controllen =
+		    sizeof(udp_in.control[i]);
+	n = recvmmsg(io->fd, udp_in.headers, UDP_BATCH, 0, NULL);
+	if (n <= 0)
+		return;
+	counters_add(COUNTER_UDP_PACKETS, (uint64_t)n);
+	for (i = 0; i < (uint32_t)n; i++)
+		udp_datagram(sock, i);
+	gather_flush(sock->worker);
+}
+
+/* PW_UDP, see udp_open(). */
+const char *
+udp_recv_open(struct worker *w, const struct msg_udp *msg, int fd)
+{
+	udp_in_init();
+	return (udp_open(w, msg, fd, udp_recv));
+}
