@@ -228,7 +228,7 @@ act_client(uint8_t what, struct input *input)
 		act_close(c, input);
 		break;
 	case 9:
-		client_push(c, input_u16(input));
+		(void)client_push(c, input_u16(input));
 		return;
 	case 10:
 		(void)client_read(c, input_u16(input));
@@ -241,10 +241,10 @@ act_client(uint8_t what, struct input *input)
 	if (how & 0x40)
 		return;
 	if (how & 0x80) {
-		client_push(c, c->tx_len / 2 + 1);
+		(void)client_push(c, c->tx_len / 2 + 1);
 		(void)loop_turn();
 	}
-	client_push(c, sizeof(c->tx));
+	(void)client_push(c, sizeof(c->tx));
 }
 
 static void
@@ -386,7 +386,7 @@ settle(void)
 		REQUIRE(turns < 10000);
 		n = loop_turn() + world_hear() + sibling_read(SIZE_MAX);
 		for (i = 0; i < CLIENTS; i++) {
-			client_push(&clients[i], SIZE_MAX);
+			n += client_push(&clients[i], SIZE_MAX);
 			n += client_read(&clients[i], SIZE_MAX);
 		}
 	}

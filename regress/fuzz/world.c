@@ -97,7 +97,6 @@ world_settings(uint8_t how)
 	s.punch_source_limit = how & 0x20 ? 1 : 0;
 	s.punch_total_limit = how & 0x20 ? 2 : 0;
 	s.gossip_from_any = (how & 0x40) != 0;
-	s.beacon_id = 1;
 	s.max_sockets = SESSIONS;
 	world_tell(PW_SETTINGS, -1, &s, sizeof(s));
 }

@@ -135,7 +135,7 @@ uint8_t *client_room(struct client *, size_t);
 void client_add(struct client *, const void *, size_t);
 void client_frame(struct client *, int, const uint8_t *, size_t);
 void client_ping(struct client *, size_t);
-void client_push(struct client *, size_t);
+int client_push(struct client *, size_t);
 int client_read(struct client *, size_t);
 void client_hang_up(struct client *);
 int client_logged_in(const struct client *);

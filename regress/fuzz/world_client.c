@@ -165,21 +165,22 @@ client_ping(struct client *c, size_t len)
 	client_frame(c, 0x80 | WS_PING, payload, len);
 }
 
-/* Sends up to so many of the bytes. */
-void
+/* Sends up to so many of the bytes; returns how many there were. */
+int
 client_push(struct client *c, size_t most)
 {
 	ssize_t n;
 
 	if (c->fd == -1 || c->tx_len == 0)
-		return;
+		return (0);
 	if (most > c->tx_len)
 		most = c->tx_len;
 	n = send(c->fd, c->tx, most, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n <= 0)
-		return;
+		return (0);
 	c->tx_len -= (size_t)n;
 	memmove(c->tx, c->tx + n, c->tx_len);
+	return ((int)n);
 }
 
 /* The value behind `name` in a head; NULL: it is not there. */
