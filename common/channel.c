@@ -104,7 +104,9 @@ channel_open(struct channel *ch, struct ev_loop *loop, int fd, const char *name,
 	size_t i;
 
 	memset(ch, 0, sizeof(*ch));
-	if (imsgbuf_init(&ch->imsgbuf, fd) == -1) {
+	if (imsgbuf_init(&ch->imsgbuf, fd) == -1 ||
+	    imsgbuf_set_spare(&ch->imsgbuf) == -1) {
+		imsgbuf_clear(&ch->imsgbuf);
 		(void)close(fd);
 		return (-1);
 	}
@@ -143,8 +145,24 @@ channel_close(struct channel *ch)
 }
 
 /*
+ * Without memory there is room for a message as long as the other end reads.
+ */
+static int
+channel_compose(struct channel *ch, uint32_t type, uint32_t id, int fd,
+    const struct iovec *iov, int iovcnt)
+{
+	if (imsg_composev(&ch->imsgbuf, type, id, 0, fd, iov, iovcnt) == 1)
+		return (0);
+	if (errno != ENOMEM || imsgbuf_write(&ch->imsgbuf) == -1 ||
+	    imsg_composev(&ch->imsgbuf, type, id, 0, fd, iov, iovcnt) == -1)
+		return (-1);
+	return (0);
+}
+
+/*
  * Queues one message; fd (or -1) belongs to the channel from now on.  Returns
- * 0, or -1: the queue is full (ENOBUFS), or the channel is closed (EPIPE).
+ * 0, or -1: the queue is full (ENOBUFS), the channel is closed (EPIPE), or
+ * there is no memory (ENOMEM).
  */
 int
 channel_send(struct channel *ch, uint32_t type, uint32_t id, int fd,
@@ -162,7 +180,7 @@ channel_send(struct channel *ch, uint32_t type, uint32_t id, int fd,
 		return (-1);
 	}
 	imsgbuf_allow_fdsend(&ch->imsgbuf);
-	if (imsg_compose(&ch->imsgbuf, type, id, 0, fd, data, len) == -1) {
+	if (channel_compose(ch, type, id, fd, &iov, 1) == -1) {
 		(void)close(fd);
 		return (-1);
 	}
@@ -179,7 +197,7 @@ channel_sendv(struct channel *ch, uint32_t type, uint32_t id,
 		errno = EPIPE;
 		return (-1);
 	}
-	if (imsg_composev(&ch->imsgbuf, type, id, 0, -1, iov, iovcnt) == -1)
+	if (channel_compose(ch, type, id, -1, iov, iovcnt) == -1)
 		return (-1);
 	channel_mark(ch);
 	return (0);

@@ -95,6 +95,7 @@ imsgbuf_clear(struct imsgbuf *imsgbuf)
 	int fd;
 
 	imsgbuf_drop_queue(imsgbuf);
+	imsgbuf_free_spare(imsgbuf);
 	while (imsgbuf->nfds > 0) {
 		fd = imsgbuf_shift_fd(imsgbuf);
 		if (fd != -1)

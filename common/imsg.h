@@ -68,6 +68,7 @@ struct imsgbuf {
 	unsigned int nfds;
 
 	struct imsg_chunks chunks; /* to be sent */
+	struct imsg_chunk *spare;  /* for the next one; NULL: in use */
 	size_t queued;             /* bytes in there */
 	size_t limit;              /* most bytes in there */
 	uint32_t messages;         /* in there */
@@ -109,6 +110,8 @@ int imsgbuf_write(struct imsgbuf *);
 int imsgbuf_flush(struct imsgbuf *, int);
 uint32_t imsgbuf_queuelen(const struct imsgbuf *);
 size_t imsgbuf_queued(const struct imsgbuf *);
+int imsgbuf_set_spare(struct imsgbuf *);
+void imsgbuf_free_spare(struct imsgbuf *);
 void imsgbuf_drop_queue(struct imsgbuf *);
 
 #endif /* COMMON_IMSG_H */

@@ -41,6 +41,43 @@ imsgbuf_set_limit(struct imsgbuf *imsgbuf, size_t limit)
 }
 
 static void
+imsg_free_chunk(struct imsg_chunk *chunk)
+{
+	if (chunk == NULL)
+		return;
+	bytes_free(&chunk->bytes);
+	free(chunk);
+}
+
+/*
+ * Sets one chunk aside, so that there is something to be said with when there
+ * is no memory.  0, or -1 with ENOMEM.
+ */
+int
+imsgbuf_set_spare(struct imsgbuf *imsgbuf)
+{
+	struct imsg_chunk *chunk;
+
+	chunk = calloc(1, sizeof(*chunk));
+	if (chunk == NULL)
+		return (-1);
+	if (bytes_room(&chunk->bytes, CHUNK_SIZE, CHUNK_SIZE) == NULL) {
+		free(chunk);
+		return (-1);
+	}
+	imsgbuf->spare = chunk;
+	return (0);
+}
+
+void
+imsgbuf_free_spare(struct imsgbuf *imsgbuf)
+{
+	imsg_free_chunk(imsgbuf->spare);
+	imsgbuf->spare = NULL;
+}
+
+/* Its memory is for the next one, if it is of a size. */
+static void
 imsgbuf_drop_chunk(struct imsgbuf *imsgbuf, struct imsg_chunk *chunk)
 {
 	TAILQ_REMOVE(&imsgbuf->chunks, chunk, entry);
@@ -48,8 +85,12 @@ imsgbuf_drop_chunk(struct imsgbuf *imsgbuf, struct imsg_chunk *chunk)
 	imsgbuf->messages -= chunk->messages;
 	if (chunk->fd != -1)
 		close(chunk->fd);
-	bytes_free(&chunk->bytes);
-	free(chunk);
+	if (imsgbuf->spare == NULL && chunk->bytes.size == CHUNK_SIZE) {
+		bytes_take(&chunk->bytes, chunk->bytes.len);
+		chunk->messages = 0;
+		imsgbuf->spare = chunk;
+	} else
+		imsg_free_chunk(chunk);
 }
 
 /* Drops all that is to be sent and closes its descriptors. */
@@ -214,7 +255,10 @@ imsgbuf_new_chunk(struct imsgbuf *imsgbuf, int fd)
 {
 	struct imsg_chunk *chunk;
 
-	chunk = calloc(1, sizeof(*chunk));
+	chunk = imsgbuf->spare;
+	imsgbuf->spare = NULL;
+	if (chunk == NULL)
+		chunk = calloc(1, sizeof(*chunk));
 	if (chunk == NULL)
 		return (NULL);
 	chunk->fd = fd;

@@ -6,10 +6,72 @@
 #include <sys/epoll.h>
 
 #include <ev.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "common/loop.h"
+
+/*
+ * Without memory libev would abort, for a few bytes more in one of its tables;
+ * it gets them from here.  Pages that are never written cost nothing.
+ */
+#define LOOP_RESERVE (1U << 20)
+
+static char loop_reserve[LOOP_RESERVE] __attribute__((aligned(16)));
+static size_t loop_reserved; /* bytes given away, for good */
+
+static int
+loop_is_reserve(const char *p)
+{
+	return (p >= loop_reserve && p < loop_reserve + LOOP_RESERVE);
+}
+
+/* A block of the reserve has its size in front of it. */
+static void *
+loop_take_reserve(void *old, size_t size)
+{
+	size_t had;
+	char *new;
+
+	had = 0;
+	if (old != NULL && loop_is_reserve(old))
+		memcpy(&had, (char *)old - 16, sizeof(had));
+	else if (old != NULL)
+		had = malloc_usable_size(old);
+	if (size + 32 > LOOP_RESERVE - loop_reserved)
+		fatalx("libev: no memory, and its reserve is used up");
+	new = loop_reserve + loop_reserved + 16;
+	loop_reserved += 16 + (size + 15) / 16 * 16;
+	memcpy(new - 16, &size, sizeof(size));
+	if (old != NULL)
+		memcpy(new, old, had < size ? had : size);
+	return (new);
+}
+
+/* As realloc(3), but that it does not fail. */
+static void *
+loop_alloc(void *old, long size)
+{
+	int reserve;
+	void *new;
+
+	reserve = old != NULL && loop_is_reserve(old);
+	if (size == 0) {
+		if (!reserve)
+			free(old);
+		return (NULL);
+	}
+	new = reserve ? NULL : realloc(old, (size_t)size);
+	if (new != NULL)
+		return (new);
+	new = loop_take_reserve(old, (size_t)size);
+	if (!reserve)
+		free(old);
+	return (new);
+}
 
 /* Where libev would say so on standard error, and abort. */
 static void
@@ -51,6 +113,7 @@ loop_open(int children)
 
 	loop_check();
 	ev_set_syserr_cb(loop_failed);
+	ev_set_allocator(loop_alloc);
 	loop = children ? ev_default_loop(EVFLAG_NOENV | EVBACKEND_EPOLL)
 			: ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
 	if (loop == NULL)

@@ -359,6 +359,7 @@ void process_free(struct process *);
 struct process *process_of(const struct place *, uint32_t epoch);
 void process_lost(struct process *);
 void process_kill(struct process *, const char *reason);
+void process_end(struct process *, const char *reason);
 void process_send(
     struct process *, uint32_t type, int fd, const void *data, size_t len);
 void process_send_copy(

@@ -69,6 +69,19 @@ process_lost(struct process *p)
 	ev_feed_event(p->parent->loop, &p->lost, EV_CUSTOM);
 }
 
+static void
+process_put_down(struct process *p, const char *prefix, const char *reason)
+{
+	if (p->pid == 0 || p->killed || p->parent->stopping > 1)
+		return;
+	p->killed = 1;
+	log_warnx("%s%s (pid %d): %s: killed", prefix, p->place->name, p->pid,
+	    reason);
+	(void)kill(p->pid, SIGKILL);
+	p->channel.state = 0;
+	process_lost(p);
+}
+
 /*
  * Ends a child that broke the rules or answers no more; reason is for the log.
  * The channel stays open until the child is seen to be dead, since one of its
@@ -77,14 +90,24 @@ process_lost(struct process *p)
 void
 process_kill(struct process *p, const char *reason)
 {
-	if (p->pid == 0 || p->killed || p->parent->stopping > 1)
-		return;
-	p->killed = 1;
-	log_warnx("security: %s (pid %d): %s: killed", p->place->name, p->pid,
-	    reason);
-	(void)kill(p->pid, SIGKILL);
-	p->channel.state = 0;
-	process_lost(p);
+	process_put_down(p, "security: ", reason);
+}
+
+/* As process_kill(), if that is not the child's fault. */
+void
+process_end(struct process *p, const char *reason)
+{
+	process_put_down(p, "", reason);
+}
+
+/* What it has to know cannot be told: better a new one than one that errs. */
+static void
+process_unheard(struct process *p)
+{
+	if (errno == ENOMEM)
+		process_end(p, "no memory for what it is to be told");
+	else if (errno != EPIPE)
+		process_kill(p, "does not read");
 }
 
 /*
@@ -100,9 +123,8 @@ process_send(
 			(void)close(fd);
 		return;
 	}
-	if (channel_send(&p->channel, type, 0, fd, data, len) == -1 &&
-	    errno != EPIPE)
-		process_kill(p, "does not read");
+	if (channel_send(&p->channel, type, 0, fd, data, len) == -1)
+		process_unheard(p);
 }
 
 /* As process_send(), with a duplicate of fd, which stays the caller's. */
@@ -115,7 +137,7 @@ process_send_copy(
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy == -1) {
 		log_warn("%s: dup", p->place->name);
-		process_kill(p, "no descriptor left for it");
+		process_end(p, "no descriptor left for it");
 		return;
 	}
 	process_send(p, type, copy, data, len);

@@ -69,32 +69,54 @@ reload_log_errors(char *errors)
 			log_warnx("%s", line);
 }
 
-/* The configuration as the file has it now; NULL: it has errors, now logged. */
-static struct config *
-reload_parse(const char *path)
+static void
+reload_log_denied(void)
 {
-	struct config *conf;
+	log_warnx("reload: our user must be allowed to read it, and it must "
+		  "lie in a directory that was in use at the start; a restart "
+		  "allows another");
+}
+
+/*
+ * Reads the configuration as the file has it now into conf.  Returns 0, EINVAL
+ * (it has errors, now logged), or ENOMEM.
+ */
+static int
+reload_parse(struct config *conf, const char *path)
+{
 	FILE *stream;
 	char *errors;
 	size_t size;
 	int result;
 
 	errors = NULL;
-	conf = conf_new();
 	stream = open_memstream(&errors, &size);
-	if (conf == NULL || stream == NULL)
-		fatal("reload");
-	result = conf_parse(conf, path, stream);
-	(void)fclose(stream);
+	if (stream == NULL)
+		return (ENOMEM);
+	result = conf_parse(conf, path, stream) == -1 ? EINVAL : 0;
+	/* What is wrong must not be lost. */
+	if (fclose(stream) == EOF)
+		result = ENOMEM;
 	if (errors != NULL)
 		reload_log_errors(errors);
 	free(errors);
-	if (result == 0)
-		return (conf);
 	if (conf->denied)
-		log_warnx("reload: our user must be allowed to read it, and it "
-			  "must lie in a directory that was in use at the "
-			  "start; a restart allows another");
+		reload_log_denied();
+	return (result);
+}
+
+/* The new configuration; NULL with *error (see above): nothing changes. */
+static struct config *
+reload_read(const char *path, int *error)
+{
+	struct config *conf;
+
+	conf = conf_new();
+	*error = conf == NULL ? ENOMEM : reload_parse(conf, path);
+	if (*error == 0)
+		return (conf);
+	log_warnx("reload: %s %s, nothing changed",
+	    *error == ENOMEM ? "no memory for" : "errors in", path);
 	conf_free(conf);
 	return (NULL);
 }
@@ -122,14 +144,14 @@ reload_tell(struct parent *parent)
 /*
  * Reads configuration and keys again.  Open sessions do not notice, but for
  * those whose key is gone.  Returns 0 (auth will answer with AP_KEYS), or why
- * nothing has changed: EINVAL (errors in the configuration), ENOKEY (no key
- * file), EBUSY (about to end).
+ * nothing has changed: EINVAL (errors in the configuration), ENOMEM (no memory
+ * for it), ENOKEY (no key file), EBUSY (about to end).
  */
 int
 reload(struct parent *parent)
 {
 	struct config *conf;
-	int fd;
+	int error, fd;
 
 	if (parent->stopping)
 		return (EBUSY);
@@ -138,12 +160,9 @@ reload(struct parent *parent)
 			  "only the keys are read again");
 		return (keys_send(parent) == -1 ? ENOKEY : 0);
 	}
-	conf = reload_parse(parent->conf_file);
-	if (conf == NULL) {
-		log_warnx(
-		    "reload: errors in %s, nothing changed", parent->conf_file);
-		return (EINVAL);
-	}
+	conf = reload_read(parent->conf_file, &error);
+	if (conf == NULL)
+		return (error);
 	/* Before anything changes: a reload is done whole or not at all. */
 	fd = keys_open(conf->keys_file);
 	if (fd == -1) {

@@ -162,8 +162,10 @@ supervise_spawn(struct place *place)
 	struct process *p;
 
 	p = process_new(place);
-	if (p == NULL)
+	if (p == NULL) {
+		log_warn("%s cannot be started", place->name);
 		return (NULL);
+	}
 	ev_prepare_init(&p->lost, supervise_lost);
 	p->lost.data = p;
 	if (spawn(p, supervise_channel_end) == -1) {

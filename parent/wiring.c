@@ -202,7 +202,7 @@ wiring_connect(struct process *a, struct process *b)
 		return;
 	if (channel_pair(pair) == -1) {
 		log_warn("%s: socketpair", a->place->name);
-		process_kill(a, "no descriptor left for it");
+		process_end(a, "no descriptor left for it");
 		return;
 	}
 	if (a->place->role->id == ROLE_WORKER &&

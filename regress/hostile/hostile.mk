@@ -25,17 +25,17 @@ $(HOSTILE)/hostile-$(1): $(HOSTILE)/honest-$(1).o \
 endef
 $(foreach r,worker auth,$(eval $(call hostile_program,$(r))))
 
-# The four programs with clocks that a test can set (test_clock.py).
-CLOCK_PROGRAMS := $(patsubst $(BUILD)/%,$(BUILD)/clock/%,$(PROGRAMS))
+# The four programs on a machine that tests can set (machine.py).
+MACHINE_PROGRAMS := $(patsubst $(BUILD)/%,$(BUILD)/machine/%,$(PROGRAMS))
 
-define clock_program
-$(BUILD)/clock/$(1): $(call objects,$($(1)_DIR)) $(LIBCOMMON) \
-    $(BUILD)/obj/regress/hostile/clock.o
+define machine_program
+$(BUILD)/machine/$(1): $(call objects,$($(1)_DIR)) $(LIBCOMMON) \
+    $(BUILD)/obj/regress/hostile/machine.o
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
 	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$($(1)_LIBS)
 endef
-$(foreach p,$(notdir $(PROGRAMS)),$(eval $(call clock_program,$(p))))
+$(foreach p,$(notdir $(PROGRAMS)),$(eval $(call machine_program,$(p))))
 
 # Starts a program where some system calls fail.
 $(HOSTILE)/denied: $(BUILD)/obj/regress/hostile/denied.o
@@ -44,4 +44,4 @@ $(HOSTILE)/denied: $(BUILD)/obj/regress/hostile/denied.o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lseccomp
 
 .PHONY: hostile
-hostile: $(HOSTILE_PROGRAMS) $(CLOCK_PROGRAMS) $(HOSTILE)/denied
+hostile: $(HOSTILE_PROGRAMS) $(MACHINE_PROGRAMS) $(HOSTILE)/denied

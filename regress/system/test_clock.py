@@ -3,20 +3,19 @@
 
 """The wall clock is set, and nobody but a reader of it notices.
 
-The programs read clocks that are the machine's and what the test adds to them
-(regress/hostile/clock.c): to the wall clock as whoever sets it, to the
-monotonic one as whoever waits.
+The programs read clocks that are the machine's and what the test adds to them:
+to the wall clock as whoever sets it, to the monotonic one as whoever waits.
 """
 
 import contextlib
 import os
 import re
 import shutil
-import struct
 import time
 
-from beacon import BUILD, PROGRAMS, Beacon, limit, wait_for
+from beacon import BUILD, limit, wait_for
 from client import TEXT, Client, login
+from machine import MachineBeacon, OnMachine
 from puppet import P, Staged, message
 from test_gossip import gossip_peer, learned
 from udp import Udp, node_of, sync, udp_of
@@ -24,55 +23,11 @@ from udp import Udp, node_of, sync, udp_of
 HOUR = 3600
 
 
-class Clocked:
-    """For a beacon: its clocks."""
-
-    def install(self, unprivileged):
-        # In its directory before anything reads it.
-        self.set(0, 0)
-        for name in PROGRAMS:
-            shutil.copy(os.path.join(BUILD, "clock", name), self.directory)
-        return self.directory
-
-    def environment(self):
-        return {**super().environment(), "MALLOC_CLOCK": self.clock_path()}
-
-    def clock_path(self):
-        return os.path.join(self.directory, "clock")
-
-    def set(self, wall, monotonic):
-        """Seconds that each is ahead of the machine's."""
-        self.wall, self.monotonic = wall, monotonic
-        with open(self.clock_path(), "wb" if not os.path.exists(
-                self.clock_path()) else "r+b", buffering=0) as f:
-            f.write(struct.pack("=qq", wall, monotonic))
-        os.chmod(self.clock_path(), 0o644)
-
-    def step(self, seconds):
-        """The wall clock is set."""
-        self.set(self.wall + seconds, self.monotonic)
-        # By now it has been read, and what depends on it has been seen to.
-        time.sleep(1.1)
-
-    def spend(self, seconds):
-        """That much time has passed, by all clocks."""
-        self.set(self.wall + seconds, self.monotonic + seconds)
-        # Workers look at the clock four times a second.
-        time.sleep(0.6)
-
-    def time(self):
-        return time.time() + self.wall
-
-
-class ClockedBeacon(Clocked, Beacon):
-    pass
-
-
-class ClockedStaged(Clocked, Staged):
+class MachineStaged(OnMachine, Staged):
     """Its workers are puppets; the parent has the clocks."""
 
     def install(self, unprivileged):
-        Clocked.install(self, unprivileged)
+        OnMachine.install(self, unprivileged)
         shutil.copy(os.path.join(BUILD, "hostile", "hostile-worker"),
             os.path.join(self.directory, "beacond-worker"))
         return self.directory
@@ -86,7 +41,7 @@ def asked(b):
 
 def test_the_clocks_of_all_processes_can_be_set():
     """Or nothing here would show anything."""
-    with ClockedBeacon(udp=True) as b, Udp(b.udp_port, 5) as u, \
+    with MachineBeacon(udp=True) as b, Udp(b.udp_port, 5) as u, \
             Udp(b.udp_port, 6) as v:
         u.join(b)
         b.step(HOUR)
@@ -99,7 +54,7 @@ def test_the_clocks_of_all_processes_can_be_set():
 
 
 def test_logins_go_on():
-    with ClockedBeacon() as b:
+    with MachineBeacon() as b:
         for node, seconds in enumerate((HOUR, -2 * HOUR, -600, HOUR), 1):
             before, challenge = asked(b)
             b.step(seconds)
@@ -116,7 +71,7 @@ def test_logins_go_on():
 
 
 def test_replies_are_late_whatever_the_wall_clock_says():
-    with ClockedBeacon("auth timeout 60") as b:
+    with MachineBeacon("auth timeout 60") as b:
         client, challenge = asked(b)
         b.spend(31)
         b.step(-31)
@@ -125,7 +80,7 @@ def test_replies_are_late_whatever_the_wall_clock_says():
 
 
 def test_udp_nodes_stay_reachable_and_may_move():
-    with ClockedBeacon(udp=True) as b, Udp(b.udp_port, 5) as u, \
+    with MachineBeacon(udp=True) as b, Udp(b.udp_port, 5) as u, \
             Udp(b.udp_port, 5) as moved, Udp(b.udp_port, 6) as v:
         u.join(b)
         v.join(b)
@@ -146,7 +101,7 @@ def test_udp_nodes_stay_reachable_and_may_move():
 
 def test_many_messages_are_no_flood():
     """As many at once as a child may send, ten minutes ago."""
-    with ClockedStaged(lambda *_: True, workers=1) as b:
+    with MachineStaged(lambda *_: True, workers=1) as b:
         puppet = b.puppet()
         b.step(-600)
         burst = define("parent/parent.h", "MESSAGE_BURST")
@@ -178,10 +133,10 @@ def die(b, spend=0):
 
 @limit(90)
 def test_restart_cap_counts_real_time():
-    deaths = define("parent/parent.h", "AUTH_DEATHS")
-    window = define("parent/parent.h", "AUTH_WINDOW")
+    deaths = define("parent/roles.c", "ROLES_AUTH_DEATHS")
+    window = define("parent/parent.h", "DEATHS_WINDOW")
     few = deaths // 2 + 1
-    b = ClockedBeacon()
+    b = MachineBeacon()
     try:
         b.start()
         for _ in range(few):
@@ -204,7 +159,7 @@ def test_restart_cap_counts_real_time():
 
 def test_gossip_counts_for_90_real_seconds():
     peer, conf = gossip_peer()
-    with ClockedBeacon(conf, udp=True) as b:
+    with MachineBeacon(conf, udp=True) as b:
         peer.to = ("127.0.0.1", b.udp_port)
         peer.send(sync(2, [100]))
         wait_for(lambda: learned(b, 100))
@@ -219,7 +174,7 @@ def test_gossip_counts_for_90_real_seconds():
 def test_flapping_is_counted_over_real_time():
     most = define("parent/parent.h", "REPLACE_MAX")
     window = define("parent/parent.h", "REPLACE_WINDOW")
-    with ClockedBeacon("idle timeout 300") as b, \
+    with MachineBeacon("idle timeout 300") as b, \
             contextlib.ExitStack() as clients:
         def connect():
             return clients.enter_context(Client(b.port))
@@ -236,7 +191,7 @@ def test_flapping_is_counted_over_real_time():
 
 
 def test_what_is_shown_follows_the_wall_clock():
-    with ClockedBeacon(udp=True) as b, login(b, 1), Udp(b.udp_port, 5) as u:
+    with MachineBeacon(udp=True) as b, login(b, 1), Udp(b.udp_port, 5) as u:
         u.join(b)
         b.step(HOUR)
         moments = [b.ctl("show", "peer", 1)["since"],
