@@ -96,6 +96,8 @@ struct config {
 struct config *conf_new(void);
 void conf_free(struct config *);
 int conf_parse(struct config *, const char *, FILE *);
+const char *conf_changed(
+    const struct config *old, const struct config *new, size_t *next);
 void conf_print(const struct config *, FILE *);
 
 #endif /* PARENT_CONF_H */

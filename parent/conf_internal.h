@@ -21,19 +21,19 @@
  * conf_directives (conf_table.c), the rest is its value (conf_value.c).
  * Everything has a fixed size, so nothing but an address can run out of memory.
  */
-#define CONF_BYTES_MAX    (1U << 20) /* of all files together */
-#define CONF_LINE_MAX     1024 /* bytes of a line, its continuations too */
-#define CONF_POOL_MAX     2048 /* bytes of a line's words */
-#define CONF_WORDS_MAX    16
-#define CONF_MACROS_MAX   256
-#define CONF_NAME_MAX     32  /* bytes of a macro's name */
-#define CONF_VALUE_MAX    256 /* bytes of its value */
-#define CONF_DEPTH_MAX    8   /* files open at a time */
-#define CONF_BEACONS_MAX  1024
-#define CONF_EXEMPT_MAX   1024
-#define CONF_NEW_LEN      sizeof(CONF_NEW) /* what the name of a new file has */
-#define CONF_REGISTRY_MAX 100              /* requests/s, doc/protocol.md 6 */
-#define CONF_DIRECTIVES   36
+#define CONF_BYTES_MAX      (1U << 20) /* of all files together */
+#define CONF_LINE_MAX       1024 /* bytes of a line, its continuations too */
+#define CONF_POOL_MAX       2048 /* bytes of a line's words */
+#define CONF_WORDS_MAX      16
+#define CONF_MACROS_MAX     256
+#define CONF_NAME_MAX       32  /* bytes of a macro's name */
+#define CONF_VALUE_MAX      256 /* bytes of its value */
+#define CONF_DEPTH_MAX      8   /* files open at a time */
+#define CONF_BEACONS_MAX    1024
+#define CONF_EXEMPT_MAX     1024
+#define CONF_NEW_LEN        sizeof(CONF_NEW) /* what a new file's name has */
+#define CONF_REGISTRY_MAX   100              /* requests/s, doc/protocol.md 6 */
+#define CONF_DIRECTIVES_MAX 64
 
 enum conf_type {
 	CONF_NUMBER,
@@ -51,6 +51,10 @@ struct conf_directive {
 	enum conf_type type;
 	enum conf_address_kind kind; /* CONF_ADDRESS, CONF_NETWORK */
 	size_t offset;               /* in struct config: the value */
+	uint32_t number;             /* the default, */
+	const char *string;          /* or this */
+	const char
+	    *start; /* NULL: a reload changes it; else see conf_table.c */
 	/*
 	 * CONF_NUMBER: its range; CONF_STRING: bytes; CONF_HOST: bytes of a
 	 * path (0: none may be given) and of a name; others: of the port.
@@ -100,11 +104,12 @@ struct conf_parser {
 	struct conf_word words[CONF_WORDS_MAX];
 	int nwords;
 	/* Where each directive was given first. */
-	struct conf_place given[CONF_DIRECTIVES];
+	struct conf_place given[CONF_DIRECTIVES_MAX];
 };
 
 /* conf_table.c */
-extern const struct conf_directive conf_directives[CONF_DIRECTIVES];
+extern const struct conf_directive conf_directives[];
+extern const size_t conf_ndirectives;
 
 /* conf_lex.c */
 int conf_lex_line(struct conf_parser *);

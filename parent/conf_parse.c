@@ -58,10 +58,10 @@ static int
 is_keyword(const char *word)
 {
 	size_t n;
-	int i;
+	size_t i;
 
 	n = strlen(word);
-	for (i = 0; i < CONF_DIRECTIVES; i++) {
+	for (i = 0; i < conf_ndirectives; i++) {
 		if (strncmp(conf_directives[i].name, word, n) == 0 &&
 		    strchr(" ", conf_directives[i].name[n]) != NULL)
 			return (1);
@@ -72,7 +72,8 @@ is_keyword(const char *word)
 static void
 statement(struct conf_parser *p)
 {
-	int i, n;
+	size_t i;
+	int n;
 
 	if (p->nwords == 0)
 		return;
@@ -88,7 +89,7 @@ statement(struct conf_parser *p)
 		include(p);
 		return;
 	}
-	for (i = 0; i < CONF_DIRECTIVES; i++) {
+	for (i = 0; i < conf_ndirectives; i++) {
 		n = match(p, &conf_directives[i]);
 		if (n != 0) {
 			conf_value_set(p, &conf_directives[i], n);
@@ -109,9 +110,9 @@ parse_source(struct conf_parser *p)
 static const struct conf_place *
 given(const struct conf_parser *p, const char *name)
 {
-	int i;
+	size_t i;
 
-	for (i = 0; i < CONF_DIRECTIVES; i++) {
+	for (i = 0; i < conf_ndirectives; i++) {
 		if (strcmp(conf_directives[i].name, name) == 0 &&
 		    p->given[i].line != 0)
 			return (&p->given[i]);

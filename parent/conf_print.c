@@ -95,9 +95,9 @@ conf_print(const struct config *conf, FILE *fp)
 {
 	const struct conf_directive *d;
 	const void *field;
-	int i;
+	size_t i;
 
-	for (i = 0; i < CONF_DIRECTIVES; i++) {
+	for (i = 0; i < conf_ndirectives; i++) {
 		d = &conf_directives[i];
 		field = (const char *)conf + d->offset;
 		switch (d->type) {

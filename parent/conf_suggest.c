@@ -72,11 +72,12 @@ conf_suggest(struct conf_parser *p)
 {
 	char line[CONF_LINE_MAX];
 	const char *name;
-	int best, d, i;
+	size_t i;
+	int best, d;
 
 	name = NULL;
 	best = DISTANCE_MAX;
-	for (i = 0; i < CONF_DIRECTIVES; i++) {
+	for (i = 0; i < conf_ndirectives; i++) {
 		d = words_distance(p, conf_directives[i].name);
 		/* Of equals the later, which is the longer one. */
 		if (d <= best &&

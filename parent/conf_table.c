@@ -20,21 +20,24 @@
 #define SUN_PATH_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
 
 #define FIELD(name) offsetof(struct config, name)
-#define NUMBER(words, field, lo, hi)                                    \
-	{                                                               \
-		.name = words, .syntax = "NUMBER", .type = CONF_NUMBER, \
-		.offset = FIELD(field), .min = lo, .max = hi            \
-	}
-#define SECONDS(words, field) NUMBER(words, field, 1, SECONDS_MAX)
-#define CHOICE(words, field, no, yes, alone)                                  \
+#define NUMBER(words, field, value, lo, hi)                                   \
 	{                                                                     \
-		.name = words, .syntax = yes "|" no, .type = CONF_CHOICE,     \
-		.offset = FIELD(field), .zero = no, .one = yes, .bare = alone \
+		.name = words, .syntax = "NUMBER", .type = CONF_NUMBER,       \
+		.offset = FIELD(field), .number = value, .min = lo, .max = hi \
 	}
-#define STRING(words, field, bytes)                                     \
+#define SECONDS(words, field, value) NUMBER(words, field, value, 1, SECONDS_MAX)
+#define CHOICE(words, field, value, no, yes, alone)                       \
+	{                                                                 \
+		.name = words, .syntax = yes "|" no, .type = CONF_CHOICE, \
+		.offset = FIELD(field), .number = value, .zero = no,      \
+		.one = yes, .bare = alone                                 \
+	}
+/* begun: what is named if it has changed and only a restart changes it. */
+#define STRING(words, field, value, bytes, begun)                       \
 	{                                                               \
 		.name = words, .syntax = "STRING", .type = CONF_STRING, \
-		.offset = FIELD(field), .max = bytes                    \
+		.offset = FIELD(field), .string = value, .max = bytes,  \
+		.start = begun                                          \
 	}
 #define HOST(words, field, form, path, name_len)                     \
 	{                                                            \
@@ -49,51 +52,81 @@
 
 /* One that begins with all the words of another stands before it. */
 /* clang-format off */
-const struct conf_directive conf_directives[CONF_DIRECTIVES] = {
+const struct conf_directive conf_directives[] = {
 	ADDRESS("listen on", CONF_LISTEN, 0),
 	ADDRESS("listen udp on", CONF_LISTEN_UDP, 0),
 	{ .name = "workers", .syntax = "auto|NUMBER", .type = CONF_NUMBER,
 	    .offset = FIELD(workers), .min = 1, .max = PROTO_WORKERS_MAX,
-	    .zero = "auto" },
-	STRING("keys file", keys_file, CONF_PATH_MAX - 1),
-	STRING("keys snapshot", keys_snapshot, CONF_PATH_MAX - 1),
-	STRING("keys cache", keys_cache, CONF_PATH_MAX - CONF_NEW_LEN),
-	NUMBER("registry rate", registry_rate, 1, CONF_REGISTRY_MAX),
-	NUMBER("registry burst", registry_burst, 1, CONF_REGISTRY_MAX),
-	SECONDS("registry refresh", registry_refresh),
-	SECONDS("registry stale", registry_stale),
-	SECONDS("registry grace", registry_grace),
+	    .zero = "auto", .start = "workers" },
+	STRING("keys file", keys_file, "/etc/beacond/keys",
+	    CONF_PATH_MAX - 1, NULL),
+	STRING("keys snapshot", keys_snapshot, "", CONF_PATH_MAX - 1, NULL),
+	STRING("keys cache", keys_cache, "",
+	    CONF_PATH_MAX - CONF_NEW_LEN, NULL),
+	NUMBER("registry rate", registry_rate, 80, 1, CONF_REGISTRY_MAX),
+	NUMBER("registry burst", registry_burst, 100, 1, CONF_REGISTRY_MAX),
+	SECONDS("registry refresh", registry_refresh, 600),
+	SECONDS("registry stale", registry_stale, 86400),
+	SECONDS("registry grace", registry_grace, 600),
 	HOST("registry", registry, "HOST port PORT|\"/PATH\"", SUN_PATH_MAX,
 	    CONF_HOST_MAX - 1),
-	STRING("control socket", control_socket, SUN_PATH_MAX),
-	STRING("user", user, CONF_USER_MAX - 1),
-	STRING("worker user", worker_user, CONF_USER_MAX - 1),
-	STRING("auth user", auth_user, CONF_USER_MAX - 1),
-	SECONDS("auth timeout", auth_timeout),
-	SECONDS("idle timeout", idle_timeout),
-	SECONDS("ping interval", ping_interval),
-	SECONDS("write timeout", write_timeout),
-	NUMBER("max peers", max_peers, 0, PEERMAP_NODES_MAX),
-	NUMBER("max frame", max_frame, 125, 65536),
-	CHOICE("legacy signatures", legacy_signatures, "no", "yes", 0),
-	NUMBER("source packet limit", source_packet_limit, 0, UINT32_MAX),
-	NUMBER("source upgrade limit", source_upgrade_limit, 0, UINT32_MAX),
-	CHOICE("require punch grant", require_punch_grant, "no", "yes", 1),
-	NUMBER("punch source limit", punch_source_limit, 0, UINT32_MAX),
-	NUMBER("punch total limit", punch_total_limit, 0, UINT32_MAX),
+	STRING("control socket", control_socket, "/run/beacond.sock",
+	    SUN_PATH_MAX, "control socket"),
+	STRING("user", user, "", CONF_USER_MAX - 1, "user"),
+	STRING("worker user", worker_user, "", CONF_USER_MAX - 1, "user"),
+	STRING("auth user", auth_user, "", CONF_USER_MAX - 1, "user"),
+	SECONDS("auth timeout", auth_timeout, 10),
+	SECONDS("idle timeout", idle_timeout, 90),
+	SECONDS("ping interval", ping_interval, 30),
+	SECONDS("write timeout", write_timeout, 10),
+	NUMBER("max peers", max_peers, 50000, 0, PEERMAP_NODES_MAX),
+	NUMBER("max frame", max_frame, 65536, 125, 65536),
+	CHOICE("legacy signatures", legacy_signatures, 1, "no", "yes", 0),
+	NUMBER("source packet limit", source_packet_limit, 4000, 0, UINT32_MAX),
+	NUMBER("source upgrade limit", source_upgrade_limit, 500, 0,
+	    UINT32_MAX),
+	CHOICE("require punch grant", require_punch_grant, 0, "no", "yes", 1),
+	NUMBER("punch source limit", punch_source_limit, 1, 0, UINT32_MAX),
+	NUMBER("punch total limit", punch_total_limit, 10, 0, UINT32_MAX),
 	{ .name = "punch exempt", .syntax = "ADDRESS[/PREFIX]",
 	    .type = CONF_NETWORK, .kind = CONF_PUNCH_EXEMPT },
-	NUMBER("beacon id", beacon_id, 0, UINT32_MAX),
-	CHOICE("beacon register", enroll, "off", "on", 0),
+	NUMBER("beacon id", beacon_id, 0, 0, UINT32_MAX),
+	CHOICE("beacon register", enroll, 0, "off", "on", 0),
 	HOST("advertise", advertise, "HOST port PORT", 0, PROTO_HOST_LEN - 1),
-	STRING("admin token file", token_file, CONF_PATH_MAX - 1),
+	STRING("admin token file", token_file, "", CONF_PATH_MAX - 1, NULL),
 	ADDRESS("peer beacon", CONF_PEER_BEACON, 1),
-	CHOICE("accept gossip from", accept_gossip_from_any, "peers", "any",
+	CHOICE("accept gossip from", accept_gossip_from_any, 0, "peers", "any",
 	    0),
 	{ .name = "default beacon", .syntax = "ADDRESS port PORT",
 	    .type = CONF_BEACON, .min = 1, .max = UINT16_MAX },
 };
 /* clang-format on */
+const size_t conf_ndirectives =
+    sizeof(conf_directives) / sizeof(conf_directives[0]);
+_Static_assert(
+    sizeof(conf_directives) / sizeof(conf_directives[0]) <= CONF_DIRECTIVES_MAX,
+    "room in struct conf_parser");
+
+static void
+conf_preset(struct config *conf, const struct conf_directive *d)
+{
+	void *field;
+
+	field = (char *)conf + d->offset;
+	switch (d->type) {
+	case CONF_NUMBER:
+		*(uint32_t *)field = d->number;
+		break;
+	case CONF_CHOICE:
+		*(int *)field = (int)d->number;
+		break;
+	case CONF_STRING:
+		(void)strlcpy(field, d->string, d->max + 1);
+		break;
+	default: /* none, or an empty list */
+		break;
+	}
+}
 
 /*
  * A configuration of defaults, to be freed with conf_free().  NULL: no memory.
@@ -102,32 +135,40 @@ struct config *
 conf_new(void)
 {
 	struct config *conf;
+	size_t i;
 
 	conf = calloc(1, sizeof(*conf));
 	if (conf == NULL)
 		return (NULL);
 	TAILQ_INIT(&conf->addresses);
 	STAILQ_INIT(&conf->files);
-	strlcpy(conf->keys_file, "/etc/beacond/keys", sizeof(conf->keys_file));
-	strlcpy(conf->control_socket, "/run/beacond.sock",
-	    sizeof(conf->control_socket));
-	conf->registry_rate = 80;
-	conf->registry_burst = 100;
-	conf->registry_refresh = 600;
-	conf->registry_stale = 86400;
-	conf->registry_grace = 600;
-	conf->auth_timeout = 10;
-	conf->idle_timeout = 90;
-	conf->ping_interval = 30;
-	conf->write_timeout = 10;
-	conf->max_peers = 50000;
-	conf->max_frame = 65536;
-	conf->legacy_signatures = 1;
-	conf->source_packet_limit = 4000;
-	conf->source_upgrade_limit = 500;
-	conf->punch_source_limit = 1;
-	conf->punch_total_limit = 10;
+	for (i = 0; i < conf_ndirectives; i++)
+		conf_preset(conf, &conf_directives[i]);
 	return (conf);
+}
+
+/*
+ * What has changed between two configurations though only a restart changes
+ * it, but for the addresses: the first such from row *next on, which becomes
+ * the row after it; NULL: no more.
+ */
+const char *
+conf_changed(const struct config *old, const struct config *new, size_t *next)
+{
+	const struct conf_directive *d;
+	const char *a, *b;
+
+	while (*next < conf_ndirectives) {
+		d = &conf_directives[(*next)++];
+		a = (const char *)old + d->offset;
+		b = (const char *)new + d->offset;
+		if (d->start != NULL &&
+		    (d->type == CONF_STRING
+			    ? strcmp(a, b) != 0
+			    : memcmp(a, b, sizeof(uint32_t)) != 0))
+			return (d->start);
+	}
+	return (NULL);
 }
 
 void

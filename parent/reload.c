@@ -47,16 +47,17 @@ reload_needs_restart(const char *what)
 static void
 reload_compare(const struct config *old, const struct config *new)
 {
+	const char *last, *what;
+	size_t next;
+
 	if (!reload_same_listeners(old, new))
 		reload_needs_restart("listen");
-	if (old->workers != new->workers)
-		reload_needs_restart("workers");
-	if (strcmp(old->control_socket, new->control_socket) != 0)
-		reload_needs_restart("control socket");
-	if (strcmp(old->user, new->user) != 0 ||
-	    strcmp(old->worker_user, new->worker_user) != 0 ||
-	    strcmp(old->auth_user, new->auth_user) != 0)
-		reload_needs_restart("user");
+	last = "";
+	for (next = 0; (what = conf_changed(old, new, &next)) != NULL;) {
+		if (strcmp(what, last) != 0)
+			reload_needs_restart(what);
+		last = what;
+	}
 }
 
 static void
