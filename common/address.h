@@ -21,6 +21,16 @@ address_is_v4(const uint8_t addr[16])
 	return (memcmp(addr, mapped, sizeof(mapped)) == 0);
 }
 
+/* 127.0.0.0/8 and ::1. */
+static inline int
+address_is_loopback(const uint8_t addr[16])
+{
+	static const uint8_t v6[16] = { [15] = 1 };
+
+	return (address_is_v4(addr) ? addr[12] == 127
+				    : memcmp(addr, v6, sizeof(v6)) == 0);
+}
+
 void address_customer(uint8_t[16], const uint8_t[16]);
 int address_within(const uint8_t[16], const uint8_t[16], uint32_t);
 uint32_t address_hash(const uint64_t[2], const uint8_t[16], uint32_t);

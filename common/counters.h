@@ -66,6 +66,8 @@
 	    "logins put off because the registry did not answer") \
 	X(REFUSED_BUSY, REFUSED "{reason=\"busy\"}", \
 	    "connections given up for want of memory or of auth") \
+	X(REFUSED_HALF_OPEN, REFUSED "{reason=\"half_open\"}", \
+	    "connections given up for newer ones before they had logged in") \
 	X(REFUSED_CROWDED, REFUSED "{reason=\"crowded\"}", \
 	    "connections given up for the room of their incomplete messages") \
 	X(TEXT_IGNORED, "pilot_beacon_wss_text_ignored_total", \

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "common/log.h"
 #include "worker/worker.h"
 
@@ -22,6 +23,7 @@
 #define ACCEPT_SLACK     8
 #define ACCEPT_STEP_BACK 0.005 /* seconds */
 #define ACCEPT_NO_MEANS  1.0   /* seconds, without descriptors or memory */
+#define ACCEPT_TICK      (TICK_MS / 1000.0)
 
 static struct log_limit accept_errors;
 
@@ -58,6 +60,29 @@ accept_pause(struct worker *w, double seconds)
 	ev_timer_start(w->loop, &w->accept_timer);
 }
 
+static struct stranger *
+accept_oldest(const struct worker *w)
+{
+	return (TAILQ_FIRST(&w->strangers.all));
+}
+
+/* Without a place or a descriptor for one more, until there may be one. */
+static void
+accept_step_aside(struct worker *w, const char *why)
+{
+	const struct stranger *oldest;
+	double seconds;
+
+	counters_add(COUNTER_ACCEPT_PAUSES, 1);
+	log_limited(&accept_errors, w->now, "accept: %s; paused", why);
+	seconds = ACCEPT_NO_MEANS;
+	oldest = accept_oldest(w);
+	if (oldest != NULL)
+		seconds =
+		    (oldest->since + STRANGER_TICKS - w->tick) * ACCEPT_TICK;
+	accept_pause(w, seconds);
+}
+
 static int
 accept_overloaded(const struct worker *w)
 {
@@ -92,6 +117,28 @@ accept_address(const struct sockaddr_storage *ss, uint8_t addr[16])
 	return (ntohs(sin->sin_port));
 }
 
+/* What accept4(2) said; 0: it may be tried again at once. */
+static int
+accept_failed(struct worker *w, int error)
+{
+	switch (error) {
+	case EINTR:
+	case ECONNABORTED:
+		return (0);
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOBUFS:
+		if (session_make_room(w, accept_oldest(w)))
+			return (0);
+		accept_step_aside(w, strerror(error));
+		break;
+	default:
+		break;
+	}
+	return (-1);
+}
+
 /* Returns 0, or -1 if there is nothing (more) to accept just now. */
 static int
 accept_one(struct worker *w, int listener)
@@ -106,23 +153,21 @@ accept_one(struct worker *w, int listener)
 	len = sizeof(ss);
 	fd = accept4(listener, (struct sockaddr *)&ss, &len,
 	    SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd == -1) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-		    errno == ENOBUFS) {
-			counters_add(COUNTER_ACCEPT_PAUSES, 1);
-			log_limited(&accept_errors, w->now,
-			    "accept: %s; paused", strerror(errno));
-			accept_pause(w, ACCEPT_NO_MEANS);
-			return (-1);
-		}
-		return (errno == EINTR || errno == ECONNABORTED ? 0 : -1);
-	}
+	if (fd == -1)
+		return (accept_failed(w, errno));
 	counters_add(COUNTER_ACCEPTED, 1);
 	port = accept_address(&ss, addr);
 	s = session_new(w, fd, session_io, addr, port);
+	if (s == NULL)
+		return (0);
+	/* A proxy's own address says nothing of whom it speaks for. */
+	if (!address_is_loopback(addr) && !session_join_source(w, s)) {
+		counters_add(COUNTER_REFUSED_HALF_OPEN, 1);
+		session_free(w, s);
+		return (0);
+	}
 	/* The request mostly is there already (TCP_DEFER_ACCEPT). */
-	if (s != NULL)
-		session_io(w->loop, &s->io, EV_READ);
+	session_io(w->loop, &s->io, EV_READ);
 	return (0);
 }
 
@@ -130,18 +175,11 @@ static void
 accept_cb(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct worker *w;
-	int i, most;
+	int i;
 
 	(void)loop;
 	(void)revents;
 	w = io->data;
-	if (w->load >= w->slots_max) {
-		counters_add(COUNTER_ACCEPT_PAUSES, 1);
-		log_limited(&accept_errors, w->now,
-		    "%u connections: no more are accepted", w->load);
-		accept_pause(w, ACCEPT_NO_MEANS);
-		return;
-	}
 	if (w->accept_waited == 0 && accept_overloaded(w)) {
 		/* But if nobody else took them, next time we do. */
 		w->accept_waited = 1;
@@ -149,12 +187,15 @@ accept_cb(struct ev_loop *loop, ev_io *io, int revents)
 		return;
 	}
 	w->accept_waited = 0;
-	most = (int)(w->slots_max - w->load);
-	if (most > ACCEPT_BATCH)
-		most = ACCEPT_BATCH;
-	for (i = 0; i < most; i++)
+	for (i = 0; i < ACCEPT_BATCH; i++) {
+		if (w->load >= w->slots_max &&
+		    !session_make_room(w, accept_oldest(w))) {
+			accept_step_aside(w, "no place for one more");
+			return;
+		}
 		if (accept_one(w, io->fd) == -1)
-			break;
+			return;
+	}
 }
 
 /* PW_LISTENER: fd is a listening socket; served from PW_START on. */

@@ -78,13 +78,13 @@ login_challenge(struct session *s, const struct nonce *nonce, uint8_t *frame)
 	int len;
 
 	s->state = SESSION_REPLY;
-	s->nonce = nonce->number;
-	s->ts = (uint32_t)((clock_ns() + nonce->wall) / CLOCK_SECOND);
+	s->stranger->nonce = nonce->number;
+	s->stranger->ts = (uint32_t)((clock_ns() + nonce->wall) / CLOCK_SECOND);
 	(void)sodium_bin2hex(
 	    hex, sizeof(hex), nonce->value, sizeof(nonce->value));
 	len = snprintf(json, sizeof(json),
 	    "{\"type\":\"auth_challenge\",\"nonce\":\"%s\",\"ts\":%u}", hex,
-	    s->ts);
+	    s->stranger->ts);
 	if (len < 0 || (size_t)len >= sizeof(json))
 		fatalx("challenge does not fit");
 	header = ws_header_build(frame, WS_TEXT, (size_t)len);
@@ -191,9 +191,9 @@ login_message(struct worker *w, struct session *s, int opcode,
 	}
 	verify.slot = session_slot(w, s);
 	verify.serial = s->serial;
-	verify.nonce = s->nonce;
+	verify.nonce = s->stranger->nonce;
 	verify.node = reply.node;
-	verify.ts = s->ts;
+	verify.ts = s->stranger->ts;
 	memcpy(verify.sig, reply.sig, sizeof(verify.sig));
 	s->peer.node = reply.node;
 	s->state = SESSION_VERIFY;
@@ -223,6 +223,8 @@ login_open(struct worker *w, const struct msg_open *msg)
 		return;
 	}
 	counters_add(COUNTER_AUTH_OK, 1);
+	stranger_free(&w->strangers, s->stranger);
+	s->stranger = NULL;
 	s->state = SESSION_OPEN;
 	s->peer.generation = msg->generation;
 	s->map_number = peermap_find(&w->map, s->peer.node);

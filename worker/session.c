@@ -16,6 +16,7 @@
 /* The table of sessions: places are used again, memory follows their number. */
 
 static struct log_limit session_violations;
+static struct log_limit session_crowds;
 
 static void *
 session_table(size_t n, size_t size)
@@ -39,6 +40,7 @@ session_init(struct worker *w)
 	w->rx =
 	    (uint8_t *)session_table(1, RX_HEADROOM + RX_SIZE) + RX_HEADROOM;
 	w->free_slot = NO_SLOT;
+	stranger_init(&w->strangers);
 }
 
 static void
@@ -48,30 +50,59 @@ session_count_load(struct worker *w, int change)
 	__atomic_store_n(&counters->load, w->load, __ATOMIC_RELAXED);
 }
 
+/* A place that is free, as it was left; NULL: the table is full. */
+static struct session *
+session_place(struct worker *w)
+{
+	struct session *s;
+
+	if (w->free_slot != NO_SLOT) {
+		s = &w->sessions[w->free_slot];
+		w->free_slot = s->timer_next;
+		return (s);
+	}
+	if (w->nslots < w->slots_max)
+		return (&w->sessions[w->nslots++]);
+	return (NULL);
+}
+
+static void
+session_leave_place(struct worker *w, struct session *s)
+{
+	s->state = SESSION_FREE;
+	s->timer_next = w->free_slot;
+	w->free_slot = session_slot(w, s);
+}
+
 /*
  * A new connection; fd is the session's from now on, and what comes in is io's
  * business, whose data is the worker.  addr and port are of the client or of
- * the proxy in front.  Returns NULL, with fd closed, if the table is full.
+ * the proxy in front.  Returns NULL, with fd closed, if the table is full or
+ * there is no memory.
  */
 struct session *
 session_new(
     struct worker *w, int fd, io_cb io, const uint8_t addr[16], uint16_t port)
 {
 	struct session *s;
+	struct stranger *x;
 	uint32_t serial;
 
-	if (w->free_slot != NO_SLOT) {
-		s = &w->sessions[w->free_slot];
-		w->free_slot = s->timer_next;
-	} else if (w->nslots < w->slots_max)
-		s = &w->sessions[w->nslots++];
-	else {
+	s = session_place(w);
+	x = NULL;
+	if (s != NULL) {
+		x = stranger_new(&w->strangers, session_slot(w, s), w->tick);
+		if (x == NULL)
+			session_leave_place(w, s);
+	}
+	if (x == NULL) {
 		(void)close(fd);
 		return (NULL);
 	}
 	serial = s->serial + 1;
 	memset(s, 0, sizeof(*s));
 	s->serial = serial;
+	s->stranger = x;
 	memcpy(s->peer.at.addr, addr, sizeof(s->peer.at.addr));
 	s->peer.at.port = port;
 	s->peer.slot = session_slot(w, s);
@@ -131,11 +162,51 @@ session_free(struct worker *w, struct session *s)
 	outq_free(w, s);
 	free(inbound_take_message(w, s));
 	free(inbound_take_pending(w, s));
-	s->state = SESSION_FREE;
-	s->timer_next = w->free_slot;
-	w->free_slot = session_slot(w, s);
+	stranger_free(&w->strangers, s->stranger);
+	s->stranger = NULL;
+	session_leave_place(w, s);
 	session_count_load(w, -1);
 	session_drained(w);
+}
+
+/*
+ * Ends the connection of x, which has not logged in, for the sake of a newer
+ * one.  Returns 0 if it is left alone: there is none (NULL), or it has not had
+ * its time yet.
+ */
+int
+session_make_room(struct worker *w, const struct stranger *x)
+{
+	if (x == NULL || (!x->done && w->tick - x->since < STRANGER_TICKS))
+		return (0);
+	counters_add(COUNTER_REFUSED_HALF_OPEN, 1);
+	log_limited(&session_crowds, w->now,
+	    "connections that have not logged in make room for newer ones");
+	session_free(w, &w->sessions[x->slot]);
+	return (1);
+}
+
+/*
+ * The client's address is known, and is that of s.  One source may have as many
+ * connections that have not logged in as it may begin in a second; beyond that
+ * its oldest make room.  Returns 0 if they don't, and s is one too many.
+ */
+int
+session_join_source(struct worker *w, struct session *s)
+{
+	struct stranger_source *source;
+	uint32_t most;
+
+	most = w->settings.source_upgrade_limit;
+	if (most == 0 || s->stranger->source != NULL)
+		return (1);
+	if (stranger_join(&w->strangers, s->stranger, s->peer.at.addr) == -1)
+		return (0);
+	source = s->stranger->source;
+	while (source->count > most)
+		if (!session_make_room(w, TAILQ_FIRST(&source->strangers)))
+			return (0);
+	return (1);
 }
 
 /*
@@ -157,6 +228,8 @@ session_close(struct worker *w, struct session *s, int code, const char *reason)
 		return;
 	session_leave(w, s);
 	s->state = SESSION_CLOSING;
+	if (s->stranger != NULL)
+		stranger_done(&w->strangers, s->stranger);
 	s->deadline = w->tick + CLOSE_TICKS;
 	inbound_give_up(w, s);
 	len = ws_close_build(frame, code, reason);

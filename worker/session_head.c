@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/address.h"
 #include "common/clock.h"
 #include "worker/http.h"
 #include "worker/limit.h"
@@ -29,6 +30,7 @@ session_respond(struct worker *w, struct session *s,
 	iov.iov_len = http_response_build(answer, sizeof(answer), status,
 	    request, http_date(&w->date, clock_wall()));
 	s->state = SESSION_LINGER;
+	stranger_done(&w->strangers, s->stranger);
 	s->deadline = w->tick + LINGER_TICKS;
 	/* A fresh connection takes this much, or it is not worth keeping. */
 	if (send(s->io.fd, iov.iov_base, iov.iov_len, MSG_NOSIGNAL) !=
@@ -50,16 +52,6 @@ session_answer(struct worker *w, struct session *s, int status)
 	session_respond(w, s, &request, status);
 }
 
-static int
-session_is_loopback(const uint8_t addr[16])
-{
-	static const uint8_t v6[16] = { [15] = 1 };
-	static const uint8_t v4[13] = { [10] = 0xff, 0xff, 127 };
-
-	return (memcmp(addr, v6, sizeof(v6)) == 0 ||
-		memcmp(addr, v4, sizeof(v4)) == 0);
-}
-
 /*
  * A proxy on this machine says whom it speaks for; nobody else is believed.
  * Returns 1 if the session's address is that of a client, 0 if it is the
@@ -69,7 +61,7 @@ session_is_loopback(const uint8_t addr[16])
 static int
 session_client(struct session *s, const struct http_request *request)
 {
-	if (!session_is_loopback(s->peer.at.addr))
+	if (!address_is_loopback(s->peer.at.addr))
 		return (1);
 	if (!request->has_forwarded)
 		return (request->bad_forwarded);
@@ -97,8 +89,9 @@ session_admission(struct worker *w, struct session *s, int is_client)
 		counters_add(COUNTER_REFUSED_BUSY, 1);
 		return (503);
 	}
-	if (is_client && !limit_upgrade(w->upgrades, s->peer.at.addr, w->now,
-			     w->settings.source_upgrade_limit)) {
+	if (is_client && (!limit_upgrade(w->upgrades, s->peer.at.addr, w->now,
+			      w->settings.source_upgrade_limit) ||
+			     !session_join_source(w, s))) {
 		counters_add(COUNTER_REFUSED_RATE, 1);
 		return (429);
 	}

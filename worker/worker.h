@@ -26,6 +26,7 @@
 #include "worker/http.h"
 #include "worker/inbound.h"
 #include "worker/outq.h"
+#include "worker/stranger.h"
 
 #define RX_SIZE     (256U << 10) /* most bytes of one read */
 #define RX_HEADROOM 64           /* bytes before it that may be overwritten */
@@ -40,6 +41,7 @@
 #define CLOSE_TICKS    TICKS(3) /* for the other side of a close */
 #define QUIET_TICKS    2        /* without a byte, where none counts any more */
 #define LINGER_TICKS   TICKS(1) /* for the EOF after an HTTP answer */
+#define STRANGER_TICKS TICKS(1) /* to log in, before a newer one is preferred */
 
 #define NO_SLOT UINT32_MAX
 
@@ -89,11 +91,10 @@ struct session {
 	struct pending *pending;
 	struct message *message;
 	struct outq *outq;
-	uint32_t serial; /* grows with each use of the slot */
+	struct stranger *stranger; /* NULL once it has logged in */
+	uint32_t serial;           /* grows with each use of the slot */
 	struct origin peer;
 	uint32_t map_number; /* of the node's entry in the peer map */
-	uint32_t nonce;      /* number of the challenge's */
-	uint32_t ts;         /* of the challenge, unix seconds */
 	uint32_t timer_next; /* slots in the same bucket of the wheel */
 	uint32_t timer_prev;
 	uint32_t due;      /* tick of the next look at this session */
@@ -246,6 +247,7 @@ struct worker {
 	uint32_t nupgraded; /* SESSION_NONCE to SESSION_CLOSING */
 	size_t queued;      /* bytes allocated for all outqs */
 	struct inbound inbound[INBOUND_KINDS];
+	struct strangers strangers;
 
 	ev_timer ticker;
 	uint32_t wheel[WHEEL_BUCKETS];
@@ -417,6 +419,8 @@ void session_init(struct worker *);
 struct session *session_new(
     struct worker *, int, io_cb, const uint8_t[16], uint16_t);
 void session_free(struct worker *, struct session *);
+int session_make_room(struct worker *, const struct stranger *);
+int session_join_source(struct worker *, struct session *);
 void session_drained(struct worker *);
 void session_close(struct worker *, struct session *, int, const char *);
 void session_fail(struct worker *, struct session *, int, const char *);
