@@ -27,19 +27,3 @@ address_within(const uint8_t addr[16], const uint8_t net[16], uint32_t prefix)
 	return (memcmp(net, addr, bytes) == 0 &&
 		(bits == 0 || ((net[bytes] ^ addr[bytes]) & mask) == 0));
 }
-
-/* Keyed, so that nobody can choose addresses that share a place. */
-uint32_t
-address_hash(const uint64_t key[2], const uint8_t addr[16], uint32_t port)
-{
-	unsigned __int128 m;
-	uint64_t a, b;
-
-	memcpy(&a, addr, sizeof(a));
-	memcpy(&b, addr + sizeof(a), sizeof(b));
-	m = (unsigned __int128)(a ^ key[0]) *
-	    (b ^ key[1] ^ ((uint64_t)port << 48));
-	a = (uint64_t)m ^ (uint64_t)(m >> 64);
-	m = (unsigned __int128)(a ^ key[1]) * 0x9e3779b97f4a7c15ULL;
-	return ((uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)));
-}

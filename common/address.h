@@ -31,8 +31,26 @@ address_is_loopback(const uint8_t addr[16])
 				    : memcmp(addr, v6, sizeof(v6)) == 0);
 }
 
+/*
+ * Keyed, so that nobody can choose addresses that share a place.  Here, since
+ * every datagram passes.
+ */
+static inline uint32_t
+address_hash(const uint64_t key[2], const uint8_t addr[16], uint32_t port)
+{
+	unsigned __int128 m;
+	uint64_t a, b;
+
+	memcpy(&a, addr, sizeof(a));
+	memcpy(&b, addr + sizeof(a), sizeof(b));
+	m = (unsigned __int128)(a ^ key[0]) *
+	    (b ^ key[1] ^ ((uint64_t)port << 48));
+	a = (uint64_t)m ^ (uint64_t)(m >> 64);
+	m = (unsigned __int128)(a ^ key[1]) * 0x9e3779b97f4a7c15ULL;
+	return ((uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)));
+}
+
 void address_customer(uint8_t[16], const uint8_t[16]);
 int address_within(const uint8_t[16], const uint8_t[16], uint32_t);
-uint32_t address_hash(const uint64_t[2], const uint8_t[16], uint32_t);
 
 #endif /* COMMON_ADDRESS_H */
