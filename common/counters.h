@@ -135,6 +135,10 @@
 	    "own nodes not told to other beacons for want of ports or memory") \
 	X(ENDPOINT_HELD, "pilot_beacon_endpoint_held_total", \
 	    "address changes refused within 30 s of the last") \
+	X(ENDPOINT_SOURCE, "pilot_beacon_endpoint_source_full_total", \
+	    "endpoints refused because their address has source node limit") \
+	X(ENDPOINT_EVICTED, "pilot_beacon_endpoint_evicted_total", \
+	    "endpoints forgotten before their time to make room") \
 	X(ENDPOINT_FULL, "pilot_beacon_endpoint_full_total", \
 	    "endpoints refused because the table is full") \
 	X(NEAR_FULL, "pilot_beacon_endpoint_near_full_total", \

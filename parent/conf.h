@@ -23,10 +23,11 @@
 #define CONF_NEW      ".new" /* ends the name of a file that is written */
 
 enum conf_address_kind {
-	CONF_LISTEN,      /* listen on ADDRESS port PORT */
-	CONF_LISTEN_UDP,  /* listen udp on ADDRESS port PORT */
-	CONF_PEER_BEACON, /* peer beacon ADDRESS port PORT */
-	CONF_PUNCH_EXEMPT /* punch exempt ADDRESS[/PREFIX] */
+	CONF_LISTEN,       /* listen on ADDRESS port PORT */
+	CONF_LISTEN_UDP,   /* listen udp on ADDRESS port PORT */
+	CONF_PEER_BEACON,  /* peer beacon ADDRESS port PORT */
+	CONF_PUNCH_EXEMPT, /* punch exempt ADDRESS[/PREFIX] */
+	CONF_SOURCE_EXEMPT /* source exempt ADDRESS[/PREFIX] */
 };
 
 /* One directive that names an address; kept in the order of the file. */
@@ -35,7 +36,7 @@ struct conf_address {
 	enum conf_address_kind kind;
 	struct sockaddr_storage ss;
 	socklen_t sslen;
-	int prefix;               /* CONF_PUNCH_EXEMPT: bits; else -1 */
+	int prefix;               /* of a network: bits; else -1 */
 	char file[CONF_PATH_MAX]; /* where it stands, for later errors */
 	int line;
 };
@@ -84,6 +85,7 @@ struct config {
 	int legacy_signatures;
 	uint32_t source_packet_limit;  /* packets/s; 0: off */
 	uint32_t source_upgrade_limit; /* upgrades/s; 0: off */
+	uint32_t source_node_limit;    /* UDP nodes; 0: off */
 	int require_punch_grant;
 	uint32_t punch_source_limit; /* per source per second; 0: off */
 	uint32_t punch_total_limit;  /* per second; 0: off */

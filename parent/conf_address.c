@@ -109,6 +109,7 @@ limit(enum conf_address_kind kind)
 	case CONF_PEER_BEACON:
 		return (CONF_BEACONS_MAX);
 	case CONF_PUNCH_EXEMPT:
+	case CONF_SOURCE_EXEMPT:
 		return (CONF_EXEMPT_MAX);
 	default:
 		return (PROTO_LISTENERS_MAX);

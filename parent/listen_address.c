@@ -34,6 +34,17 @@ listen_address(
 	}
 }
 
+/* A network of the configuration: the bits of its prefix in that form. */
+uint16_t
+listen_network(const struct conf_address *network, uint8_t addr[16])
+{
+	uint16_t port;
+
+	listen_address(&network->ss, addr, &port);
+	return ((uint16_t)(network->prefix +
+			   (network->ss.ss_family == AF_INET ? 96 : 0)));
+}
+
 /* ADDRESS:PORT, IPv6 in brackets. */
 void
 listen_text(const struct sockaddr_storage *ss, char *out, size_t size)

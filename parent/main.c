@@ -120,6 +120,10 @@ prepare(struct parent *parent)
 	privs_drop(parent);
 	if (pmap_create(&parent->map) == -1)
 		shutdown_fatal(parent, "without a peer map nothing works");
+	parent->holders = holders_new();
+	if (parent->holders == NULL)
+		shutdown_fatal(parent, "no memory for UDP nodes");
+	endpoint_exempt(parent);
 	parent_sandbox_files(parent);
 }
 

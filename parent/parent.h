@@ -19,6 +19,7 @@
 #include "common/proto_ctl.h"
 
 #include "parent/conf.h"
+#include "parent/holders.h"
 #include "parent/peermap_write.h"
 
 #ifndef LIBEXECDIR
@@ -36,8 +37,7 @@
  */
 #define LISTEN_UNSENT (16 << 10)
 
-#define ENDPOINTS_MAX 500000 /* doc/protocol.md 4 */
-#define SWEEP_SECONDS 60     /* in which a sweep sees every entry */
+#define SWEEP_SECONDS 60 /* in which a sweep sees every entry */
 
 #define REPLACE_MAX    8  /* of one node's sessions, in ... */
 #define REPLACE_WINDOW 60 /* ... seconds; then its logins are refused */
@@ -227,8 +227,9 @@ struct parent {
 	int steered; /* boolean: datagrams come as common/steer.h says */
 	uint32_t steer_key;
 	struct pmap map;
-	uint32_t sweep;       /* next entry to look at */
-	struct counters base; /* of children that are gone */
+	struct holders *holders; /* of the map's UDP endpoints */
+	uint32_t sweep;          /* next entry to look at */
+	struct counters base;    /* of children that are gone */
 	struct gossip gossip;
 	struct control *control;
 
@@ -264,6 +265,7 @@ void control_reloaded(struct parent *, int);
 
 /* endpoint.c */
 const char *endpoint_seen(struct process *, const struct msg_endpoint *);
+void endpoint_exempt(struct parent *);
 void endpoint_sweep(struct parent *);
 
 /* from_auth.c */
@@ -309,6 +311,7 @@ int listen_is_any(const struct sockaddr_storage *);
 void listen_text(const struct sockaddr_storage *, char *, size_t);
 void listen_address(
     const struct sockaddr_storage *, uint8_t addr[16], uint16_t *port);
+uint16_t listen_network(const struct conf_address *, uint8_t addr[16]);
 
 /* listen_check.c */
 int listen_check(struct process *);

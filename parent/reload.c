@@ -139,6 +139,7 @@ reload_tell(struct parent *parent)
 		wiring_settings(worker);
 		wiring_exempt(worker);
 	}
+	endpoint_exempt(parent);
 	gossip_reload(parent);
 }
 

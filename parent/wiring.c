@@ -118,12 +118,7 @@ wiring_exempt(struct process *p)
 	TAILQ_FOREACH(address, &p->parent->conf->addresses, entry) {
 		if (address->kind != CONF_PUNCH_EXEMPT)
 			continue;
-		listen_address(&address->ss, msg.addr, &msg.port);
-		msg.prefix = (uint16_t)address->prefix;
-		/* Addresses are told in their mapped form. */
-		if (address->ss.ss_family == AF_INET)
-			msg.prefix += 96;
-		msg.port = 0;
+		msg.prefix = listen_network(address, msg.addr);
 		process_send(p, PW_EXEMPT, -1, &msg, sizeof(msg));
 	}
 }

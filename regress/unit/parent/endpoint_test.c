@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <arpa/inet.h>
 #include <unistd.h>
 
 #include "parent/parent.h"
@@ -21,21 +22,45 @@ set_up(void)
 	worker = &child;
 	worker->parent = &parent;
 	worker->place = &parent.workers[0];
+	parent.conf = conf_new();
+	parent.holders = holders_new();
+	if (parent.conf == NULL || parent.holders == NULL)
+		return (-1);
 	return (pmap_create(&parent.map));
 }
 
+static void
+tear_down(void)
+{
+	pmap_destroy(&parent.map);
+	holders_free(parent.holders);
+	conf_free(parent.conf);
+}
+
+/* An IPv4 host; its last byte alone is enough for most tests. */
 static const char *
-seen(uint32_t node, uint8_t host, uint32_t port, uint32_t flags)
+seen(uint32_t node, uint32_t host, uint32_t port, uint32_t flags)
 {
 	struct msg_endpoint msg;
 
+	host = htonl(host);
 	memset(&msg, 0, sizeof(msg));
 	msg.node = node;
 	msg.addr[10] = msg.addr[11] = 0xff;
-	msg.addr[15] = host;
+	memcpy(msg.addr + 12, &host, sizeof(host));
 	msg.port = port;
 	msg.flags = flags;
 	return (endpoint_seen(worker, &msg));
+}
+
+static int
+known(uint32_t node)
+{
+	uint32_t number;
+
+	number = pmap_find(&parent.map, node);
+	return (number != PEERMAP_NONE &&
+		pmap_entry(&parent.map, number)->port != 0);
 }
 
 /* Makes node's times so many seconds older. */
@@ -72,7 +97,7 @@ test_recorded(void)
 	CHECK(entry.addr[15] == 1 && entry.port == 4000);
 	CHECK(entry.flags == PEERMAP_UDP_EX && entry.seen != 0);
 	CHECK(entry.generation == 0 && parent.map.endpoints == 1);
-	pmap_destroy(&parent.map);
+	tear_down();
 }
 
 static void
@@ -93,7 +118,7 @@ test_moves_at_most_once_in_30_s(void)
 	age(7, 1);
 	CHECK(seen(7, 2, 4000, 0) == NULL && entry->addr[15] == 2);
 	CHECK(seen(7, 1, 4000, 0) == NULL && entry->addr[15] == 2);
-	pmap_destroy(&parent.map);
+	tear_down();
 }
 
 static void
@@ -114,7 +139,7 @@ test_ex_stays_until_forgotten(void)
 	/* Forgotten, though not swept yet. */
 	age(7, ENDPOINT_EXPIRE);
 	CHECK(seen(7, 2, 4000, 0) == NULL && entry->flags == 0);
-	pmap_destroy(&parent.map);
+	tear_down();
 }
 
 static void
@@ -132,7 +157,7 @@ test_expires(void)
 	CHECK(seen(8, 1, 4000, 0) == NULL);
 	sweep_all();
 	CHECK(pmap_find(&parent.map, 8) != PEERMAP_NONE);
-	pmap_destroy(&parent.map);
+	tear_down();
 }
 
 static void
@@ -148,27 +173,111 @@ test_session_is_left_alone(void)
 	pmap_store(&parent.map, number, &entry);
 	CHECK(seen(7, 1, 4000, 0) == NULL);
 	CHECK(pmap_entry(&parent.map, number)->port == 0);
-	pmap_destroy(&parent.map);
+	tear_down();
 }
 
 static void
-test_at_most_500000(void)
+test_limit_of_one_address(void)
 {
-	uint64_t full;
+	uint64_t refused;
 	uint32_t i;
 
 	CHECK(set_up() == 0);
-	for (i = 1; i <= ENDPOINTS_MAX; i++)
-		CHECK(seen(i, 1, 4000, 0) == NULL);
-	CHECK(parent.map.endpoints == ENDPOINTS_MAX);
-	full = counters_read(counters, COUNTER_ENDPOINT_FULL);
-	CHECK(seen(i, 1, 4000, 0) == NULL);
-	CHECK(pmap_find(&parent.map, i) == PEERMAP_NONE);
-	CHECK(counters_read(counters, COUNTER_ENDPOINT_FULL) == full + 1);
-	CHECK(seen(1, 1, 4000, PEERMAP_UDP_EX) == NULL);
-	CHECK(pmap_entry(&parent.map, pmap_find(&parent.map, 1))->flags ==
+	refused = counters_read(counters, COUNTER_ENDPOINT_SOURCE);
+	/* Whatever the port. */
+	for (i = 1; i <= 4096; i++)
+		CHECK(seen(i, 1, 4000 + i % 64, 0) == NULL && known(i));
+	CHECK(seen(i, 1, 4000, 0) == NULL && !known(i));
+	CHECK(counters_read(counters, COUNTER_ENDPOINT_SOURCE) == refused + 1);
+	/* Another address has its own, those that are known go on. */
+	CHECK(seen(i, 2, 4000, 0) == NULL && known(i));
+	CHECK(seen(7, 1, 4007, PEERMAP_UDP_EX) == NULL);
+	CHECK(pmap_entry(&parent.map, pmap_find(&parent.map, 7))->flags ==
 	      PEERMAP_UDP_EX);
-	pmap_destroy(&parent.map);
+	/* Nobody moves in, until somebody has left. */
+	age(i, ENDPOINT_HOLD);
+	CHECK(seen(i, 1, 4000, 0) == NULL);
+	CHECK(
+	    pmap_entry(&parent.map, pmap_find(&parent.map, i))->addr[15] == 2);
+	age(7, ENDPOINT_EXPIRE);
+	sweep_all();
+	CHECK(!known(7) && seen(i, 1, 4000, 0) == NULL);
+	CHECK(
+	    pmap_entry(&parent.map, pmap_find(&parent.map, i))->addr[15] == 1);
+	parent.conf->source_node_limit = 0;
+	CHECK(seen(7, 1, 4000, 0) == NULL && known(7));
+	tear_down();
+}
+
+/*
+ * The table at its true size: one host with 64 ports makes up nodes, and then
+ * many hosts do.  Who comes later is known all the same.
+ */
+static void
+test_full_table(void)
+{
+	uint64_t evicted, full;
+	uint32_t i;
+
+	CHECK(set_up() == 0);
+	full = counters_read(counters, COUNTER_ENDPOINT_FULL);
+	evicted = counters_read(counters, COUNTER_ENDPOINT_EVICTED);
+	for (i = 1; i <= 560000; i++)
+		CHECK(seen(i, 1, 4000 + i % 64, 0) == NULL);
+	CHECK(parent.map.endpoints == 4096);
+	for (i = 1; i <= 560000; i++)
+		CHECK(seen(i, 10 + i / 4096, 4000 + i % 64, 0) == NULL);
+	CHECK(parent.map.endpoints == ENDPOINTS_MAX);
+	CHECK(counters_read(counters, COUNTER_ENDPOINT_EVICTED) > evicted);
+	for (i = 1000001; i <= 1001000; i++)
+		CHECK(seen(i, i, 4000, 0) == NULL && known(i));
+	for (i = 1000001; i <= 1001000; i++)
+		CHECK(known(i));
+	CHECK(parent.map.endpoints == ENDPOINTS_MAX);
+	CHECK(counters_read(counters, COUNTER_ENDPOINT_FULL) == full);
+	tear_down();
+}
+
+/* Room is made by the oldest of those that hold most. */
+static void
+test_room(void)
+{
+	uint32_t i;
+
+	CHECK(set_up() == 0);
+	parent.conf->source_node_limit = 0;
+	for (i = 1; i <= ENDPOINTS_MAX; i++)
+		CHECK(seen(i, i <= 10 ? 1 : 2, 4000, 0) == NULL);
+	CHECK(seen(11, 2, 4000, 0) == NULL); /* a refresh */
+	CHECK(seen(i, 3, 4000, 0) == NULL && known(i) && !known(12));
+	for (i = 1; i <= 11; i++)
+		CHECK(known(i));
+	tear_down();
+}
+
+/* The map has no place, and nothing that can make room. */
+static void
+test_full_map(void)
+{
+	struct peermap_entry entry;
+	uint64_t full;
+	uint32_t number;
+
+	CHECK(set_up() == 0);
+	full = counters_read(counters, COUNTER_ENDPOINT_FULL);
+	while (parent.map.live + PMAP_RESERVE_LOGIN < PEERMAP_NODES_MAX) {
+		number = pmap_add(&parent.map, 1000000 + parent.map.live, 0);
+		entry = *pmap_entry(&parent.map, number);
+		entry.generation = 1;
+		pmap_store(&parent.map, number, &entry);
+	}
+	CHECK(seen(1, 1, 4000, 0) == NULL && !known(1));
+	CHECK(counters_read(counters, COUNTER_ENDPOINT_FULL) == full + 1);
+	memset(&entry, 0, sizeof(entry));
+	pmap_store(&parent.map, pmap_find(&parent.map, 1000000), &entry);
+	CHECK(seen(1, 1, 4000, 0) == NULL && known(1));
+	CHECK(seen(2, 1, 4000, 0) == NULL && known(2) && !known(1));
+	tear_down();
 }
 
 static void
@@ -180,7 +289,7 @@ test_hostile_worker(void)
 	CHECK(seen(7, 1, 65536, 0) != NULL);
 	CHECK(seen(7, 1, 4000, 256) != NULL);
 	CHECK(parent.map.live == 0);
-	pmap_destroy(&parent.map);
+	tear_down();
 }
 
 static void
@@ -242,7 +351,7 @@ test_answer(void)
 	CHECK(endpoint_seen(worker, &msg) == NULL && told(&end, &got));
 	CHECK(got.port == 4001);
 	/* Not noted: not answered. */
-	parent.map.endpoints = ENDPOINTS_MAX;
+	parent.conf->source_node_limit = 1;
 	msg.node = 8;
 	CHECK(endpoint_seen(worker, &msg) == NULL && !told(&end, &got));
 	msg.answer = 2;
@@ -250,7 +359,7 @@ test_answer(void)
 	channel_close(&worker->channel);
 	(void)close(end.fd);
 	imsgbuf_clear(&end);
-	pmap_destroy(&parent.map);
+	tear_down();
 }
 
 /* A worker that does not read for a while is not killed for it. */
@@ -264,6 +373,7 @@ test_answers_that_wait_are_bounded(void)
 	CHECK(set_up() == 0);
 	CHECK(open_channel(&end) == 0);
 	unanswered = counters_read(counters, COUNTER_ENDPOINT_UNANSWERED);
+	parent.conf->source_node_limit = 0;
 	memset(&msg, 0, sizeof(msg));
 	msg.port = 4000;
 	msg.answer = 1;
@@ -277,7 +387,7 @@ test_answers_that_wait_are_bounded(void)
 	channel_close(&worker->channel);
 	(void)close(end.fd);
 	imsgbuf_clear(&end);
-	pmap_destroy(&parent.map);
+	tear_down();
 }
 
 int
@@ -288,7 +398,10 @@ main(void)
 	RUN(test_ex_stays_until_forgotten);
 	RUN(test_expires);
 	RUN(test_session_is_left_alone);
-	RUN(test_at_most_500000);
+	RUN(test_limit_of_one_address);
+	RUN(test_full_table);
+	RUN(test_room);
+	RUN(test_full_map);
 	RUN(test_hostile_worker);
 	RUN(test_answer);
 	RUN(test_answers_that_wait_are_bounded);

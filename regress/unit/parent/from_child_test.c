@@ -43,6 +43,7 @@ set_up(enum role role)
 	memset(&parent, 0, sizeof(parent));
 	parent.loop = ev_default_loop(EVFLAG_NOENV);
 	parent.conf = conf_new();
+	parent.holders = holders_new();
 	parent.nworkers = 2;
 	parent.ready = 1;
 	budget_init(&parent.revocations, REVOKE_RATE, REVOKE_BURST);
@@ -74,6 +75,7 @@ tear_down(void)
 	process_free(parent.workers[1].child);
 	process_free(parent.auth.child);
 	conf_free(parent.conf);
+	holders_free(parent.holders);
 	pmap_destroy(&parent.map);
 }
 
