@@ -66,6 +66,19 @@ accept_oldest(const struct worker *w)
 	return (TAILQ_FIRST(&w->strangers.all));
 }
 
+/*
+ * A place and a descriptor for one more connection; 0: there is none to be had.
+ * The loop calls us: nobody is busy with a session that is reaped.
+ */
+static int
+accept_make_room(struct worker *w)
+{
+	if (w->nbroken == 0 && !session_make_room(w, accept_oldest(w)))
+		return (0);
+	session_reap(w);
+	return (1);
+}
+
 /* Without a place or a descriptor for one more, until there may be one. */
 static void
 accept_step_aside(struct worker *w, const char *why)
@@ -129,7 +142,7 @@ accept_failed(struct worker *w, int error)
 	case ENFILE:
 	case ENOMEM:
 	case ENOBUFS:
-		if (session_make_room(w, accept_oldest(w)))
+		if (accept_make_room(w))
 			return (0);
 		accept_step_aside(w, strerror(error));
 		break;
@@ -163,7 +176,7 @@ accept_one(struct worker *w, int listener)
 	/* A proxy's own address says nothing of whom it speaks for. */
 	if (!address_is_loopback(addr) && !session_join_source(w, s)) {
 		counters_add(COUNTER_REFUSED_HALF_OPEN, 1);
-		session_free(w, s);
+		broken_mark(w, s);
 		return (0);
 	}
 	/* The request mostly is there already (TCP_DEFER_ACCEPT). */
@@ -188,8 +201,7 @@ accept_cb(struct ev_loop *loop, ev_io *io, int revents)
 	}
 	w->accept_waited = 0;
 	for (i = 0; i < ACCEPT_BATCH; i++) {
-		if (w->load >= w->slots_max &&
-		    !session_make_room(w, accept_oldest(w))) {
+		if (w->load >= w->slots_max && !accept_make_room(w)) {
 			accept_step_aside(w, "no place for one more");
 			return;
 		}

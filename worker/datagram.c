@@ -93,7 +93,7 @@ datagram_min(uint8_t type)
 
 /*
  * One datagram that came in by that path.  Its bytes may be written into,
- * RX_HEADROOM before them too, and stay until gather_flush().
+ * RX_HEADROOM before them too, and stay until burst_end().
  */
 void
 datagram(struct worker *w, const struct path *path, uint8_t *packet, size_t len)

@@ -102,7 +102,7 @@ discover_answer(struct worker *w, const struct path *path)
 	size_t len;
 
 	counters_add(COUNTER_DISCOVERS, 1);
-	packet = gather_own(w);
+	packet = burst_own(w);
 	len = packet_address(
 	    packet, PACKET_DISCOVER_REPLY, path->far.addr, path->far.port);
 	udp_send(w, path, packet, len);

@@ -5,13 +5,12 @@
 
 #include <string.h>
 
-#include "worker/packet.h"
 #include "worker/worker.h"
 
 /*
- * Frames on their way out leave together, one write per destination, straight
- * from the buffer in which they came in.  A run is a stretch of whole frames
- * for one session.
+ * Frames on their way out leave together, one write per session, straight from
+ * the buffer in which they came in.  A run is a stretch of whole frames for one
+ * session.
  */
 
 /*
@@ -22,52 +21,6 @@
  * udp_flush().
  */
 #define GATHER_MOVE_MAX 2048
-
-_Static_assert(GATHER_OWN_MAX >= FRAME_HEADROOM + PACKET_ADDRESS_MAX,
-    "each packet of our own has room");
-
-/*
- * The end of a turn of the loop.  All that was read is dealt with, and packets
- * that were read have left already.
- */
-static void
-gather_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
-{
-	struct worker *w;
-
-	(void)loop;
-	(void)revents;
-	w = prepare->data;
-	if (w->gather.nown > 0)
-		gather_flush(w);
-	if (w->stage_len > 0)
-		route_flush(w);
-}
-
-/* Once, before anything is gathered. */
-void
-gather_init(struct worker *w)
-{
-	ev_prepare_init(&w->turn, gather_turn);
-	w->turn.data = w;
-	/* Before the channels, which may get something to say by it. */
-	ev_set_priority(&w->turn, EV_MAXPRI);
-	ev_prepare_start(w->loop, &w->turn);
-	ev_unref(w->loop);
-}
-
-/*
- * Room for one small packet of our own, FRAME_HEADROOM bytes before it too.  It
- * stays until gather_flush(), which comes at the end of this turn of the loop
- * if not before.
- */
-uint8_t *
-gather_own(struct worker *w)
-{
-	if (w->gather.nown == GATHER_OWN)
-		gather_flush(w);
-	return (w->gather.own[w->gather.nown++] + FRAME_HEADROOM);
-}
 
 static uint32_t
 gather_run(struct gather *g, uint8_t *frame, size_t len)
@@ -133,18 +86,7 @@ gather_frame(struct worker *w, struct session *s, uint8_t *frame, size_t len)
 	if (g->nruns == GATHER_RUNS - 1 ||
 	    (s->outlet == 0 && g->noutlets == GATHER_OUTLETS))
 		gather_flush(w);
-	if (s->state == SESSION_OPEN)
-		gather_outlet(w, s, gather_run(g, frame, len));
-}
-
-/* s is going away: what was gathered for it is not sent. */
-void
-gather_forget(struct worker *w, struct session *s)
-{
-	if (s->outlet == 0)
-		return;
-	w->gather.outlets[s->outlet - 1].slot = NO_SLOT;
-	s->outlet = 0;
+	gather_outlet(w, s, gather_run(g, frame, len));
 }
 
 static void
@@ -157,8 +99,6 @@ gather_flush_outlet(struct worker *w, struct outlet *outlet)
 	size_t len;
 	int n;
 
-	if (outlet->slot == NO_SLOT)
-		return;
 	s = &w->sessions[outlet->slot];
 	s->outlet = 0;
 	frames = 0;
@@ -171,12 +111,12 @@ gather_flush_outlet(struct worker *w, struct outlet *outlet)
 		len += run->len;
 		frames += run->frames;
 	}
-	frames -= outq_frames(w, s, iov, n, len);
+	frames = outq_frames(w, s, iov, n, len, frames);
 	s->frames_out += frames;
 	counters_add(COUNTER_FRAMES_OUT, frames);
 }
 
-/* Sends everything that was gathered. */
+/* Sends all frames that were gathered. */
 void
 gather_flush(struct worker *w)
 {
@@ -189,8 +129,4 @@ gather_flush(struct worker *w)
 		gather_flush_outlet(w, &g->outlets[i]);
 	g->noutlets = 0;
 	g->nruns = 0;
-	if (w->route_in_place)
-		route_flush(w);
-	udp_flush(w);
-	g->nown = 0;
 }

@@ -116,7 +116,7 @@ login_begin(struct worker *w, struct session *s, const char *answer, size_t len)
 		login_top_up(w);
 	/* A fresh connection takes this much, or it is not worth keeping. */
 	if (send(s->io.fd, bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
-		session_free(w, s);
+		broken_mark(w, s);
 }
 
 /* The challenge to a session that had to wait for it. */
@@ -131,7 +131,7 @@ login_serve_waiter(struct worker *w, struct session *s)
 		return;
 	len = login_challenge(s, &nonce, frame);
 	if (send(s->io.fd, frame, len, MSG_NOSIGNAL) != (ssize_t)len)
-		session_free(w, s);
+		broken_mark(w, s);
 }
 
 /* AW_NONCES.  Returns NULL, or what is wrong with it. */
@@ -236,9 +236,8 @@ login_open(struct worker *w, const struct msg_open *msg)
 	memcpy(frame + header, json, sizeof(json) - 1);
 	iov.iov_base = frame;
 	iov.iov_len = header + sizeof(json) - 1;
-	(void)outq_frames(w, s, &iov, 1, iov.iov_len);
-	if (s->state != SESSION_FREE)
-		wheel_set(w, s);
+	(void)outq_frames(w, s, &iov, 1, iov.iov_len, 1);
+	wheel_set(w, s);
 }
 
 /* AW_REFUSED: auth did not believe the client. */

@@ -34,7 +34,7 @@ main(int argc, char **argv)
 	worker.syncs = limit_new();
 	worker.beacons = beacon_table_new();
 	timer_init(&worker);
-	gather_init(&worker);
+	turn_init(&worker);
 	channel_loop_init(worker.loop);
 	child_confine(&child);
 	worker_sandbox();

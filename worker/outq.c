@@ -86,8 +86,8 @@ outq_progress(struct worker *w, struct session *s)
 }
 
 /*
- * The kernel took so many bytes and no more.  Returns NULL, and ends the
- * session, if there is no memory.
+ * The kernel took so many bytes and no more.  Returns NULL, and the session is
+ * broken, if there is no memory.
  */
 static struct outq *
 outq_get(struct worker *w, struct session *s, size_t took)
@@ -96,7 +96,7 @@ outq_get(struct worker *w, struct session *s, size_t took)
 		return (s->outq);
 	s->outq = calloc(1, sizeof(*s->outq));
 	if (s->outq == NULL) {
-		session_free(w, s);
+		broken_mark(w, s);
 		return (NULL);
 	}
 	s->outq->progress = s->outq->tick = w->tick;
@@ -179,11 +179,12 @@ outq_stretch(struct worker *w, struct session *s, const uint8_t *base,
 
 /*
  * Sends whole frames, or queues what the kernel does not take; len is the sum
- * of iov.  Returns how many frames were dropped.  May end the session.
+ * of iov, frames their number.  Returns how many were sent or wait: none if the
+ * session is broken, or breaks by it.
  */
 uint32_t
-outq_frames(
-    struct worker *w, struct session *s, struct iovec *iov, int n, size_t len)
+outq_frames(struct worker *w, struct session *s, struct iovec *iov, int n,
+    size_t len, uint32_t frames)
 {
 	struct msghdr msg;
 	uint32_t dropped;
@@ -191,6 +192,8 @@ outq_frames(
 	ssize_t r;
 	int i;
 
+	if (s->state == SESSION_BROKEN)
+		return (0);
 	r = 0;
 	if (s->outq == NULL) {
 		memset(&msg, 0, sizeof(msg));
@@ -201,9 +204,9 @@ outq_frames(
 		else
 			r = sendmsg(s->io.fd, &msg, MSG_NOSIGNAL);
 		if (r == (ssize_t)len)
-			return (0);
+			return (frames);
 		if (r == -1 && errno != EAGAIN && errno != EINTR) {
-			session_free(w, s);
+			broken_mark(w, s);
 			return (0);
 		}
 		r = MAX(r, 0);
@@ -219,13 +222,13 @@ outq_frames(
 		}
 		if (outq_stretch(w, s, iov[i].iov_base, iov[i].iov_len, sent,
 			&dropped) == -1) {
-			session_free(w, s);
-			return (dropped);
+			broken_mark(w, s);
+			return (0);
 		}
 		sent = 0;
 	}
 	counters_add(COUNTER_DROP_QUEUE_FULL, dropped);
-	return (dropped);
+	return (frames - dropped);
 }
 
 /*
@@ -266,7 +269,6 @@ outq_advance_control(struct outq *q, size_t n)
 /*
  * Sends control frames (each at most WS_CONTROL_MAX + 2 bytes) ahead of all
  * data that is still queued; of those that the kernel does not take, the last.
- * May end the session.
  */
 void
 outq_control(
@@ -276,13 +278,15 @@ outq_control(
 	size_t n, sent;
 	ssize_t r;
 
+	if (s->state == SESSION_BROKEN)
+		return;
 	r = 0;
 	if (s->outq == NULL) {
 		r = send(s->io.fd, frames, len, MSG_NOSIGNAL);
 		if (r == (ssize_t)len)
 			return;
 		if (r == -1 && errno != EAGAIN && errno != EINTR) {
-			session_free(w, s);
+			broken_mark(w, s);
 			return;
 		}
 		r = MAX(r, 0);
@@ -388,10 +392,10 @@ outq_allowance(const struct worker *w, struct outq *q)
 }
 
 /*
- * The peer reads again.  Returns 0, or -1 if the session has ended.  A peer
- * that has taken all that waited is as much alive as one that says something.
+ * The peer reads again.  One that has taken all that waited is as much alive as
+ * one that says something.
  */
-int
+void
 outq_write(struct worker *w, struct session *s)
 {
 	struct iovec iov[OUTQ_IOV];
@@ -401,16 +405,15 @@ outq_write(struct worker *w, struct session *s)
 
 	q = s->outq;
 	if (q == NULL)
-		return (0);
+		return;
 	memset(&msg, 0, sizeof(msg));
 	msg.msg_iov = iov;
 	msg.msg_iovlen = (size_t)outq_pieces(q, iov, outq_allowance(w, q));
 	n = sendmsg(s->io.fd, &msg, MSG_NOSIGNAL);
 	if (n == -1) {
-		if (errno == EAGAIN || errno == EINTR)
-			return (0);
-		session_free(w, s);
-		return (-1);
+		if (errno != EAGAIN && errno != EINTR)
+			broken_mark(w, s);
+		return;
 	}
 	q->progress = w->tick;
 	q->took += (uint32_t)n;
@@ -423,5 +426,4 @@ outq_write(struct worker *w, struct session *s)
 		outq_free(w, s);
 		outq_watch(w, s, EV_READ);
 	}
-	return (0);
 }

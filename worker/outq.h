@@ -37,9 +37,9 @@ struct outq {
 void outq_free(struct worker *, struct session *);
 void outq_control(struct worker *, struct session *, const uint8_t *, size_t);
 uint32_t outq_frames(
-    struct worker *, struct session *, struct iovec *, int, size_t);
+    struct worker *, struct session *, struct iovec *, int, size_t, uint32_t);
 void outq_discard(struct worker *, struct session *);
-int outq_write(struct worker *, struct session *);
+void outq_write(struct worker *, struct session *);
 int outq_progress(struct worker *, struct session *);
 
 #endif /* WORKER_OUTQ_H */

@@ -86,7 +86,7 @@ punch_command(struct worker *w, const struct peermap_entry *entry,
 	uint8_t *packet;
 	size_t len;
 
-	packet = gather_own(w);
+	packet = burst_own(w);
 	len = packet_address(
 	    packet, PACKET_PUNCH_COMMAND, about->addr, about->port);
 	if (entry->generation != 0 && entry->worker == w->hello.worker)

@@ -145,7 +145,7 @@ relay_discover(struct worker *w, const struct origin *peer, size_t len)
 		return;
 	}
 	counters_add(COUNTER_DISCOVERS, 1);
-	answer = gather_own(w);
+	answer = burst_own(w);
 	n = packet_address(
 	    answer, PACKET_DISCOVER_REPLY, peer->at.addr, peer->at.port);
 	(void)session_write_frame(w, peer->slot, peer->generation, answer, n);
@@ -174,7 +174,7 @@ relay_punch(struct worker *w, const struct origin *peer, const uint8_t *packet,
 
 /*
  * One binary message of an authenticated peer.  The message is the caller's,
- * may be written into, and must stay until gather_flush().
+ * may be written into, and must stay until burst_end().
  */
 void
 relay_frame(struct worker *w, struct origin *peer, uint8_t *packet, size_t len)

@@ -18,7 +18,7 @@
  * Packets to the other workers.  A channel between two workers carries
  * imsgs of one type, WW_PACKET, written and read in bulk: the header is put
  * right before the payload.  Smaller packets are collected for as long as this
- * turn of the loop lasts, larger ones leave with gather_flush() from where they
+ * turn of the loop lasts, larger ones leave with burst_end() from where they
  * were read.
  */
 
@@ -140,7 +140,7 @@ route_stage(struct worker *w, const uint8_t *payload, size_t len)
 
 /*
  * Gathers one packet for a node whose session worker `number` owns.  A payload
- * of more than ROUTE_STAGE_PACKET bytes stays in place until gather_flush(),
+ * of more than ROUTE_STAGE_PACKET bytes stays in place until burst_end(),
  * and 16 bytes before it are overwritten.  Returns 1, or 0 if it was dropped.
  */
 int

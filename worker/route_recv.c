@@ -51,7 +51,7 @@ route_recv_bytes(struct worker *w, struct sibling *sib, size_t n)
 		if (r <= 0)
 			break;
 	}
-	gather_flush(w);
+	burst_end(w);
 	if (r == -1) {
 		log_warnx(
 		    "worker %u broke the rules: channel closed", sib->number);

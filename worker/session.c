@@ -146,27 +146,33 @@ session_drained(struct worker *w)
 		exit(0);
 }
 
-/* The end of a connection, whatever its state; the slot is free again. */
-void
+/* The slot is free again. */
+static void
 session_free(struct worker *w, struct session *s)
 {
-	if (s->state == SESSION_FREE)
-		return;
 	session_leave(w, s);
 	if (session_is_upgraded(s))
 		w->nupgraded--;
-	gather_forget(w, s);
-	wheel_clear(w, s);
-	ev_io_stop(w->loop, &s->io);
 	(void)close(s->io.fd);
 	outq_free(w, s);
 	free(inbound_take_message(w, s));
 	free(inbound_take_pending(w, s));
-	stranger_free(&w->strangers, s->stranger);
-	s->stranger = NULL;
 	session_leave_place(w, s);
 	session_count_load(w, -1);
 	session_drained(w);
+}
+
+/*
+ * The end of all connections that are broken, at the end of a turn of the loop:
+ * nobody is busy with any of them.
+ */
+void
+session_reap(struct worker *w)
+{
+	struct session *s;
+
+	while ((s = broken_take(w)) != NULL)
+		session_free(w, s);
 }
 
 /*
@@ -182,7 +188,7 @@ session_make_room(struct worker *w, const struct stranger *x)
 	counters_add(COUNTER_REFUSED_HALF_OPEN, 1);
 	log_limited(&session_crowds, w->now,
 	    "connections that have not logged in make room for newer ones");
-	session_free(w, &w->sessions[x->slot]);
+	broken_mark(w, &w->sessions[x->slot]);
 	return (1);
 }
 
@@ -220,11 +226,9 @@ session_close(struct worker *w, struct session *s, int code, const char *reason)
 	uint8_t frame[WS_CONTROL_MAX + 2];
 	size_t len;
 
-	if (!session_is_upgraded(s) || s->state == SESSION_CLOSING)
-		return;
 	if (s->outlet != 0)
 		gather_flush(w);
-	if (s->state == SESSION_FREE)
+	if (!session_is_upgraded(s) || s->state == SESSION_CLOSING)
 		return;
 	session_leave(w, s);
 	s->state = SESSION_CLOSING;
@@ -235,8 +239,7 @@ session_close(struct worker *w, struct session *s, int code, const char *reason)
 	len = ws_close_build(frame, code, reason);
 	outq_discard(w, s);
 	outq_control(w, s, frame, len);
-	if (s->state != SESSION_FREE)
-		wheel_set(w, s);
+	wheel_set(w, s);
 }
 
 /*
@@ -301,7 +304,7 @@ session_try_later(struct worker *w, struct session *s)
 	if (session_is_upgraded(s))
 		session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
 	else
-		session_free(w, s);
+		broken_mark(w, s);
 }
 
 /* Of all sessions this one holds the most, and others need the room. */
@@ -313,7 +316,9 @@ session_crowded_out(struct worker *w, struct session *s)
 		session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
 		session_stop_listening(w, s);
 	} else
-		session_free(w, s);
+		broken_mark(w, s);
+	free(inbound_take_message(w, s));
+	free(inbound_take_pending(w, s));
 }
 
 /*
@@ -385,7 +390,7 @@ session_current(struct worker *w, const struct session *s)
 /*
  * Delivers one binary message to the session that the peer map names by slot
  * and generation.  FRAME_HEADROOM bytes before frame are overwritten, and all
- * stays in place until gather_flush().  Returns 1, or 0 if that session is not
+ * stays in place until burst_end().  Returns 1, or 0 if that session is not
  * connected (any more).
  */
 int

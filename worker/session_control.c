@@ -33,7 +33,7 @@ session_peer_closes(
 	int code;
 
 	if (s->state == SESSION_CLOSING) {
-		session_free(w, s);
+		broken_mark(w, s);
 		return;
 	}
 	utf8 = 0;
@@ -48,7 +48,7 @@ session_peer_closes(
 	}
 	/* Both have closed, unless ours still waits to be sent: 7.1.1. */
 	if (s->state == SESSION_CLOSING && s->outq == NULL)
-		session_free(w, s);
+		broken_mark(w, s);
 }
 
 /* One whole control frame, unmasked. */

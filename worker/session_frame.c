@@ -77,8 +77,6 @@ session_message_room(struct worker *w, struct session *s, size_t len)
 			return (-1);
 		}
 		session_crowded_out(w, largest);
-		if (s->state == SESSION_FREE)
-			return (-1);
 	}
 	return (0);
 }
@@ -108,7 +106,7 @@ session_fragment(struct worker *w, struct session *s, const struct ws_header *h,
 	session_message(w, s, m->opcode, m->data + MESSAGE_HEADROOM, m->len);
 	/* What was gathered may lie in m; pings within it came first. */
 	session_send_pongs(w, s);
-	gather_flush(w);
+	burst_end(w);
 	free(m);
 }
 

@@ -34,10 +34,8 @@ session_respond(struct worker *w, struct session *s,
 	s->deadline = w->tick + LINGER_TICKS;
 	/* A fresh connection takes this much, or it is not worth keeping. */
 	if (send(s->io.fd, iov.iov_base, iov.iov_len, MSG_NOSIGNAL) !=
-	    (ssize_t)iov.iov_len) {
-		session_free(w, s);
-		return;
-	}
+	    (ssize_t)iov.iov_len)
+		broken_mark(w, s);
 	wheel_set(w, s);
 }
 

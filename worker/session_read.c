@@ -49,7 +49,7 @@ session_keep(struct worker *w, struct session *s, const uint8_t *bytes,
 
 	if (len == 0)
 		return;
-	while (s->state != SESSION_FREE) {
+	for (;;) {
 		if (inbound_keep(w, s, bytes, len, total, &largest) == 0) {
 			session_frame_grows(w, s);
 			return;
@@ -73,7 +73,7 @@ session_bytes(struct worker *w, struct session *s, size_t n)
 	if (done > 0)
 		s->heard = w->tick;
 	session_send_pongs(w, s);
-	gather_flush(w);
+	burst_end(w);
 	session_keep(w, s, w->rx + done, n - done, total);
 }
 
@@ -101,7 +101,7 @@ session_bytes_kept(struct worker *w, struct session *s, size_t n)
 		session_bytes(w, s, n - missing);
 	else {
 		session_send_pongs(w, s);
-		gather_flush(w);
+		burst_end(w);
 	}
 	free(p);
 }
@@ -147,7 +147,7 @@ session_read(struct worker *w, struct session *s)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		session_free(w, s);
+		broken_mark(w, s);
 		return;
 	}
 	/*
@@ -156,8 +156,6 @@ session_read(struct worker *w, struct session *s)
 	 */
 	if (s->state == SESSION_OPEN && !session_current(w, s)) {
 		session_superseded(w, s);
-		if (s->state == SESSION_FREE)
-			return;
 		if (kept && s->pending == NULL) {
 			/* What was read of the frame is gone with the rest. */
 			missing = MIN((size_t)n, s->skip);
@@ -183,8 +181,7 @@ session_io(struct ev_loop *loop, ev_io *io, int revents)
 	s = (struct session *)io;
 	w = io->data;
 	if ((revents & EV_WRITE) != 0) {
-		if (outq_write(w, s) == -1)
-			return;
+		outq_write(w, s);
 		if (s->skip == SKIP_ALL)
 			wheel_set(w, s);
 	}

@@ -43,7 +43,7 @@ timer_open_session(struct worker *w, struct session *s)
 	    w->tick - s->outq->progress >= TICKS(w->settings.write_timeout) &&
 	    !outq_progress(w, s)) {
 		counters_add(COUNTER_WRITE_TIMEOUTS, 1);
-		session_free(w, s);
+		broken_mark(w, s);
 		return;
 	}
 	if (!tick_before(w->tick, s->ping_due)) {
@@ -68,12 +68,11 @@ timer_session(struct worker *w, struct session *s)
 			login_fail(w, s);
 			break;
 		default:
-			session_free(w, s);
+			broken_mark(w, s);
 			break;
 		}
 	}
-	if (s->state != SESSION_FREE)
-		wheel_set(w, s);
+	wheel_set(w, s);
 }
 
 static void

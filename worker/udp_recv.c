@@ -94,7 +94,7 @@ udp_recv(struct ev_loop *loop, ev_io *io, int revents)
 	counters_add(COUNTER_UDP_PACKETS, (uint64_t)n);
 	for (i = 0; i < (uint32_t)n; i++)
 		udp_datagram(sock, i);
-	gather_flush(sock->worker);
+	burst_end(sock->worker);
 }
 
 /* PW_UDP, see udp_open(). */

@@ -110,7 +110,7 @@ static void udp_flush_socket(struct udp_socket *);
 
 /*
  * Gathers one datagram on this socket; it stays in place until
- * gather_flush().
+ * burst_end().
  */
 void
 udp_send_from(struct udp_socket *sock, const struct path *path, uint8_t *packet,

@@ -61,6 +61,8 @@ wheel_set(struct worker *w, struct session *s)
 	uint32_t *bucket;
 	uint32_t due;
 
+	if (s->state == SESSION_BROKEN)
+		return;
 	due = wheel_due(w, s);
 	if (!tick_before(w->tick, due))
 		due = w->tick + 1;

@@ -74,7 +74,8 @@ enum session_state {
 	SESSION_VERIFY,  /* reply handed to auth */
 	SESSION_OPEN,    /* in the peer map */
 	SESSION_CLOSING, /* close frame sent */
-	SESSION_LINGER   /* HTTP answer sent; only the EOF is awaited */
+	SESSION_LINGER,  /* HTTP answer sent; only the EOF is awaited */
+	SESSION_BROKEN   /* it ended in this turn of the loop, see broken.c */
 };
 
 #define SESSION_STATE_BIT(state) (1U << (state))
@@ -106,6 +107,7 @@ struct session {
 	uint64_t frames_in;
 	uint64_t frames_out;
 	uint8_t state;  /* enum session_state */
+	uint8_t was;    /* its state before SESSION_BROKEN */
 	uint8_t outlet; /* 1 + place in gather.outlets; 0: none */
 };
 
@@ -119,8 +121,6 @@ struct run {
 
 #define GATHER_RUNS    512
 #define GATHER_OUTLETS 128
-#define GATHER_OWN     256 /* small packets of our own */
-#define GATHER_OWN_MAX 24  /* bytes of one, and of what goes in front of it */
 
 struct outlet {
 	uint32_t slot;
@@ -138,9 +138,10 @@ struct gather {
 	uint32_t nruns;
 	uint32_t noutlets;
 	int held; /* boolean: bytes after the last run are kept by others */
-	uint8_t own[GATHER_OWN][GATHER_OWN_MAX];
-	uint32_t nown;
 };
+
+#define BURST_OWN     256 /* small packets of our own */
+#define BURST_OWN_MAX 24  /* bytes of one, and of what goes in front of it */
 
 struct worker;
 
@@ -243,6 +244,8 @@ struct worker {
 	uint32_t nslots;          /* slots ever used */
 	uint32_t slots_max;
 	uint32_t free_slot; /* list through timer_next */
+	uint32_t broken;    /* slot, list through timer_next */
+	uint32_t nbroken;
 	uint32_t load;      /* slots in use */
 	uint32_t nupgraded; /* SESSION_NONCE to SESSION_CLOSING */
 	size_t queued;      /* bytes allocated for all outqs */
@@ -263,6 +266,8 @@ struct worker {
 	size_t pongs_len;
 	size_t pong_last; /* where the last of them begins */
 	struct gather gather;
+	uint8_t own[BURST_OWN][BURST_OWN_MAX]; /* see burst_own() */
+	uint32_t nown;
 	uint32_t hints[1U << HINTS_SHIFT]; /* see lookup_hint() */
 	uint8_t *rx; /* RX_SIZE bytes, RX_HEADROOM before them */
 	struct sibling *siblings[PROTO_WORKERS_MAX];
@@ -344,6 +349,14 @@ void beacons_sync(
 const char *beacons_send_sync(
     struct worker *, const struct msg_sync *, const uint8_t *, size_t);
 
+/* broken.c */
+void broken_mark(struct worker *, struct session *);
+struct session *broken_take(struct worker *);
+
+/* burst.c */
+void burst_end(struct worker *);
+uint8_t *burst_own(struct worker *);
+
 /* datagram.c */
 void datagram(struct worker *, const struct path *, uint8_t *, size_t);
 
@@ -369,10 +382,7 @@ void from_auth_open(struct worker *, int);
 void from_parent_init(struct worker *);
 
 /* gather.c */
-void gather_init(struct worker *);
-uint8_t *gather_own(struct worker *);
 void gather_frame(struct worker *, struct session *, uint8_t *, size_t);
-void gather_forget(struct worker *, struct session *);
 void gather_flush(struct worker *);
 
 /* login.c */
@@ -418,7 +428,7 @@ const char *route_recv_open(struct worker *, uint32_t, int);
 void session_init(struct worker *);
 struct session *session_new(
     struct worker *, int, io_cb, const uint8_t[16], uint16_t);
-void session_free(struct worker *, struct session *);
+void session_reap(struct worker *);
 int session_make_room(struct worker *, const struct stranger *);
 int session_join_source(struct worker *, struct session *);
 void session_drained(struct worker *);
@@ -456,6 +466,9 @@ void session_io(struct ev_loop *, ev_io *, int);
 void tell_parent(struct worker *, enum worker_to_parent, const void *, size_t);
 void tell_closed(struct worker *, uint32_t node, uint32_t generation);
 int tell_may_have_heard(struct worker *, const uint8_t[16], uint32_t);
+
+/* turn.c */
+void turn_init(struct worker *);
 
 /* udp.c */
 const char *udp_open(struct worker *, const struct msg_udp *, int, io_cb);

@@ -125,7 +125,7 @@ worker_make(uint32_t number)
 	w->beacons = beacon_table_new();
 	w->map = map.view;
 	timer_init(w);
-	gather_init(w);
+	turn_init(w);
 	w->now = NOW;
 	w->tick = TICK;
 	session_init(w);

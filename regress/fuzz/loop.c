@@ -172,6 +172,26 @@ expire(void)
 	}
 }
 
+/* Higher priorities first; returns how many others were pending. */
+static int
+prepare(void)
+{
+	unsigned i;
+	int n, priority;
+
+	n = 0;
+	for (priority = EV_MAXPRI; priority >= EV_MINPRI; priority--) {
+		for (i = 0; i < loop.prepares.n; i++) {
+			if (ev_priority(loop.prepares.list[i]) != priority)
+				continue;
+			ev_feed_event(&loop, loop.prepares.list[i], EV_PREPARE);
+			n--;
+		}
+		n += invoke();
+	}
+	return (n);
+}
+
 /* One turn; returns how many callbacks something has happened for. */
 int
 loop_turn(void)
@@ -179,9 +199,7 @@ loop_turn(void)
 	unsigned i;
 	int n;
 
-	for (i = 0; i < loop.prepares.n; i++)
-		ev_feed_event(&loop, loop.prepares.list[i], EV_PREPARE);
-	n = invoke() - (int)i;
+	n = prepare();
 	look();
 	expire();
 	n += invoke();

@@ -99,7 +99,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(room + RX_HEADROOM, data + 1, size - 1);
 	before = counted();
 	datagram(&worker, &path, room + RX_HEADROOM, size - 1);
-	gather_flush(&worker);
+	burst_end(&worker);
 	route_flush(&worker);
 	if (counted() == before || pmap_used(&map) != 3 || worker.load != 0)
 		abort();

@@ -112,7 +112,7 @@ set_up(void)
 	w.beacons = beacon_table_new();
 	session_init(&w);
 	timer_init(&w);
-	gather_init(&w);
+	turn_init(&w);
 	for (i = CLIENTS - 1; i >= 0; i--)
 		if ((clients[i] = bound(&sin)) == -1)
 			return (-1);

@@ -1,0 +1,36 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include "worker/worker.h"
+
+/*
+ * The end of a turn of the loop: all that was read is dealt with.  What is left
+ * leaves, and sessions that broke are gone.
+ */
+static void
+turn_end(struct ev_loop *loop, ev_prepare *prepare, int revents)
+{
+	struct worker *w;
+
+	w = prepare->data;
+	if (w->nown > 0)
+		burst_end(w);
+	if (w->stage_len > 0)
+		route_flush(w);
+	if (w->nbroken > 0)
+		session_reap(w);
+}
+
+/* Once, before anything is sent. */
+void
+turn_init(struct worker *w)
+{
+	ev_prepare_init(&w->turn, turn_end);
+	w->turn.data = w;
+	/* Before the channels, which may get something to say by it. */
+	ev_set_priority(&w->turn, EV_MAXPRI);
+	ev_prepare_start(w->loop, &w->turn);
+	ev_unref(w->loop);
+}
