@@ -11,14 +11,14 @@ $(call unit_tests,$(1)): $(BUILD)/unit/$(1)/%: \
     $(BUILD)/obj/regress/unit/$(1)/%.o \
     $(if $(filter common,$(1)),,$(BUILD)/lib$(1).a) $(LIBCOMMON)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(UNIT_LIBS)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(UNIT_LIBS)
 endef
 $(foreach r,$(UNIT_ROLES),$(eval $(call unit_role,$(r))))
 
 UNIT_TESTS := $(foreach r,$(UNIT_ROLES),$(call unit_tests,$(r)))
 
 # What a test has in the place of the library's.
-$(BUILD)/unit/worker/route_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc
+$(BUILD)/unit/worker/route_test: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc
 
 .PHONY: unit check
 unit: $(UNIT_TESTS)
@@ -39,10 +39,11 @@ endef
 # denies; unit tests, parsers and packet path with the sanitizers as well.  That
 # clang builds it all is a test, too.  TESTS="-k login" runs fewer.
 check: all
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/strict \
+	@$(MAKE) --no-print-directory WERROR=1 BUILD=$(BUILD)/strict \
 	    DEFINES=-DSANDBOX_STRICT all unit hostile bench-tests fuzzers
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=1 all unit
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang all
+	@$(MAKE) --no-print-directory WERROR=1 BUILD=$(BUILD)/asan SANITIZE=1 \
+	    all unit
+	@$(MAKE) --no-print-directory WERROR=1 BUILD=$(BUILD)/clang CC=clang all
 	@rm -f $(TALLY)
 	@$(call pytest,strict)
 	@$(call pytest,asan,-m sanitized)
@@ -69,7 +70,7 @@ MALLOC_SETTINGS := MALLOC_PERTURB_=165 \
 
 .PHONY: check-malloc
 check-malloc: deps-test
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/strict \
+	@$(MAKE) --no-print-directory WERROR=1 BUILD=$(BUILD)/strict \
 	    DEFINES=-DSANDBOX_STRICT all unit hostile bench-tests fuzzers
 	@for setting in $(MALLOC_SETTINGS); do \
 	    echo "$$setting"; \

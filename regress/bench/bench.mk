@@ -6,13 +6,13 @@ BENCH_LOAD := load options peer login wire flow hist
 
 $(BENCH)/load: $(BENCH_LOAD:%=$(BUILD)/obj/regress/bench/%.o) $(LIBCOMMON)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbsd -lsodium
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lbsd -lsodium
 
 BENCH_BARE := $(BENCH)/tcp_relay $(BENCH)/udp_forward $(BENCH)/login_floor
 $(BENCH_BARE): $(BENCH)/%: $(BUILD)/obj/regress/bench/%.o \
     $(BUILD)/obj/regress/bench/bare.o
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lsodium
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lsodium
 
 .PHONY: bench bench-ci bench-perf bench-programs
 bench-programs: $(BENCH)/load $(BENCH_BARE)
@@ -37,7 +37,7 @@ INSTR_OBJS := $(patsubst %,$(BUILD)/obj/regress/bench/%.o,\
 $(BENCH)/instructions: $(INSTR_OBJS) $(BUILD)/libworker.a \
     $(BUILD)/libparent.a $(BUILD)/libauth.a $(LIBCOMMON)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -s -o $@ $^ $(UNIT_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -s -o $@ $^ $(UNIT_LIBS)
 
 .PHONY: bench-tests bench-instructions bench-instructions-update
 bench-tests: bench-programs $(BENCH)/instructions

@@ -38,7 +38,7 @@ $(patsubst %.c,$(FUZZ)/obj/%.o,$(filter-out %_fuzz.c,\
 $(FUZZ)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $<"
-	$(Q)$(FUZZ_CC) $(CPPFLAGS) $(FUZZ_FLAGS) $(TRACE) \
+	$(Q)$(FUZZ_CC) $(ALL_CPPFLAGS) $(FUZZ_FLAGS) $(TRACE) \
 	    -Wno-invalid-noreturn $(RENAME) -include regress/fuzz/instead.h -MMD -MP -c -o $@ $<
 
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)

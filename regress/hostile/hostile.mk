@@ -9,7 +9,7 @@ HOSTILE_PROGRAMS := $(HOSTILE)/hostile-worker $(HOSTILE)/hostile-auth
 
 $(HOSTILE)/honest-%.o: %/main.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes \
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -Wno-missing-prototypes \
 	    -Dmain=honest_main -MMD -MP -c -o $@ $<
 
 -include $(wildcard $(HOSTILE)/*.d)
@@ -20,7 +20,7 @@ $(HOSTILE)/hostile-$(1): $(HOSTILE)/honest-$(1).o \
     $(BUILD)/obj/regress/hostile/taken.o $(BUILD)/lib$(1).a $(LIBCOMMON)
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
-	$$(Q)$$(CC) $$(LDFLAGS) $(HOSTILE_WRAP) -o $$@ $$^ \
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) $(HOSTILE_WRAP) -o $$@ $$^ \
 	    $$(beacond-$(1)_LIBS)
 endef
 $(foreach r,worker auth,$(eval $(call hostile_program,$(r))))
@@ -33,7 +33,7 @@ $(BUILD)/machine/$(1): $(call objects,$($(1)_DIR)) $(LIBCOMMON) \
     $(BUILD)/obj/regress/hostile/machine.o
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$($(1)_LIBS)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$($(1)_LIBS)
 endef
 $(foreach p,$(notdir $(PROGRAMS)),$(eval $(call machine_program,$(p))))
 
@@ -41,7 +41,7 @@ $(foreach p,$(notdir $(PROGRAMS)),$(eval $(call machine_program,$(p))))
 $(HOSTILE)/denied: $(BUILD)/obj/regress/hostile/denied.o
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lseccomp
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lseccomp
 
 .PHONY: hostile
 hostile: $(HOSTILE_PROGRAMS) $(MACHINE_PROGRAMS) $(HOSTILE)/denied
