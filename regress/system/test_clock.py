@@ -50,7 +50,7 @@ def test_the_clocks_of_all_processes_can_be_set():
             time.gmtime(b.time() - 60)) in b.ctl("show", "summary", text=True)
         b.spend(P.ENDPOINT_EXPIRE)
         v.send_to(5, b"x")
-        b.wait_metric(1, "not_found")
+        b.wait_metric(1, "drops", reason="not_found")
 
 
 def test_logins_go_on():
