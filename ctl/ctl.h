@@ -48,7 +48,8 @@ int parse_command(int, char **, struct command *, FILE *);
 int parse_node(const char *, uint32_t *);
 
 /* usage.c */
-void usage(void) __attribute__((noreturn));
+void usage_help(void) __attribute__((noreturn));
+void usage(const char *, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* client.c */
 struct client {

@@ -21,11 +21,17 @@ keygen(int argc, char *argv[])
 
 	node = 0;
 	optind = 0;
-	while ((ch = getopt(argc, argv, "+n:")) != -1)
-		if (ch != 'n' || parse_node(optarg, &node) == -1)
-			usage();
+	while ((ch = getopt(argc, argv, "+:n:")) != -1) {
+		if (ch != 'n')
+			usage("keygen: %s: no such option, or a word is "
+			      "missing behind it",
+			    argv[optind - 1]);
+		if (parse_node(optarg, &node) == -1)
+			usage("keygen: %s: not a node id (1 to 4294967295)",
+			    optarg);
+	}
 	if (argc - optind != 1)
-		usage();
+		usage("keygen: one FILE to write the key to");
 	if (keyfile_create(argv[optind], &key, error, sizeof(error)) == -1) {
 		warnx("keygen: %s", error);
 		return (CTL_FAILED);

@@ -6,8 +6,11 @@
 #include <sys/types.h>
 
 #include <err.h>
+#include <getopt.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ctl/ctl.h"
@@ -28,6 +31,11 @@ run(const struct command *cmd, const char *path, int json)
 int
 main(int argc, char *argv[])
 {
+	static const struct option long_options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
 	const char *path;
 	struct command cmd;
 	int ch, json, status;
@@ -35,20 +43,30 @@ main(int argc, char *argv[])
 	path = CTL_SOCKET_DEFAULT;
 	json = 0;
 	/* The "+": options after the command's word are the command's. */
-	while ((ch = getopt(argc, argv, "+js:")) != -1) {
+	while ((ch = getopt_long(argc, argv, "+:hjs:V", long_options, NULL)) !=
+	       -1) {
 		switch (ch) {
+		case 'h':
+			usage_help();
+		case 'V':
+			printf("beaconctl %s\n", BEACOND_VERSION);
+			return (CTL_OK);
 		case 'j':
 			json = 1;
 			break;
 		case 's':
 			path = optarg;
 			break;
+		case ':':
+			usage("-%c: a word is missing behind it", optopt);
 		default:
-			usage();
+			usage("%s: no such option", argv[optind - 1]);
 		}
 	}
+	if (optind < argc && strcmp(argv[optind], "help") == 0)
+		usage_help();
 	if (parse_command(argc - optind, argv + optind, &cmd, stderr) == -1)
-		usage();
+		exit(CTL_USAGE);
 	if (sodium_init() == -1)
 		errx(CTL_FAILED, "libsodium does not start");
 	status = run(&cmd, path, json);

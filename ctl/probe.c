@@ -32,10 +32,8 @@ number(const char *text, uint32_t min, uint32_t max)
 	uint32_t n;
 
 	n = (uint32_t)strtonum(text, min, max, &errstr);
-	if (errstr != NULL) {
-		warnx("probe: %s: %s", text, errstr);
-		usage();
-	}
+	if (errstr != NULL)
+		usage("probe: %s: %s", text, errstr);
 	return (n);
 }
 
@@ -49,7 +47,7 @@ probe_options(int argc, char *argv[], struct probe *p)
 	p->count = COUNT_DEFAULT;
 	p->timeout = TIMEOUT_DEFAULT;
 	optind = 0;
-	while ((ch = getopt(argc, argv, "+c:i:n:w:")) != -1) {
+	while ((ch = getopt(argc, argv, "+:c:i:n:w:")) != -1) {
 		switch (ch) {
 		case 'c':
 			p->count = number(optarg, 0, UINT32_MAX);
@@ -64,11 +62,15 @@ probe_options(int argc, char *argv[], struct probe *p)
 			p->timeout = number(optarg, 1, TIMEOUT_MAX);
 			break;
 		default:
-			usage();
+			usage("probe: %s: no such option, or a word is "
+			      "missing behind it",
+			    argv[optind - 1]);
 		}
 	}
-	if (argc - optind != 1 || p->keyfile == NULL || p->node == 0)
-		usage();
+	if (p->keyfile == NULL || p->node == 0)
+		usage("probe: -i KEYFILE and -n NODE say who logs in");
+	if (argc - optind != 1)
+		usage("probe: one URL to log in at");
 	if (ws_url_parse(argv[optind], &p->url, &error) == -1)
 		errx(CTL_USAGE, "probe: %s: %s", argv[optind], error);
 	p->timeout *= INT64_C(1000000000);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,21 +31,32 @@ struct options {
 	const char *file;
 };
 
+static const char usage_text[] = "usage: beacond [-dhnVv] [-f file]\n";
+
+/* What is wrong with the command line, then how it should be. */
+static void usage(const char *, const char *) __attribute__((noreturn));
+
 static void
-usage(void)
+usage(const char *what, const char *why)
 {
-	(void)fprintf(stderr, "usage: beacond [-dnVv] [-f file]\n");
+	(void)fprintf(stderr, "beacond: %s: %s\n%s", what, why, usage_text);
 	exit(2);
 }
 
 static void
 options_get(struct options *options, int argc, char **argv)
 {
+	static const struct option long_options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
 	int c;
 
 	memset(options, 0, sizeof(*options));
 	options->file = CONF_DEFAULT;
-	while ((c = getopt(argc, argv, "df:nvV")) != -1) {
+	while ((c = getopt_long(argc, argv, ":df:hnvV", long_options, NULL)) !=
+	       -1) {
 		switch (c) {
 		case 'd':
 			options->foreground = 1;
@@ -61,12 +73,21 @@ options_get(struct options *options, int argc, char **argv)
 		case 'V':
 			(void)printf("beacond %s\n", BEACOND_VERSION);
 			exit(0);
+		case 'h':
+			(void)fputs(usage_text, stdout);
+			exit(0);
+		case ':':
+			usage(argv[optind - 1], "a file is missing behind it");
 		default:
-			usage();
+			usage(argv[optind - 1], "no such option");
 		}
 	}
-	if (argc != optind)
-		usage();
+	if (argc == optind)
+		return;
+	if (strcmp(argv[optind], "help") != 0)
+		usage(argv[optind], "only options are known");
+	(void)fputs(usage_text, stdout);
+	exit(0);
 }
 
 static struct config *

@@ -171,12 +171,15 @@ static void
 spawn_exec(struct process *p, pid_t self, const struct spawn_fds *fds)
 {
 	struct role_program *program;
-	char *argv[8], *env[SPAWN_ENV_MAX + 1], gid[16], uid[16];
+	char *argv[8], *env[SPAWN_ENV_MAX + 1], gid[16], uid[16], name[64];
 	int argc, fd;
 
 	program = &p->parent->programs[p->place->role->id];
 	argc = 0;
-	argv[argc++] = (char *)(uintptr_t)p->place->role->program;
+	/* Which worker it is can be seen by ps(1). */
+	(void)snprintf(name, sizeof(name), "%s: %s", p->place->role->program,
+	    p->place->name);
+	argv[argc++] = name;
 	if (program->drop) {
 		(void)snprintf(uid, sizeof(uid), "-u%u", program->uid);
 		(void)snprintf(gid, sizeof(gid), "-g%u", program->gid);
