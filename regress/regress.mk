@@ -1,21 +1,76 @@
-# Unit tests: regress/unit/ROLE/NAME_test.c links with that role's objects
-# (never its main) and common/, nothing else.
+# Unit tests: regress/unit/ROLE/NAME_test.c links with ROLE/NAME.c alone and
+# common/, or with what is listed here.  A test that needs much shows a file that
+# knows much.
 
 UNIT_ROLES := common parent worker auth ctl
 UNIT_LIBS  := -lev -lbsd -lsodium -ljansson -lmd -lseccomp
-unit_tests  = $(patsubst regress/unit/%.c,$(BUILD)/unit/%,\
+unit_tests  = $(patsubst regress/unit/%_test.c,%,\
 	      $(wildcard regress/unit/$(1)/*_test.c))
 
-define unit_role
-$(call unit_tests,$(1)): $(BUILD)/unit/$(1)/%: \
-    $(BUILD)/obj/regress/unit/$(1)/%.o \
-    $(if $(filter common,$(1)),,$(BUILD)/lib$(1).a) $(LIBCOMMON)
+in = $(patsubst %,$(1)/%.c,$(2))
+
+unit_auth/firstkey := $(call in,auth,firstkey keycache)
+unit_auth/grant	   := $(call in,auth,grant firstkey keycache)
+unit_auth/keyfile  := $(call in,auth,keyfile keycache)
+unit_auth/verify   := $(call in,auth,verify challenge keycache)
+unit_auth/dispatch := $(call in,auth,challenge firstkey from_parent \
+		      from_worker grant keycache keyfile keys tell turn verify \
+		      work)
+
+unit_ctl/control   := $(call in,ctl,client format output_json output_text show)
+unit_ctl/login	   := $(call in,ctl,keyfile login ws_answer ws_client \
+		      ws_connect)
+unit_ctl/ws_client := $(call in,ctl,ws_answer ws_client ws_connect)
+
+unit_parent/admit  := $(call in,parent,admit conf_table peermap_write process)
+unit_parent/conf   := $(wildcard parent/conf_*.c)
+unit_parent/conf_file := $(unit_parent/conf)
+unit_parent/endpoint := $(call in,parent,conf_table endpoint holders \
+		      listen_address peermap_write process steer)
+unit_parent/gossip := $(call in,parent,conf_table gossip gossip_ports \
+		      gossip_send inherit listen_address listen_fail \
+		      listen_socket listen_udp peermap_write process steer)
+unit_parent/sandbox := $(call in,parent,conf_table control inherit keys listen \
+		      listen_address listen_fail listen_socket listen_udp \
+		      notify process sandbox sandbox_files shutdown)
+unit_parent/steer  := $(call in,parent,listen_address steer)
+# What children say is heard by nearly all of it.
+unit_parent/from_child := $(filter-out %/main.c,$(wildcard parent/*.c))
+
+# What a session needs to write, and to read.
+worker_outq	   := $(call in,worker,broken chunks outq stranger wheel)
+worker_session	   := $(worker_outq) \
+		      $(call in,worker,gather inbound session tell)
+worker_http	   := $(call in,worker,http http_forwarded http_host http_text)
+
+unit_worker/beacons := $(call in,worker,beacon_table beacons limit tell udp \
+		      udp_control udp_send)
+unit_worker/broken := $(call in,worker,broken stranger wheel)
+unit_worker/gather := $(worker_outq) worker/gather.c
+unit_worker/http   := $(worker_http)
+unit_worker/http_response := $(worker_http) worker/http_response.c
+unit_worker/outq   := $(worker_outq)
+unit_worker/outq_control := $(worker_session)
+unit_worker/outq_pace := $(worker_session)
+unit_worker/relay  := $(call in,worker,relay lookup packet)
+unit_worker/route  := $(call in,worker,route route_recv)
+unit_worker/udp_send := $(call in,worker,udp udp_control udp_send)
+# Packets and frames by all ways, from one end to the other.
+unit_worker/answers := $(filter-out \
+		      $(call in,worker,main accept sandbox from_auth \
+		      from_parent),$(wildcard worker/*.c))
+
+define unit_test
+$(BUILD)/unit/$(1)_test: $(BUILD)/obj/regress/unit/$(1)_test.o \
+    $(patsubst %.c,$(BUILD)/obj/%.o,$(or $(unit_$(1)),$(wildcard $(1).c))) \
+    $(LIBCOMMON)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(UNIT_LIBS)
 endef
-$(foreach r,$(UNIT_ROLES),$(eval $(call unit_role,$(r))))
+UNIT_NAMES := $(foreach r,$(UNIT_ROLES),$(call unit_tests,$(r)))
+$(foreach t,$(UNIT_NAMES),$(eval $(call unit_test,$(t))))
 
-UNIT_TESTS := $(foreach r,$(UNIT_ROLES),$(call unit_tests,$(r)))
+UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/unit/%_test)
 
 # What a test has in the place of the library's.
 $(BUILD)/unit/worker/route_test: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc

@@ -5,6 +5,7 @@
 
 #include <sys/socket.h>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "regress/unit/test.h"
@@ -74,7 +75,10 @@ full_session(void)
 	w.loop = ev_loop_new(0);
 	wheel_init(&w);
 	s.state = SESSION_OPEN;
-	ev_io_init(&s.io, session_io, fd[0], EV_READ);
+	w.sessions = &s;
+	ev_io_init(&s.io, NULL, fd[0], EV_READ);
+	ev_io_start(w.loop, &s.io);
+	wheel_set(&w, &s);
 	while (send(fd[0], bytes, sizeof(bytes), 0) > 0)
 		;
 	return (fd[1]);
@@ -105,11 +109,33 @@ test_control_frame_waits_alone(void)
 	ev_loop_destroy(w.loop);
 }
 
+/* What is sent to who has gone away breaks, and nothing else goes there. */
+static void
+test_who_sends_finds_the_session_as_it_was(void)
+{
+	static const uint8_t ping[2] = { 0x80 | WS_PING, 0 };
+	int fd;
+
+	fd = full_session();
+	CHECK(fd != -1 && s.due != 0);
+	s.peer.generation = 5;
+	(void)close(fd);
+	CHECK(frames(100, 1) == 1 && s.state == SESSION_BROKEN);
+	CHECK(w.nbroken == 1 && s.was == SESSION_OPEN);
+	CHECK(fcntl(s.io.fd, F_GETFD) != -1 && s.peer.generation == 5);
+	CHECK(!ev_is_active(&s.io) && s.due == 0);
+	outq_control(&w, &s, ping, sizeof(ping));
+	CHECK(frames(100, 2) == 2 && s.outq == NULL && w.nbroken == 1);
+	(void)close(s.io.fd);
+	ev_loop_destroy(w.loop);
+}
+
 int
 main(void)
 {
 	RUN(test_queue_of_one_peer_is_bounded);
 	RUN(test_queues_are_bounded_in_all);
 	RUN(test_control_frame_waits_alone);
+	RUN(test_who_sends_finds_the_session_as_it_was);
 	return (test_failed());
 }

@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -35,27 +34,40 @@ __wrap_realloc(void *old, size_t size)
 }
 
 static struct worker w;
+static uint8_t rx[RX_SIZE];
+static int bursts;     /* that were read */
+static int delivered;  /* packets */
 static int other = -1; /* the other worker's end */
 
 /* What has come out at the other end. */
 static uint8_t got[8 << 20];
 static size_t got_len;
 
+/* In the place of what stands beside it: what the relay gets. */
+void
+relay_delivery(struct worker *to, uint32_t worker, uint32_t dest,
+    uint32_t sender, uint8_t *bytes, size_t len)
+{
+	if (to == &w && worker == 1 && dest == 7 && sender == 8 && len == 20 &&
+	    bytes[19] == 0)
+		delivered++;
+}
+
+void
+burst_end(struct worker *of)
+{
+	bursts++;
+}
+
 static int
 set_up(void)
 {
-	static struct peermap_header *header;
 	int pair[2], size;
 
 	if (w.loop == NULL) {
 		w.loop = ev_loop_new(EVFLAG_NOENV);
 		w.hello.nworkers = 2;
-		w.settings.max_sockets = 1;
-		session_init(&w);
-		header = mmap(NULL, PEERMAP_BYTES, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		header->index = PEERMAP_INDEX(0, PEERMAP_SHIFT_MIN, 0);
-		peermap_view(&w.map, header);
+		w.rx = rx;
 	}
 	(void)close(other);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == -1)
@@ -196,10 +208,8 @@ test_reads_without_memory(void)
 {
 	struct imsg_header header = { WW_PACKET, HEADER + 20, 7, 8 };
 	uint8_t message[HEADER + 20];
-	uint64_t stale;
 
 	CHECK(set_up() == 0);
-	stale = count(COUNTER_DROP_STALE);
 	memset(message, 0, sizeof(message));
 	memcpy(message, &header, sizeof(header));
 	no_memory = 1;
@@ -209,7 +219,7 @@ test_reads_without_memory(void)
 	      sizeof(message) - 10);
 	ev_run(w.loop, EVRUN_NOWAIT);
 	no_memory = 0;
-	CHECK(count(COUNTER_DROP_STALE) == stale + 1);
+	CHECK(delivered == 1 && bursts == 2);
 }
 
 static void

@@ -67,7 +67,7 @@ set_up(void)
 	w.loop = ev_loop_new(EVFLAG_NOENV);
 	client = bound(INADDR_LOOPBACK, &client_at);
 	fd = bound(INADDR_ANY, &sin);
-	if (client == -1 || fd == -1 || udp_recv_open(&w, &msg, fd) != NULL)
+	if (client == -1 || fd == -1 || udp_open(&w, &msg, fd, NULL) != NULL)
 		return (-1);
 	client_end.addr[10] = client_end.addr[11] = 0xff;
 	memcpy(client_end.addr + 12, &client_at.sin_addr, 4);

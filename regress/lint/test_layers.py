@@ -1,0 +1,102 @@
+# Copyright (c) 2026 The beacond authors
+# SPDX-License-Identifier: ISC
+
+"""
+Calls go down: the graph of who calls whom, of the objects of each role, as the
+linker sees it (doc/architecture.md 9).
+"""
+
+import glob
+import os
+import subprocess
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+ROLES = ["parent", "worker", "auth", "ctl", "common"]
+
+# How many objects of its role a file of a worker may need.
+BOUNDS = {"outq": 4, "session": 9, "relay": 20}
+
+
+def symbols(path):
+    """(what an object has, what it needs from others)."""
+    has, needs = set(), set()
+    for line in subprocess.run(["nm", path], stdout=subprocess.PIPE, text=True,
+            check=True).stdout.splitlines():
+        *_, kind, name = line.split()
+        if kind == "U":
+            needs.add(name)
+        elif kind in "TDBRVWC":
+            has.add(name)
+    return has, needs
+
+
+def graph(objects):
+    """Which other objects each calls, of {name: (has, needs)}."""
+    owner = {symbol: name for name, (has, _) in objects.items()
+        for symbol in has}
+    return {name: {owner[symbol] for symbol in needs if symbol in owner} -
+        {name} for name, (_, needs) in objects.items()}
+
+
+def objects_of(role):
+    directory = os.path.join(os.environ["BEACOND_BUILD"], "obj", role)
+    names = {os.path.splitext(os.path.basename(path))[0]
+        for path in glob.glob(os.path.join(ROOT, role, "*.c"))}
+    assert names, role
+    return {name: symbols(os.path.join(directory, name + ".o"))
+        for name in names}
+
+
+def of_role(role):
+    return graph(objects_of(role))
+
+
+def closure(calls, name):
+    """All that an object cannot be linked without."""
+    found, todo = set(), [name]
+    while todo:
+        more = calls[todo.pop()] - found
+        found |= more
+        todo += more
+    return found
+
+
+def in_circles(calls):
+    return sorted(name for name in calls if name in closure(calls, name))
+
+
+def test_a_circle_is_seen():
+    calls = graph({"a": ({"fa"}, {"fb", "puts"}), "b": ({"fb"}, {"fc"}),
+        "c": ({"fc"}, {"fb"}), "d": ({"fd"}, set())})
+    assert calls == {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}
+    assert in_circles(calls) == ["b", "c"]
+    assert closure(calls, "a") == {"b", "c"}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_calls_go_down(role):
+    calls = of_role(role)
+    found = in_circles(calls)
+    assert not found, "\n".join("%s/%s.c calls %s" % (role, name,
+        " ".join(sorted(calls[name] & set(found)))) for name in found)
+
+
+def test_what_lies_low_needs_little():
+    calls = of_role("worker")
+    found = {name: sorted(closure(calls, name)) for name in BOUNDS}
+    assert {name: needs for name, needs in found.items()
+        if len(needs) > BOUNDS[name]} == {}
+
+
+def test_the_relay_and_sessions_meet_in_two_functions():
+    """A frame goes down; what a peer has sent comes up."""
+    objects = objects_of("worker")
+    sessions = set().union(*(has for name, (has, _) in objects.items()
+        if name.startswith("session") or name in ("gather", "outq", "broken",
+            "wheel", "inbound", "login")))
+    assert objects["relay"][1] & sessions == {"session_write_frame"}
+    assert {name for name, (_, needs) in objects.items()
+        if "relay_frame" in needs} == {"session_frame"}
