@@ -43,8 +43,6 @@ keys_walk_later(struct auth *auth)
 static void
 keys_walk_again(struct ev_loop *loop, ev_timer *timer, int revents)
 {
-	(void)loop;
-	(void)revents;
 	keys_walk_begin(timer->data);
 }
 

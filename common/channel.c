@@ -63,9 +63,6 @@ channel_flush_all(struct ev_loop *loop, ev_prepare *w, int revents)
 {
 	struct channel *ch;
 
-	(void)loop;
-	(void)w;
-	(void)revents;
 	while ((ch = TAILQ_FIRST(&channel_dirty)) != NULL) {
 		channel_unmark(ch);
 		if (!ev_is_active(&ch->writer))
@@ -250,8 +247,6 @@ channel_flush(struct channel *ch)
 static void
 channel_write(struct ev_loop *loop, ev_io *w, int revents)
 {
-	(void)loop;
-	(void)revents;
 	(void)channel_flush(w->data);
 }
 
@@ -357,7 +352,6 @@ channel_read(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct channel *ch;
 
-	(void)loop;
 	ch = w->data;
 	/* After a resume: what was read before the pause comes first. */
 	if (channel_dispatch(ch) == -1 || ch->paused ||

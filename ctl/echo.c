@@ -43,7 +43,6 @@ static volatile sig_atomic_t echo_interrupted;
 static void
 interrupt(int sig)
 {
-	(void)sig;
 	echo_interrupted = 1;
 }
 

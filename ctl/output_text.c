@@ -36,7 +36,6 @@ text_begin(enum action action)
 static void
 text_end(enum action action)
 {
-	(void)action;
 }
 
 static void
@@ -206,8 +205,6 @@ static void
 text_missing(enum action action, uint32_t node)
 {
 	/* The message on standard error is all there is to say. */
-	(void)action;
-	(void)node;
 }
 
 const struct output output_text = {

@@ -166,7 +166,6 @@ control_wait(struct control_client *client, enum control_job job,
 static void
 control_end(void *owner, const char *reason)
 {
-	(void)reason;
 	control_drop(owner);
 }
 
@@ -201,7 +200,6 @@ control_unpause(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct control *control;
 
-	(void)revents;
 	control = w->data;
 	ev_io_start(loop, &control->listener);
 }
@@ -212,7 +210,6 @@ control_accept(struct ev_loop *loop, ev_io *w, int revents)
 	struct control *control;
 	int fd;
 
-	(void)revents;
 	control = w->data;
 	fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd != -1) {

@@ -218,7 +218,6 @@ gossip_step(struct ev_loop *loop, ev_timer *w, int revents)
 	struct process *owner;
 	uint32_t peers;
 
-	(void)revents;
 	parent = w->data;
 	gossip = &parent->gossip;
 	peer = gossip_peer(parent, gossip->peer, &peers);

@@ -72,8 +72,6 @@ logfd_read(struct ev_loop *loop, ev_io *w, int revents)
 {
 	int i;
 
-	(void)loop;
-	(void)revents;
 	for (i = 0; i < LOGFD_BATCH && logfd_line(w->data); i++)
 		continue;
 }
@@ -119,8 +117,6 @@ logfd_words_read(struct ev_loop *loop, ev_io *w, int revents)
 {
 	int i;
 
-	(void)loop;
-	(void)revents;
 	for (i = 0; i < LOGFD_BATCH && logfd_words(w->data); i++)
 		continue;
 }

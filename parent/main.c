@@ -168,8 +168,6 @@ each_second(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct parent *parent;
 
-	(void)loop;
-	(void)revents;
 	parent = w->data;
 	metrics_publish_loads(parent);
 	endpoint_sweep(parent);
@@ -182,8 +180,6 @@ before_wait(struct ev_loop *loop, ev_prepare *w, int revents)
 {
 	struct parent *parent;
 
-	(void)loop;
-	(void)revents;
 	parent = w->data;
 	if (!parent->loads_old)
 		return;
@@ -220,9 +216,6 @@ start_loop(struct parent *parent)
 static void
 watchdog_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	(void)loop;
-	(void)w;
-	(void)revents;
 	notify_watchdog();
 }
 

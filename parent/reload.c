@@ -185,7 +185,5 @@ reload(struct parent *parent)
 void
 reload_signal(struct ev_loop *loop, ev_signal *w, int revents)
 {
-	(void)loop;
-	(void)revents;
 	(void)reload(w->data);
 }

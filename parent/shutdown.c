@@ -28,8 +28,6 @@ shutdown_kill_all(struct parent *parent)
 static void
 shutdown_timeout(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	(void)loop;
-	(void)revents;
 	log_warnx("children did not end within %.0f s: killed", STOP_SECONDS);
 	shutdown_kill_all(w->data);
 }
@@ -63,8 +61,6 @@ shutdown_begin(struct parent *parent)
 void
 shutdown_signal(struct ev_loop *loop, ev_signal *w, int revents)
 {
-	(void)loop;
-	(void)revents;
 	shutdown_begin(w->data);
 }
 

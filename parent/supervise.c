@@ -251,8 +251,6 @@ supervise_ping(struct ev_loop *loop, ev_timer *w, int revents)
 	struct parent *parent;
 	uint32_t i;
 
-	(void)loop;
-	(void)revents;
 	parent = w->data;
 	if (parent->stopping)
 		return;

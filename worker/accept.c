@@ -45,8 +45,6 @@ accept_timer_cb(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	struct worker *w;
 
-	(void)loop;
-	(void)revents;
 	w = timer->data;
 	accept_watch(w, 1);
 }
@@ -190,8 +188,6 @@ accept_cb(struct ev_loop *loop, ev_io *io, int revents)
 	struct worker *w;
 	int i;
 
-	(void)loop;
-	(void)revents;
 	w = io->data;
 	if (w->accept_waited == 0 && accept_overloaded(w)) {
 		/* But if nobody else took them, next time we do. */

@@ -177,7 +177,6 @@ session_io(struct ev_loop *loop, ev_io *io, int revents)
 	struct session *s;
 	struct worker *w;
 
-	(void)loop;
 	s = (struct session *)io;
 	w = io->data;
 	if ((revents & EV_WRITE) != 0) {

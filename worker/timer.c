@@ -98,8 +98,6 @@ timer_cb(struct ev_loop *loop, ev_timer *timer, int revents)
 	struct worker *w;
 	uint32_t late;
 
-	(void)loop;
-	(void)revents;
 	w = timer->data;
 	w->now = clock_seconds();
 	/* Ticks that were missed are made up for, a turn at a time. */

@@ -283,7 +283,6 @@ udp_write(struct ev_loop *loop, ev_io *io, int revents)
 	struct udp_socket *sock;
 	ssize_t n;
 
-	(void)revents;
 	sock = io->data;
 	while ((waiting = STAILQ_FIRST(&sock->waiting)) != NULL) {
 		n = udp_write_one(sock, waiting);

@@ -99,7 +99,6 @@ gettimeofday(struct timeval *restrict tv, void *restrict zone)
 {
 	struct timespec ts;
 
-	(void)zone;
 	if (clock_gettime(CLOCK_REALTIME, &ts) == -1)
 		return (-1);
 	tv->tv_sec = ts.tv_sec;

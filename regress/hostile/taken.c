@@ -126,9 +126,6 @@ taken_cb(struct ev_loop *loop, ev_io *w, int revents)
 	static struct taken_answer answer;
 	struct taken_order order;
 
-	(void)loop;
-	(void)w;
-	(void)revents;
 	taken_read(&order, sizeof(order));
 	if (order.size > sizeof(taken_arena))
 		_exit(0);

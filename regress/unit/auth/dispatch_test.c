@@ -36,9 +36,6 @@ static uint32_t first_nonce;
 static void
 tick(struct ev_loop *loop, ev_timer *timer, int revents)
 {
-	(void)loop;
-	(void)timer;
-	(void)revents;
 }
 
 /* Turns the loop until buf has a message (1) or nothing more happens (0). */

@@ -18,7 +18,6 @@ static uint32_t doubles, double_line;
 static void
 count_double(void *arg, const struct keycache_entry *entry)
 {
-	(void)arg;
 	doubles++;
 	double_line = entry->line;
 }

@@ -47,7 +47,6 @@ act_key_file(const void *arg)
 	struct iovec iov;
 	char c;
 
-	(void)arg;
 	memset(&msg, 0, sizeof(msg));
 	iov.iov_base = &c;
 	iov.iov_len = 1;

@@ -114,7 +114,6 @@ act_bind(const void *arg)
 	struct sockaddr_in any;
 	int fd;
 
-	(void)arg;
 	memset(&any, 0, sizeof(any));
 	any.sin_family = AF_INET;
 	any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -127,7 +126,6 @@ act_connect(const void *arg)
 {
 	int fd;
 
-	(void)arg;
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	return (connect(fd, (struct sockaddr *)&address, sizeof(address)));
 }
@@ -137,7 +135,6 @@ act_abstract(const void *arg)
 {
 	int fd;
 
-	(void)arg;
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	return (connect(fd, (struct sockaddr *)&name, namelen));
 }
@@ -145,14 +142,12 @@ act_abstract(const void *arg)
 static int
 act_signal(const void *arg)
 {
-	(void)arg;
 	return (kill(getppid(), 0));
 }
 
 static int
 act_signal_self(const void *arg)
 {
-	(void)arg;
 	return (kill(getpid(), 0));
 }
 
@@ -162,7 +157,6 @@ act_opened(const void *arg)
 {
 	char c;
 
-	(void)arg;
 	return (pread(opened, &c, 1, 0) == 1 ? 0 : -1);
 }
 

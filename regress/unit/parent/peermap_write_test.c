@@ -428,7 +428,6 @@ interrupt(int number)
 {
 	const struct peermap_entry *entry;
 
-	(void)number;
 	entry = pmap_entry(interrupted, 0);
 	interrupts++;
 	if (race_whole(entry))

@@ -127,7 +127,6 @@ act_kill_child(const void *arg)
 	pid_t pid;
 	int status;
 
-	(void)arg;
 	pid = fork();
 	if (pid == 0)
 		for (;;)
@@ -140,7 +139,6 @@ act_kill_child(const void *arg)
 static int
 act_kill_outside(const void *arg)
 {
-	(void)arg;
 	return (kill(getppid(), 0));
 }
 

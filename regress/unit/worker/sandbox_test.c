@@ -65,7 +65,6 @@ act_messages(const void *arg)
 	struct iovec iov;
 	char c;
 
-	(void)arg;
 	memset(&mm, 0, sizeof(mm));
 	iov.iov_base = &c;
 	iov.iov_len = 1;
@@ -92,7 +91,6 @@ act_sockets(const void *arg)
 	socklen_t len;
 	int v6only;
 
-	(void)arg;
 	len = sizeof(ss);
 	if (getsockname(udp, (struct sockaddr *)&ss, &len) == -1)
 		return (-1);
