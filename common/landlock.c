@@ -19,10 +19,15 @@
  */
 #define LANDLOCK_VERSION_FLAG 1 /* landlock_create_ruleset: tell the version */
 #define LANDLOCK_PATH_BENEATH 1 /* kind of rule */
+#define LANDLOCK_PORT         2 /* likewise */
+#define LANDLOCK_NET_VERSION  4 /* the first that knows the latter */
 
 #define LANDLOCK_FS_EXECUTE     0x0001
+#define LANDLOCK_FS_WRITE_FILE  0x0002
 #define LANDLOCK_FS_READ_FILE   0x0004
 #define LANDLOCK_FS_REMOVE_FILE 0x0020
+#define LANDLOCK_FS_MAKE_REG    0x0100
+#define LANDLOCK_NET_CONNECT    0x2
 
 struct landlock_ruleset {
 	uint64_t fs;
@@ -34,6 +39,11 @@ struct landlock_beneath {
 	uint64_t allowed;
 	int32_t fd;
 } __attribute__((packed));
+
+struct landlock_port {
+	uint64_t allowed;
+	uint64_t port;
+};
 
 /*
  * What each version can deny.  fs: one bit a kind of access to files; net: TCP
@@ -52,6 +62,13 @@ static const struct landlock_ruleset landlock_versions[] = {
 #define LANDLOCK_VERSIONS \
 	((long)(sizeof(landlock_versions) / sizeof(landlock_versions[0])))
 
+static long
+landlock_version(void)
+{
+	return (syscall(
+	    SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG));
+}
+
 /*
  * A ruleset that allows nothing, as far as this kernel can deny it.  Returns
  * its descriptor; -1, said in the log, if the kernel has no Landlock: the
@@ -66,8 +83,7 @@ landlock_new(void)
 #ifdef SANDBOX_NONE
 	return (-1);
 #endif
-	version = syscall(
-	    SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
+	version = landlock_version();
 	if (version == -1 && (errno == ENOSYS || errno == EOPNOTSUPP)) {
 		log_warnx("this kernel has no Landlock: files are kept away "
 			  "by the other means only");
@@ -99,6 +115,10 @@ landlock_allow_fd(int ruleset, int fd, unsigned int access)
 		beneath.allowed |= LANDLOCK_FS_EXECUTE;
 	if (access & LANDLOCK_REMOVE)
 		beneath.allowed |= LANDLOCK_FS_REMOVE_FILE;
+	if (access & LANDLOCK_CREATE)
+		beneath.allowed |= LANDLOCK_FS_WRITE_FILE |
+				   LANDLOCK_FS_MAKE_REG |
+				   LANDLOCK_FS_REMOVE_FILE;
 	beneath.fd = fd;
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_PATH_BENEATH,
 		&beneath, 0) == -1)
@@ -120,6 +140,22 @@ landlock_allow(int ruleset, const char *path, unsigned int access)
 		fatal("landlock: open %s", path);
 	landlock_allow_fd(ruleset, fd, access);
 	(void)close(fd);
+}
+
+/* Allows to connect to that TCP port (host order) of any machine. */
+void
+landlock_allow_connect(int ruleset, uint16_t port)
+{
+	struct landlock_port rule;
+
+	/* An older one denies nothing of the kind. */
+	if (ruleset == -1 || landlock_version() < LANDLOCK_NET_VERSION)
+		return;
+	rule.allowed = LANDLOCK_NET_CONNECT;
+	rule.port = port;
+	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_PORT, &rule, 0) ==
+	    -1)
+		fatal("landlock_add_rule: port");
 }
 
 /* In force from here on; needs no_new_privs.  Closes the ruleset. */

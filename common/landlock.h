@@ -16,10 +16,12 @@
 #define LANDLOCK_READ    0x1 /* read files */
 #define LANDLOCK_EXECUTE 0x2 /* execute files */
 #define LANDLOCK_REMOVE  0x4 /* unlink files */
+#define LANDLOCK_CREATE  0x8 /* make, write, rename and unlink them */
 
 int landlock_new(void);
 void landlock_allow(int, const char *, unsigned int);
 void landlock_allow_fd(int, int, unsigned int);
+void landlock_allow_connect(int, uint16_t);
 void landlock_enter(int);
 void landlock_deny_all(void);
 

@@ -59,7 +59,7 @@ attributes_set(void)
 static int
 attributes_relative(const char *path)
 {
-	return (path[0] != '/');
+	return (path[0] != '/' && path[0] != '\0');
 }
 
 /*
@@ -72,6 +72,8 @@ attributes_directory(const struct parent *parent)
 	const struct conf_file *file;
 
 	if (attributes_relative(parent->conf->keys_file) ||
+	    attributes_relative(parent->conf->keys_snapshot) ||
+	    attributes_relative(parent->conf->keys_cache) ||
 	    attributes_relative(parent->conf->control_socket))
 		return;
 	STAILQ_FOREACH(file, &parent->conf->files, entry)

@@ -96,6 +96,7 @@ struct config {
 };
 
 struct config *conf_new(void);
+int conf_has_names(const struct config *);
 void conf_free(struct config *);
 int conf_parse(struct config *, const char *, FILE *);
 const char *conf_changed(

@@ -87,3 +87,11 @@ conf_host_set(struct conf_parser *p, const struct conf_directive *d,
 	if (set_name(p, d, &host, word) == 0)
 		*field = host;
 }
+
+/* Does it take a resolver?  One that comes of a list may be any. */
+int
+conf_has_names(const struct config *conf)
+{
+	return (conf->enroll ||
+		(conf->registry.port != 0 && is_name(conf->registry.name)));
+}

@@ -29,22 +29,28 @@ from_auth_admit(void *owner, const void *data, size_t len, int fd)
 
 /*
  * What auth takes away is given by the keys of before: no session that today's
- * have admitted, and so no session twice.  Nor all of them at once; those that
- * are left over end at one of auth's next looks.
+ * have admitted, and so no session twice; but with a registry, whose keys may
+ * change at any time.  Nor all of them at once; those that are left over end at
+ * one of auth's next looks.
  */
 static const char *
 from_auth_revoke(void *owner, const void *data, size_t len, int fd)
 {
 	const struct msg_closed *revoke;
+	struct budget *budget;
 	struct process *p;
 
 	p = owner;
 	revoke = data;
 	if (!admit_is_open(p->parent, revoke))
 		return (channel_charge(&p->channel, 1));
-	if ((int32_t)(revoke->generation - p->parent->keys_generation) > 0)
-		return ("revocation without new keys");
-	if (!budget_take(&p->parent->revocations, 1)) {
+	budget = &p->parent->revocations;
+	if ((int32_t)(revoke->generation - p->parent->keys_generation) > 0) {
+		if (p->parent->registry.target.name[0] == '\0')
+			return ("revocation without new keys");
+		budget = &p->parent->unlearned;
+	}
+	if (!budget_take(budget, 1)) {
 		counters_add(COUNTER_REVOKE_LATER, 1);
 		return (channel_charge(&p->channel, 1));
 	}
@@ -120,6 +126,24 @@ from_auth_pong(void *owner, const void *data, size_t len, int fd)
 	return (NULL);
 }
 
+static const char *
+from_auth_registry(void *owner, const void *data, size_t len, int fd)
+{
+	struct process *p;
+
+	p = owner;
+	return (registry_ended(p->parent, data));
+}
+
+static const char *
+from_auth_status(void *owner, const void *data, size_t len, int fd)
+{
+	struct process *p;
+
+	p = owner;
+	return (registry_status(p->parent, data));
+}
+
 #define STARTING PROCESS_STARTING
 #define ANY      (PROCESS_STARTING | PROCESS_RUNNING)
 
@@ -137,6 +161,10 @@ const struct channel_rule from_auth_rules[] = {
 	CHANNEL_RULE(
 	    AP_HOSTILE, sizeof(struct msg_hostile), ANY, from_auth_hostile),
 	CHANNEL_RULE(AP_PONG, 0, ANY, from_auth_pong),
+	CHANNEL_RULE(AP_REGISTRY, sizeof(struct msg_registry_end), ANY,
+	    from_auth_registry),
+	CHANNEL_RULE(AP_STATUS, sizeof(struct msg_registry_status), ANY,
+	    from_auth_status),
 };
 const size_t from_auth_nrules =
     sizeof(from_auth_rules) / sizeof(from_auth_rules[0]);

@@ -64,11 +64,14 @@ keys_send_fd(struct parent *parent, int fd)
 	process_send(parent->auth.child, PA_KEYS, fd, &msg, sizeof(msg));
 }
 
-/* Opens and sends it.  Returns 0, or -1 if it can't be had. */
+/* Opens and sends it.  Returns 0, or -1 if there is one that can't be had. */
 int
 keys_send(struct parent *parent)
 {
 	int fd;
+
+	if (parent->conf->keys_file[0] == '\0')
+		return (0);
 
 	fd = keys_open(parent->conf->keys_file);
 	if (fd == -1)

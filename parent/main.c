@@ -22,6 +22,7 @@
 #include "parent/inherit.h"
 #include "parent/notify.h"
 #include "parent/parent.h"
+#include "parent/resolver.h"
 #include "parent/sandbox.h"
 
 struct options {
@@ -123,10 +124,24 @@ count_workers(uint32_t configured)
 	return (n > PROTO_WORKERS_MAX ? PROTO_WORKERS_MAX : (uint32_t)n);
 }
 
+/* Names may have to be looked up: who does it is started before all secrets. */
+static void
+start_resolver(struct parent *parent)
+{
+	resolve_init(&parent->resolve);
+	if (!conf_has_names(parent->conf))
+		return;
+	parent->resolve.fd = resolver_start(parent->devnull, RESOLVE_SECONDS);
+	if (parent->resolve.fd == -1)
+		shutdown_fatal(parent, "resolver: %s", strerror(errno));
+}
+
 /* What may fail for a reason that the operator can mend; all said to stderr. */
 static void
 prepare(struct parent *parent)
 {
+	int token;
+
 	parent->devnull = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (parent->devnull == -1)
 		fatal("open /dev/null");
@@ -138,7 +153,10 @@ prepare(struct parent *parent)
 	listen_all(parent);
 	steer_all(parent);
 	control_bind(parent);
+	token = token_open(parent->conf->token_file);
 	privs_drop(parent);
+	start_resolver(parent);
+	token_read(token, parent->token);
 	if (pmap_create(&parent->map) == -1)
 		shutdown_fatal(parent, "without a peer map nothing works");
 	parent->holders = holders_new();
@@ -257,6 +275,8 @@ main(int argc, char **argv)
 	listen_print(&parent);
 	supervise_init(&parent);
 	gossip_init(&parent);
+	resolve_watch(&parent.resolve, parent.loop);
+	registry_init(&parent);
 	control_start(&parent, from_ctl_rules, from_ctl_nrules);
 	watchdog_start(&parent);
 	parent_sandbox();

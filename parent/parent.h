@@ -21,6 +21,8 @@
 #include "parent/conf.h"
 #include "parent/holders.h"
 #include "parent/peermap_write.h"
+#include "parent/registry.h"
+#include "parent/resolve.h"
 
 #ifndef LIBEXECDIR
 #define LIBEXECDIR "/usr/local/libexec/beacond"
@@ -55,6 +57,13 @@
  */
 #define REVOKE_BURST 10000
 #define REVOKE_RATE  1000
+
+/*
+ * Of sessions that no key file has admitted: the registry's word ends them, and
+ * it is asked of so many, doc/protocol.md 6.
+ */
+#define UNLEARN_BURST 1000
+#define UNLEARN_RATE  100
 
 /*
  * Auth may complain twice about each worker, and lasting as often a minute;
@@ -232,12 +241,16 @@ struct parent {
 	struct counters base;    /* of children that are gone */
 	struct gossip gossip;
 	struct control *control;
+	struct registry registry;
+	struct resolve resolve;
+	char token[PROTO_TOKEN_LEN]; /* of the registry; "": none */
 
 	uint32_t keys;
 	uint32_t key_lines_bad;
 	uint32_t keys_asked;       /* PA_KEYS that auth has not answered */
 	uint32_t keys_generation;  /* the last that earlier keys admitted */
 	struct budget revocations; /* of auth */
+	struct budget unlearned;   /* likewise, by the registry's word */
 	int loads_old;             /* boolean: sessions came or went */
 
 	ev_prepare before_wait;
@@ -390,6 +403,10 @@ int spawn(struct process *, channel_end_fn);
 void steer_all(struct parent *);
 void steer_no_more(struct parent *);
 int steer_reaches(const struct process *, const uint8_t[16], uint32_t);
+
+/* token.c */
+int token_open(const char *path);
+void token_read(int fd, char token[PROTO_TOKEN_LEN]);
 
 /* supervise.c */
 void supervise_init(struct parent *);

@@ -141,11 +141,40 @@ reload_tell(struct parent *parent)
 	}
 	endpoint_exempt(parent);
 	gossip_reload(parent);
+	registry_reload(parent);
+}
+
+/*
+ * Landlock allows the registry's port of the start, and there may be nobody to
+ * look up a name.
+ */
+static void
+reload_keep_registry(const struct parent *parent, struct config *conf)
+{
+	if (conf->registry.port == 0 ||
+	    (conf->registry.port == parent->conf_start->registry.port &&
+		(parent->resolve.fd != -1 || !conf_has_names(conf))))
+		return;
+	if (memcmp(&conf->registry, &parent->conf->registry,
+		sizeof(conf->registry)) != 0)
+		reload_needs_restart("registry");
+	conf->registry = parent->conf->registry;
+}
+
+/* The key file as it is to be, -1: none.  Returns 0, or -1: it can't be had. */
+static int
+reload_open_keys(const struct config *conf, int *fd)
+{
+	*fd = -1;
+	if (conf->keys_file[0] == '\0')
+		return (0);
+	*fd = keys_open(conf->keys_file);
+	return (*fd == -1 ? -1 : 0);
 }
 
 /*
  * Reads configuration and keys again.  Open sessions do not notice, but for
- * those whose key is gone.  Returns 0 (auth will answer with AP_KEYS), or why
+ * those whose key is gone.  Returns 0 (auth will answer the PA_KEYS), or why
  * nothing has changed: EINVAL (errors in the configuration), ENOMEM (no memory
  * for it), ENOKEY (no key file), EBUSY (about to end).
  */
@@ -166,19 +195,20 @@ reload(struct parent *parent)
 	if (conf == NULL)
 		return (error);
 	/* Before anything changes: a reload is done whole or not at all. */
-	fd = keys_open(conf->keys_file);
-	if (fd == -1) {
+	if (reload_open_keys(conf, &fd) == -1) {
 		log_warnx("reload: no key file, nothing changed");
 		conf_free(conf);
 		return (ENOKEY);
 	}
 	reload_compare(parent->conf_start, conf);
+	reload_keep_registry(parent, conf);
 	if (parent->conf != parent->conf_start)
 		conf_free(parent->conf);
 	parent->conf = conf;
 	reload_tell(parent);
 	log_info("configuration read again");
-	keys_send_fd(parent, fd);
+	if (fd != -1)
+		keys_send_fd(parent, fd);
 	return (0);
 }
 

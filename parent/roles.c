@@ -44,6 +44,7 @@ const struct role_rules roles[ROLE_MAX] = {
 		.ping = PA_PING,
 		.shutdown = PA_SHUTDOWN,
 		.introduce = wiring_introduce_auth,
+		.lost = registry_lost,
 	},
 	[ROLE_WORKER] = {
 		.id = ROLE_WORKER,

@@ -64,6 +64,11 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 	    socket, SANDBOX_IS(0, AF_INET), { 1, SOCK_TYPE, SOCK_DGRAM }),
 	SANDBOX_ALLOW2(
 	    socket, SANDBOX_IS(0, AF_INET6), { 1, SOCK_TYPE, SOCK_DGRAM }),
+	/* the registry; at which port, Landlock decides */
+	SANDBOX_ALLOW2(
+	    socket, SANDBOX_IS(0, AF_INET), { 1, SOCK_TYPE, SOCK_STREAM }),
+	SANDBOX_ALLOW2(
+	    socket, SANDBOX_IS(0, AF_INET6), { 1, SOCK_TYPE, SOCK_STREAM }),
 	SANDBOX_ALLOW(bind),
 	SANDBOX_ALLOW(connect),
 	/* a listener that does not listen any more */

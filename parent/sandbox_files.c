@@ -113,6 +113,8 @@ sandbox_prove(struct parent *parent)
 			    file->path, strerror(errno));
 		(void)close(fd);
 	}
+	if (parent->conf->keys_file[0] == '\0')
+		return;
 	fd = keys_open(parent->conf->keys_file);
 	if (fd == -1)
 		shutdown_fatal(parent, "no key file");
@@ -135,7 +137,11 @@ sandbox_landlock(const struct parent *parent)
 		    LANDLOCK_READ | LANDLOCK_EXECUTE);
 	STAILQ_FOREACH(file, &parent->conf->files, entry)
 		sandbox_allow_file(ruleset, file->path);
-	sandbox_allow_file(ruleset, parent->conf->keys_file);
+	if (parent->conf->keys_file[0] != '\0')
+		sandbox_allow_file(ruleset, parent->conf->keys_file);
+	if (parent->conf->registry.port != 0)
+		landlock_allow_connect(
+		    ruleset, (uint16_t)parent->conf->registry.port);
 	sandbox_allow_directory(
 	    ruleset, parent->conf->control_socket, LANDLOCK_REMOVE);
 	landlock_enter(ruleset);

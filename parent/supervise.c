@@ -266,6 +266,7 @@ supervise_init(struct parent *parent)
 	uint32_t i;
 
 	budget_init(&parent->revocations, REVOKE_RATE, REVOKE_BURST);
+	budget_init(&parent->unlearned, UNLEARN_RATE, UNLEARN_BURST);
 	supervise_place(parent, &parent->auth, ROLE_AUTH, 0);
 	for (i = 0; i < parent->nworkers; i++)
 		supervise_place(parent, &parent->workers[i], ROLE_WORKER, i);

@@ -127,9 +127,11 @@ wiring_exempt(struct process *p)
 void
 wiring_introduce_auth(struct process *p)
 {
+	registry_introduce(p);
 	p->parent->keys_asked = 0;
 	if (keys_send(p->parent) == -1)
-		log_warnx("no keys: nobody can log in until a reload");
+		log_warnx("no key file: nobody of it can log in until a "
+			  "reload");
 }
 
 /* And a worker. */

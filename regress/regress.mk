@@ -30,6 +30,9 @@ unit_parent/endpoint := $(call in,parent,conf_table endpoint holders \
 unit_parent/gossip := $(call in,parent,conf_table gossip gossip_ports \
 		      gossip_send inherit listen_address listen_fail \
 		      listen_socket listen_udp peermap_write process steer)
+unit_parent/registry := $(call in,parent,conf_table dial process registry \
+		      resolve)
+unit_parent/resolve := $(call in,parent,resolve resolver resolver_sandbox)
 unit_parent/sandbox := $(call in,parent,conf_table control inherit keys listen \
 		      listen_address listen_fail listen_socket listen_udp \
 		      notify process sandbox sandbox_files shutdown)

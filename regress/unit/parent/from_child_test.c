@@ -47,6 +47,9 @@ set_up(enum role role)
 	parent.nworkers = 2;
 	parent.ready = 1;
 	budget_init(&parent.revocations, REVOKE_RATE, REVOKE_BURST);
+	budget_init(&parent.unlearned, UNLEARN_RATE, UNLEARN_BURST);
+	resolve_init(&parent.resolve);
+	registry_init(&parent);
 	(void)hold(&parent.workers[0], ROLE_WORKER, 0);
 	child = hold(&parent.workers[1], ROLE_WORKER, 1);
 	if (hold(&parent.auth, ROLE_AUTH, 0) != NULL && role == ROLE_AUTH)
@@ -424,6 +427,26 @@ test_revocations_at_once(void)
 	tear_down();
 }
 
+/* A registry may take a key away at any time, but not of many at once. */
+static void
+test_revocations_by_the_registry(void)
+{
+	uint32_t i;
+
+	CHECK(set_up(ROLE_AUTH) == 0);
+	(void)strlcpy(parent.registry.target.name, "/registry",
+	    sizeof(parent.registry.target.name));
+	for (i = 1; i <= UNLEARN_BURST + 10; i++)
+		CHECK(say_revoke(i, session(i)) == NULL);
+	CHECK(sessions() == 10);
+	/* Those of a key file have a budget of their own. */
+	CHECK(say_keys(KEYS_READ) == NULL);
+	for (i = 1; i <= UNLEARN_BURST + 10; i++)
+		CHECK(say_revoke(i, i) == NULL);
+	CHECK(sessions() == 0);
+	tear_down();
+}
+
 int
 main(void)
 {
@@ -442,5 +465,6 @@ main(void)
 	RUN(test_revocations_without_keys);
 	RUN(test_revocations_across_the_wrap);
 	RUN(test_revocations_at_once);
+	RUN(test_revocations_by_the_registry);
 	return (test_failed());
 }

@@ -27,6 +27,7 @@ static char dir[] = "/tmp/sandbox-XXXXXX";
 static char outside[] = "/tmp/outside-XXXXXX";
 static char conf_file[64], run_socket[64], other[64];
 static int other_program;
+static const uint16_t registry_port = 2, other_port = 3;
 
 /*
  * The hardest only: as the children start under this filter, it is wide, and
@@ -56,7 +57,6 @@ static const struct act_call forbidden[] = {
 	CALL(open_by_handle_at, ACT_DIES, 0, 0, 0),
 	CALL(personality, ACT_DIES, 0),
 	{ "socket_raw", ACT_DIES, SYS_socket, { AF_INET, SOCK_RAW, 1 } },
-	{ "socket_stream", ACT_DIES, SYS_socket, { AF_INET, SOCK_STREAM, 0 } },
 	{ "socket_packet", ACT_DIES, SYS_socket, { AF_PACKET, SOCK_RAW, 0 } },
 	{ "socket_netlink", ACT_DIES, SYS_socket, { AF_NETLINK, SOCK_RAW, 0 } },
 	/* files, by Landlock or by the table */
@@ -142,6 +142,40 @@ act_kill_outside(const void *arg)
 	return (kill(getppid(), 0));
 }
 
+/* To a port where nobody listens: refused by the kernel, or by Landlock. */
+static int
+act_connect(const void *port)
+{
+	struct sockaddr_in sin;
+	int fd;
+
+	memset(&sin, 0, sizeof(sin));
+	sin.sin_family = AF_INET;
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_port = htons(*(const uint16_t *)port);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (fd == -1)
+		return (-1);
+	return (connect(fd, (const struct sockaddr *)&sin, sizeof(sin)));
+}
+
+/* Nor does it serve anybody over TCP. */
+static int
+act_bind(const void *port)
+{
+	struct sockaddr_in sin;
+	int fd;
+
+	memset(&sin, 0, sizeof(sin));
+	sin.sin_family = AF_INET;
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_port = htons(*(const uint16_t *)port);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (fd == -1)
+		return (-1);
+	return (bind(fd, (const struct sockaddr *)&sin, sizeof(sin)));
+}
+
 static void
 touch(const char *path)
 {
@@ -172,6 +206,9 @@ prepare(void)
 	    parent.conf->keys_file, conf_file, sizeof(parent.conf->keys_file));
 	(void)strlcpy(parent.conf->control_socket, run_socket,
 	    sizeof(parent.conf->control_socket));
+	(void)strlcpy(parent.conf->registry.name, "127.0.0.1",
+	    sizeof(parent.conf->registry.name));
+	parent.conf->registry.port = registry_port;
 	parent.programs[ROLE_WORKER].fd = open("/bin/sh", O_PATH | O_CLOEXEC);
 	parent.programs[ROLE_AUTH].fd = open("/bin/sh", O_PATH | O_CLOEXEC);
 	other_program = open("/bin/true", O_PATH | O_CLOEXEC);
@@ -188,6 +225,9 @@ main(void)
 	act_foreign();
 	act_run("kill_outside", EPERM, act_kill_outside, NULL);
 	act_run("spawn_other", EACCES, act_spawn, &other_program);
+	act_run("connect_elsewhere", EACCES, act_connect, &other_port);
+	act_run("bind_tcp", EACCES, act_bind, &registry_port);
+	act_run("connect_registry", ECONNREFUSED, act_connect, &registry_port);
 	act_calls(allowed, sizeof(allowed) / sizeof(allowed[0]));
 	act_run(
 	    "spawn", ACT_LIVES, act_spawn, &parent.programs[ROLE_WORKER].fd);
