@@ -4,10 +4,12 @@
  */
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,26 @@
 
 static enum log_target log_target = LOG_TO_STDERR;
 static const char *log_procname = "beacond";
+static int log_to_journal; /* boolean */
+
+/*
+ * Does standard error lead to systemd's journal?  Then it takes the priority of
+ * a line from "<N>" in front of it (sd-daemon(3)).
+ */
+static int
+log_is_journal(void)
+{
+	const char *stream;
+	char own[64];
+	struct stat st;
+
+	stream = getenv("JOURNAL_STREAM");
+	if (stream == NULL || fstat(STDERR_FILENO, &st) == -1)
+		return (0);
+	(void)snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	return (strcmp(stream, own) == 0);
+}
 
 /* procname: the name put before each line (not copied) */
 void
@@ -29,6 +51,7 @@ log_init(const char *procname, enum log_target target)
 	log_target = target;
 	if (target == LOG_TO_SYSLOG)
 		log_syslog_open(procname);
+	log_to_journal = target == LOG_TO_STDERR && log_is_journal();
 }
 
 /*
@@ -72,7 +95,12 @@ log_line(int priority, const char *procname, const char *text)
 			counters_add(COUNTER_LOG_MUTED, 1);
 			return;
 		}
-		n = snprintf(line, sizeof(line), "%s: %s\n", procname, text);
+		if (log_to_journal)
+			n = snprintf(line, sizeof(line), "<%d>%s: %s\n",
+			    priority, procname, text);
+		else
+			n = snprintf(
+			    line, sizeof(line), "%s: %s\n", procname, text);
 		if (n < 0)
 			return;
 		if ((size_t)n >= sizeof(line)) {

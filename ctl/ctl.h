@@ -13,7 +13,7 @@
 #include "common/imsg.h"
 #include "common/proto_ctl.h"
 
-#define CTL_SOCKET_DEFAULT "/run/beacond.sock"
+#define CTL_SOCKET_DEFAULT "/run/beacond/control.sock"
 #define CTL_ANSWER_TIMEOUT 10 /* seconds without a word from the parent */
 #define CTL_STOP_TIMEOUT   10 /* seconds that beacond may take to end */
 

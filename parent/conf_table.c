@@ -70,7 +70,7 @@ const struct conf_directive conf_directives[] = {
 	SECONDS("registry grace", registry_grace, 600),
 	HOST("registry", registry, "HOST port PORT|\"/PATH\"", SUN_PATH_MAX,
 	    CONF_HOST_MAX - 1),
-	STRING("control socket", control_socket, "/run/beacond.sock",
+	STRING("control socket", control_socket, "/run/beacond/control.sock",
 	    SUN_PATH_MAX, "control socket"),
 	STRING("user", user, "", CONF_USER_MAX - 1, "user"),
 	STRING("worker user", worker_user, "", CONF_USER_MAX - 1, "user"),

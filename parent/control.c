@@ -58,6 +58,34 @@ control_check(struct parent *parent)
 		(void)unlink(control->sun.sun_path);
 }
 
+/*
+ * The directory of the socket, if it is not there and we are root: it becomes
+ * our user's (privs.c), who can then remove the socket.
+ */
+static void
+control_directory(struct control *control)
+{
+	char *slash;
+
+	(void)strlcpy(control->directory, control->sun.sun_path,
+	    sizeof(control->directory));
+	slash = strrchr(control->directory, '/');
+	if (slash != NULL)
+		*slash = '\0';
+	/* Our group may ask, too, whatever the umask is. */
+	if (slash == NULL || geteuid() != 0 ||
+	    mkdir(control->directory, 0700) == -1 ||
+	    chmod(control->directory, 0750) == -1)
+		control->directory[0] = '\0';
+}
+
+/* The directory that control_bind() has made; "": it has made none. */
+const char *
+control_made(const struct parent *parent)
+{
+	return (parent->control->directory);
+}
+
 /* Binds the control socket; fatal with the remedy if that fails. */
 void
 control_bind(struct parent *parent)
@@ -68,6 +96,7 @@ control_bind(struct parent *parent)
 
 	control = parent->control;
 	fd = control_socket(control, parent->conf->control_socket);
+	control_directory(control);
 	mask = umask(0117);
 	error = bind(fd, (void *)&control->sun, sizeof(control->sun));
 	if (error == -1)

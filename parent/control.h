@@ -47,6 +47,7 @@ TAILQ_HEAD(control_clients, control_client);
 struct control {
 	struct parent *parent;
 	struct sockaddr_un sun;
+	char directory[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	const struct channel_rule *rules;
 	size_t nrules;
 	ev_io listener;

@@ -80,7 +80,7 @@ from_auth_keys(void *owner, const void *data, size_t len, int fd)
 		    p->parent->conf->keys_file, keys->bad);
 	}
 	if (p->parent->keys_asked == 0)
-		control_reloaded(p->parent, keys->result == KEYS_READ);
+		reload_over(p->parent, keys->result == KEYS_READ);
 	return (NULL);
 }
 

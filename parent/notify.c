@@ -8,10 +8,12 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "parent/notify.h"
 
@@ -100,10 +102,25 @@ notify_send(const char *text)
 		log_warn("service manager: %s", text);
 }
 
+/* status: a line for people, without a newline. */
 void
-notify_ready(void)
+notify_ready(const char *status)
 {
-	notify_send("READY=1");
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), "READY=1\nSTATUS=%s", status);
+	notify_send(text);
+}
+
+/* A reload has begun; notify_ready() ends it. */
+void
+notify_reloading(void)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%ju",
+	    (uintmax_t)(clock_ns() / 1000));
+	notify_send(text);
 }
 
 void

@@ -12,7 +12,8 @@
  */
 void notify_open(void);
 double notify_watchdog_interval(void);
-void notify_ready(void);
+void notify_ready(const char *status);
+void notify_reloading(void);
 void notify_watchdog(void);
 void notify_stopping(void);
 

@@ -230,7 +230,8 @@ struct parent {
 	struct place auth;
 	uint32_t nworkers;
 	int ready;
-	int stopping; /* 1: children end; 2: they are being killed */
+	int reloading; /* boolean: a reload is not over yet */
+	int stopping;  /* 1: children end; 2: they are being killed */
 
 	struct listeners listeners;
 	int steered; /* boolean: datagrams come as common/steer.h says */
@@ -271,6 +272,7 @@ void admit_worker_lost(struct process *);
 /* control.c */
 void control_check(struct parent *);
 void control_bind(struct parent *);
+const char *control_made(const struct parent *);
 void control_start(struct parent *, const struct channel_rule *, size_t nrules);
 void control_stop(struct parent *);
 void control_stat(struct process *, const struct msg_stat_reply *);
@@ -383,6 +385,7 @@ void process_send_copy(
 
 /* reload.c */
 int reload(struct parent *);
+void reload_over(struct parent *, int changed);
 void reload_signal(struct ev_loop *, ev_signal *, int);
 
 /* shutdown.c */

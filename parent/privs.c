@@ -229,10 +229,13 @@ privs_keep(void)
 
 /* The control socket goes with the user, who may unlink it in its directory. */
 static void
-privs_become(const struct passwd *pw, const char *socket)
+privs_become(const struct passwd *pw, const char *socket, const char *directory)
 {
 	if (lchown(socket, pw->pw_uid, pw->pw_gid) == -1)
 		fatal("lchown %s to user \"%s\"", socket, pw->pw_name);
+	if (directory[0] != '\0' &&
+	    lchown(directory, pw->pw_uid, pw->pw_gid) == -1)
+		fatal("lchown %s to user \"%s\"", directory, pw->pw_name);
 	privs_bound();
 	if (prctl(PR_SET_KEEPCAPS, 1) == -1)
 		fatal("prctl KEEPCAPS");
@@ -280,7 +283,7 @@ privs_users(struct parent *parent)
 	pw = privs_user(conf->user);
 	if (listen_chown(parent, pw->pw_uid) == -1)
 		fatal("fchown of the UDP sockets to user \"%s\"", conf->user);
-	privs_become(pw, conf->control_socket);
+	privs_become(pw, conf->control_socket, control_made(parent));
 }
 
 /* In a new child that is to change its ids: the means to do so survive exec. */
@@ -297,13 +300,25 @@ privs_hand_over(void)
 	return (0);
 }
 
+/* Boolean: there is nobody to become. */
+static int
+privs_is_already(const char *user)
+{
+	const struct passwd *pw;
+
+	if (user[0] == '\0')
+		return (1);
+	pw = getpwnam(user);
+	return (pw != NULL && pw->pw_uid == geteuid());
+}
+
 /* Gives up what is not needed once everything is bound; as root, root. */
 void
 privs_drop(struct parent *parent)
 {
 	if (geteuid() == 0)
 		privs_users(parent);
-	else if (parent->conf->user[0] != '\0')
+	else if (!privs_is_already(parent->conf->user))
 		log_info("not started as root: \"user %s\" has no effect",
 		    parent->conf->user);
 #ifndef __SANITIZE_ADDRESS__

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "parent/notify.h"
 #include "parent/parent.h"
 
 static struct conf_address *
@@ -172,20 +173,12 @@ reload_open_keys(const struct config *conf, int *fd)
 	return (*fd == -1 ? -1 : 0);
 }
 
-/*
- * Reads configuration and keys again.  Open sessions do not notice, but for
- * those whose key is gone.  Returns 0 (auth will answer the PA_KEYS), or why
- * nothing has changed: EINVAL (errors in the configuration), ENOMEM (no memory
- * for it), ENOKEY (no key file), EBUSY (about to end).
- */
-int
-reload(struct parent *parent)
+static int
+reload_all(struct parent *parent)
 {
 	struct config *conf;
 	int error, fd;
 
-	if (parent->stopping)
-		return (EBUSY);
 	if (strcmp(parent->conf_file, "-") == 0) {
 		log_warnx("the configuration came from standard input: "
 			  "only the keys are read again");
@@ -210,6 +203,41 @@ reload(struct parent *parent)
 	if (fd != -1)
 		keys_send_fd(parent, fd);
 	return (0);
+}
+
+/*
+ * Reads configuration and keys again.  Open sessions do not notice, but for
+ * those whose key is gone.  Returns 0 (auth will answer the PA_KEYS), or why
+ * nothing has changed: EINVAL (errors in the configuration), ENOMEM (no memory
+ * for it), ENOKEY (no key file), EBUSY (about to end).
+ */
+int
+reload(struct parent *parent)
+{
+	int error;
+
+	if (parent->stopping)
+		return (EBUSY);
+	parent->reloading = 1;
+	notify_reloading();
+	error = reload_all(parent);
+	/* Auth's word about the keys comes later: reload_over(). */
+	if (error != 0) {
+		parent->reloading = 0;
+		notify_ready("serving; a reload was refused, see the log");
+	}
+	return (error);
+}
+
+/* Auth has read the keys, or kept the old ones: now a reload is over. */
+void
+reload_over(struct parent *parent, int changed)
+{
+	if (parent->reloading)
+		notify_ready(
+		    changed ? "serving" : "serving, with the keys from before");
+	parent->reloading = 0;
+	control_reloaded(parent, changed);
 }
 
 void

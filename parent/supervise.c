@@ -321,7 +321,7 @@ supervise_all_ready(struct parent *parent)
 			return;
 	parent->ready = 1;
 	log_info("ready");
-	notify_ready();
+	notify_ready("serving");
 }
 
 /*

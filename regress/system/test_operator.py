@@ -190,6 +190,36 @@ if IS_ROOT:
             uid = str(pwd.getpwnam(USER).pw_uid)
             assert set(status_of(b.pid)["Uid"].split()) == {uid}
 
+    def test_nothing_is_left_in_run_after_a_clean_stop():
+        """Its directory is made, and our user's, who removes the socket."""
+        b = Beacon()
+        try:
+            directory = os.path.join(b.directory, "run")
+            b.socket = os.path.join(directory, "control.sock")
+            b.write_conf("")
+            b.start()
+            st = os.stat(directory)
+            assert st.st_uid == pwd.getpwnam(USER).pw_uid
+            assert st.st_mode & 0o777 == 0o750
+            b.stop()
+            assert os.listdir(directory) == []
+        finally:
+            b.clean_up()
+
+    def test_who_is_the_user_already_is_not_told_that_he_cannot_become_it():
+        b = Beacon()
+        try:
+            b.unprivileged = True
+            for user, said in ((USER, False), ("games", True)):
+                b.write_conf('user "%s"' % user)
+                b.start()
+                assert any("has no effect" in line for line in b.lines) \
+                    == said, b.lines
+                b.stop()
+                b.lines.clear()
+        finally:
+            b.clean_up()
+
     def test_unknown_user_is_named():
         b = Beacon()
         text = open(b.conf_path).read()

@@ -6,6 +6,7 @@
 import ctypes
 import os
 import re
+import signal
 import socket
 import subprocess
 import tempfile
@@ -118,10 +119,23 @@ def group(name):
     return calls
 
 
+def check_reload(manager, end):
+    """It begins, at a time of systemd's clock, and ends."""
+    begun = manager.heard()
+    assert re.fullmatch(rb"RELOADING=1\nMONOTONIC_USEC=\d+", begun), begun
+    assert manager.heard() == end
+
+
 def check_notify(address, text):
     manager = Manager(address)
     with Tuned({"NOTIFY_SOCKET": text}) as b:
-        assert manager.heard() == b"READY=1"
+        assert manager.heard() == b"READY=1\nSTATUS=serving"
+        b.proc.send_signal(signal.SIGHUP)
+        check_reload(manager, b"READY=1\nSTATUS=serving")
+        b.write_conf("nonsense")
+        b.proc.send_signal(signal.SIGHUP)
+        check_reload(manager, b"READY=1\nSTATUS=serving; a reload was "
+            b"refused, see the log")
         b.stop()
         assert manager.heard() == b"STOPPING=1"
 
@@ -144,7 +158,7 @@ def test_watchdog_is_kept_quiet():
     with Tuned({"NOTIFY_SOCKET": "@" + name, "WATCHDOG_USEC": "200000"}) as b:
         heard = [manager.heard() for _ in range(5)]
         assert heard.count(b"WATCHDOG=1") >= 4, heard
-        assert set(heard) <= {b"WATCHDOG=1", b"READY=1"}, heard
+        assert set(heard) <= {b"WATCHDOG=1", b"READY=1\nSTATUS=serving"}, heard
 
 
 def test_sockets_of_the_service_manager():
@@ -264,3 +278,43 @@ def test_unit_allows_the_calls_that_the_programs_need():
     assert len(needed) > 50
     missing = needed - allowed - FOR_ROOT
     assert not missing, missing
+
+
+class Journal(Beacon):
+    """Its standard error is what JOURNAL_STREAM says, or something else."""
+
+    def __init__(self, same):
+        self.same = same
+        super().__init__()
+
+    def command(self, *args):
+        stream = "$(stat -L -c %d:%i /dev/stderr)" if self.same else "1:2"
+        return ["sh", "-c", 'JOURNAL_STREAM=%s exec "$@"' % stream, "sh",
+            *super().command(*args)]
+
+    def start(self, *args):
+        self.launch(*args)
+        self.wait_line("ready$")
+        self.pid = self.proc.pid
+        self.note_children()
+
+
+def test_the_journal_gets_priorities():
+    with Journal(True) as b:
+        assert "<6>beacond: ready" in b.lines, b.lines
+        b.kill("worker")
+        b.wait_line(r"^<4>beacond: worker\[0\] \(pid \d+\) died of SIGKILL")
+        b.lines.clear()
+
+
+def test_priorities_are_not_for_people():
+    with Journal(False) as b:
+        assert "beacond: ready" in b.lines, b.lines
+
+
+def test_the_unit_starts_again_however_often_it_has_failed():
+    assert ["StartLimitIntervalSec", "0"] in list(settings())
+    assert ["ExecReload", "/usr/local/bin/beaconctl reload"] in \
+        list(settings())
+    assert any("/usr/local/bin/beaconctl" in value.split()
+        for name, value in settings() if name == "ExecPaths")

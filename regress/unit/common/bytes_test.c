@@ -13,22 +13,24 @@ static void
 test_first_in_first_out(void)
 {
 	struct bytes b;
-	uint8_t in, out;
-	size_t i, round;
+	uint8_t byte;
+	size_t i, in, out, round;
 
 	memset(&b, 0, sizeof(b));
 	in = out = 0;
 	for (round = 1; round < 300; round++) {
-		for (i = 0; i < round; i++, in++)
-			CHECK(bytes_add(&b, &in, 1, 16) == 0);
+		for (i = 0; i < round; i++, in++) {
+			byte = in & 0xff;
+			CHECK(bytes_add(&b, &byte, 1, 16) == 0);
+		}
 		CHECK(b.len >= round / 2);
 		for (i = 0; i < round / 2 + 1; i++, out++) {
-			CHECK(*bytes_first(&b) == out);
+			CHECK(*bytes_first(&b) == (out & 0xff));
 			bytes_take(&b, 1);
 		}
 	}
 	while (b.len > 0) {
-		CHECK(*bytes_first(&b) == out++);
+		CHECK(*bytes_first(&b) == (out++ & 0xff));
 		bytes_take(&b, 1);
 	}
 	CHECK(in == out && b.head == 0);
@@ -60,7 +62,7 @@ test_shrink(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(some); i++)
-		some[i] = (uint8_t)(i / 16);
+		some[i] = (uint8_t)(i / 16 & 0xff);
 	memset(&b, 0, sizeof(b));
 	CHECK(bytes_add(&b, some, sizeof(some), 64) == 0);
 	CHECK(!bytes_shrink(&b, 64));

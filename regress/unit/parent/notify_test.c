@@ -49,12 +49,24 @@ told(const char *text)
 	    n == (ssize_t)strlen(text) && memcmp(buf, text, strlen(text)) == 0);
 }
 
+/* And this: something that begins so. */
+static int
+told_of(const char *text)
+{
+	char buf[64];
+	ssize_t n;
+
+	n = recv(manager, buf, sizeof(buf), 0);
+	return (n > (ssize_t)strlen(text) &&
+		memcmp(buf, text, strlen(text)) == 0);
+}
+
 static void
 without_a_manager_nothing_happens(void)
 {
 	(void)unsetenv("NOTIFY_SOCKET");
 	notify_open();
-	notify_ready();
+	notify_ready("fine");
 	CHECK(notify_watchdog_interval() == 0);
 }
 
@@ -79,8 +91,10 @@ manager_is_told(void)
 	CHECK(setenv("WATCHDOG_PID", pid, 1) == 0);
 	notify_open();
 	CHECK(notify_watchdog_interval() == 15);
-	notify_ready();
-	CHECK(told("READY=1"));
+	notify_ready("fine");
+	CHECK(told("READY=1\nSTATUS=fine"));
+	notify_reloading();
+	CHECK(told_of("RELOADING=1\nMONOTONIC_USEC="));
 	notify_watchdog();
 	CHECK(told("WATCHDOG=1"));
 	notify_stopping();
