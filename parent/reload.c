@@ -205,6 +205,17 @@ reload_all(struct parent *parent)
 	return (0);
 }
 
+/* Auth has read the keys, or kept the old ones: now a reload is over. */
+void
+reload_over(struct parent *parent, int changed)
+{
+	if (parent->reloading)
+		notify_ready(
+		    changed ? "serving" : "serving, with the keys from before");
+	parent->reloading = 0;
+	control_reloaded(parent, changed);
+}
+
 /*
  * Reads configuration and keys again.  Open sessions do not notice, but for
  * those whose key is gone.  Returns 0 (auth will answer the PA_KEYS), or why
@@ -221,23 +232,13 @@ reload(struct parent *parent)
 	parent->reloading = 1;
 	notify_reloading();
 	error = reload_all(parent);
-	/* Auth's word about the keys comes later: reload_over(). */
+	/* If there is a key file, auth's word about it comes later. */
 	if (error != 0) {
 		parent->reloading = 0;
 		notify_ready("serving; a reload was refused, see the log");
-	}
+	} else if (parent->keys_asked == 0)
+		reload_over(parent, 1);
 	return (error);
-}
-
-/* Auth has read the keys, or kept the old ones: now a reload is over. */
-void
-reload_over(struct parent *parent, int changed)
-{
-	if (parent->reloading)
-		notify_ready(
-		    changed ? "serving" : "serving, with the keys from before");
-	parent->reloading = 0;
-	control_reloaded(parent, changed);
 }
 
 void

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 
-from beacon import IS_ROOT, Beacon
+from beacon import IS_ROOT, Beacon, write
 from client import login, relay
 from test_sandbox import Tuned
 from udp import Udp
@@ -124,6 +124,24 @@ def check_reload(manager, end):
     begun = manager.heard()
     assert re.fullmatch(rb"RELOADING=1\nMONOTONIC_USEC=\d+", begun), begun
     assert manager.heard() == end
+
+
+def test_a_reload_without_a_key_file_is_over_at_once():
+    name = "beacond-reload-%d" % os.getpid()
+    manager = Manager(b"\0" + name.encode())
+    b = Tuned({"NOTIFY_SOCKET": "@" + name})
+    try:
+        with open(b.conf_path) as f:
+            text = re.sub("keys file.*", 'keys snapshot "%s/none"' %
+                b.directory, f.read())
+        write(b.conf_path, text)
+        b.start()
+        assert manager.heard().startswith(b"READY=1")
+        b.proc.send_signal(signal.SIGHUP)
+        check_reload(manager, b"READY=1\nSTATUS=serving")
+        b.stop()
+    finally:
+        b.clean_up()
 
 
 def check_notify(address, text):
