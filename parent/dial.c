@@ -35,8 +35,6 @@ dial_writable(struct ev_loop *loop, ev_io *w, int revents)
 	socklen_t len;
 	int error;
 
-	(void)loop;
-	(void)revents;
 	d = w->data;
 	len = sizeof(error);
 	if (getsockopt(d->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
@@ -49,8 +47,6 @@ dial_limit(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct dial *d;
 
-	(void)loop;
-	(void)revents;
 	d = w->data;
 	dial_end(d, d->error != 0 ? d->error : ETIMEDOUT);
 }

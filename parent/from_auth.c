@@ -136,6 +136,24 @@ from_auth_registry(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
+from_auth_snapshot(void *owner, const void *data, size_t len, int fd)
+{
+	struct process *p;
+
+	p = owner;
+	return (keys_snapshot_answer(p->parent, data));
+}
+
+static const char *
+from_auth_cache(void *owner, const void *data, size_t len, int fd)
+{
+	struct process *p;
+
+	p = owner;
+	return (keys_cache_answer(p->parent, data));
+}
+
+static const char *
 from_auth_status(void *owner, const void *data, size_t len, int fd)
 {
 	struct process *p;
@@ -163,6 +181,10 @@ const struct channel_rule from_auth_rules[] = {
 	CHANNEL_RULE(AP_PONG, 0, ANY, from_auth_pong),
 	CHANNEL_RULE(AP_REGISTRY, sizeof(struct msg_registry_end), ANY,
 	    from_auth_registry),
+	CHANNEL_RULE(AP_SNAPSHOT, sizeof(struct msg_snapshot_read), ANY,
+	    from_auth_snapshot),
+	CHANNEL_RULE(
+	    AP_CACHE, sizeof(struct msg_cache_written), ANY, from_auth_cache),
 	CHANNEL_RULE(AP_STATUS, sizeof(struct msg_registry_status), ANY,
 	    from_auth_status),
 };

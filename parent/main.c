@@ -277,6 +277,8 @@ main(int argc, char **argv)
 	gossip_init(&parent);
 	resolve_watch(&parent.resolve, parent.loop);
 	registry_init(&parent);
+	keys_snapshot_init(&parent);
+	keys_cache_init(&parent);
 	control_start(&parent, from_ctl_rules, from_ctl_nrules);
 	watchdog_start(&parent);
 	parent_sandbox();

@@ -19,6 +19,7 @@
 #include "common/proto_ctl.h"
 
 #include "parent/conf.h"
+#include "parent/keys_store.h"
 #include "parent/holders.h"
 #include "parent/peermap_write.h"
 #include "parent/registry.h"
@@ -244,6 +245,8 @@ struct parent {
 	struct control *control;
 	struct registry registry;
 	struct resolve resolve;
+	struct keys_snapshot snapshot;
+	struct keys_cache cache;
 	char token[PROTO_TOKEN_LEN]; /* of the registry; "": none */
 
 	uint32_t keys;

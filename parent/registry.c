@@ -213,8 +213,6 @@ registry_try(struct ev_loop *loop, ev_timer *w, int revents)
 	struct registry *r;
 	socklen_t len;
 
-	(void)loop;
-	(void)revents;
 	r = w->data;
 	if (r->parent->stopping)
 		return;

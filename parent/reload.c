@@ -162,6 +162,17 @@ reload_keep_registry(const struct parent *parent, struct config *conf)
 	conf->registry = parent->conf->registry;
 }
 
+/* Auth goes on with the keys of a file that is not named any more. */
+static void
+reload_keep_keys(const struct parent *parent, struct config *conf)
+{
+	if (conf->keys_file[0] != '\0' || parent->conf->keys_file[0] == '\0')
+		return;
+	reload_needs_restart("keys file");
+	(void)strlcpy(
+	    conf->keys_file, parent->conf->keys_file, sizeof(conf->keys_file));
+}
+
 /* The key file as it is to be, -1: none.  Returns 0, or -1: it can't be had. */
 static int
 reload_open_keys(const struct config *conf, int *fd)
@@ -188,6 +199,7 @@ reload_all(struct parent *parent)
 	if (conf == NULL)
 		return (error);
 	/* Before anything changes: a reload is done whole or not at all. */
+	reload_keep_keys(parent, conf);
 	if (reload_open_keys(conf, &fd) == -1) {
 		log_warnx("reload: no key file, nothing changed");
 		conf_free(conf);

@@ -70,8 +70,6 @@ resolve_readable(struct ev_loop *loop, ev_io *w, int revents)
 	struct resolve *r;
 	ssize_t n;
 
-	(void)loop;
-	(void)revents;
 	r = w->data;
 	n = recv(r->fd, &answer, sizeof(answer), MSG_DONTWAIT);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))

@@ -25,6 +25,13 @@ roles_worker_dead(struct process *p)
 			wiring_settings(parent->workers[i].child);
 }
 
+static void
+roles_auth_lost(struct process *p)
+{
+	registry_lost(p);
+	keys_cache_lost(p);
+}
+
 /* The parent itself has no row: nobody starts it. */
 const struct role_rules roles[ROLE_MAX] = {
 	[ROLE_AUTH] = {
@@ -44,7 +51,7 @@ const struct role_rules roles[ROLE_MAX] = {
 		.ping = PA_PING,
 		.shutdown = PA_SHUTDOWN,
 		.introduce = wiring_introduce_auth,
-		.lost = registry_lost,
+		.lost = roles_auth_lost,
 	},
 	[ROLE_WORKER] = {
 		.id = ROLE_WORKER,

@@ -113,6 +113,11 @@ sandbox_prove(struct parent *parent)
 			    file->path, strerror(errno));
 		(void)close(fd);
 	}
+	if (keys_cache_prove(parent) == -1)
+		shutdown_fatal(parent,
+		    "keys cache %s: %s; our user must be allowed to write to "
+		    "its directory",
+		    parent->conf->keys_cache, strerror(errno));
 	if (parent->conf->keys_file[0] == '\0')
 		return;
 	fd = keys_open(parent->conf->keys_file);
@@ -139,6 +144,11 @@ sandbox_landlock(const struct parent *parent)
 		sandbox_allow_file(ruleset, file->path);
 	if (parent->conf->keys_file[0] != '\0')
 		sandbox_allow_file(ruleset, parent->conf->keys_file);
+	if (parent->conf->keys_snapshot[0] != '\0')
+		sandbox_allow_file(ruleset, parent->conf->keys_snapshot);
+	if (parent->conf->keys_cache[0] != '\0')
+		sandbox_allow_directory(ruleset, parent->conf->keys_cache,
+		    LANDLOCK_READ | LANDLOCK_CREATE);
 	if (parent->conf->registry.port != 0)
 		landlock_allow_connect(
 		    ruleset, (uint16_t)parent->conf->registry.port);

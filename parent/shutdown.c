@@ -52,6 +52,7 @@ shutdown_begin(struct parent *parent)
 	ev_timer_init(&parent->stop_timer, shutdown_timeout, STOP_SECONDS, 0.);
 	parent->stop_timer.data = parent;
 	ev_timer_start(parent->loop, &parent->stop_timer);
+	keys_cache_last(parent, shutdown_reaped);
 	for (i = 0; i < parent->nworkers; i++)
 		process_send(parent->workers[i].child,
 		    parent->workers[i].role->shutdown, -1, NULL, 0);
@@ -64,7 +65,10 @@ shutdown_signal(struct ev_loop *loop, ev_signal *w, int revents)
 	shutdown_begin(w->data);
 }
 
-/* A child is gone while we end: the next in line goes, and last the loop. */
+/*
+ * A child is gone while we end, or the cache of keys is written: the next in
+ * line goes, and last the loop.
+ */
 void
 shutdown_reaped(struct parent *parent)
 {
@@ -73,6 +77,8 @@ shutdown_reaped(struct parent *parent)
 	for (i = 0; i < parent->nworkers; i++)
 		if (parent->workers[i].child != NULL)
 			return;
+	if (keys_cache_busy(parent) && parent->stopping == 1)
+		return;
 	if (parent->auth.child != NULL)
 		process_send(parent->auth.child, parent->auth.role->shutdown,
 		    -1, NULL, 0);

@@ -128,6 +128,8 @@ void
 wiring_introduce_auth(struct process *p)
 {
 	registry_introduce(p);
+	keys_cache_introduce(p);
+	keys_snapshot_introduce(p);
 	p->parent->keys_asked = 0;
 	if (keys_send(p->parent) == -1)
 		log_warnx("no key file: nobody of it can log in until a "

@@ -30,12 +30,14 @@ unit_parent/endpoint := $(call in,parent,conf_table endpoint holders \
 unit_parent/gossip := $(call in,parent,conf_table gossip gossip_ports \
 		      gossip_send inherit listen_address listen_fail \
 		      listen_socket listen_udp peermap_write process steer)
+unit_parent/keys_cache := $(call in,parent,conf_table keys_cache process)
+unit_parent/keys_snapshot := $(call in,parent,conf_table keys_snapshot process)
 unit_parent/registry := $(call in,parent,conf_table dial process registry \
 		      resolve)
 unit_parent/resolve := $(call in,parent,resolve resolver resolver_sandbox)
 unit_parent/sandbox := $(call in,parent,conf_table control inherit keys listen \
-		      listen_address listen_fail listen_socket listen_udp \
-		      notify process sandbox sandbox_files shutdown)
+		      keys_cache listen_address listen_fail listen_socket \
+		      listen_udp notify process sandbox sandbox_files shutdown)
 unit_parent/steer  := $(call in,parent,listen_address steer)
 # What children say is heard by nearly all of it.
 unit_parent/from_child := $(filter-out %/main.c,$(wildcard parent/*.c))

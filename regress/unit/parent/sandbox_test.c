@@ -26,6 +26,7 @@ static struct parent parent;
 static char dir[] = "/tmp/sandbox-XXXXXX";
 static char outside[] = "/tmp/outside-XXXXXX";
 static char conf_file[64], run_socket[64], other[64];
+static char cache_dir[64];
 static int other_program;
 static const uint16_t registry_port = 2, other_port = 3;
 
@@ -176,6 +177,28 @@ act_bind(const void *port)
 	return (bind(fd, (const struct sockaddr *)&sin, sizeof(sin)));
 }
 
+/* The cache of keys is written beside its place, and put there. */
+static int
+act_cache(const void *to)
+{
+	char path[CONF_PATH_MAX];
+	int error, fd;
+
+	(void)snprintf(path, sizeof(path), "%s/keys.new", cache_dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	if (fd == -1)
+		return (-1);
+	if (write(fd, "x", 1) != 1)
+		return (-1);
+	if (rename(path, to) == -1) {
+		error = errno;
+		(void)unlink(path);
+		errno = error;
+		return (-1);
+	}
+	return (unlink(to));
+}
+
 static void
 touch(const char *path)
 {
@@ -201,7 +224,13 @@ prepare(void)
 	parent.conf = conf_new();
 	if (parent.conf == NULL)
 		exit(1);
+	parent.conf_start = parent.conf;
 	parent.conf_file = conf_file;
+	(void)snprintf(cache_dir, sizeof(cache_dir), "%s/cache", dir);
+	if (mkdir(cache_dir, 0700) == -1)
+		exit(1);
+	(void)snprintf(
+	    parent.conf->keys_cache, CONF_PATH_MAX, "%s/keys", cache_dir);
 	(void)strlcpy(
 	    parent.conf->keys_file, conf_file, sizeof(parent.conf->keys_file));
 	(void)strlcpy(parent.conf->control_socket, run_socket,
@@ -225,6 +254,8 @@ main(void)
 	act_foreign();
 	act_run("kill_outside", EPERM, act_kill_outside, NULL);
 	act_run("spawn_other", EACCES, act_spawn, &other_program);
+	act_run("cache_elsewhere", EACCES, act_cache, other);
+	act_run("cache", ACT_LIVES, act_cache, parent.conf->keys_cache);
 	act_run("connect_elsewhere", EACCES, act_connect, &other_port);
 	act_run("bind_tcp", EACCES, act_bind, &registry_port);
 	act_run("connect_registry", ECONNREFUSED, act_connect, &registry_port);
@@ -235,6 +266,7 @@ main(void)
 	(void)unlink(outside);
 	(void)unlink(run_socket);
 	(void)unlink(conf_file);
+	(void)rmdir(cache_dir);
 	(void)rmdir(dir);
 	return (test_failed());
 }
