@@ -450,7 +450,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
-	log_init("fuzz", LOG_TO_PARENT); /* to nowhere */
+	log_init("fuzz", fuzz_log_target());
 	for (i = 0; i < FILES; i++) {
 		files[i] = memfd_create("fuzz", MFD_CLOEXEC);
 		REQUIRE(files[i] != -1 && fstat(files[i], &st) == 0);

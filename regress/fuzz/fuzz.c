@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ int __wrap_close(int);
 #define DESCRIPTORS 192 /* more than are open at once */
 
 struct fuzz_clocks fuzz_clocks = { 1000 * FUZZ_SECOND, FUZZ_BEGIN };
-void (*fuzz_on_exit)(void);
+void (*fuzz_on_exit)(int);
 static int fuzz_open;
 
 /* Takes `want` bytes, or what is left of them: *got. */
@@ -69,6 +70,13 @@ fuzz_broken(const char *file, int line, const char *what)
 	abort();
 }
 
+enum log_target
+fuzz_log_target(void)
+{
+	/* Of a child that has no parent. */
+	return (getenv("FUZZ_LOG") == NULL ? LOG_TO_PARENT : LOG_TO_STDERR);
+}
+
 /* Milliseconds pass. */
 void
 fuzz_pass(uint32_t milliseconds)
@@ -108,9 +116,22 @@ fuzz_time(time_t *t)
 void
 fuzz_exit(int status)
 {
+	if (fuzz_on_exit != NULL)
+		fuzz_on_exit(status);
 	if (status != 0 || fuzz_on_exit == NULL)
 		fuzz_broken("exit", status, "must not end");
-	fuzz_on_exit();
+}
+
+/* As poll(2), at once, and whatever the fuzzer's own alarm interrupts. */
+int
+fuzz_poll(struct pollfd *fds, unsigned n)
+{
+	int r;
+
+	do
+		r = poll(fds, n, 0);
+	while (r == -1 && errno == EINTR);
+	return (r);
 }
 
 /* How many descriptors are open, in one call. */
@@ -124,7 +145,7 @@ fuzz_descriptors(void)
 		fds[i].fd = i;
 		fds[i].events = 0;
 	}
-	REQUIRE(poll(fds, DESCRIPTORS, 0) != -1);
+	REQUIRE(fuzz_poll(fds, DESCRIPTORS) != -1);
 	for (i = n = 0; i < DESCRIPTORS; i++)
 		n += (fds[i].revents & POLLNVAL) == 0;
 	return (n);
@@ -150,6 +171,6 @@ __wrap_close(int fd)
 	int r;
 
 	r = __real_close(fd);
-	REQUIRE(r == 0);
+	REQUIRE(r == 0 || fd == -1);
 	return (r);
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/log.h"
+
 /*
  * What targets share whose input is a small program: a byte that says what to
  * do, and some that say how.  Where the input ends, zeros follow.
@@ -31,6 +33,11 @@ const uint8_t *input_bytes(struct input *, size_t, size_t *);
 	} while (0)
 void fuzz_broken(const char *, int, const char *) __attribute__((noreturn));
 
+/* To nowhere, unless FUZZ_LOG is in the environment: then to standard error. */
+enum log_target fuzz_log_target(void);
+
+struct pollfd;
+int fuzz_poll(struct pollfd *, unsigned);
 void fuzz_descriptors_mark(void);
 void fuzz_descriptors_check(void);
 
@@ -44,8 +51,8 @@ extern struct fuzz_clocks fuzz_clocks;
 void fuzz_pass(uint32_t);
 void fuzz_move_wall(int64_t);
 
-/* A target may allow exit(0); that then returns. */
-extern void (*fuzz_on_exit)(void);
+/* Called for exit(3) with that status, and may return if that is 0. */
+extern void (*fuzz_on_exit)(int);
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 int LLVMFuzzerInitialize(int *, char ***);

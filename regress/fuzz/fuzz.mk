@@ -27,6 +27,15 @@ fuzz_session	 := $(wildcard worker/*.c common/*.c regress/fuzz/world*.c) \
 		    regress/fuzz/ledger.c parent/peermap_write.c $(fuzz_loop)
 wraps_session	 := child_start child_confine accept4 getsockname getsockopt \
 		    recvmmsg sendmmsg sendmsg sendto
+fuzz_parent	 := $(wildcard parent/*.c common/*.c regress/fuzz/family*.c) \
+		    $(fuzz_loop)
+wraps_parent	 := calloc free malloc mmap munmap realloc reallocarray \
+		    accept4 attributes_directory attributes_set control_bind \
+		    fork getrandom inherit_sockets kill listen_all log_init \
+		    notify_open parent_sandbox parent_sandbox_files pipe2 \
+		    privs_drop privs_limits privs_prepare sendmsg socketpair \
+		    spawn_open_programs steer_all supervise_init
+$(FUZZ)/obj/parent/main.o: RENAME := -Dmain=parent_main -Wno-missing-prototypes
 $(FUZZ)/obj/worker/main.o: RENAME := -Dmain=worker_main -Wno-missing-prototypes
 FUZZERS := $(patsubst regress/fuzz/%_fuzz.c,%,$(wildcard regress/fuzz/*_fuzz.c))
 
@@ -39,7 +48,8 @@ $(FUZZ)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $<"
 	$(Q)$(FUZZ_CC) $(ALL_CPPFLAGS) $(FUZZ_FLAGS) $(TRACE) \
-	    -Wno-invalid-noreturn $(RENAME) -include regress/fuzz/instead.h -MMD -MP -c -o $@ $<
+	    -Wno-invalid-noreturn -Wno-return-type $(RENAME) \
+	    -include regress/fuzz/instead.h -MMD -MP -c -o $@ $<
 
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
 

@@ -19,15 +19,17 @@ struct watchers {
 };
 
 struct ev_loop {
-	struct watchers io, timers, prepares, children, idles;
+	struct watchers io, timers, prepares, children, idles, signals;
 	ev_watcher *pending[LOOP_MAX * 2];
 	int revents[LOOP_MAX * 2];
 	unsigned npending;
 	unsigned order;
 	uint8_t ready[LOOP_FDS]; /* descriptors that only look like some */
+	int over;                /* boolean: somebody has said that it is */
 };
 
 static struct ev_loop loop;
+void (*loop_run)(void);
 
 static void
 watch(struct watchers *ws, void *watcher)
@@ -49,10 +51,7 @@ unwatch(struct watchers *ws, void *watcher)
 	unsigned i;
 
 	w = watcher;
-	if (w->pending) {
-		loop.pending[w->pending - 1] = NULL;
-		w->pending = 0;
-	}
+	(void)ev_clear_pending(&loop, w);
 	if (!w->active)
 		return;
 	w->active = 0;
@@ -127,7 +126,7 @@ look(void)
 					(io->events & EV_WRITE ? POLLOUT : 0));
 		fds[i].revents = 0;
 	}
-	REQUIRE(poll(fds, n, 0) != -1);
+	REQUIRE(fuzz_poll(fds, n) != -1);
 	for (i = 0; i < n; i++) {
 		io = (ev_io *)loop.io.list[i];
 		REQUIRE((fds[i].revents & POLLNVAL) == 0);
@@ -269,12 +268,35 @@ loop_reap(int pid, int status)
 	return (0);
 }
 
+/* A signal has come. */
+void
+loop_signal(int number)
+{
+	ev_signal *w;
+	unsigned i;
+
+	for (i = 0; i < loop.signals.n; i++) {
+		w = (ev_signal *)loop.signals.list[i];
+		if (w->signum == number)
+			ev_feed_event(&loop, w, EV_SIGNAL);
+	}
+}
+
+/* Has the role ended its loop? */
+int
+loop_over(void)
+{
+	return (loop.over);
+}
+
 /* Nobody watches anything any more. */
 void
 loop_forget(void)
 {
-	loop.io.n = loop.timers.n = loop.prepares.n = 0;
+	loop.io.n = loop.timers.n = loop.prepares.n = loop.signals.n = 0;
 	loop.children.n = loop.idles.n = loop.npending = 0;
+	loop.order = 0;
+	loop.over = 0;
 }
 
 struct ev_loop *
@@ -303,20 +325,22 @@ ev_now(struct ev_loop *l)
 	return (ev_time());
 }
 
-/* A role's main() ends here, with all set up. */
+/* A role's main() comes here with all set up. */
 int
 ev_run(struct ev_loop *l, int flags)
 {
 	(void)l;
 	(void)flags;
+	if (loop_run != NULL)
+		loop_run();
 	return (0);
 }
 
 void
 ev_break(struct ev_loop *l, int how)
 {
-	(void)l;
 	(void)how;
+	l->over = 1;
 }
 
 void
@@ -408,6 +432,20 @@ ev_child_stop(struct ev_loop *l, ev_child *w)
 void
 ev_signal_start(struct ev_loop *l, ev_signal *w)
 {
-	(void)l;
-	(void)w;
+	watch(&l->signals, w);
+}
+
+int
+ev_clear_pending(struct ev_loop *l, void *watcher)
+{
+	ev_watcher *w;
+	int revents;
+
+	w = watcher;
+	if (!w->pending)
+		return (0);
+	revents = l->revents[w->pending - 1];
+	l->pending[w->pending - 1] = NULL;
+	w->pending = 0;
+	return (revents);
 }

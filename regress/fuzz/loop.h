@@ -18,8 +18,13 @@ void loop_quiet(int);
 void loop_order(uint32_t);
 void loop_ready(int, int);
 int loop_reap(int, int);
+void loop_signal(int);
+int loop_over(void);
 void loop_forget(void);
 void *loop_owner(int);
 unsigned loop_watchers(void);
+
+/* What a role's ev_run(3) does; NULL: it returns at once. */
+extern void (*loop_run)(void);
 
 #endif /* REGRESS_FUZZ_LOOP_H */

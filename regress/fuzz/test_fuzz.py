@@ -60,6 +60,10 @@ def test_packet():
     fuzz("packet", 150)
 
 
+def test_parent():
+    fuzz("parent", 1000)
+
+
 def test_session():
     fuzz("session", 1200)
 

@@ -35,7 +35,7 @@ __wrap_child_start(struct child *child, int argc, char **argv, const char *name)
 	(void)child;
 	(void)argc;
 	(void)argv;
-	log_init(name, LOG_TO_PARENT); /* to nowhere */
+	log_init(name, fuzz_log_target());
 }
 
 void
@@ -461,8 +461,9 @@ introduce(void)
 }
 
 static void
-drained(void)
+drained(int status)
 {
+	REQUIRE(status == 0);
 	REQUIRE(world.worker->draining && world.worker->nupgraded == 0);
 	world.drained = 1;
 }

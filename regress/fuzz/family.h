@@ -1,0 +1,118 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef REGRESS_FUZZ_FAMILY_H
+#define REGRESS_FUZZ_FAMILY_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/imsg.h"
+#include "common/proto_ctl.h"
+#include "regress/fuzz/fuzz.h"
+
+/*
+ * What a parent has around itself: children, whose parts are played at the
+ * other ends of their channels, and operators.  In each run it is a new parent,
+ * from its main() on, that starts and buries its children as it always does but
+ * for the fork.
+ */
+#define WORKERS   2
+#define CHILDREN  24 /* of one run */
+#define OPERATORS 4  /* at once */
+#define OPENED    64 /* sessions that are opened in one run */
+#define NODES     8  /* ids 1 to NODES, where no others are meant */
+#define ADDRESSES 6
+#define CONFS     4
+#define FAKE_PID  1000000 /* and above: no process of any machine */
+
+struct parent;
+
+/* family.c: the parent. */
+extern struct parent *family;
+void family_start(void);
+void family_run(uint8_t, void (*)(void));
+void family_check(void);
+void family_conf(uint8_t);
+void family_address(uint32_t, uint8_t[16], uint16_t *);
+int family_reaches(uint32_t, const uint8_t[16], uint32_t);
+uint32_t family_keys_generation(void);
+int family_has_session(uint32_t, uint32_t);
+int family_kills_all(void);
+
+/* family_main.c: what its main() is kept from. */
+void family_sockets(void);
+void family_steered(int);
+uint64_t family_sent(void);
+
+/* family_memory.c */
+void family_memory_starting(int);
+void family_memory_end(void);
+
+/* A session of which a worker was told. */
+struct opened {
+	struct msg_open msg;
+	uint32_t worker;
+	uint32_t epoch; /* of the worker */
+	int told;       /* boolean: the parent has ended it */
+	int over;       /* boolean: whoever has */
+};
+extern struct opened opened[OPENED];
+extern uint32_t nopened;
+
+/* family_child.c: the children. */
+struct child_play {
+	pid_t pid;
+	struct imsgbuf channel;
+	int log;         /* as are the channel and words: -1: closed */
+	int words;       /* standard error */
+	int auth;        /* boolean; else a worker */
+	uint32_t number; /* of the worker */
+	uint32_t epoch;
+	int started;   /* boolean: was told to begin */
+	int ready;     /* boolean: has said that it is */
+	int wild;      /* boolean: may be killed for what it says or does */
+	int garbled;   /* boolean: what it says may be no message */
+	int bad;       /* boolean: must be */
+	int killed;    /* boolean */
+	int dead;      /* boolean: and buried */
+	uint32_t stat; /* a request that it owes the answer to, or 0 */
+	uint32_t keys; /* PA_KEYS that it has not answered */
+};
+extern struct child_play children[CHILDREN];
+
+void children_begin(void);
+int children_born(int, int, int);
+void child_killed(pid_t);
+int children_hear(void);
+void children_check(void);
+void children_end(void);
+struct child_play *child_alive(int, uint32_t);
+void child_say(struct child_play *, uint32_t, int, const void *, size_t);
+void child_die(struct child_play *, int);
+
+/* family_words.c: what they say. */
+void child_says_ready(struct child_play *);
+void child_says_closed(struct child_play *, uint32_t, uint32_t);
+void child_acts(struct input *);
+
+/* Whether the children do by themselves what honest ones do. */
+#define HABIT_KEYS  0x1 /* auth answers about keys */
+#define HABIT_STAT  0x2 /* workers answer about sessions */
+#define HABIT_BURY  0x4 /* who was killed is dead at once */
+#define HABIT_READY 0x8 /* who was started is ready at once */
+extern uint8_t habits;
+
+/* family_operator.c: whoever may open the control socket. */
+void operators_begin(void);
+void operator_acts(struct input *);
+int operators_hear(void);
+void operators_end(int);
+int operator_accepted(void);
+void operator_listener(int);
+
+#endif /* REGRESS_FUZZ_FAMILY_H */
