@@ -39,6 +39,7 @@
 
 #define PROTO_PREFIX_NONE    0xffff     /* PW_EXEMPT: begin a new list */
 #define PROTO_BEACON_DEFAULT UINT32_MAX /* PW_BEACON: the default beacon */
+#define PROTO_LISTENER_ANY   UINT32_MAX /* whichever reaches the other end */
 
 /* The programs of the daemon, as the control protocol numbers them too. */
 enum role { ROLE_PARENT, ROLE_AUTH, ROLE_WORKER, ROLE_MAX };
@@ -119,7 +120,7 @@ enum parent_to_worker {
 	PW_SIBLING,       /* msg_sibling + fd: channel to another worker */
 	PW_EXEMPT,        /* msg_address: network exempt from punch limits;
 			   * PROTO_PREFIX_NONE: forget the list so far */
-	PW_BEACON,        /* msg_address: address of source number, or of
+	PW_BEACON,        /* msg_beacon: where source number is, or
 			   * PROTO_BEACON_DEFAULT; port 0: nobody */
 	PW_ENDPOINT,      /* msg_endpoint: the map has it, answer the node */
 	PW_START,         /* empty */
@@ -182,9 +183,21 @@ struct msg_stat {
 };
 PROTO_STRUCT(msg_stat, 12);
 
+/* Another beacon, and where it knows us. */
+struct msg_beacon {
+	uint8_t addr[16];
+	uint8_t near[16]; /* ours that it sends to; zero: not known */
+	uint32_t port;
+	uint32_t listener; /* by which it comes, or PROTO_LISTENER_ANY */
+	uint32_t number;
+};
+PROTO_STRUCT(msg_beacon, 44);
+
 /* One Sync in chunks of at most PROTO_SYNC_CHUNK ids. */
 struct msg_sync {
 	uint8_t addr[16]; /* of the beacon that sent it or is to get it */
+	uint8_t near[16]; /* ours; zero: as the socket is bound */
+	uint32_t listener;
 	uint16_t port;
 	uint16_t count;  /* ids that follow */
 	uint32_t beacon; /* beacon id */
@@ -192,7 +205,7 @@ struct msg_sync {
 	uint32_t first;  /* boolean: begins a Sync */
 	uint32_t last;   /* boolean: ends it */
 };
-PROTO_STRUCT(msg_sync, 36);
+PROTO_STRUCT(msg_sync, 56);
 
 /* ---- worker -> parent ------------------------------------------------- */
 enum worker_to_parent {

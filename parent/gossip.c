@@ -14,7 +14,6 @@
 #define GOSSIP_IDS_MAX   (UINT16_MAX / 4 + 1) /* more than any datagram has */
 #define GOSSIP_RATE      1000000              /* ids taken per second */
 #define GOSSIP_SYNC_COST 100                  /* of a Sync itself, in ids */
-#define GOSSIP_NO_SOURCE UINT32_MAX
 
 /*
  * Is addr one of the peers in the configuration?  Any port of it counts: a
@@ -41,118 +40,13 @@ gossip_trusts(const struct parent *parent, const uint8_t addr[16])
 		gossip_is_peer(parent, addr));
 }
 
-static void
-gossip_tell(struct process *worker, const uint8_t addr[16], uint16_t port,
-    uint32_t number)
-{
-	struct msg_address msg;
-
-	memcpy(msg.addr, addr, sizeof(msg.addr));
-	msg.port = port;
-	msg.prefix = 128;
-	msg.number = number;
-	process_send(worker, PW_BEACON, -1, &msg, sizeof(msg));
-}
-
-static void
-gossip_tell_all(struct parent *parent, uint32_t number)
-{
-	const struct source *source;
-	uint32_t i;
-
-	source = &parent->gossip.sources[number];
-	for (i = 0; i < parent->nworkers; i++)
-		gossip_tell(parent->workers[i].child, source->addr,
-		    source->port, number);
-}
-
-static void
-gossip_tell_default(struct process *worker)
-{
-	const struct config *conf;
-	uint8_t addr[16];
-	uint16_t port;
-
-	conf = worker->parent->conf;
-	memset(addr, 0, sizeof(addr));
-	port = 0;
-	if (conf->default_beacon.ss_family != 0)
-		listen_address(&conf->default_beacon, addr, &port);
-	gossip_tell(worker, addr, port, PROTO_BEACON_DEFAULT);
-}
-
 /* Where the sources are, for a worker that was just started. */
 void
 gossip_introduce(struct process *worker)
 {
-	const struct gossip *gossip;
-	uint32_t i;
-
-	gossip = &worker->parent->gossip;
-	for (i = 0; i < gossip->nsources; i++)
-		if (gossip->sources[i].port != 0)
-			gossip_tell(worker, gossip->sources[i].addr,
-			    gossip->sources[i].port, i);
-	if (worker->parent->conf->default_beacon.ss_family != 0)
-		gossip_tell_default(worker);
+	gossip_source_introduce(worker);
 	if (worker->place->number == 0)
 		gossip_ports_introduce(worker);
-}
-
-static uint32_t
-gossip_find(const struct gossip *gossip, const uint8_t addr[16], uint16_t port)
-{
-	const struct source *source;
-	uint32_t i;
-
-	for (i = 0; i < gossip->nsources; i++) {
-		source = &gossip->sources[i];
-		if (source->port == port && memcmp(source->addr, addr, 16) == 0)
-			return (i);
-	}
-	return (GOSSIP_NO_SOURCE);
-}
-
-/*
- * Has addr as many ports as a beacon can have?  Without this bound, who forges
- * a peer's address takes all numbers, and each is looked at with each datagram.
- */
-static int
-gossip_crowded(const struct gossip *gossip, const uint8_t addr[16])
-{
-	const struct source *source;
-	uint32_t i, n;
-
-	n = 0;
-	for (i = 0; i < gossip->nsources; i++) {
-		source = &gossip->sources[i];
-		n += source->port != 0 && memcmp(source->addr, addr, 16) == 0;
-	}
-	return (n >= SHARES_MAX + 1);
-}
-
-/* A number for a source that was not heard before, if there is one left. */
-static uint32_t
-gossip_new(struct parent *parent, const uint8_t addr[16], uint16_t port)
-{
-	struct gossip *gossip;
-	struct source *source;
-	uint32_t i;
-
-	gossip = &parent->gossip;
-	for (i = 0; i < gossip->nsources; i++)
-		if (gossip->sources[i].port == 0)
-			break;
-	if (i == PROTO_BEACONS_MAX)
-		return (GOSSIP_NO_SOURCE);
-	if (i == gossip->nsources)
-		gossip->nsources++;
-	source = &gossip->sources[i];
-	memset(source, 0, sizeof(*source));
-	memcpy(source->addr, addr, sizeof(source->addr));
-	source->port = port;
-	gossip_tell_all(parent, i);
-	return (i);
 }
 
 static void
@@ -259,10 +153,12 @@ gossip_take(struct parent *parent, struct sync *sync)
 		counters_add(COUNTER_SYNC_STRANGER, 1);
 		return;
 	}
-	number = gossip_find(&parent->gossip, sync->from.addr, sync->from.port);
+	number = gossip_source_find(
+	    &parent->gossip, sync->from.addr, sync->from.port);
 	if (number == GOSSIP_NO_SOURCE &&
-	    !gossip_crowded(&parent->gossip, sync->from.addr))
-		number = gossip_new(parent, sync->from.addr, sync->from.port);
+	    !gossip_source_crowded(&parent->gossip, sync->from.addr))
+		number =
+		    gossip_source_new(parent, sync->from.addr, sync->from.port);
 	if (number == GOSSIP_NO_SOURCE) {
 		counters_add(COUNTER_SYNC_STRANGER, 1);
 		return;
@@ -277,6 +173,7 @@ gossip_take(struct parent *parent, struct sync *sync)
 	source = &parent->gossip.sources[number];
 	source->beacon = sync->from.beacon;
 	source->heard = clock_seconds();
+	gossip_source_near(parent, number, &sync->from);
 	gossip_replace(parent, number, ids, sync->count);
 }
 
@@ -347,7 +244,7 @@ gossip_drop(struct parent *parent, uint32_t number)
 	gossip_replace(parent, number, NULL, 0);
 	source->port = 0;
 	source->heard = 0;
-	gossip_tell_all(parent, number);
+	gossip_source_tell_all(parent, number);
 }
 
 /* Once a second: what beacons said that have fallen silent. */
@@ -396,9 +293,9 @@ gossip_configure(struct parent *parent)
 		if (address->kind != CONF_PEER_BEACON)
 			continue;
 		listen_address(&address->ss, addr, &port);
-		number = gossip_find(&parent->gossip, addr, port);
+		number = gossip_source_find(&parent->gossip, addr, port);
 		if (number == GOSSIP_NO_SOURCE)
-			number = gossip_new(parent, addr, port);
+			number = gossip_source_new(parent, addr, port);
 		if (number == GOSSIP_NO_SOURCE)
 			log_warnx("%s:%d: too many beacons", address->file,
 			    address->line);
@@ -435,6 +332,6 @@ gossip_reload(struct parent *parent)
 	}
 	for (i = 0; i < parent->nworkers; i++)
 		if (parent->workers[i].child != NULL)
-			gossip_tell_default(parent->workers[i].child);
+			gossip_source_tell_default(parent->workers[i].child);
 	gossip_send_reload(parent);
 }

@@ -169,6 +169,7 @@ gossip_send(
 		end = at + PROTO_SYNC_MAX;
 	memset(&msg, 0, sizeof(msg));
 	listen_address(&peer->ss, msg.addr, &msg.port);
+	gossip_source_path(parent, &msg);
 	msg.beacon = parent->conf->beacon_id;
 	msg.share = share;
 	msg.first = 1;

@@ -191,13 +191,17 @@ TAILQ_HEAD(listeners, listener);
 /* Another beacon, heard or configured (gossip.c). */
 struct source {
 	uint8_t addr[16];
-	uint16_t port;   /* 0: this number is free */
-	uint32_t beacon; /* id */
-	int configured;  /* boolean: stands in the configuration */
-	uint32_t heard;  /* clock_seconds(); 0: not lately */
-	uint32_t nodes;  /* in ids */
-	uint32_t *ids;   /* sorted */
+	uint16_t port;     /* 0: this number is free */
+	uint8_t near[16];  /* our address that it knows; zero: not known */
+	uint32_t listener; /* by which it came last, or PROTO_LISTENER_ANY */
+	uint32_t beacon;   /* id */
+	int configured;    /* boolean: stands in the configuration */
+	uint32_t heard;    /* clock_seconds(); 0: not lately */
+	uint32_t nodes;    /* in ids */
+	uint32_t *ids;     /* sorted */
 };
+
+#define GOSSIP_NO_SOURCE UINT32_MAX
 
 struct gossip {
 	struct source *sources; /* PROTO_BEACONS_MAX of them */
@@ -309,6 +313,19 @@ int gossip_is_peer(const struct parent *, const uint8_t[16]);
 struct process *gossip_ports_owner(struct parent *);
 void gossip_ports_introduce(struct process *);
 int gossip_ports_grow(struct parent *, uint32_t);
+
+/* gossip_source.c */
+uint32_t gossip_source_find(
+    const struct gossip *, const uint8_t addr[16], uint16_t port);
+int gossip_source_crowded(const struct gossip *, const uint8_t addr[16]);
+uint32_t gossip_source_new(
+    struct parent *, const uint8_t addr[16], uint16_t port);
+void gossip_source_tell_all(struct parent *, uint32_t number);
+void gossip_source_tell_default(struct process *);
+void gossip_source_introduce(struct process *);
+void gossip_source_near(
+    struct parent *, uint32_t number, const struct msg_sync *);
+void gossip_source_path(const struct parent *, struct msg_sync *);
 
 /* gossip_send.c */
 void gossip_send_start(struct parent *);

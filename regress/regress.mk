@@ -28,7 +28,7 @@ unit_parent/conf_file := $(unit_parent/conf)
 unit_parent/endpoint := $(call in,parent,conf_table endpoint holders \
 		      listen_address peermap_write process steer)
 unit_parent/gossip := $(call in,parent,conf_table gossip gossip_ports \
-		      gossip_send inherit listen_address listen_fail \
+		      gossip_send gossip_source inherit listen_address listen_fail \
 		      listen_socket listen_udp peermap_write process steer)
 unit_parent/keys_cache := $(call in,parent,conf_table keys_cache process)
 unit_parent/keys_snapshot := $(call in,parent,conf_table keys_snapshot process)

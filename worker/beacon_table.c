@@ -55,12 +55,12 @@ beacon_table_unlink(
 
 /* Beacon `number`, below BEACON_NUMBERS, is there; port 0: nowhere. */
 void
-beacon_table_set(struct beacon_table *table, uint32_t number,
-    const uint8_t addr[16], uint16_t port)
+beacon_table_set(
+    struct beacon_table *table, uint32_t number, const struct path *path)
 {
-	struct endpoint *at;
+	const struct endpoint *at;
 
-	at = &table->at[number];
+	at = &table->at[number].far;
 	if (at->port != 0) {
 		table->count--;
 		beacon_table_unlink(&table->ports,
@@ -69,16 +69,15 @@ beacon_table_set(struct beacon_table *table, uint32_t number,
 			beacon_table_unlink(&table->hosts,
 			    beacon_table_bucket(table, at->addr, 0), number);
 	}
-	memcpy(at->addr, addr, sizeof(at->addr));
-	at->port = port;
-	if (port == 0)
+	table->at[number] = *path;
+	if (at->port == 0)
 		return;
 	table->count++;
-	beacon_table_link(
-	    &table->ports, beacon_table_bucket(table, addr, port), number);
+	beacon_table_link(&table->ports,
+	    beacon_table_bucket(table, at->addr, at->port), number);
 	if (number != BEACON_DEFAULT)
-		beacon_table_link(
-		    &table->hosts, beacon_table_bucket(table, addr, 0), number);
+		beacon_table_link(&table->hosts,
+		    beacon_table_bucket(table, at->addr, 0), number);
 }
 
 /* Is that a beacon?  port 0: some port of one, but not of the default one. */
@@ -95,7 +94,7 @@ beacon_table_has(
 	chains = port == 0 ? &table->hosts : &table->ports;
 	i = chains->head[beacon_table_bucket(table, addr, port)];
 	for (; i != 0; i = chains->next[i - 1]) {
-		at = &table->at[i - 1];
+		at = &table->at[i - 1].far;
 		if (memcmp(at->addr, addr, sizeof(at->addr)) == 0 &&
 		    (port == 0 || at->port == port))
 			return (1);

@@ -27,14 +27,13 @@ struct beacon_chains {
 struct beacon_table {
 	uint64_t key[2];
 	uint32_t count; /* of those that are somebody */
-	struct endpoint at[BEACON_NUMBERS];
+	struct path at[BEACON_NUMBERS];
 	struct beacon_chains ports; /* by address and port */
 	struct beacon_chains hosts; /* by address; without the default */
 };
 
 struct beacon_table *beacon_table_new(void);
-void beacon_table_set(
-    struct beacon_table *, uint32_t, const uint8_t[16], uint16_t);
+void beacon_table_set(struct beacon_table *, uint32_t, const struct path *);
 int beacon_table_has(const struct beacon_table *, const uint8_t[16], uint16_t);
 
 #endif /* WORKER_BEACON_TABLE_H */

@@ -30,8 +30,9 @@ static size_t beacons_out_len;
  * number PROTO_BEACON_DEFAULT: the default beacon.
  */
 const char *
-beacons_set(struct worker *w, const struct msg_address *msg)
+beacons_set(struct worker *w, const struct msg_beacon *msg)
 {
+	struct path path;
 	uint32_t number;
 
 	if (msg->number == PROTO_BEACON_DEFAULT)
@@ -40,7 +41,11 @@ beacons_set(struct worker *w, const struct msg_address *msg)
 		number = msg->number;
 	else
 		return ("no such beacon");
-	beacon_table_set(w->beacons, number, msg->addr, msg->port);
+	memcpy(path.far.addr, msg->addr, sizeof(path.far.addr));
+	path.far.port = (uint16_t)msg->port;
+	memcpy(path.near, msg->near, sizeof(path.near));
+	path.listener = msg->listener;
+	beacon_table_set(w->beacons, number, &path);
 	return (NULL);
 }
 
@@ -107,12 +112,14 @@ beacons_may_report(
 
 /* A Sync of at least PACKET_SYNC_LEN bytes came in. */
 void
-beacons_sync(struct worker *w, const struct endpoint *source,
-    const uint8_t *packet, size_t len)
+beacons_sync(struct worker *w, const struct path *path, const uint8_t *packet,
+    size_t len)
 {
+	const struct endpoint *source;
 	struct msg_sync msg;
 	uint32_t count;
 
+	source = &path->far;
 	if (!w->settings.gossip_from_any && !beacons_known(w, source, 0)) {
 		counters_add(COUNTER_SYNC_STRANGER, 1);
 		return;
@@ -133,6 +140,8 @@ beacons_sync(struct worker *w, const struct endpoint *source,
 	memset(&msg, 0, sizeof(msg));
 	memcpy(msg.addr, source->addr, sizeof(msg.addr));
 	msg.port = source->port;
+	memcpy(msg.near, path->near, sizeof(msg.near));
+	msg.listener = path->listener;
 	msg.beacon = packet_u32(packet + 1);
 	beacons_report(w, &msg, packet + PACKET_SYNC_LEN, count);
 }
@@ -151,8 +160,8 @@ beacons_transmit(struct worker *w, const struct msg_sync *msg)
 	beacons_out[6] = (uint8_t)count;
 	memcpy(path.far.addr, msg->addr, sizeof(path.far.addr));
 	path.far.port = msg->port;
-	memset(path.near, 0, sizeof(path.near));
-	path.listener = UDP_LISTENER_ANY;
+	memcpy(path.near, msg->near, sizeof(path.near));
+	path.listener = msg->listener;
 	/* From another port it would replace what was said from there. */
 	share = msg->share == 0 ? NULL : udp_share(w, msg->share, msg->addr);
 	if (share != NULL)

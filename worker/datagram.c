@@ -131,7 +131,7 @@ datagram(struct worker *w, const struct path *path, uint8_t *packet, size_t len)
 		datagram_relay(w, source, packet, len);
 		break;
 	default:
-		beacons_sync(w, source, packet, len);
+		beacons_sync(w, path, packet, len);
 		break;
 	}
 }

@@ -238,7 +238,7 @@ static const struct channel_rule from_parent_rules[] = {
 	    PW_UDP, sizeof(struct msg_udp), ANY_TIME, from_parent_udp),
 	CHANNEL_RULE(PW_EXEMPT, sizeof(struct msg_address), ANY_TIME,
 	    from_parent_exempt),
-	CHANNEL_RULE(PW_BEACON, sizeof(struct msg_address), ANY_TIME,
+	CHANNEL_RULE(PW_BEACON, sizeof(struct msg_beacon), ANY_TIME,
 	    from_parent_beacon),
 	CHANNEL_RULE_RANGE(PW_SYNC, sizeof(struct msg_sync),
 	    sizeof(struct msg_sync) + PROTO_SYNC_CHUNK * sizeof(uint32_t),

@@ -64,22 +64,18 @@ static void
 relay_to_beacon(struct worker *w, enum relay_source from,
     const struct peermap_entry *entry, uint8_t *packet, size_t len)
 {
-	struct path path;
-	uint32_t number;
+	const struct path *path;
 
-	number = BEACON_DEFAULT;
+	path = &w->beacons->at[BEACON_DEFAULT];
 	if (entry != NULL && entry->beacon != 0 &&
 	    entry->beacon <= PROTO_BEACONS_MAX)
-		number = entry->beacon - 1;
-	path.far = w->beacons->at[number];
-	memset(path.near, 0, sizeof(path.near));
-	path.listener = UDP_LISTENER_ANY;
-	if (from == RELAY_FROM_BEACON || path.far.port == 0) {
+		path = &w->beacons->at[entry->beacon - 1];
+	if (from == RELAY_FROM_BEACON || path->far.port == 0) {
 		counters_add(COUNTER_DROP_NOT_FOUND, 1);
 		return;
 	}
 	counters_add(COUNTER_TO_BEACONS, 1);
-	udp_send(w, &path, packet, len);
+	udp_send(w, path, packet, len);
 }
 
 /*

@@ -197,7 +197,7 @@ struct source_table;
 struct udp_socket;
 
 #define UDP_SOCKETS_MAX  1280 /* a service manager has 1024 at most */
-#define UDP_LISTENER_ANY UINT32_MAX
+#define UDP_LISTENER_ANY PROTO_LISTENER_ANY
 #define EXEMPT_MAX       1024  /* networks */
 #define GRANTS_MAX       256   /* PunchRequests that wait for auth */
 #define ENDPOINT_FRESH   20    /* seconds in which a refresh is not told */
@@ -342,10 +342,10 @@ const char *accept_listen(struct worker *, int);
 void accept_start(struct worker *);
 
 /* beacons.c */
-const char *beacons_set(struct worker *, const struct msg_address *);
+const char *beacons_set(struct worker *, const struct msg_beacon *);
 int beacons_known(const struct worker *, const struct endpoint *, int);
 void beacons_sync(
-    struct worker *, const struct endpoint *, const uint8_t *, size_t);
+    struct worker *, const struct path *, const uint8_t *, size_t);
 const char *beacons_send_sync(
     struct worker *, const struct msg_sync *, const uint8_t *, size_t);
 

@@ -46,6 +46,8 @@ know(uint32_t node, uint16_t port, uint32_t generation, uint16_t source)
 static void
 prepare(void)
 {
+	struct path path;
+
 	if (sodium_init() == -1 || pmap_create(&map) == -1 ||
 	    peermap_open(&worker.map, map.fd) == -1)
 		abort();
@@ -56,7 +58,11 @@ prepare(void)
 	worker.punches = limit_new();
 	worker.syncs = limit_new();
 	worker.beacons = beacon_table_new();
-	beacon_table_set(worker.beacons, 0, beacon, 9001);
+	memset(&path, 0, sizeof(path));
+	memcpy(path.far.addr, beacon, sizeof(path.far.addr));
+	path.far.port = 9001;
+	path.listener = UDP_LISTENER_ANY;
+	beacon_table_set(worker.beacons, 0, &path);
 	know(1, 5000, 0, 0);
 	know(2, 0, 7, 0);
 	know(3, 0, 0, 1);

@@ -139,7 +139,8 @@ void
 net_start(void)
 {
 	struct msg_udp udp;
-	struct msg_address address;
+	struct msg_beacon beacon;
+	uint16_t port;
 	uint32_t i;
 
 	for (i = 0; i < FILES; i++)
@@ -152,11 +153,12 @@ net_start(void)
 	udp.number = 1;
 	give(FILE_SHARE, PW_UDP, &udp);
 	for (i = SOURCE_BEACON; i < SOURCES; i++) {
-		memset(&address, 0, sizeof(address));
-		net_source(i, address.addr, &address.port);
-		address.prefix = 128;
-		address.number = i - SOURCE_BEACON;
-		world_tell(PW_BEACON, -1, &address, sizeof(address));
+		memset(&beacon, 0, sizeof(beacon));
+		net_source(i, beacon.addr, &port);
+		beacon.port = port;
+		beacon.listener = PROTO_LISTENER_ANY;
+		beacon.number = i - SOURCE_BEACON;
+		world_tell(PW_BEACON, -1, &beacon, sizeof(beacon));
 	}
 }
 

@@ -115,13 +115,16 @@ says_stat(uint32_t number, uint8_t how)
 static void
 says_default_beacon(uint8_t how)
 {
-	struct msg_address msg;
+	struct msg_beacon msg;
+	uint16_t port;
 
 	memset(&msg, 0, sizeof(msg));
 	msg.number = PROTO_BEACON_DEFAULT;
-	msg.prefix = 128;
-	if (how != 0)
-		net_source(SOURCE_BEACON + (how & 1), msg.addr, &msg.port);
+	msg.listener = how >> 1 & 1;
+	if (how != 0) {
+		net_source(SOURCE_BEACON + (how & 1), msg.addr, &port);
+		msg.port = port;
+	}
 	world_tell(PW_BEACON, -1, &msg, sizeof(msg));
 }
 
@@ -152,6 +155,7 @@ says_sync(uint32_t count, uint8_t how)
 	net_source(SOURCE_BEACON + (how & 1), msg.addr, &msg.port);
 	msg.beacon = 1;
 	msg.share = how >> 1 & 1;
+	msg.listener = how >> 2 & 1;
 	msg.first = 1;
 	do {
 		msg.count =

@@ -175,7 +175,8 @@ def test_100000_own_nodes_are_told():
     """No datagram has more than a Go beacon can take, and none is missing."""
     peer, conf = gossip_peer()
     nodes = set(range(1000, 101000))
-    with Beacon(conf + "\nsource packet limit 0", udp=True) as b, \
+    with Beacon(conf + "\nsource packet limit 0\nsource node limit 0",
+            udp=True) as b, \
             Udp(b.udp_port) as u:
         missing = sorted(nodes)
         while missing:

@@ -52,8 +52,8 @@ def endpoint(node, flags=0, addr=LOCALHOST, port=9, answer=0):
 
 def sync(ids=(), count=None, addr=STRANGER, port=4001, first=1, last=1):
     count = len(ids) if count is None else count
-    return message(P.WP_SYNC, struct.pack("=16sHHIIII%dI" % len(ids), addr,
-        port, count, 1, 0, first, last, *ids))
+    return message(P.WP_SYNC, struct.pack("=16s16xIHHIIII%dI" % len(ids),
+        addr, 0, port, count, 1, 0, first, last, *ids))
 
 
 def admit(worker=1, epoch=1, slot=0, serial=0, node=5, pad=0):
@@ -103,9 +103,9 @@ FORGED_TYPES = [
 ]
 
 WRONG_SIZES = (one_byte_off(P.WP_CLOSED, 8) + one_byte_off(P.WP_STAT, 48) +
-    one_byte_off(P.WP_ENDPOINT, 28) + one_byte_off(P.WP_READY, 32) + [
-    (message(P.WP_SYNC, bytes(35)), WRONG_SIZE),
-    (message(P.WP_SYNC, bytes(36 + 4 * P.PROTO_SYNC_CHUNK + 1)), WRONG_SIZE),
+    one_byte_off(P.WP_ENDPOINT, 48) + one_byte_off(P.WP_READY, 32) + [
+    (message(P.WP_SYNC, bytes(55)), WRONG_SIZE),
+    (message(P.WP_SYNC, bytes(56 + 4 * P.PROTO_SYNC_CHUNK + 1)), WRONG_SIZE),
     (message(P.WP_PONG, bytes(1)), WRONG_SIZE),
 ])
 

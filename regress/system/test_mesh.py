@@ -203,7 +203,8 @@ def test_100000_nodes():
     few = list(range(100000, 110000))
     most = list(range(110000, 200000))
     other = OtherBeacon(set(few))
-    with HostedBeacon(network, 1, "source packet limit 0",
+    conf = "source packet limit 0\nsource exempt %s" % NODES
+    with HostedBeacon(network, 1, conf,
             [network.address(2), STRANGE]) as a, \
             HostedBeacon(network, 2, "", [network.address(1)]) as b, \
             Udp(a.udp_port, host=NODES, to=a.host) as u, \

@@ -9,10 +9,10 @@ it sends to.
 
 import struct
 
-from beacon import Beacon
+from beacon import Beacon, limit, wait_for
 from client import login
 from netns import in_own_network, ip
-from udp import BOUND, Udp, command
+from udp import BOUND, Udp, command, node_of, sync
 
 NO_LIMIT = "source packet limit 0\npunch source limit 0\npunch total limit 0\n"
 
@@ -116,6 +116,59 @@ def test_node_that_speaks_to_another_address_of_ours():
             u.move("127.0.0.%d" % last).discover()
             v.send_to(5, b"x")
             u.expect_from(9, b"x")
+
+
+def beacons(count, host="127.0.0.66"):
+    """Ports of other beacons, and what makes them peers."""
+    found = [Udp(1, host=host) for _ in range(count)]
+    return found, "beacon id 1\n" + "".join(
+        "peer beacon %s port %d\n" % (host, p.port) for p in found)
+
+
+@limit(60)
+def test_other_beacons_get_all_from_where_they_send_to():
+    peers, conf = beacons(2)
+    with Beacon(NO_LIMIT + conf + "listen udp on * port 0\n"
+            "default beacon 127.0.0.66 port %d" % peers[0].port,
+            workers=4) as b:
+        for i, peer in enumerate(peers):
+            peer.to = "127.0.0.%d" % (10 + i), b.udp_port
+            peer.send(sync(50 + i, [1000 + i]))
+        wait_for(lambda: all(node_of(b, 1000 + i) for i in range(2)))
+        # Its nodes' packets, whatever worker they come to.
+        senders = [Daemon(b, 7 + i, "127.0.0.9") for i in range(8)]
+        for v in senders:
+            for i in range(2):
+                v.send_to(1000 + i, b"x")
+            v.send_to(4444, b"to the default one")
+        for i, peer in enumerate(peers):
+            for _ in range(8 if i > 0 else 16):
+                got, source = receive(peer, 5)
+                assert source == peer.to, (got, source)
+        # And our own word.
+        for peer in peers:
+            got, source = receive(peer, 7)
+            assert source == peer.to, (got, source)
+        # A peer that moves to another address of ours.
+        peers[1].to = "127.0.0.99", b.udp_port
+        peers[1].send(sync(51, [1001, 1002]))
+        wait_for(lambda: node_of(b, 1002)["beacon"]["id"] == 51)
+        for v in senders:
+            v.send_to(1001, b"y")
+            got, source = receive(peers[1], 5)
+            assert source == peers[1].to, (got, source)
+            v.close()
+    for peer in peers:
+        peer.close()
+
+
+def receive(peer, kind):
+    """The next packet of that type, and from where it came."""
+    peer.sock.settimeout(15)
+    while True:
+        got, source = peer.sock.recvfrom(65536)
+        if got[0] == kind:
+            return got, source
 
 
 def test_more_addresses_of_ours_than_can_be_kept():

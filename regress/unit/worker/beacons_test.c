@@ -3,11 +3,16 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <arpa/inet.h>
+
 #include <sodium.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "regress/unit/test.h"
 #include "worker/beacon_table.h"
+#include "worker/packet.h"
+#include "worker/udp.h"
 #include "worker/worker.h"
 
 #define THE_DEFAULT PROTO_BEACON_DEFAULT
@@ -18,7 +23,7 @@ static struct worker worker;
 static const char *
 set(uint32_t number, uint32_t n, uint16_t port)
 {
-	struct msg_address msg;
+	struct msg_beacon msg;
 
 	memset(&msg, 0, sizeof(msg));
 	msg.addr[10] = msg.addr[11] = 0xff;
@@ -154,6 +159,74 @@ takes_the_same_time_however_many_there_are(void)
 	forget_all();
 }
 
+#define NEAR 0x7f000002U /* 127.0.0.2 */
+
+static int
+bound(in_addr_t host, struct sockaddr_in *sin)
+{
+	socklen_t len;
+	int fd;
+
+	len = sizeof(*sin);
+	memset(sin, 0, sizeof(*sin));
+	sin->sin_family = AF_INET;
+	sin->sin_addr.s_addr = htonl(host);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	if (fd == -1 || bind(fd, (struct sockaddr *)sin, len) == -1 ||
+	    getsockname(fd, (struct sockaddr *)sin, &len) == -1)
+		return (-1);
+	return (fd);
+}
+
+/* Has a Sync come from NEAR, by that port? */
+static int
+sync_came(int fd, in_port_t port)
+{
+	struct sockaddr_in from;
+	uint8_t packet[100];
+	socklen_t len;
+
+	len = sizeof(from);
+	return (recvfrom(fd, packet, sizeof(packet), 0,
+		    (struct sockaddr *)&from, &len) == PACKET_SYNC_LEN &&
+		packet[0] == PACKET_SYNC && from.sin_port == port &&
+		from.sin_addr.s_addr == htonl(NEAR));
+}
+
+/* By the listening port and by a further one, both bound to all addresses. */
+static void
+sync_leaves_from_the_address_that_is_known(void)
+{
+	static const struct msg_udp kinds[2] = { { UDP_LISTENER, 0 },
+		{ UDP_SHARE, 1 } };
+	struct sockaddr_in to, ports[2];
+	struct msg_sync msg;
+	in_addr_t near;
+	uint32_t i;
+	int fd, peer;
+
+	peer = bound(INADDR_LOOPBACK, &to);
+	CHECK(peer != -1);
+	memset(&msg, 0, sizeof(msg));
+	msg.addr[10] = msg.addr[11] = msg.near[10] = msg.near[11] = 0xff;
+	memcpy(msg.addr + 12, &to.sin_addr, 4);
+	near = htonl(NEAR);
+	memcpy(msg.near + 12, &near, 4);
+	msg.port = ntohs(to.sin_port);
+	msg.listener = UDP_LISTENER_ANY;
+	msg.first = msg.last = 1;
+	for (i = 0; i < 2; i++) {
+		fd = bound(INADDR_ANY, &ports[i]);
+		CHECK(fd != -1);
+		CHECK(udp_open(&worker, &kinds[i], fd, NULL) == NULL);
+	}
+	for (msg.share = 0; msg.share < 2; msg.share++) {
+		CHECK(beacons_send_sync(&worker, &msg, NULL, 0) == NULL);
+		CHECK(sync_came(peer, ports[msg.share].sin_port));
+	}
+	(void)close(peer);
+}
+
 int
 main(void)
 {
@@ -166,5 +239,6 @@ main(void)
 	RUN(default_beacon_is_known_by_port_alone);
 	RUN(no_such_number);
 	RUN(each_of_many_is_found_and_no_other);
+	RUN(sync_leaves_from_the_address_that_is_known);
 	return (test_failed());
 }

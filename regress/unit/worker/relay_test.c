@@ -206,7 +206,7 @@ main(void)
 	w.now = 1000;
 	w.hello.nworkers = 2;
 	w.beacons = &beacons;
-	beacons.at[4].port = 9001;
+	beacons.at[4].far.port = 9001;
 	know(HERE)->generation = 20;
 	know(HERE)->slot = 2;
 	know(THERE)->generation = 21;
