@@ -11,14 +11,17 @@
 #include <stdint.h>
 
 #include "common/channel.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/peermap.h"
 #include "common/proto.h"
 
 #include "auth/challenge.h"
 #include "auth/firstkey.h"
-#include "auth/keycache.h"
 #include "auth/keyfile.h"
+#include "auth/keystore.h"
+#include "auth/lookup.h"
+#include "auth/registry.h"
 
 /* States of the parent's channel. */
 enum auth_state {
@@ -62,7 +65,7 @@ struct auth {
 	struct msg_hello hello; /* who we are; comes back in AP_READY */
 	struct msg_settings settings;
 	struct peermap map;
-	struct keycache keys;
+	struct keystore store;
 	struct firstkeys first;
 	uint32_t pruned;     /* clock_seconds() of the last look for room */
 	struct keyfile file; /* fd -1: none is being read */
@@ -77,6 +80,18 @@ struct auth {
 	ev_timer drain; /* until the parent has read */
 	ev_timer again; /* until the second walk */
 	struct log_limit refusals;
+	/* The registry.  Without one the two timers do not run. */
+	struct msg_registry_conf conf; /* rate 0: none */
+	struct registry registry;
+	struct lookups lookups;
+	uint32_t round;      /* next entry of the map of the slow walk */
+	uint32_t enroll_due; /* clock_seconds() */
+	uint32_t enrolled;   /* likewise, see msg_registry_status */
+	uint32_t beacons;    /* likewise */
+	struct msg_registry_status told; /* the last that the parent was */
+	ev_timer pulse;
+	ev_timer second;
+	struct log_limit troubles; /* of the registry */
 };
 
 /* from_parent.c */
@@ -86,17 +101,54 @@ void from_parent_open(struct auth *, int);
 int from_worker_open(struct auth *, const struct msg_worker *, int);
 void from_worker_resume_all(struct auth *);
 
+/* from_parent_registry.c */
+const char *from_parent_registry_conf(void *, const void *, size_t, int);
+const char *from_parent_registry(void *, const void *, size_t, int);
+
+/* from_registry.c */
+void from_registry_init(struct auth *);
+void from_registry_end(struct auth *, enum registry_end);
+
+/* timer.c */
+void timer_pulse(struct ev_loop *, ev_timer *, int revents);
+void timer_second(struct ev_loop *, ev_timer *, int revents);
+
 /* work.c */
+void work_init(struct auth *);
 void work_turn(struct ev_loop *, ev_idle *, int revents);
+
+/* login.c */
+int login_verify(struct auth_worker *, const struct msg_verify *);
+int login_work(struct auth *);
 
 /* keys.c */
 void keys_init(struct auth *);
 void keys_load(struct auth *, int, const char *);
 int keys_work(struct auth *);
 
+/* walk.c */
+void walk_init(struct auth *);
+void walk_fast(struct auth *);
+void walk_node(struct auth *, uint32_t);
+void walk_slow(struct auth *);
+int walk_work(struct auth *);
+
+/* enroll.c */
+void enroll_turn(struct auth *);
+void enroll_answer(
+    struct auth *, enum registry_kind, const struct wire_answer *);
+
+/* status.c */
+void status_tell(struct auth *);
+
 /* turn.c */
 void turn_init(
     struct auth *, void (*)(struct ev_loop *, ev_idle *, int revents));
+void turn_init_timers(struct auth *,
+    void (*)(struct ev_loop *, ev_timer *, int revents),
+    void (*)(struct ev_loop *, ev_timer *, int revents));
+void turn_pulse(struct auth *);
+void turn_seconds(struct auth *);
 void turn_wake(struct auth *);
 void turn_wait(struct auth *);
 

@@ -134,6 +134,10 @@ static const struct channel_rule from_parent_rules[] = {
 	    PA_KEYS, sizeof(struct msg_keys), ANY_TIME, from_parent_keys),
 	CHANNEL_RULE_FD(
 	    PA_WORKER, sizeof(struct msg_worker), ANY_TIME, from_parent_worker),
+	CHANNEL_RULE(PA_REGISTRY_CONF, sizeof(struct msg_registry_conf),
+	    ANY_TIME, from_parent_registry_conf),
+	CHANNEL_RULE_FD(PA_REGISTRY, sizeof(struct msg_registry), ANY_TIME,
+	    from_parent_registry),
 	CHANNEL_RULE(PA_START, 0, SETTING_UP, from_parent_start),
 	CHANNEL_RULE(PA_PING, 0, ANY_TIME, from_parent_ping),
 	CHANNEL_RULE(

@@ -8,12 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/counters.h"
 
 #include "auth/auth.h"
 #include "auth/grant.h"
-#include "auth/verify.h"
 
 #define WORKER_STATE 1U /* there is but one */
 
@@ -62,69 +60,12 @@ from_worker_nonces(void *owner, const void *data, size_t len, int fd)
 	return (NULL);
 }
 
-static const struct {
-	enum counter counter;
-	const char *reason; /* for the log */
-} from_worker_results[] = { [VERIFY_OK] = { COUNTER_VERIFY_OK, NULL },
-	[VERIFY_OK_LEGACY] = { COUNTER_VERIFY_OK, NULL },
-	[VERIFY_NO_NONCE] = { COUNTER_VERIFY_NONCE, "nonce not valid" },
-	[VERIFY_BAD_TIME] = { COUNTER_VERIFY_AGE, "not in time" },
-	[VERIFY_NO_KEY] = { COUNTER_VERIFY_UNKNOWN, "no key known" },
-	[VERIFY_WRONG_SIG] = { COUNTER_VERIFY_SIGNATURE, "wrong signature" } };
-
-static void
-from_worker_admit(
-    struct auth_worker *w, const struct msg_verify *verify, uint64_t keyid)
-{
-	struct msg_admit msg;
-
-	msg.worker = w->number;
-	msg.epoch = w->epoch;
-	msg.slot = verify->slot;
-	msg.serial = verify->serial;
-	msg.node = verify->node;
-	msg.pad = 0;
-	msg.keyid = keyid;
-	tell_parent(w->auth, AP_ADMIT, &msg, sizeof(msg));
-}
-
-static int
-from_worker_refuse(
-    struct auth_worker *w, const struct msg_verify *verify, const char *reason)
-{
-	struct msg_refused msg;
-
-	log_limited(&w->auth->refusals, clock_seconds(),
-	    "%s: node %u refused: %s", w->name, verify->node, reason);
-	msg.slot = verify->slot;
-	msg.serial = verify->serial;
-	return (
-	    channel_send(&w->channel, AW_REFUSED, 0, -1, &msg, sizeof(msg)));
-}
-
 static const char *
 from_worker_verify(void *owner, const void *data, size_t len, int fd)
 {
-	enum verify_result result;
-	struct auth_worker *w;
-	const struct msg_verify *msg;
-	const char *reason;
-	uint64_t keyid, now;
-
-	w = owner;
-	msg = data;
-	now = clock_ns();
-	result = verify_login(&w->challenge, &w->auth->keys, msg, now,
-	    w->auth->settings.legacy_signatures != 0, &keyid);
-	counters_add(from_worker_results[result].counter, 1);
-	if (result == VERIFY_OK_LEGACY)
-		counters_add(COUNTER_VERIFY_LEGACY, 1);
-	reason = from_worker_results[result].reason;
-	if (reason == NULL)
-		from_worker_admit(w, msg, keyid);
-	else if (from_worker_refuse(w, msg, reason) == -1)
+	if (login_verify(owner, data) == -1)
 		return (from_worker_deaf);
-	from_worker_spend(w);
+	from_worker_spend(owner);
 	return (NULL);
 }
 
@@ -142,7 +83,7 @@ from_worker_first_keys_full(struct auth *auth)
 	if (now - auth->pruned < AUTH_PRUNE_EVERY)
 		return;
 	auth->pruned = now;
-	if (firstkey_prune(&auth->first, &auth->keys, &auth->map) == -1)
+	if (firstkey_prune(&auth->first, &auth->store.file, &auth->map) == -1)
 		log_warn("first keys not pruned");
 }
 
@@ -150,11 +91,13 @@ static const char *
 from_worker_first_key(void *owner, const void *data, size_t len, int fd)
 {
 	const struct msg_first_key *msg;
+	struct keystore_key found;
 	struct auth_worker *w;
 
 	w = owner;
 	msg = data;
-	if (keycache_find(&w->auth->keys, msg->node) == NULL &&
+	if (!keystore_find(
+		&w->auth->store, msg->node, clock_seconds(), &found) &&
 	    firstkey_add(&w->auth->first, msg->node, msg->key) == -1)
 		from_worker_first_keys_full(w->auth);
 	from_worker_spend(w);
@@ -172,7 +115,7 @@ from_worker_grant(void *owner, const void *data, size_t len, int fd)
 	msg = data;
 	answer.request = msg->request;
 	answer.ok = (uint32_t)grant_verify(
-	    &w->auth->keys, &w->auth->first, msg, clock_wall());
+	    &w->auth->store, &w->auth->first, msg, clock_wall());
 	if (channel_send(
 		&w->channel, AW_GRANTED, 0, -1, &answer, sizeof(answer)) == -1)
 		return (from_worker_deaf);

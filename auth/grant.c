@@ -6,6 +6,8 @@
 #include <sodium.h>
 #include <stdio.h>
 
+#include "common/clock.h"
+
 #include "auth/grant.h"
 
 /* "punch-grant:" requester ":" target ":" expiry, NUL */
@@ -17,17 +19,19 @@
  * not expired at `now`, unix seconds.
  */
 int
-grant_verify(const struct keycache *keys, const struct firstkeys *first,
+grant_verify(struct keystore *keys, const struct firstkeys *first,
     const struct msg_grant *msg, uint64_t now)
 {
 	char text[GRANT_TEXT_LEN];
+	struct keystore_key found;
 	const uint8_t *key;
 	int len;
 
 	if (msg->expiry <= now)
 		return (0);
-	key = keycache_find(keys, msg->target);
-	if (key == NULL)
+	if (keystore_find(keys, msg->target, clock_seconds(), &found))
+		key = found.key;
+	else
 		key = firstkey_find(first, msg->target);
 	if (key == NULL)
 		return (0);

@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 #include "auth/firstkey.h"
-#include "auth/keycache.h"
+#include "auth/keystore.h"
 
-int grant_verify(const struct keycache *, const struct firstkeys *,
+int grant_verify(struct keystore *, const struct firstkeys *,
     const struct msg_grant *, uint64_t);
 
 #endif /* AUTH_GRANT_H */

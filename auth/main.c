@@ -22,8 +22,7 @@ main(int argc, char **argv)
 	if (sodium_init() == -1)
 		fatalx("sodium_init: libsodium does not start");
 	auth.loop = loop_open(0);
-	keys_init(&auth);
-	turn_init(&auth, work_turn);
+	work_init(&auth);
 	child_confine(&child);
 	auth_sandbox();
 

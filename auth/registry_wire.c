@@ -196,7 +196,10 @@ static void
 wire_error(const char *text, size_t len, struct wire_answer *a)
 {
 	static const char words[] = "not found";
+	size_t i;
 
+	for (i = 0; i < len && i < sizeof(a->error) - 1; i++)
+		a->error[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
 	a->named = wire_named(text, len, &a->node) == 0;
 	a->kind = memmem(text, len, words, sizeof(words) - 1) != NULL
 		      ? WIRE_GONE

@@ -45,6 +45,7 @@ struct wire_answer {
 	uint8_t key[PROTO_KEY_LEN];
 	const char *object; /* WIRE_OBJECT: its text, in the caller's bytes */
 	size_t object_len;
+	char error[64]; /* WIRE_ERROR, WIRE_GONE: for the log, cut */
 };
 
 void wire_init(void);

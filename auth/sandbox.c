@@ -24,10 +24,12 @@ const struct sandbox_rule auth_sandbox_rules[] = {
 	SANDBOX_ALLOW(epoll_ctl),
 
 	/*
-	 * Channels, which bring descriptors too; the log.
-	 * Shared: nothing.  Neither flags nor addresses with which a socket
-	 * could be opened or connected, nor shutdown(2).  A descriptor that
-	 * goes along is closed by whoever is no accomplice.
+	 * Channels, which bring descriptors too; the log; requests to the
+	 * registry, on a connection that the parent has made.
+	 * Shared: nothing, that connection is auth's own.  Neither flags nor
+	 * addresses with which a socket could be opened or connected, nor
+	 * shutdown(2).  A descriptor that goes along is closed by whoever is
+	 * no accomplice.
 	 */
 	SANDBOX_ALLOW(recvmsg),
 	SANDBOX_ALLOW1(sendmsg, SANDBOX_BITS(2, MSG_NOSIGNAL)),
@@ -36,7 +38,7 @@ const struct sandbox_rule auth_sandbox_rules[] = {
 	SANDBOX_ALLOW(close),
 
 	/*
-	 * The key file, which the parent has opened.
+	 * The key file, which the parent has opened; the registry's answers.
 	 * Shared: nothing.  The parent has it opened anew each time, so not
 	 * even the place in it is anybody else's.
 	 */

@@ -6,6 +6,7 @@
 #include "auth/auth.h"
 
 #define TURN_DRAIN 0.01 /* seconds between looks at a full queue */
+#define TURN_PULSE 0.01 /* seconds between looks at what waits */
 
 static void
 turn_again(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -24,6 +25,33 @@ turn_init(
 	auth->work.data = auth;
 	ev_timer_init(&auth->drain, turn_again, TURN_DRAIN, 0.);
 	auth->drain.data = auth;
+}
+
+/*
+ * pulse is called in short steps from a turn_pulse() on, until it stops its
+ * timer; second, from a turn_seconds() on, each second.
+ */
+void
+turn_init_timers(struct auth *auth,
+    void (*pulse)(struct ev_loop *, ev_timer *, int revents),
+    void (*second)(struct ev_loop *, ev_timer *, int revents))
+{
+	ev_timer_init(&auth->pulse, pulse, TURN_PULSE, TURN_PULSE);
+	ev_timer_init(&auth->second, second, 1., 1.);
+	auth->pulse.data = auth;
+	auth->second.data = auth;
+}
+
+void
+turn_pulse(struct auth *auth)
+{
+	ev_timer_start(auth->loop, &auth->pulse);
+}
+
+void
+turn_seconds(struct auth *auth)
+{
+	ev_timer_start(auth->loop, &auth->second);
 }
 
 /* There is something to do in the next turn. */

@@ -29,25 +29,34 @@ verify_text(const char *text, int len, const uint8_t *sig, const uint8_t *key)
 		    (unsigned long long)len, key) == 0);
 }
 
-static enum verify_result
-verify_signature(const struct msg_verify *msg, const uint8_t *key,
-    const uint8_t *nonce, int legacy)
+/*
+ * Whether msg is signed with key, over that nonce (doc/protocol.md 3).  legacy:
+ * boolean, the older form is accepted too.  key NULL: nobody's, which takes as
+ * long as a wrong signature and is VERIFY_NO_KEY.
+ */
+enum verify_result
+verify_reply(const struct msg_verify *msg, const uint8_t *nonce,
+    const uint8_t *key, int legacy)
 {
 	char hex[2 * PROTO_NONCE_LEN + 1];
 	char text[VERIFY_TEXT_LEN];
+	enum verify_result wrong;
 	int len;
 
+	wrong = key == NULL ? VERIFY_NO_KEY : VERIFY_WRONG_SIG;
+	if (key == NULL)
+		key = verify_nobody;
 	(void)sodium_bin2hex(hex, sizeof(hex), nonce, PROTO_NONCE_LEN);
 	len = snprintf(text, sizeof(text), "compat_auth:%u:%llu:%s", msg->node,
 	    (unsigned long long)msg->ts, hex);
 	if (verify_text(text, len, msg->sig, key))
-		return (VERIFY_OK);
+		return (wrong == VERIFY_NO_KEY ? wrong : VERIFY_OK);
 	if (!legacy)
-		return (VERIFY_WRONG_SIG);
+		return (wrong);
 	len = snprintf(text, sizeof(text), "compat_auth:%u:%s", msg->node, hex);
 	if (verify_text(text, len, msg->sig, key))
-		return (VERIFY_OK_LEGACY);
-	return (VERIFY_WRONG_SIG);
+		return (wrong == VERIFY_NO_KEY ? wrong : VERIFY_OK_LEGACY);
+	return (wrong);
 }
 
 /*
@@ -61,17 +70,13 @@ verify_time(uint64_t issued, uint64_t ts, uint64_t now)
 }
 
 /*
- * Decides on a reply (doc/protocol.md 3) at `now`, clock_ns(); its nonce is
- * used up.  legacy: boolean, the older form is accepted too.  If the result is
- * VERIFY_OK or VERIFY_OK_LEGACY, *keyid is the key's fingerprint.
+ * Begins with a reply at `now`, clock_ns(): uses its nonce up, and writes it.
+ * Returns VERIFY_OK if the signature is worth a look.
  */
 enum verify_result
-verify_login(struct challenge *challenge, const struct keycache *keys,
-    const struct msg_verify *msg, uint64_t now, int legacy, uint64_t *keyid)
+verify_begin(struct challenge *challenge, const struct msg_verify *msg,
+    uint64_t now, uint8_t nonce[PROTO_NONCE_LEN])
 {
-	uint8_t nonce[PROTO_NONCE_LEN];
-	enum verify_result result;
-	const uint8_t *key;
 	uint64_t wall;
 	uint32_t issued;
 
@@ -81,11 +86,5 @@ verify_login(struct challenge *challenge, const struct keycache *keys,
 	if (!verify_time((issued * CLOCK_SECOND + wall) / CLOCK_SECOND, msg->ts,
 		(now + wall) / CLOCK_SECOND))
 		return (VERIFY_BAD_TIME);
-	key = keycache_find(keys, msg->node);
-	result = verify_signature(
-	    msg, key == NULL ? verify_nobody : key, nonce, legacy);
-	if (key == NULL)
-		return (VERIFY_NO_KEY);
-	*keyid = keycache_id(key);
-	return (result);
+	return (VERIFY_OK);
 }

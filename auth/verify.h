@@ -8,8 +8,9 @@
 
 #include <stdint.h>
 
+#include "common/proto.h"
+
 #include "auth/challenge.h"
-#include "auth/keycache.h"
 
 #define VERIFY_AGE_MAX 30U /* seconds from a challenge to its reply */
 
@@ -19,10 +20,13 @@ enum verify_result {
 	VERIFY_NO_NONCE, /* used, too old, never issued to this worker */
 	VERIFY_BAD_TIME, /* too late, or before its time */
 	VERIFY_NO_KEY,   /* node unknown */
-	VERIFY_WRONG_SIG
+	VERIFY_WRONG_SIG,
+	VERIFY_UNANSWERED /* the registry did not say in time */
 };
 
-enum verify_result verify_login(struct challenge *, const struct keycache *,
-    const struct msg_verify *, uint64_t, int, uint64_t *);
+enum verify_result verify_begin(struct challenge *, const struct msg_verify *,
+    uint64_t, uint8_t[PROTO_NONCE_LEN]);
+enum verify_result verify_reply(
+    const struct msg_verify *, const uint8_t *, const uint8_t *, int);
 
 #endif /* AUTH_VERIFY_H */

@@ -5,9 +5,24 @@
 
 #include "auth/auth.h"
 
+/* All that auth keeps, and what turns it; before the sandbox. */
+void
+work_init(struct auth *auth)
+{
+	keys_init(auth);
+	walk_init(auth);
+	if (lookup_init(&auth->lookups) == -1)
+		fatal("lookup_init");
+	wire_init();
+	from_registry_init(auth);
+	turn_init(auth, work_turn);
+	turn_init_timers(auth, timer_pulse, timer_second);
+}
+
 /*
  * Work that can wait a turn of the loop: the rest of a worker's messages, the
- * next piece of the key file, of the map.  Output leaves between two turns.
+ * logins that have their answer, the next piece of the key file, of the map.
+ * Output leaves between two turns.
  */
 void
 work_turn(struct ev_loop *loop, ev_idle *idle, int revents)
@@ -22,6 +37,7 @@ work_turn(struct ev_loop *loop, ev_idle *idle, int revents)
 		return;
 	}
 	more = keys_work(auth);
+	more |= login_work(auth);
 	if (auth->ready)
 		from_worker_resume_all(auth);
 	if (!more)

@@ -10,12 +10,14 @@ unit_tests  = $(patsubst regress/unit/%_test.c,%,\
 in = $(patsubst %,$(1)/%.c,$(2))
 
 unit_auth/firstkey := $(call in,auth,firstkey keycache)
-unit_auth/grant	   := $(call in,auth,grant firstkey keycache)
+auth_keystore	   := $(call in,auth,absent keycache keystore learned)
+unit_auth/grant	   := $(auth_keystore) $(call in,auth,grant firstkey)
 unit_auth/keyfile  := $(call in,auth,keyfile keycache)
 unit_auth/verify   := $(call in,auth,verify challenge keycache)
-unit_auth/dispatch := $(call in,auth,challenge firstkey from_parent \
-		      from_worker grant keycache keyfile keys tell turn verify \
-		      work)
+# All of it, with a parent, a worker and a registry that the test plays.
+unit_auth/dispatch := $(filter-out auth/main.c auth/sandbox.c,\
+		      $(wildcard auth/*.c))
+unit_auth/registry := $(unit_auth/dispatch)
 
 unit_ctl/control   := $(call in,ctl,client format output_json output_text show)
 unit_ctl/login	   := $(call in,ctl,keyfile login ws_answer ws_client \

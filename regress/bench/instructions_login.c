@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/keystore.h"
 #include "auth/verify.h"
 #include "common/clock.h"
 #include "common/ws_frame.h"
@@ -140,11 +141,12 @@ run_login_worker(void)
 }
 
 static void
-verify_one(struct challenge *challenge, const struct keycache *keys,
-    const uint8_t *secret)
+verify_one(
+    struct challenge *challenge, struct keystore *keys, const uint8_t *secret)
 {
 	uint8_t nonce[PROTO_NONCE_LEN];
 	char hex[2 * PROTO_NONCE_LEN + 1], text[256];
+	struct keystore_key found;
 	struct msg_verify msg;
 	uint64_t keyid;
 	int len, result;
@@ -161,10 +163,12 @@ verify_one(struct challenge *challenge, const struct keycache *keys,
 	(void)crypto_sign_detached(msg.sig, NULL, (const unsigned char *)text,
 	    (unsigned long long)len, secret);
 	COUNT;
-	result =
-	    verify_login(challenge, keys, &msg, NOW * CLOCK_SECOND, 1, &keyid);
+	result = verify_begin(challenge, &msg, NOW * CLOCK_SECOND, nonce);
+	if (result == VERIFY_OK && keystore_find(keys, NODE, NOW, &found))
+		result = verify_reply(&msg, nonce, found.key, 1);
+	keyid = result == VERIFY_OK ? keycache_id(found.key) : 0;
 	COUNT;
-	if (result != VERIFY_OK)
+	if (result != VERIFY_OK || keyid == 0)
 		errx(1, "login refused");
 }
 
@@ -175,13 +179,13 @@ run_login_auth(void)
 	static const uint8_t seed[crypto_sign_SEEDBYTES] = { 1 };
 	uint8_t public[PROTO_KEY_LEN], secret[crypto_sign_SECRETKEYBYTES];
 	static struct challenge challenge;
-	struct keycache keys;
+	static struct keystore keys;
 	int i;
 
 	(void)crypto_sign_seed_keypair(public, secret, seed);
-	keycache_init(&keys);
-	if (keycache_add(&keys, NODE, 1, public) == -1 ||
-	    keycache_finish(&keys, NULL, NULL) == -1)
+	if (keystore_init(&keys) == -1 ||
+	    keycache_add(&keys.file, NODE, 1, public) == -1 ||
+	    keycache_finish(&keys.file, NULL, NULL) == -1)
 		errx(1, "no keys");
 	for (i = 0; i <= ROUNDS; i++) {
 		if (i == 1)

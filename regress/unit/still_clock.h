@@ -35,6 +35,12 @@ clock_wall_at(uint32_t then)
 	return (1700000000U + then);
 }
 
+uint64_t
+clock_wall_offset(void)
+{
+	return (1700000000 * CLOCK_SECOND);
+}
+
 static inline void
 still_pass(double seconds)
 {

@@ -15,7 +15,7 @@
 #define SEEN      22U /* has a first key */
 #define UNKNOWN   23U
 
-static struct keycache keys;
+static struct keystore keys;
 static struct firstkeys first;
 static uint8_t pk[PROTO_KEY_LEN], sk[crypto_sign_SECRETKEYBYTES];
 static uint8_t pk2[PROTO_KEY_LEN], sk2[crypto_sign_SECRETKEYBYTES];
@@ -100,9 +100,9 @@ main(void)
 		return (1);
 	(void)crypto_sign_keypair(pk, sk);
 	(void)crypto_sign_keypair(pk2, sk2);
-	keycache_init(&keys);
-	if (keycache_add(&keys, KNOWN, 1, pk) == -1 ||
-	    keycache_finish(&keys, NULL, NULL) == -1 ||
+	if (keystore_init(&keys) == -1 ||
+	    keycache_add(&keys.file, KNOWN, 1, pk) == -1 ||
+	    keycache_finish(&keys.file, NULL, NULL) == -1 ||
 	    firstkey_add(&first, KNOWN, pk2) == -1 ||
 	    firstkey_add(&first, SEEN, pk2) == -1)
 		return (1);
@@ -110,7 +110,7 @@ main(void)
 	RUN(wrong_keys);
 	RUN(expired);
 	RUN(forged);
-	keycache_free(&keys);
+	keycache_free(&keys.file);
 	firstkey_free(&first);
 	return (test_failed());
 }

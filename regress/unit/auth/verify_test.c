@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "auth/keycache.h"
 #include "auth/verify.h"
 #include "common/clock.h"
 
@@ -53,9 +54,18 @@ answer(uint32_t node, uint64_t ts, int legacy, const uint8_t *secret)
 static enum verify_result
 decide(uint64_t now, int legacy)
 {
+	uint8_t taken[PROTO_NONCE_LEN];
+	enum verify_result result;
+	const uint8_t *key;
+
 	keyid = 0;
-	return (verify_login(
-	    &challenge, &keys, &reply, now * CLOCK_SECOND, legacy, &keyid));
+	result = verify_begin(&challenge, &reply, now * CLOCK_SECOND, taken);
+	if (result != VERIFY_OK)
+		return (result);
+	key = keycache_find(&keys, reply.node);
+	if (key != NULL)
+		keyid = keycache_id(key);
+	return (verify_reply(&reply, taken, key, legacy));
 }
 
 static void
