@@ -1,0 +1,142 @@
+# Copyright (c) 2026 The beacond authors
+# SPDX-License-Identifier: ISC
+
+"""README's installation, as it stands there, on a machine of its own.
+
+A container with a booted systemd, whose root is this machine's with an overlay:
+what is installed and broken there is nowhere else.
+"""
+
+import os
+import re
+import subprocess
+import tempfile
+
+from beacon import BUILD, IS_ROOT, limit
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+
+# A mount namespace of our own: /run is not to be the machine's.
+OUTSIDE = """
+set -e
+mount --make-rprivate /
+mount -t tmpfs tmpfs "$1"
+mkdir "$1/root" "$1/up" "$1/work"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/up,workdir=$1/work" \\
+    "$1/root"
+mount -t tmpfs tmpfs /run
+mkdir /run/systemd
+cp -r "$2/." "$1/root"
+: >"$1/root/etc/machine-id"
+rm -f "$1/root/usr/sbin/policy-rc.d" "$1/root/etc/beacond.conf"
+rm -rf "$1/root/etc/beacond" "$1/root/etc/sysusers.d" \\
+    "$1/root/etc/tmpfiles.d"
+systemd-nspawn -q -D "$1/root" --private-network --register=no --keep-unit \\
+    --link-journal=no --system-call-filter="landlock_create_ruleset \\
+    landlock_add_rule landlock_restrict_self" --bind="$3" \\
+    --boot systemd.unit=trial.service \\
+    systemd.journald.forward_to_console=no </dev/null || true
+cat "$1/root/result"
+"""
+
+UNIT = """
+[Unit]
+DefaultDependencies=no
+Requires=sysinit.target sockets.target
+After=sysinit.target sockets.target
+SuccessAction=poweroff-force
+FailureAction=poweroff-force
+
+[Service]
+Type=oneshot
+TimeoutStartSec=100
+ExecStart=/bin/bash /trial.sh
+StandardOutput=file:/result
+StandardError=file:/result
+"""
+
+TRIAL = r"""
+PATH=/opt/trial:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+cd "%(root)s"
+tell() { echo "== $1"; }
+up() { curl -s -m 2 -o /dev/null -w '%%{http_code}\n' \
+    http://127.0.0.1:8443/v1/compat; }
+again() { for _ in $(seq 50); do [ "$(up)" = 426 ] && break; sleep 0.1; done; up; }
+%(readme)s
+status=$?; tell installed; echo $status
+tell up; again
+tell user; ps -o user= -C beacond
+beaconctl keygen -n 7 /root/key >>/etc/beacond/keys
+tell reload; systemctl reload beacond.service; echo $?
+tell login; beaconctl probe -c 1 -i /root/key -n 7 \
+    ws://127.0.0.1:8443/v1/compat >/dev/null; echo $?
+cp /etc/beacond.conf /root/good
+echo nonsense >>/etc/beacond.conf
+tell bad-reload; systemctl reload beacond.service; echo $?
+tell still; up
+systemctl restart beacond.service
+for _ in 1 2 3 4 5 6 7; do up; sleep 1.1; done >/dev/null
+tell broken; systemctl is-active beacond.socket
+cp /root/good /etc/beacond.conf
+tell repaired; again
+tell warnings; journalctl -q -o cat -p warning -u beacond.service | \
+    grep -c nonsense
+tell again; make -s install-systemd >/dev/null 2>&1; echo $?
+tell kept; grep -c . /etc/beacond/keys
+systemctl stop beacond.socket beacond.service
+tell left; ls /run/beacond 2>/dev/null
+tell log; journalctl -q -o cat -u beacond.service | tail -60
+tell end
+"""
+
+
+def readme():
+    """The block of its installation."""
+    with open(os.path.join(ROOT, "README.md")) as f:
+        text = f.read()
+    return re.search(r"^To install it for good.*\n\n((?:    .*\n)+)", text,
+        re.M).group(1)
+
+
+def trial():
+    with tempfile.TemporaryDirectory() as at, \
+            tempfile.TemporaryDirectory() as more:
+        os.makedirs(more + "/etc/systemd/system")
+        os.makedirs(more + "/opt/trial")
+        with open(more + "/etc/systemd/system/trial.service", "w") as f:
+            f.write(UNIT)
+        with open(more + "/trial.sh", "w") as f:
+            f.write(TRIAL % {"root": ROOT, "readme": readme()})
+        # The container's root needs none, and may have none.
+        with open(more + "/opt/trial/sudo", "w") as f:
+            f.write('#!/bin/sh\nexec "$@"\n')
+        os.chmod(more + "/opt/trial/sudo", 0o755)
+        run = subprocess.run(["unshare", "-m", "sh", "-c", OUTSIDE, "sh", at,
+            more, ROOT], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=150)
+    print(run.stdout)
+    parts = re.split(r"^== (.*)\n", run.stdout, flags=re.M)
+    return dict(zip(parts[1::2], (p.strip() for p in parts[2::2])))
+
+
+if IS_ROOT:
+    @limit(180)
+    def test_readme_installs_it_under_a_booted_systemd():
+        assert os.path.exists(os.path.join(BUILD, "beacond"))
+        said = trial()
+        assert "end" in said, said
+        assert said["installed"] == "0"
+        assert said["up"] == "426"
+        assert set(said["user"].split()) == {"_beacond"}
+        assert said["reload"].split()[-1] == "0"
+        assert said["login"].split()[-1] == "0"
+        # A bad file is told to whoever reloads, and costs nothing.
+        assert said["bad-reload"].split()[-1] != "0"
+        assert said["still"] == "426"
+        # After a restart with it the port stays, and comes back by itself.
+        assert said["broken"].split()[-1] == "active"
+        assert said["repaired"] == "426"
+        assert int(said["warnings"]) >= 1
+        assert (said["again"], said["kept"]) == ("0", "1")
+        assert said["left"] == ""
