@@ -15,9 +15,10 @@ import tempfile
 import pytest
 
 import registry
+from beacon import Beacon, wait_for
 from registry import Registry
 from test_proxies import Proxy
-from test_registry_itself import Link, not_found
+from test_registry import LATER, enter, refused
 
 
 class Tunnel(Proxy):
@@ -36,9 +37,6 @@ class Tunnel(Proxy):
             socket.create_connection(("127.0.0.1", self.port)).close()
             return True
         return False
-
-    def link(self):
-        return Link(Registry(port=self.port))
 
 
 class Stunnel(Tunnel):
@@ -66,24 +64,34 @@ class HaproxyTunnel(Tunnel):
 TUNNELS = [Stunnel, HaproxyTunnel]
 
 
+def beacon_of(tunnel):
+    return Beacon("registry 127.0.0.1 port %d" % tunnel.port, None)
+
+
 @pytest.mark.parametrize("kind", TUNNELS)
 def test_the_pinned_registry_is_asked(kind):
     with tempfile.TemporaryDirectory() as at:
         tls, pin = registry.certificate(at)
         with Registry(tls=tls) as r, kind(r, tls[0], pin) as tunnel, \
-                tunnel.link() as link:
+                beacon_of(tunnel) as b:
             r.register(1)
-            assert link.lookup(1)[0] == 0x82
-            assert link.lookup(2) == not_found(2)
+            enter(b, 1)
+            refused(b, 2)
+            r.drop()
+            wait_for(lambda: r.requests[-1].connection == 1, 8)
+            r.register(3)
+            enter(b, 3)
 
 
 @pytest.mark.parametrize("kind", TUNNELS)
-def test_another_ones_answers_do_not_pass(kind):
+def test_another_one_is_told_nothing_and_not_believed(kind):
     with tempfile.TemporaryDirectory() as at:
         tls, _ = registry.certificate(at)
         other, pin = registry.certificate(at, "other")
-        with Registry(tls=tls) as r, kind(r, other[0], pin) as tunnel:
-            with tunnel.link() as link, \
-                    contextlib.suppress(ConnectionError):
-                link.send(b"\1")
-                assert link.sock.recv(1) == b""
+        with Registry(tls=tls) as r, kind(r, other[0], pin) as tunnel, \
+                beacon_of(tunnel) as b:
+            r.register(1)
+            refused(b, 1, *LATER)
+            b.wait_line("registry .*closed")
+            assert {q.kind for q in r.requests} <= {"heartbeat",
+                "beacon_list"}, r.requests

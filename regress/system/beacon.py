@@ -96,7 +96,8 @@ class Beacon:
         self.eof = False
         self.news = threading.Condition()
         self.seen = set()
-        self.write_keys("".join(map(keys.line, nodes)))
+        self.key_file = nodes is not None       # else without one
+        self.write_keys("".join(map(keys.line, nodes or [])))
         self.write_conf(conf, workers, udp, listen)
         if IS_ROOT:
             user = pwd.getpwnam(USER)
@@ -118,9 +119,10 @@ class Beacon:
         write(self.keys_path, text)
 
     def write_conf(self, conf, workers=2, udp=False, listen=True):
-        head = ['keys file "%s"' % self.keys_path,
-            'control socket "%s"' % self.socket,
+        head = ['control socket "%s"' % self.socket,
             "workers %d" % workers]
+        if self.key_file:
+            head.append('keys file "%s"' % self.keys_path)
         if listen:
             head.append("listen on 127.0.0.1 port 0")
         if udp:

@@ -22,10 +22,12 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
 import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 import time
 
@@ -471,9 +473,8 @@ def read_keys(path):
         return {int(row[0]): base64.b64decode(row[1]) for row in rows if row}
 
 
-def main():
+def arguments():
     p = argparse.ArgumentParser(description="A registry to try things with.")
-    p.add_argument("keys", help='the nodes: a file of lines "NODE KEY"')
     p.add_argument("-p", "--port", type=int, default=9000)
     p.add_argument("-u", "--unix", help="the path of a socket, not a port")
     p.add_argument("--old", action="store_true", help="JSON framing only")
@@ -484,7 +485,33 @@ def main():
     p.add_argument("--hang", action="store_true", help="answer nothing")
     p.add_argument("--play", choices=sorted(TRICKS) + sorted(ERRORS),
         help="answer lookups so")
-    opt = p.parse_args()
+    p.add_argument("keys", help='the nodes: a file of lines "NODE KEY"')
+    p.add_argument("command", nargs=argparse.REMAINDER,
+        help="is run beside it, and ends it")
+    return p.parse_args()
+
+
+def run(r, opt):
+    """Until the command has ended."""
+    seen = None
+    beside = subprocess.Popen(opt.command) if opt.command else None
+    if beside:
+        signal.signal(signal.SIGTERM, lambda *_: beside.terminate())
+    while beside is None or beside.poll() is None:
+        now = os.stat(opt.keys).st_mtime_ns
+        if now != seen:
+            r.nodes = read_keys(opt.keys)
+            if opt.snapshot:
+                r.snapshot(opt.snapshot)
+            seen = now
+        # A terminal's signal goes to both: it is the command that ends.
+        with contextlib.suppress(KeyboardInterrupt if beside else ()):
+            time.sleep(0.2)
+    return beside.returncode
+
+
+def main():
+    opt = arguments()
     with Registry(opt.unix, opt.port, opt.old, opt.strict, token=opt.token,
             delay=opt.delay) as r:
         r.printing = True
@@ -493,19 +520,9 @@ def main():
         if opt.play:
             r.play(opt.play)
         print("registry: ready", flush=True)
-        seen = None
-        while True:
-            now = os.stat(opt.keys).st_mtime_ns
-            if now != seen:
-                r.nodes = read_keys(opt.keys)
-                if not opt.strict:
-                    r.public = set(r.nodes)
-                if opt.snapshot:
-                    r.snapshot(opt.snapshot)
-                seen = now
-            time.sleep(0.2)
+        return run(r, opt)
 
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        main()
+        sys.exit(main())

@@ -6,7 +6,6 @@
 import base64
 import contextlib
 import json
-import os
 import socket
 import ssl
 import struct
@@ -224,19 +223,19 @@ def test_it_listens_on_a_unix_socket_and_behind_tls():
             assert len(pin) == 64
 
 
-def test_it_runs_by_itself():
+def test_it_runs_by_itself_and_ends_with_what_runs_beside_it():
     with tempfile.TemporaryDirectory() as at:
         with open(at + "/keys", "w") as f:
             f.write(keys.line(1))
         with subprocess.Popen([sys.executable, registry.__file__, "-u",
-                at + "/socket", at + "/keys"], stdout=subprocess.PIPE,
-                text=True) as p:
-            assert p.stdout.readline() == "registry: ready\n"
+                at + "/socket", at + "/keys", "sh", "-c", "read x; exit 3"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
+            assert p.stdout.readline() == b"registry: ready\n"
             with Link(Registry(path=at + "/socket")) as link:
                 wait_for(lambda: link.lookup(1)[0] == 0x82)
-                with open(at + "/new", "w") as f:
-                    f.write(keys.line(1) + keys.line(2))
-                os.rename(at + "/new", at + "/keys")
+                with open(at + "/keys", "a") as f:
+                    f.write(keys.line(2))
                 wait_for(lambda: link.lookup(2)[0] == 0x82)
-            assert p.stdout.readline() == "0: lookup 1\n"
-            p.terminate()
+            assert p.stdout.readline() == b"0: lookup 1\n"
+            p.stdin.close()
+            assert p.wait(10) == 3
