@@ -25,18 +25,16 @@
 #define ACCEPT_NO_MEANS  1.0   /* seconds, without descriptors or memory */
 #define ACCEPT_TICK      (TICK_MS / 1000.0)
 
-static struct log_limit accept_errors;
-
 static void
 accept_watch(struct worker *w, int on)
 {
 	uint32_t i;
 
-	for (i = 0; i < w->nlisteners; i++) {
+	for (i = 0; i < w->accept.nlisteners; i++) {
 		if (on)
-			ev_io_start(w->loop, &w->listeners[i]);
+			ev_io_start(w->loop, &w->accept.listeners[i]);
 		else
-			ev_io_stop(w->loop, &w->listeners[i]);
+			ev_io_stop(w->loop, &w->accept.listeners[i]);
 	}
 }
 
@@ -53,9 +51,9 @@ static void
 accept_pause(struct worker *w, double seconds)
 {
 	accept_watch(w, 0);
-	ev_timer_init(&w->accept_timer, accept_timer_cb, seconds, 0.);
-	w->accept_timer.data = w;
-	ev_timer_start(w->loop, &w->accept_timer);
+	ev_timer_init(&w->accept.timer, accept_timer_cb, seconds, 0.);
+	w->accept.timer.data = w;
+	ev_timer_start(w->loop, &w->accept.timer);
 }
 
 static struct stranger *
@@ -85,7 +83,7 @@ accept_step_aside(struct worker *w, const char *why)
 	double seconds;
 
 	counters_add(COUNTER_ACCEPT_PAUSES, 1);
-	log_limited(&accept_errors, w->now, "accept: %s; paused", why);
+	log_limited(&w->accept.errors, w->now, "accept: %s; paused", why);
 	seconds = ACCEPT_NO_MEANS;
 	oldest = accept_oldest(w);
 	if (oldest != NULL)
@@ -189,13 +187,13 @@ accept_cb(struct ev_loop *loop, ev_io *io, int revents)
 	int i;
 
 	w = io->data;
-	if (w->accept_waited == 0 && accept_overloaded(w)) {
+	if (w->accept.waited == 0 && accept_overloaded(w)) {
 		/* But if nobody else took them, next time we do. */
-		w->accept_waited = 1;
+		w->accept.waited = 1;
 		accept_pause(w, ACCEPT_STEP_BACK);
 		return;
 	}
-	w->accept_waited = 0;
+	w->accept.waited = 0;
 	for (i = 0; i < ACCEPT_BATCH; i++) {
 		if (w->load >= w->slots_max && !accept_make_room(w)) {
 			accept_step_aside(w, "no place for one more");
@@ -212,9 +210,9 @@ accept_listen(struct worker *w, int fd)
 {
 	ev_io *io;
 
-	if (w->nlisteners == LISTENERS_MAX)
+	if (w->accept.nlisteners == LISTENERS_MAX)
 		return ("too many listeners");
-	io = &w->listeners[w->nlisteners++];
+	io = &w->accept.listeners[w->accept.nlisteners++];
 	ev_io_init(io, accept_cb, fd, EV_READ);
 	io->data = w;
 	return (NULL);

@@ -21,10 +21,6 @@
 #define SYNCS_PER_STRANGE 16   /* per second, of ports not known yet, by host */
 #define SYNC_MESSAGES_MAX 8000 /* WP_SYNCs a second */
 
-/* Ids of the Sync that the parent is handing over. */
-static uint8_t *beacons_out;
-static size_t beacons_out_len;
-
 /*
  * PW_BEACON: source `number` is that address; port 0: it is nobody any more;
  * number PROTO_BEACON_DEFAULT: the default beacon.
@@ -95,19 +91,14 @@ beacons_may_report(
     struct worker *w, const struct endpoint *source, uint32_t count)
 {
 	if (!beacons_known(w, source, 1) &&
-	    !limit_source(w->syncs, source->addr, 0, w->now, SYNCS_PER_STRANGE))
+	    !limit_source(
+		w->gossip.sources, source->addr, 0, w->now, SYNCS_PER_STRANGE))
 		return (0);
-	if (!limit_source(
-		w->syncs, source->addr, source->port, w->now, SYNCS_PER_SECOND))
+	if (!limit_source(w->gossip.sources, source->addr, source->port, w->now,
+		SYNCS_PER_SECOND))
 		return (0);
-	if (w->sync_second != w->now) {
-		w->sync_second = w->now;
-		w->sync_count = 0;
-	}
-	if (w->sync_count >= SYNC_MESSAGES_MAX)
-		return (0);
-	w->sync_count += 1 + count / PROTO_SYNC_CHUNK;
-	return (1);
+	return (persecond_take(&w->gossip.told, w->now,
+	    1 + count / PROTO_SYNC_CHUNK, SYNC_MESSAGES_MAX));
 }
 
 /* A Sync of at least PACKET_SYNC_LEN bytes came in. */
@@ -153,11 +144,11 @@ beacons_transmit(struct worker *w, const struct msg_sync *msg)
 	struct path path;
 	size_t count;
 
-	count = (beacons_out_len - PACKET_SYNC_LEN) / 4;
-	beacons_out[0] = PACKET_SYNC;
-	packet_put_u32(beacons_out + 1, msg->beacon);
-	beacons_out[5] = (uint8_t)(count >> 8);
-	beacons_out[6] = (uint8_t)count;
+	count = (w->gossip.out_len - PACKET_SYNC_LEN) / 4;
+	w->gossip.out[0] = PACKET_SYNC;
+	packet_put_u32(w->gossip.out + 1, msg->beacon);
+	w->gossip.out[5] = (uint8_t)(count >> 8);
+	w->gossip.out[6] = (uint8_t)count;
 	memcpy(path.far.addr, msg->addr, sizeof(path.far.addr));
 	path.far.port = msg->port;
 	memcpy(path.near, msg->near, sizeof(path.near));
@@ -165,9 +156,9 @@ beacons_transmit(struct worker *w, const struct msg_sync *msg)
 	/* From another port it would replace what was said from there. */
 	share = msg->share == 0 ? NULL : udp_share(w, msg->share, msg->addr);
 	if (share != NULL)
-		udp_send_from(share, &path, beacons_out, beacons_out_len);
+		udp_send_from(share, &path, w->gossip.out, w->gossip.out_len);
 	else if (msg->share == 0)
-		udp_send(w, &path, beacons_out, beacons_out_len);
+		udp_send(w, &path, w->gossip.out, w->gossip.out_len);
 	else
 		counters_add(COUNTER_DROP_UDP_SEND, 1);
 	udp_flush(w);
@@ -183,26 +174,26 @@ beacons_send_sync(struct worker *w, const struct msg_sync *msg,
 
 	if (len != msg->count * sizeof(id))
 		return ("count does not fit size");
-	if (beacons_out == NULL) {
-		beacons_out =
+	if (w->gossip.out == NULL) {
+		w->gossip.out =
 		    malloc(PACKET_SYNC_LEN + 4 * (size_t)PROTO_SYNC_MAX);
-		if (beacons_out == NULL)
+		if (w->gossip.out == NULL)
 			fatal(NULL);
 	}
 	if (msg->first)
-		beacons_out_len = PACKET_SYNC_LEN;
-	if (beacons_out_len == 0 ||
-	    beacons_out_len + len >
+		w->gossip.out_len = PACKET_SYNC_LEN;
+	if (w->gossip.out_len == 0 ||
+	    w->gossip.out_len + len >
 		PACKET_SYNC_LEN + 4 * (size_t)PROTO_SYNC_MAX)
 		return ("too many ids");
 	for (i = 0; i < msg->count; i++) {
 		memcpy(&id, ids + i * sizeof(id), sizeof(id));
-		packet_put_u32(beacons_out + beacons_out_len, id);
-		beacons_out_len += sizeof(id);
+		packet_put_u32(w->gossip.out + w->gossip.out_len, id);
+		w->gossip.out_len += sizeof(id);
 	}
 	if (msg->last) {
 		beacons_transmit(w, msg);
-		beacons_out_len = 0;
+		w->gossip.out_len = 0;
 	}
 	return (NULL);
 }

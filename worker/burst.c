@@ -20,10 +20,10 @@ void
 burst_end(struct worker *w)
 {
 	gather_flush(w);
-	if (w->route_in_place)
+	if (w->routes.in_place)
 		route_flush(w);
 	udp_flush(w);
-	w->nown = 0;
+	w->burst.nown = 0;
 }
 
 /*
@@ -34,7 +34,7 @@ burst_end(struct worker *w)
 uint8_t *
 burst_own(struct worker *w)
 {
-	if (w->nown == BURST_OWN)
+	if (w->burst.nown == BURST_OWN)
 		burst_end(w);
-	return (w->own[w->nown++] + FRAME_HEADROOM);
+	return (w->burst.own[w->burst.nown++] + FRAME_HEADROOM);
 }

@@ -23,16 +23,10 @@ enum discover_report { DISCOVER_NEWS, DISCOVER_REFRESH };
 static int
 discover_may_report(struct worker *w, enum discover_report kind)
 {
-	if (w->report_second != w->now) {
-		w->report_second = w->now;
-		memset(w->reports, 0, sizeof(w->reports));
-	}
-	if (w->reports[kind] >= REPORTS_MAX) {
-		counters_add(COUNTER_ENDPOINT_RATE, 1);
-		return (0);
-	}
-	w->reports[kind]++;
-	return (1);
+	if (persecond_take(&w->reports[kind], w->now, 1, REPORTS_MAX))
+		return (1);
+	counters_add(COUNTER_ENDPOINT_RATE, 1);
+	return (0);
 }
 
 /* Tells the parent.  Returns 0, or -1: it will not know. */

@@ -41,8 +41,10 @@ from_parent_settings(void *owner, const void *data, size_t len, int fd)
 
 	w = owner;
 	memcpy(&w->settings, data, sizeof(w->settings));
-	if (w->sessions == NULL)
+	if (w->sessions == NULL) {
 		session_init(w);
+		login_init(w);
+	}
 	return (NULL);
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -23,14 +24,24 @@
 
 #define CHALLENGE_MAX 160
 
+/* Once, when the settings are known. */
+void
+login_init(struct worker *w)
+{
+	w->login.waiters = calloc(w->slots_max, sizeof(*w->login.waiters));
+	if (w->login.waiters == NULL)
+		fatal(NULL);
+}
+
 static int
 login_has_nonce(struct worker *w)
 {
-	if (w->nnonces > 0 &&
-	    w->tick - w->nonces[w->nnonces - 1].fetched < NONCE_TICKS_MAX)
+	if (w->login.nnonces > 0 &&
+	    w->tick - w->login.nonces[w->login.nnonces - 1].fetched <
+		NONCE_TICKS_MAX)
 		return (1);
 	/* What lies below is older still. */
-	w->nnonces = 0;
+	w->login.nnonces = 0;
 	return (0);
 }
 
@@ -40,7 +51,7 @@ login_take_nonce(struct worker *w, struct nonce *nonce)
 {
 	if (!login_has_nonce(w))
 		return (0);
-	*nonce = w->nonces[--w->nnonces];
+	*nonce = w->login.nonces[--w->login.nnonces];
 	return (1);
 }
 
@@ -48,7 +59,7 @@ login_take_nonce(struct worker *w, struct nonce *nonce)
 int
 login_has_room(struct worker *w)
 {
-	return (login_has_nonce(w) || w->nwaiters < w->slots_max);
+	return (login_has_nonce(w) || w->login.nwaiters < w->slots_max);
 }
 
 /* Asks auth for nonces: those that are waited for and some in hand. */
@@ -57,15 +68,17 @@ login_top_up(struct worker *w)
 {
 	static const struct msg_nonces_wanted wanted = { PROTO_NONCES_MAX };
 
-	while (w->nnonces + w->nonces_asked < NONCES_LOW + w->nwaiters) {
+	while (w->login.nnonces + w->login.nonces_asked <
+	       NONCES_LOW + w->login.nwaiters) {
 		/* The pool has room for so many and no more. */
-		if (w->nnonces + w->nonces_asked + PROTO_NONCES_MAX >
+		if (w->login.nnonces + w->login.nonces_asked +
+			PROTO_NONCES_MAX >
 		    NONCES_MAX)
 			return;
 		if (channel_send(&w->auth, WA_NONCES, 0, -1, &wanted,
 			sizeof(wanted)) == -1)
 			return;
-		w->nonces_asked += PROTO_NONCES_MAX;
+		w->login.nonces_asked += PROTO_NONCES_MAX;
 	}
 }
 
@@ -107,12 +120,13 @@ login_begin(struct worker *w, struct session *s, const char *answer, size_t len)
 	if (login_take_nonce(w, &nonce))
 		len += login_challenge(s, &nonce, bytes + len);
 	else {
-		waiter = &w->waiters[(w->waiters_head + w->nwaiters++) %
-				     w->slots_max];
+		waiter = &w->login.waiters[(w->login.waiters_head +
+					       w->login.nwaiters++) %
+					   w->slots_max];
 		waiter->slot = session_slot(w, s);
 		waiter->serial = s->serial;
 	}
-	if (w->nnonces < NONCES_LOW)
+	if (w->login.nnonces < NONCES_LOW)
 		login_top_up(w);
 	/* A fresh connection takes this much, or it is not worth keeping. */
 	if (send(s->io.fd, bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
@@ -144,21 +158,22 @@ login_nonces(
 	struct nonce *nonce;
 	uint32_t i;
 
-	if (msg->count > w->nonces_asked)
+	if (msg->count > w->login.nonces_asked)
 		return ("nonces that were not asked for");
-	w->nonces_asked -= msg->count;
-	for (i = 0; i < msg->count && w->nnonces < NONCES_MAX; i++) {
-		nonce = &w->nonces[w->nnonces++];
+	w->login.nonces_asked -= msg->count;
+	for (i = 0; i < msg->count && w->login.nnonces < NONCES_MAX; i++) {
+		nonce = &w->login.nonces[w->login.nnonces++];
 		nonce->number = msg->first + i;
 		nonce->fetched = w->tick;
 		nonce->wall = msg->wall;
 		memcpy(nonce->value, values + (size_t)i * PROTO_NONCE_LEN,
 		    PROTO_NONCE_LEN);
 	}
-	while (w->nwaiters > 0 && w->nnonces > 0) {
-		waiter = &w->waiters[w->waiters_head];
-		w->waiters_head = (w->waiters_head + 1) % w->slots_max;
-		w->nwaiters--;
+	while (w->login.nwaiters > 0 && w->login.nnonces > 0) {
+		waiter = &w->login.waiters[w->login.waiters_head];
+		w->login.waiters_head =
+		    (w->login.waiters_head + 1) % w->slots_max;
+		w->login.nwaiters--;
 		s = session_find(w, waiter->slot, waiter->serial,
 		    SESSION_STATE_BIT(SESSION_NONCE));
 		if (s != NULL)
@@ -292,8 +307,8 @@ login_auth_lost(struct worker *w)
 	struct session *s;
 	uint32_t i;
 
-	w->nnonces = 0;
-	w->nonces_asked = 0;
+	w->login.nnonces = 0;
+	w->login.nonces_asked = 0;
 	for (i = 0; i < w->nslots; i++) {
 		s = &w->sessions[i];
 		if (s->state == SESSION_REPLY || s->state == SESSION_VERIFY)

@@ -28,10 +28,10 @@ main(int argc, char **argv)
 	if (sodium_init() == -1)
 		fatalx("sodium_init: libsodium does not start");
 	worker.loop = loop_open(0);
-	worker.upgrades = limit_new();
+	worker.head.upgrades = limit_new();
 	worker.packets = limit_new();
-	worker.punches = limit_new();
-	worker.syncs = limit_new();
+	worker.punch.sources = limit_new();
+	worker.gossip.sources = limit_new();
 	worker.beacons = beacon_table_new();
 	timer_init(&worker);
 	turn_init(&worker);

@@ -21,12 +21,12 @@ const char *
 punch_exempt(struct worker *w, const struct msg_address *msg)
 {
 	if (msg->prefix == PROTO_PREFIX_NONE) {
-		w->nexempt = 0;
+		w->punch.nexempt = 0;
 		return (NULL);
 	}
-	if (msg->prefix > 128 || w->nexempt == EXEMPT_MAX)
+	if (msg->prefix > 128 || w->punch.nexempt == EXEMPT_MAX)
 		return ("bad exempt network");
-	w->exempt[w->nexempt++] = *msg;
+	w->punch.exempt[w->punch.nexempt++] = *msg;
 	return (NULL);
 }
 
@@ -36,8 +36,8 @@ punch_is_exempt(const struct worker *w, const uint8_t addr[16])
 	const struct msg_address *net;
 	uint32_t i;
 
-	for (i = 0; i < w->nexempt; i++) {
-		net = &w->exempt[i];
+	for (i = 0; i < w->punch.nexempt; i++) {
+		net = &w->punch.exempt[i];
 		if (address_within(addr, net->addr, net->prefix))
 			return (1);
 	}
@@ -47,21 +47,17 @@ punch_is_exempt(const struct worker *w, const uint8_t addr[16])
 static int
 punch_within_limits(struct worker *w, const uint8_t addr[16])
 {
+	uint32_t most;
+
 	if (punch_is_exempt(w, addr))
 		return (1);
-	if (w->punch_second != w->now) {
-		w->punch_second = w->now;
-		w->punch_count = 0;
-	}
-	if ((w->settings.punch_total_limit != 0 &&
-		w->punch_count >= w->settings.punch_total_limit) ||
-	    !limit_source(
-		w->punches, addr, 0, w->now, w->settings.punch_source_limit)) {
-		counters_add(COUNTER_PUNCH_RATE, 1);
-		return (0);
-	}
-	w->punch_count++;
-	return (1);
+	most = w->settings.punch_total_limit;
+	if (limit_source(w->punch.sources, addr, 0, w->now,
+		w->settings.punch_source_limit) &&
+	    (most == 0 || persecond_take(&w->punch.total, w->now, 1, most)))
+		return (1);
+	counters_add(COUNTER_PUNCH_RATE, 1);
+	return (0);
 }
 
 /* Where node was heard by UDP; 0 if that is not known (any more). */
@@ -127,14 +123,15 @@ punch_ask(struct worker *w, const struct path *path, const uint8_t *packet)
 	struct msg_grant msg;
 	struct grant *grant;
 
-	w->last_grant = w->last_grant == UINT32_MAX ? 1 : w->last_grant + 1;
-	grant = &w->grants[w->last_grant % GRANTS_MAX];
+	w->punch.last_grant =
+	    w->punch.last_grant == UINT32_MAX ? 1 : w->punch.last_grant + 1;
+	grant = &w->punch.grants[w->punch.last_grant % GRANTS_MAX];
 	if (grant->request != 0)
 		counters_add(COUNTER_GRANTS_FULL, 1);
 	grant->path = *path;
 	grant->requester = packet_u32(packet + 1);
 	grant->target = packet_u32(packet + 5);
-	grant->request = w->last_grant;
+	grant->request = w->punch.last_grant;
 	memset(&msg, 0, sizeof(msg));
 	msg.request = grant->request;
 	msg.requester = grant->requester;
@@ -176,7 +173,7 @@ punch_granted(struct worker *w, const struct msg_granted *msg)
 {
 	struct grant *grant;
 
-	grant = &w->grants[msg->request % GRANTS_MAX];
+	grant = &w->punch.grants[msg->request % GRANTS_MAX];
 	if (grant->request != msg->request || msg->request == 0)
 		return;
 	grant->request = 0;

@@ -13,9 +13,8 @@
 #include "worker/worker.h"
 
 /*
- * The relay, doc/protocol.md 4.1: knows packets, not how they travel.  It gets
- * each packet with RELAY_HEADROOM bytes before its payload that it may write
- * into: its own header of nine and what the transport had before that.
+ * The relay, doc/protocol.md 4.1: knows packets, not how they travel.  The
+ * bytes before each may be written into (worker/headroom.h).
  */
 
 /* Delivers to the WebSocket session that entry names. */

@@ -22,8 +22,7 @@
  * were read.
  */
 
-#define ROUTE_STAGE_PACKET 2048 /* larger payloads are sent where they lie */
-#define ROUTE_QUEUE_MIN    (64U << 10) /* bytes of a queue when it begins */
+#define ROUTE_QUEUE_MIN (64U << 10) /* bytes of a queue when it begins */
 
 static void route_write(struct ev_loop *, ev_io *, int);
 
@@ -106,9 +105,9 @@ route_open(struct worker *w, uint32_t number, int fd, io_cb reader)
 
 	if (number >= w->hello.nworkers || number == w->hello.worker)
 		return ("no such sibling");
-	if (w->siblings[number] == NULL)
-		w->siblings[number] = route_sibling(w, number);
-	sib = w->siblings[number];
+	if (w->routes.siblings[number] == NULL)
+		w->routes.siblings[number] = route_sibling(w, number);
+	sib = w->routes.siblings[number];
 	route_close(sib);
 	ev_io_init(&sib->reader, reader, fd, EV_READ);
 	ev_io_init(&sib->writer, route_write, fd, EV_WRITE);
@@ -125,15 +124,15 @@ route_stage(struct worker *w, const uint8_t *payload, size_t len)
 {
 	uint8_t *to;
 
-	if (w->stage == NULL) {
-		w->stage = malloc(ROUTE_STAGE);
-		if (w->stage == NULL)
+	if (w->routes.stage == NULL) {
+		w->routes.stage = malloc(ROUTE_STAGE);
+		if (w->routes.stage == NULL)
 			return (NULL);
 	}
-	if (w->stage_len + ROUTE_HEADER + len > ROUTE_STAGE)
+	if (w->routes.stage_len + ROUTE_HEADER + len > ROUTE_STAGE)
 		route_flush(w);
-	to = w->stage + w->stage_len;
-	w->stage_len += (uint32_t)(ROUTE_HEADER + len);
+	to = w->routes.stage + w->routes.stage_len;
+	w->routes.stage_len += (uint32_t)(ROUTE_HEADER + len);
 	memcpy(to + ROUTE_HEADER, payload, len);
 	return (to);
 }
@@ -152,7 +151,7 @@ route_packet(struct worker *w, uint32_t number, uint32_t dest, uint32_t sender,
 	struct iovec *last;
 	uint8_t *message;
 
-	sib = number < PROTO_WORKERS_MAX ? w->siblings[number] : NULL;
+	sib = number < PROTO_WORKERS_MAX ? w->routes.siblings[number] : NULL;
 	if (sib == NULL || !sib->open) {
 		counters_add(COUNTER_DROP_STALE, 1);
 		return (0);
@@ -166,7 +165,7 @@ route_packet(struct worker *w, uint32_t number, uint32_t dest, uint32_t sender,
 		}
 	} else {
 		w->gather.held = 1;
-		w->route_in_place = 1;
+		w->routes.in_place = 1;
 	}
 	header.type = WW_PACKET;
 	header.len = (uint32_t)(ROUTE_HEADER + len);
@@ -274,12 +273,12 @@ route_flush(struct worker *w)
 	uint32_t i;
 
 	for (i = 0; i < w->hello.nworkers; i++) {
-		sib = w->siblings[i];
+		sib = w->routes.siblings[i];
 		if (sib != NULL && sib->niov > 0)
 			route_flush_sibling(sib);
 	}
-	w->stage_len = 0;
-	w->route_in_place = 0;
+	w->routes.stage_len = 0;
+	w->routes.in_place = 0;
 }
 
 static void

@@ -15,9 +15,6 @@
 
 /* The table of sessions: places are used again, memory follows their number. */
 
-static struct log_limit session_violations;
-static struct log_limit session_crowds;
-
 static void *
 session_table(size_t n, size_t size)
 {
@@ -36,7 +33,6 @@ session_init(struct worker *w)
 {
 	w->slots_max = w->settings.max_sockets;
 	w->sessions = session_table(w->slots_max, sizeof(struct session));
-	w->waiters = session_table(w->slots_max, sizeof(struct waiter));
 	w->rx =
 	    (uint8_t *)session_table(1, RX_HEADROOM + RX_SIZE) + RX_HEADROOM;
 	w->free_slot = NO_SLOT;
@@ -186,7 +182,7 @@ session_make_room(struct worker *w, const struct stranger *x)
 	if (x == NULL || (!x->done && w->tick - x->since < STRANGER_TICKS))
 		return (0);
 	counters_add(COUNTER_REFUSED_HALF_OPEN, 1);
-	log_limited(&session_crowds, w->now,
+	log_limited(&w->crowds, w->now,
 	    "connections that have not logged in make room for newer ones");
 	broken_mark(w, &w->sessions[x->slot]);
 	return (1);
@@ -263,10 +259,10 @@ session_send_pongs(struct worker *w, struct session *s)
 {
 	size_t len;
 
-	len = w->pongs_len;
-	w->pongs_len = 0;
+	len = w->pongs.len;
+	w->pongs.len = 0;
 	if (len > 0 && session_is_upgraded(s) && s->state != SESSION_CLOSING)
-		outq_control(w, s, w->pongs, len);
+		outq_control(w, s, w->pongs.bytes, len);
 }
 
 /*
@@ -291,8 +287,7 @@ session_violation(
 	counters_add(code == WS_STATUS_TOO_BIG ? COUNTER_TOO_BIG
 					       : COUNTER_PROTOCOL_ERRORS,
 	    1);
-	log_limited(
-	    &session_violations, w->now, "node %u: %s", s->peer.node, what);
+	log_limited(&w->violations, w->now, "node %u: %s", s->peer.node, what);
 	session_fail(w, s, code, what);
 }
 

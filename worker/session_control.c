@@ -17,12 +17,13 @@
 static void
 session_ping(struct worker *w, const uint8_t *payload, size_t len)
 {
-	if (w->pongs_len <= PONGS_FULL)
-		w->pong_last = w->pongs_len;
-	w->pongs_len = w->pong_last +
-		       ws_header_build(w->pongs + w->pong_last, WS_PONG, len);
-	memcpy(w->pongs + w->pongs_len, payload, len);
-	w->pongs_len += len;
+	if (w->pongs.len <= PONGS_FULL)
+		w->pongs.last = w->pongs.len;
+	w->pongs.len =
+	    w->pongs.last +
+	    ws_header_build(w->pongs.bytes + w->pongs.last, WS_PONG, len);
+	memcpy(w->pongs.bytes + w->pongs.len, payload, len);
+	w->pongs.len += len;
 }
 
 static void

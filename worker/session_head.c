@@ -28,7 +28,7 @@ session_respond(struct worker *w, struct session *s,
 
 	iov.iov_base = answer;
 	iov.iov_len = http_response_build(answer, sizeof(answer), status,
-	    request, http_date(&w->date, clock_wall()));
+	    request, http_date(&w->head.date, clock_wall()));
 	s->state = SESSION_LINGER;
 	stranger_done(&w->strangers, s->stranger);
 	s->deadline = w->tick + LINGER_TICKS;
@@ -87,8 +87,8 @@ session_admission(struct worker *w, struct session *s, int is_client)
 		counters_add(COUNTER_REFUSED_BUSY, 1);
 		return (503);
 	}
-	if (is_client && (!limit_upgrade(w->upgrades, s->peer.at.addr, w->now,
-			      w->settings.source_upgrade_limit) ||
+	if (is_client && (!limit_upgrade(w->head.upgrades, s->peer.at.addr,
+			      w->now, w->settings.source_upgrade_limit) ||
 			     !session_join_source(w, s))) {
 		counters_add(COUNTER_REFUSED_RATE, 1);
 		return (429);

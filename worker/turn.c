@@ -15,9 +15,9 @@ turn_end(struct ev_loop *loop, ev_prepare *prepare, int revents)
 	struct worker *w;
 
 	w = prepare->data;
-	if (w->nown > 0)
+	if (w->burst.nown > 0)
 		burst_end(w);
-	if (w->stage_len > 0)
+	if (w->routes.stage_len > 0)
 		route_flush(w);
 	if (w->nbroken > 0)
 		session_reap(w);

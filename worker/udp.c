@@ -36,7 +36,7 @@ udp_open(struct worker *w, const struct msg_udp *msg, int fd, io_cb reader)
 	struct udp_socket *sock;
 	socklen_t len;
 
-	if (w->nudp == UDP_SOCKETS_MAX)
+	if (w->udp.nsockets == UDP_SOCKETS_MAX)
 		return ("too many sockets");
 	sock = calloc(1, sizeof(*sock));
 	if (sock == NULL)
@@ -61,7 +61,7 @@ udp_open(struct worker *w, const struct msg_udp *msg, int fd, io_cb reader)
 	ev_io_init(&sock->writer, udp_write, fd, EV_WRITE);
 	sock->reader.data = sock;
 	sock->writer.data = sock;
-	w->udp[w->nudp++] = sock;
+	w->udp.sockets[w->udp.nsockets++] = sock;
 	/* A further port for gossip may come at any time. */
 	if (w->parent.state == WORKER_RUNNING)
 		ev_io_start(w->loop, &sock->reader);
@@ -73,8 +73,8 @@ udp_start(struct worker *w)
 {
 	uint32_t i;
 
-	for (i = 0; i < w->nudp; i++)
-		ev_io_start(w->loop, &w->udp[i]->reader);
+	for (i = 0; i < w->udp.nsockets; i++)
+		ev_io_start(w->loop, &w->udp.sockets[i]->reader);
 }
 
 /* Our further port of that number for gossip to addr, or NULL. */
@@ -83,9 +83,10 @@ udp_share(struct worker *w, uint32_t number, const uint8_t addr[16])
 {
 	uint32_t i;
 
-	for (i = 0; i < w->nudp; i++)
-		if (w->udp[i]->kind == UDP_SHARE &&
-		    w->udp[i]->number == number && udp_reaches(w->udp[i], addr))
-			return (w->udp[i]);
+	for (i = 0; i < w->udp.nsockets; i++)
+		if (w->udp.sockets[i]->kind == UDP_SHARE &&
+		    w->udp.sockets[i]->number == number &&
+		    udp_reaches(w->udp.sockets[i], addr))
+			return (w->udp.sockets[i]);
 	return (NULL);
 }

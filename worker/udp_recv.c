@@ -19,30 +19,29 @@ struct udp_in {
 	union udp_control control[UDP_BATCH];
 	uint8_t *rooms; /* UDP_BATCH of UDP_ROOM bytes */
 };
-static struct udp_in udp_in;
 
-static void
-udp_in_init(void)
+static struct udp_in *
+udp_in_new(void)
 {
+	struct udp_in *in;
 	struct msghdr *hdr;
 	size_t i;
 
-	if (udp_in.rooms != NULL)
-		return;
+	in = calloc(1, sizeof(*in));
 	/* Touched only as far as datagrams reach. */
-	udp_in.rooms = malloc((size_t)UDP_BATCH * UDP_ROOM);
-	if (udp_in.rooms == NULL)
+	if (in == NULL ||
+	    (in->rooms = malloc((size_t)UDP_BATCH * UDP_ROOM)) == NULL)
 		fatal(NULL);
 	for (i = 0; i < UDP_BATCH; i++) {
-		udp_in.iov[i].iov_base =
-		    udp_in.rooms + i * UDP_ROOM + RX_HEADROOM;
-		udp_in.iov[i].iov_len = UDP_DATAGRAM_MAX;
-		hdr = &udp_in.headers[i].msg_hdr;
-		hdr->msg_name = &udp_in.from[i];
-		hdr->msg_iov = &udp_in.iov[i];
+		in->iov[i].iov_base = in->rooms + i * UDP_ROOM + RX_HEADROOM;
+		in->iov[i].iov_len = UDP_DATAGRAM_MAX;
+		hdr = &in->headers[i].msg_hdr;
+		hdr->msg_name = &in->from[i];
+		hdr->msg_iov = &in->iov[i];
 		hdr->msg_iovlen = 1;
-		hdr->msg_control = &udp_in.control[i];
+		hdr->msg_control = &in->control[i];
 	}
+	return (in);
 }
 
 /* IPv4 and v4-mapped are one source. */
@@ -64,31 +63,33 @@ udp_source(const struct sockaddr_in6 *from, struct endpoint *source)
 static void
 udp_datagram(struct udp_socket *sock, uint32_t i)
 {
-	struct mmsghdr *in;
+	struct udp_in *in;
+	size_t len;
 
-	in = &udp_in.headers[i];
-	counters_add(COUNTER_UDP_BYTES, in->msg_len);
-	udp_source(&udp_in.from[i], &sock->path.far);
+	in = sock->worker->udp.in;
+	len = in->headers[i].msg_len;
+	counters_add(COUNTER_UDP_BYTES, len);
+	udp_source(&in->from[i], &sock->path.far);
 	if (sock->any)
-		udp_control_in(&in->msg_hdr, sock->path.near);
-	datagram(
-	    sock->worker, &sock->path, udp_in.iov[i].iov_base, in->msg_len);
+		udp_control_in(&in->headers[i].msg_hdr, sock->path.near);
+	datagram(sock->worker, &sock->path, in->iov[i].iov_base, len);
 }
 
 static void
 udp_recv(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct udp_socket *sock;
+	struct udp_in *in;
 	uint32_t i;
 	int n;
 
 	sock = io->data;
+	in = sock->worker->udp.in;
 	for (i = 0; i < UDP_BATCH; i++)
-		udp_in.headers[i].msg_hdr.msg_namelen = sizeof(udp_in.from[i]);
+		in->headers[i].msg_hdr.msg_namelen = sizeof(in->from[i]);
 	for (i = 0; sock->any && i < UDP_BATCH; i++)
-		udp_in.headers[i].msg_hdr.msg_controllen =
-		    sizeof(udp_in.control[i]);
-	n = recvmmsg(io->fd, udp_in.headers, UDP_BATCH, 0, NULL);
+		in->headers[i].msg_hdr.msg_controllen = sizeof(in->control[i]);
+	n = recvmmsg(io->fd, in->headers, UDP_BATCH, 0, NULL);
 	if (n <= 0)
 		return;
 	counters_add(COUNTER_UDP_PACKETS, (uint64_t)n);
@@ -101,6 +102,7 @@ udp_recv(struct ev_loop *loop, ev_io *io, int revents)
 const char *
 udp_recv_open(struct worker *w, const struct msg_udp *msg, int fd)
 {
-	udp_in_init();
+	if (w->udp.in == NULL)
+		w->udp.in = udp_in_new();
 	return (udp_open(w, msg, fd, udp_recv));
 }

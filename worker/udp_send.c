@@ -33,8 +33,8 @@ udp_carrier(struct worker *w, uint32_t number, const uint8_t addr[16])
 	struct udp_socket *sock;
 	uint32_t i;
 
-	for (i = 0; i < w->nudp; i++) {
-		sock = w->udp[i];
+	for (i = 0; i < w->udp.nsockets; i++) {
+		sock = w->udp.sockets[i];
 		if (sock->kind == UDP_LISTENER && udp_reaches(sock, addr) &&
 		    (number == UDP_LISTENER_ANY || sock->number == number))
 			return (sock);
@@ -253,9 +253,9 @@ udp_flush(struct worker *w)
 {
 	uint32_t i;
 
-	for (i = 0; i < w->nudp; i++)
-		if (w->udp[i]->nout > 0)
-			udp_flush_socket(w->udp[i]);
+	for (i = 0; i < w->udp.nsockets; i++)
+		if (w->udp.sockets[i]->nout > 0)
+			udp_flush_socket(w->udp.sockets[i]);
 }
 
 /* The oldest that waits; -1 as sendmsg(2). */

@@ -118,10 +118,10 @@ worker_make(uint32_t number)
 	w->settings.write_timeout = 10;
 	w->settings.source_packet_limit = 1U << 30;
 	w->settings.source_upgrade_limit = 1U << 30;
-	w->upgrades = fixed_table();
+	w->head.upgrades = fixed_table();
 	w->packets = fixed_table();
-	w->punches = fixed_table();
-	w->syncs = fixed_table();
+	w->punch.sources = fixed_table();
+	w->gossip.sources = fixed_table();
 	w->beacons = beacon_table_new();
 	w->map = map.view;
 	timer_init(w);
@@ -129,6 +129,7 @@ worker_make(uint32_t number)
 	w->now = NOW;
 	w->tick = TICK;
 	session_init(w);
+	login_init(w);
 }
 
 static void
@@ -346,7 +347,7 @@ round_udp(const struct row *row, const struct end *from, const struct end *to)
 	for (n = 0; n < row->window; n++)
 		feed(from, in + n * len, len);
 	at = 0;
-	wake(&workers[0], &workers[0].udp[0]->reader);
+	wake(&workers[0], &workers[0].udp.sockets[0]->reader);
 	drain(row, to, &at);
 }
 
@@ -361,7 +362,8 @@ round_ws(const struct row *row, const struct end *from, const struct end *to)
 		feed(from, in + off, len);
 		wake(&workers[0], &from->session->io);
 		if (to->via == WS_OTHER)
-			wake(&workers[1], &workers[1].siblings[0]->reader);
+			wake(&workers[1],
+			    &workers[1].routes.siblings[0]->reader);
 		drain(row, to, &at);
 	}
 }

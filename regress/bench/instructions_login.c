@@ -126,10 +126,10 @@ run_login_worker(void)
 	    channel_open(&w->auth, w->loop, pair[0], "auth", NULL, 0, login_end,
 		w) == -1)
 		err(1, "channel");
-	w->nonces_asked = NONCES_MAX;
+	w->login.nonces_asked = NONCES_MAX;
 	nonces.first = 0;
 	nonces.count = PROTO_NONCES_MAX;
-	while (w->nonces_asked > 0)
+	while (w->login.nonces_asked > 0)
 		if (login_nonces(w, &nonces, values) != NULL)
 			errx(1, "nonces refused");
 	for (i = 0; i <= ROUNDS; i++) {

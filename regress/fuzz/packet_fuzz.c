@@ -53,10 +53,10 @@ prepare(void)
 		abort();
 	worker.now = 1000;
 	worker.hello.nworkers = 2;
-	worker.upgrades = limit_new();
+	worker.head.upgrades = limit_new();
 	worker.packets = limit_new();
-	worker.punches = limit_new();
-	worker.syncs = limit_new();
+	worker.punch.sources = limit_new();
+	worker.gossip.sources = limit_new();
 	worker.beacons = beacon_table_new();
 	memset(&path, 0, sizeof(path));
 	memcpy(path.far.addr, beacon, sizeof(path.far.addr));

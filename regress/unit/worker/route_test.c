@@ -157,13 +157,13 @@ test_what_waits_arrives_whole_and_in_order(void)
 
 	CHECK(set_up() == 0);
 	send_packets(1, 400);
-	CHECK(w.siblings[1]->queue.len > 1 << 20);
+	CHECK(w.routes.siblings[1]->queue.len > 1 << 20);
 	for (i = 0; take(1 + i % 40000) > 0; i += 997)
 		;
 	CHECK(messages(&last) == 400 && last == 400);
-	CHECK(w.siblings[1]->queue.data == NULL);
-	CHECK(w.siblings[1]->rest_len == 0);
-	CHECK(!ev_is_active(&w.siblings[1]->writer));
+	CHECK(w.routes.siblings[1]->queue.data == NULL);
+	CHECK(w.routes.siblings[1]->rest_len == 0);
+	CHECK(!ev_is_active(&w.routes.siblings[1]->writer));
 }
 
 static void
@@ -189,7 +189,8 @@ test_what_waits_for_a_channel_that_ends_is_counted(void)
 	lost = count(COUNTER_DROP_WORKER_LOST);
 	send_packets(1, 500);
 	(void)take(50000);
-	CHECK(w.siblings[1]->queue.len > 0 && w.siblings[1]->rest_len > 0);
+	CHECK(w.routes.siblings[1]->queue.len > 0 &&
+	      w.routes.siblings[1]->rest_len > 0);
 	/* Another channel takes its place. */
 	CHECK(channel_pair(pair) == 0);
 	CHECK(route_recv_open(&w, 1, pair[0]) == NULL);
@@ -233,7 +234,8 @@ test_sends_without_memory(void)
 	no_memory = 1;
 	send_packets(1, 200);
 	no_memory = 0;
-	CHECK(w.siblings[1]->rest_len > 0 && w.siblings[1]->queue.data == NULL);
+	CHECK(w.routes.siblings[1]->rest_len > 0 &&
+	      w.routes.siblings[1]->queue.data == NULL);
 	send_packets(201, 100);
 	while (take(sizeof(got) - got_len) > 0)
 		;

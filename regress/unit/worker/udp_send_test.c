@@ -133,7 +133,7 @@ test_what_waits(void)
 	burst(NEAR);
 	refusal = 0;
 	CHECK(received(NEAR) == BURST);
-	CHECK(STAILQ_EMPTY(&w.udp[0]->waiting));
+	CHECK(STAILQ_EMPTY(&w.udp.sockets[0]->waiting));
 }
 
 static void

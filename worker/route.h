@@ -1,0 +1,63 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef WORKER_ROUTE_H
+#define WORKER_ROUTE_H
+
+#include <sys/uio.h>
+
+#include <ev.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/bytes.h"
+#include "common/proto.h"
+#include "worker/headroom.h"
+#include "worker/io.h"
+
+struct worker;
+
+#define ROUTE_MESSAGE_MAX (ROUTE_HEADER + DELIVERY_MAX)
+#define ROUTE_QUEUE_MAX   (4U << 20) /* bytes that wait for one worker */
+#define ROUTE_IOV         256
+#define ROUTE_STAGE       (64U << 10)
+
+/* Another worker, at the other end of a channel of WW_PACKETs. */
+struct sibling {
+	struct worker *worker;
+	ev_io reader;
+	ev_io writer;
+	uint32_t number;
+	int open;
+	uint8_t *part; /* the start of a message whose rest is to come */
+	uint32_t part_len;
+	uint32_t niov; /* gathered, not sent yet */
+	struct iovec iov[ROUTE_IOV];
+	/* What the socket did not take: */
+	uint8_t *rest; /* of a message that has begun to leave */
+	uint32_t rest_head;
+	uint32_t rest_len;
+	struct bytes queue; /* whole messages after it */
+};
+
+/* All of them, and what is gathered for them. */
+struct routes {
+	struct sibling *siblings[PROTO_WORKERS_MAX];
+	uint8_t *stage; /* small packets, ROUTE_STAGE bytes */
+	uint32_t stage_len;
+	int in_place; /* boolean: some wait where they were read */
+};
+
+/* route.c */
+const char *route_open(struct worker *, uint32_t, int, io_cb);
+void route_close(struct sibling *);
+int route_packet(
+    struct worker *, uint32_t, uint32_t, uint32_t, uint8_t *, size_t);
+void route_flush(struct worker *);
+
+/* route_recv.c */
+const char *route_recv_open(struct worker *, uint32_t, int);
+
+#endif /* WORKER_ROUTE_H */
