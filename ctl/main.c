@@ -28,20 +28,17 @@ run(const struct command *cmd, const char *path, int json)
 	}
 }
 
-int
-main(int argc, char *argv[])
+/* The options before the command's word. */
+static void
+options_get(int argc, char *argv[], const char **path, int *json)
 {
 	static const struct option long_options[] = {
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *path;
-	struct command cmd;
-	int ch, json, status;
+	int ch;
 
-	path = CTL_SOCKET_DEFAULT;
-	json = 0;
 	/* The "+": options after the command's word are the command's. */
 	while ((ch = getopt_long(argc, argv, "+:hjs:V", long_options, NULL)) !=
 	       -1) {
@@ -50,12 +47,12 @@ main(int argc, char *argv[])
 			usage_help();
 		case 'V':
 			printf("beaconctl %s\n", BEACOND_VERSION);
-			return (CTL_OK);
+			exit(CTL_OK);
 		case 'j':
-			json = 1;
+			*json = 1;
 			break;
 		case 's':
-			path = optarg;
+			*path = optarg;
 			break;
 		case ':':
 			usage("-%c: a word is missing behind it", optopt);
@@ -63,6 +60,18 @@ main(int argc, char *argv[])
 			usage("%s: no such option", argv[optind - 1]);
 		}
 	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	const char *path;
+	struct command cmd;
+	int json, status;
+
+	path = CTL_SOCKET_DEFAULT;
+	json = 0;
+	options_get(argc, argv, &path, &json);
 	if (optind < argc && strcmp(argv[optind], "help") == 0)
 		usage_help();
 	if (parse_command(argc - optind, argv + optind, &cmd, stderr) == -1)

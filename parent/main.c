@@ -45,6 +45,43 @@ usage(const char *what, const char *why)
 }
 
 static void
+help(void)
+{
+	(void)fputs(usage_text, stdout);
+	exit(0);
+}
+
+/* c is what getopt(3) has found at argv[optind - 1]. */
+static void
+options_take(struct options *options, int c, char **argv)
+{
+	switch (c) {
+	case 'd':
+		options->foreground = 1;
+		break;
+	case 'f':
+		options->file = optarg;
+		break;
+	case 'n':
+		options->check = 1;
+		break;
+	case 'v':
+		options->verbose = 1;
+		break;
+	case 'V':
+		(void)printf("beacond %s\n", BEACOND_VERSION);
+		exit(0);
+	case 'h':
+		help();
+		break;
+	case ':':
+		usage(argv[optind - 1], "a file is missing behind it");
+	default:
+		usage(argv[optind - 1], "no such option");
+	}
+}
+
+static void
 options_get(struct options *options, int argc, char **argv)
 {
 	static const struct option long_options[] = {
@@ -56,39 +93,14 @@ options_get(struct options *options, int argc, char **argv)
 
 	memset(options, 0, sizeof(*options));
 	options->file = CONF_DEFAULT;
-	while ((c = getopt_long(argc, argv, ":df:hnvV", long_options, NULL)) !=
-	       -1) {
-		switch (c) {
-		case 'd':
-			options->foreground = 1;
-			break;
-		case 'f':
-			options->file = optarg;
-			break;
-		case 'n':
-			options->check = 1;
-			break;
-		case 'v':
-			options->verbose = 1;
-			break;
-		case 'V':
-			(void)printf("beacond %s\n", BEACOND_VERSION);
-			exit(0);
-		case 'h':
-			(void)fputs(usage_text, stdout);
-			exit(0);
-		case ':':
-			usage(argv[optind - 1], "a file is missing behind it");
-		default:
-			usage(argv[optind - 1], "no such option");
-		}
-	}
+	while (
+	    (c = getopt_long(argc, argv, ":df:hnvV", long_options, NULL)) != -1)
+		options_take(options, c, argv);
 	if (argc == optind)
 		return;
 	if (strcmp(argv[optind], "help") != 0)
 		usage(argv[optind], "only options are known");
-	(void)fputs(usage_text, stdout);
-	exit(0);
+	help();
 }
 
 static struct config *
