@@ -68,48 +68,60 @@ log_stderr_ready(void)
 	return (poll(&fd, 1, 0) != 0);
 }
 
-/* Hands one finished line to where the lines of this process go. */
-void
-log_line(int priority, const char *procname, const char *text)
+/* One write a line, so that lines of processes never mix. */
+static void
+log_stderr(int priority, const char *procname, const char *text)
+{
+	char line[LOG_LINE_MAX], mark[8];
+	int n;
+
+	if (!log_stderr_ready()) {
+		counters_add(COUNTER_LOG_MUTED, 1);
+		return;
+	}
+	mark[0] = '\0';
+	if (log_to_journal)
+		(void)snprintf(mark, sizeof(mark), "<%d>", priority & 7);
+	n = snprintf(line, sizeof(line), "%s%s: %s\n", mark, procname, text);
+	if (n < 0)
+		return;
+	if ((size_t)n >= sizeof(line)) {
+		n = sizeof(line) - 1;
+		line[n - 1] = '\n';
+	}
+	if (write(STDERR_FILENO, line, (size_t)n) == -1)
+		return;
+}
+
+/* A full log channel loses the line, never the process. */
+static void
+log_parent(int priority, const char *text)
 {
 	char line[LOG_LINE_MAX];
 	int n;
 
+	n = snprintf(line, sizeof(line), "%c%s", priority + '0', text);
+	if (n < 0)
+		return;
+	if ((size_t)n >= sizeof(line))
+		n = sizeof(line) - 1;
+	(void)send(LOG_CHILD_FD, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Hands one finished line to where the lines of this process go. */
+void
+log_line(int priority, const char *procname, const char *text)
+{
 	switch (log_target) {
 	case LOG_TO_PARENT:
-		n = snprintf(line, sizeof(line), "%c%s", priority + '0', text);
-		if (n < 0)
-			return;
-		if ((size_t)n >= sizeof(line))
-			n = sizeof(line) - 1;
-		/* A full log channel loses the line, never the process. */
-		(void)send(
-		    LOG_CHILD_FD, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		log_parent(priority, text);
 		break;
 	case LOG_TO_SYSLOG:
 		if (log_syslog(priority, procname, text) == -1)
 			counters_add(COUNTER_LOG_MUTED, 1);
 		break;
 	case LOG_TO_STDERR:
-		if (!log_stderr_ready()) {
-			counters_add(COUNTER_LOG_MUTED, 1);
-			return;
-		}
-		if (log_to_journal)
-			n = snprintf(line, sizeof(line), "<%d>%s: %s\n",
-			    priority, procname, text);
-		else
-			n = snprintf(
-			    line, sizeof(line), "%s: %s\n", procname, text);
-		if (n < 0)
-			return;
-		if ((size_t)n >= sizeof(line)) {
-			n = sizeof(line) - 1;
-			line[n - 1] = '\n';
-		}
-		/* One write a line, so that lines of processes never mix. */
-		if (write(STDERR_FILENO, line, (size_t)n) == -1)
-			return;
+		log_stderr(priority, procname, text);
 		break;
 	}
 }
