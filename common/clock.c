@@ -68,3 +68,16 @@ clock_wall_at(uint32_t then)
 {
 	return ((then * CLOCK_SECOND + clock_wall_offset()) / CLOCK_SECOND);
 }
+
+/* Nanoseconds of CPU that a process has used; 0: there is no such process. */
+uint64_t
+clock_cpu(pid_t pid)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(pid, &clock) != 0 ||
+	    clock_gettime(clock, &ts) == -1)
+		return (0);
+	return ((uint64_t)ts.tv_sec * CLOCK_SECOND + (uint64_t)ts.tv_nsec);
+}

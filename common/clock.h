@@ -6,6 +6,8 @@
 #ifndef COMMON_CLOCK_H
 #define COMMON_CLOCK_H
 
+#include <sys/types.h>
+
 #include <stdint.h>
 
 /*
@@ -21,5 +23,6 @@ uint32_t clock_seconds(void);
 uint64_t clock_wall(void);
 uint64_t clock_wall_at(uint32_t);
 uint64_t clock_wall_offset(void);
+uint64_t clock_cpu(pid_t);
 
 #endif /* COMMON_CLOCK_H */

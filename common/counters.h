@@ -6,6 +6,7 @@
 #ifndef COMMON_COUNTERS_H
 #define COMMON_COUNTERS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -14,11 +15,15 @@
  * order: the identifier, the name under which operators see it, and what it
  * counts.  Names of doc/protocol.md 7 are kept.
  */
+#define METRIC_ACTIVE_PEERS "pilot_beacon_wss_active" /* a gauge */
+
 #define WSS     "pilot_beacon_wss_"
 #define BRIDGE  "pilot_beacon_relay_bridge_total"
 #define DROP    "pilot_beacon_drops_total"
 #define REFUSED "pilot_beacon_wss_refused_total"
 #define UDP_IN  "pilot_beacon_udp_in_total"
+#define RELOAD  "pilot_beacon_reloads_total"
+#define HTTP    "pilot_beacon_metrics_requests_total"
 #define LOOKUPS "pilot_beacon_registry_lookups_total"
 
 /* clang-format off */
@@ -191,7 +196,18 @@
 	    "lines of the key file skipped") \
 	X(SOCKETS_MENDED, "pilot_beacon_sockets_mended_total", \
 	    "sockets that were of no use after a worker's death, mended") \
-	X(LOG_MUTED, "pilot_beacon_log_muted_total", "log lines left out")
+	X(LOG_MUTED, "pilot_beacon_log_muted_total", "log lines left out") \
+	X(SECURITY, "pilot_beacon_security_events_total", \
+	    "processes that broke the rules, or died in a way that smells so") \
+	X(RELOADS, RELOAD "{outcome=\"ok\"}", "configurations read again") \
+	X(RELOADS_FAILED, RELOAD "{outcome=\"error\"}", \
+	    "reloads after which nothing had changed") \
+	X(HTTP_OK, HTTP "{outcome=\"ok\"}", "scrapes and pages") \
+	X(HTTP_BAD, HTTP "{outcome=\"error\"}", "requests refused") \
+	X(HTTP_SLOW, HTTP "{outcome=\"timeout\"}", \
+	    "connections given up after 5 s") \
+	X(HTTP_CROWDED, HTTP "{outcome=\"crowded\"}", \
+	    "connections given up for newer ones")
 /* clang-format on */
 
 enum counter {
@@ -201,7 +217,8 @@ enum counter {
 	    COUNTER_MAX
 };
 
-#define COUNTERS_BYTES 4096
+#define COUNTERS_BYTES    4096
+#define COUNTERS_HELP_MAX 4096
 
 struct counters {
 	uint64_t value[COUNTER_MAX];
@@ -217,6 +234,9 @@ int counters_open(int);
 uint64_t counters_read(const struct counters *, enum counter);
 const char *counters_name(enum counter);
 const char *counters_help(enum counter);
+int counters_begins(enum counter);
+size_t counters_family_len(enum counter);
+const char *counters_family_help(enum counter, char *, size_t);
 
 /* One writer, so a plain addition; the store must only not tear. */
 static inline void

@@ -42,7 +42,13 @@
 #define PROTO_LISTENER_ANY   UINT32_MAX /* whichever reaches the other end */
 
 /* The programs of the daemon, as the control protocol numbers them too. */
-enum role { ROLE_PARENT, ROLE_AUTH, ROLE_WORKER, ROLE_MAX };
+enum role {
+	ROLE_PARENT,
+	ROLE_AUTH,
+	ROLE_WORKER,
+	ROLE_METRICS,
+	ROLE_MAX
+};
 
 #define PROTO_STRUCT(name, size) \
 	_Static_assert(sizeof(struct name) == (size), #name " has padding")
@@ -51,7 +57,7 @@ enum role { ROLE_PARENT, ROLE_AUTH, ROLE_WORKER, ROLE_MAX };
 #define CHILD_PARENT_FD 3 /* the channel to the parent */
 /* LOG_CHILD_FD is 4 */
 
-/* Seconds without a WP_PONG or AP_PONG after which a child counts as hung. */
+/* Seconds without a pong after which a child counts as hung. */
 #define CHILD_HANG_TIMEOUT  10
 #define CHILD_PING_INTERVAL 2
 
@@ -67,7 +73,7 @@ enum role { ROLE_PARENT, ROLE_AUTH, ROLE_WORKER, ROLE_MAX };
 struct msg_hello {
 	char version[PROTO_VERSION_LEN];
 	uint32_t layout;
-	uint32_t worker; /* own number; 0 for auth */
+	uint32_t worker; /* own number; 0 for all but workers */
 	uint32_t nworkers;
 	uint32_t epoch;
 };
@@ -395,6 +401,27 @@ struct msg_granted {
 	uint32_t ok; /* boolean */
 };
 PROTO_STRUCT(msg_granted, 8);
+
+/* ---- parent -> metrics ------------------------------------------------ */
+/*
+ * Start: HELLO COUNTERS SUMS LISTENER* START; it answers MP_READY.  No settings
+ * and no map: it has no business with either.
+ */
+enum parent_to_metrics {
+	PM_HELLO = 0xa00, /* msg_hello */
+	PM_COUNTERS,      /* fd: its page */
+	PM_SUMS,          /* fd: what it may tell, see common/sums.h */
+	PM_LISTENER,      /* fd: a listening TCP socket */
+	PM_START,         /* empty */
+	PM_PING,          /* empty; MP_PONG is wanted at once */
+	PM_SHUTDOWN       /* empty: exit */
+};
+
+/* ---- metrics -> parent ------------------------------------------------ */
+enum metrics_to_parent {
+	MP_READY = 0xb00, /* msg_hello */
+	MP_PONG           /* empty */
+};
 
 /* ---- worker -> worker ------------------------------------------------- */
 enum worker_to_worker {

@@ -74,7 +74,8 @@ format_age(uint64_t t, uint64_t now, char buf[FORMAT_AGE_LEN])
 const char *
 format_role(uint32_t role)
 {
-	static const char *const name[] = { "parent", "auth", "worker" };
+	static const char *const name[] = { "parent", "auth", "worker",
+		"metrics" };
 
 	return (role < sizeof(name) / sizeof(name[0]) ? name[role] : "?");
 }

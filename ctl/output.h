@@ -30,9 +30,6 @@ struct output {
 extern const struct output output_text;
 extern const struct output output_json;
 
-/* The name of what follows the counters in CTL_METRICS. */
-#define METRIC_ACTIVE_PEERS "pilot_beacon_wss_active"
-
 /* format.c */
 #define FORMAT_ADDRESS_LEN 64
 #define FORMAT_TIME_LEN    32

@@ -74,37 +74,18 @@ text_child(const struct msg_ctl_child *m)
 	    format_time(m->since, when));
 }
 
-/* Bytes of a counter's name before its labels. */
-static size_t
-text_family_len(int counter)
-{
-	return (strcspn(counters_name((enum counter)counter), "{"));
-}
-
-static int
-text_same_family(int a, int b)
-{
-	return (text_family_len(a) == text_family_len(b) &&
-		strncmp(counters_name((enum counter)a),
-		    counters_name((enum counter)b), text_family_len(a)) == 0);
-}
-
 /* What Prometheus wants to know of a family, of which this is the first. */
 static void
-text_family(int first)
+text_family(enum counter first)
 {
-	const char *labels, *name;
-	int i, len;
+	char help[COUNTERS_HELP_MAX];
+	const char *name;
+	int len;
 
-	name = counters_name((enum counter)first);
-	len = (int)text_family_len(first);
-	printf("# HELP %.*s", len, name);
-	for (i = first; i < COUNTER_MAX && text_same_family(i, first); i++) {
-		labels = counters_name((enum counter)i) + len;
-		printf("%s %s%s%s", i == first ? "" : ";", labels,
-		    *labels == '\0' ? "" : " ", counters_help((enum counter)i));
-	}
-	printf("\n# TYPE %.*s counter\n", len, name);
+	name = counters_name(first);
+	len = (int)counters_family_len(first);
+	printf("# HELP %.*s %s\n# TYPE %.*s counter\n", len, name,
+	    counters_family_help(first, help, sizeof(help)), len, name);
 }
 
 static void
@@ -113,8 +94,8 @@ text_metrics(const uint64_t value[COUNTER_MAX + 1])
 	int i;
 
 	for (i = 0; i < COUNTER_MAX; i++) {
-		if (i == 0 || !text_same_family(i, i - 1))
-			text_family(i);
+		if (counters_begins((enum counter)i))
+			text_family((enum counter)i);
 		printf("%s %" PRIu64 "\n", counters_name((enum counter)i),
 		    value[i]);
 	}

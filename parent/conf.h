@@ -25,6 +25,7 @@
 enum conf_address_kind {
 	CONF_LISTEN,       /* listen on ADDRESS port PORT */
 	CONF_LISTEN_UDP,   /* listen udp on ADDRESS port PORT */
+	CONF_METRICS,      /* metrics on ADDRESS port PORT */
 	CONF_PEER_BEACON,  /* peer beacon ADDRESS port PORT */
 	CONF_PUNCH_EXEMPT, /* punch exempt ADDRESS[/PREFIX] */
 	CONF_SOURCE_EXEMPT /* source exempt ADDRESS[/PREFIX] */
@@ -73,10 +74,11 @@ struct config {
 	int enroll; /* boolean: with the registry, as `advertise` */
 	struct conf_host advertise;
 	char control_socket[CONF_PATH_MAX];
-	char user[CONF_USER_MAX];        /* "": none */
-	char worker_user[CONF_USER_MAX]; /* "": same as user */
-	char auth_user[CONF_USER_MAX];   /* "": same as user */
-	uint32_t auth_timeout;           /* seconds, as all timeouts */
+	char user[CONF_USER_MAX];         /* "": none */
+	char worker_user[CONF_USER_MAX];  /* "": same as user */
+	char auth_user[CONF_USER_MAX];    /* "": same as user */
+	char metrics_user[CONF_USER_MAX]; /* "": same as user */
+	uint32_t auth_timeout;            /* seconds, as all timeouts */
 	uint32_t idle_timeout;
 	uint32_t ping_interval;
 	uint32_t write_timeout;

@@ -55,6 +55,7 @@
 const struct conf_directive conf_directives[] = {
 	ADDRESS("listen on", CONF_LISTEN, 0),
 	ADDRESS("listen udp on", CONF_LISTEN_UDP, 0),
+	ADDRESS("metrics on", CONF_METRICS, 0),
 	{ .name = "workers", .syntax = "auto|NUMBER", .type = CONF_NUMBER,
 	    .offset = FIELD(workers), .min = 1, .max = PROTO_WORKERS_MAX,
 	    .zero = "auto", .start = "workers" },
@@ -76,6 +77,7 @@ const struct conf_directive conf_directives[] = {
 	STRING("user", user, "", CONF_USER_MAX - 1, "user"),
 	STRING("worker user", worker_user, "", CONF_USER_MAX - 1, "user"),
 	STRING("auth user", auth_user, "", CONF_USER_MAX - 1, "user"),
+	STRING("metrics user", metrics_user, "", CONF_USER_MAX - 1, "user"),
 	SECONDS("auth timeout", auth_timeout, 10),
 	SECONDS("idle timeout", idle_timeout, 90),
 	SECONDS("ping interval", ping_interval, 30),

@@ -37,6 +37,7 @@ from_ctl_children(struct control_client *client)
 {
 	struct msg_ctl_child row;
 	struct parent *parent;
+	struct place *place;
 	uint32_t i;
 
 	parent = client->control->parent;
@@ -44,11 +45,10 @@ from_ctl_children(struct control_client *client)
 	row.pid = (uint32_t)getpid();
 	row.state = CHILD_RUNNING;
 	row.since = clock_wall_at(parent->started);
-	if (control_row(client, CTL_CHILD, &row, sizeof(row)) == -1 ||
-	    from_ctl_place(client, &parent->auth) == -1)
+	if (control_row(client, CTL_CHILD, &row, sizeof(row)) == -1)
 		return (-1);
-	for (i = 0; i < parent->nworkers; i++)
-		if (from_ctl_place(client, &parent->workers[i]) == -1)
+	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
+		if (from_ctl_place(client, place) == -1)
 			return (-1);
 	return (0);
 }

@@ -43,7 +43,7 @@ listen_tcp_socket(struct listener *listener)
 }
 
 static void
-listen_websocket(struct listener *listener, const struct conf_address *address)
+listen_tcp(struct listener *listener, const struct conf_address *address)
 {
 	int fd, on, defer, unsent;
 
@@ -79,24 +79,39 @@ listen_all(struct parent *parent)
 	TAILQ_INIT(&parent->listeners);
 	TAILQ_FOREACH(address, &parent->conf->addresses, entry) {
 		if (address->kind != CONF_LISTEN &&
-		    address->kind != CONF_LISTEN_UDP)
+		    address->kind != CONF_LISTEN_UDP &&
+		    address->kind != CONF_METRICS)
 			continue;
 		listener = calloc(1, sizeof(*listener));
 		if (listener == NULL)
 			fatal("listeners");
 		listener->ss = address->ss;
 		listener->sslen = address->sslen;
-		if (address->kind == CONF_LISTEN) {
-			listener->kind = LISTENER_WEBSOCKET;
-			listen_websocket(listener, address);
-		} else {
+		if (address->kind == CONF_LISTEN_UDP) {
 			listener->kind = LISTENER_UDP;
 			listen_udp(parent, listener, address);
+		} else {
+			listener->kind = address->kind == CONF_METRICS
+					     ? LISTENER_METRICS
+					     : LISTENER_WEBSOCKET;
+			listen_tcp(listener, address);
 		}
 		TAILQ_INSERT_TAIL(&parent->listeners, listener, entry);
 	}
 	listen_udp_further(parent);
 	inherit_close();
+}
+
+/* Boolean: is any of the listeners of this kind? */
+int
+listen_has(const struct parent *parent, enum listener_kind kind)
+{
+	const struct listener *listener;
+
+	TAILQ_FOREACH(listener, &parent->listeners, entry)
+		if (listener->kind == kind)
+			return (1);
+	return (0);
 }
 
 /* One line for each real address. */
@@ -108,8 +123,7 @@ listen_print(struct parent *parent)
 
 	TAILQ_FOREACH(listener, &parent->listeners, entry) {
 		listen_text(&listener->ss, text, sizeof(text));
-		log_info("listening on %s (%s)", text,
-		    listener->kind == LISTENER_UDP ? "udp" : "websocket");
+		log_info("listening on %s (%s)", text, listen_kind(listener));
 	}
 }
 

@@ -78,3 +78,16 @@ listen_is_any(const struct sockaddr_storage *ss)
 		return (sin->sin_addr.s_addr == htonl(INADDR_ANY));
 	return (IN6_IS_ADDR_UNSPECIFIED(&sin6->sin6_addr));
 }
+
+/* What is listened for, in the log. */
+const char *
+listen_kind(const struct listener *listener)
+{
+	static const char *const kind[] = {
+		[LISTENER_WEBSOCKET] = "websocket",
+		[LISTENER_UDP] = "udp",
+		[LISTENER_METRICS] = "metrics",
+	};
+
+	return (kind[listener->kind]);
+}

@@ -31,8 +31,7 @@ listen_report(
 	listen_text(&listener->ss, text, sizeof(text));
 	log_warnx("security: %s (pid %d) is dead, and the socket of %s (%s) "
 		  "was of no use any more: %s%s",
-	    dead->place->name, dead->pid, text,
-	    listener->kind == LISTENER_UDP ? "udp" : "websocket",
+	    dead->place->name, dead->pid, text, listen_kind(listener),
 	    error == 0 ? "mended" : "restart beacond and its socket unit: ",
 	    error == 0 ? "" : strerror(error));
 	if (error == 0)

@@ -171,6 +171,8 @@ prepare(struct parent *parent)
 	token_read(token, parent->token);
 	if (pmap_create(&parent->map) == -1)
 		shutdown_fatal(parent, "without a peer map nothing works");
+	if (listen_has(parent, LISTENER_METRICS) && sums_create(parent) == -1)
+		shutdown_fatal(parent, "without sums there are no metrics");
 	parent->holders = holders_new();
 	if (parent->holders == NULL)
 		shutdown_fatal(parent, "no memory for UDP nodes");
@@ -202,6 +204,7 @@ each_second(struct ev_loop *loop, ev_timer *w, int revents)
 	metrics_publish_loads(parent);
 	endpoint_sweep(parent);
 	gossip_expire(parent);
+	sums_publish(parent);
 }
 
 /* Once for all admissions of one turn. */

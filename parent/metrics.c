@@ -85,15 +85,15 @@ metrics_add_child(const struct place *place, uint64_t sum[COUNTER_MAX])
 void
 metrics_sum(struct parent *parent, uint64_t sum[COUNTER_MAX])
 {
+	struct place *place;
 	uint32_t i;
 
 	for (i = 0; i < COUNTER_MAX; i++)
 		sum[i] = 0;
 	metrics_add(&parent->base, sum);
 	metrics_add(counters, sum);
-	metrics_add_child(&parent->auth, sum);
-	for (i = 0; i < parent->nworkers; i++)
-		metrics_add_child(&parent->workers[i], sum);
+	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
+		metrics_add_child(place, sum);
 }
 
 /* Open connections of a worker, as it says. */

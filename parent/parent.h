@@ -99,11 +99,12 @@ struct role_rules {
 	uint32_t deaths; /* more in DEATHS_WINDOW end the daemon; 0: never */
 	const struct channel_rule *rules; /* what it may say */
 	const size_t *nrules;
-	/* What all are told at start, and later; the type has these for it. */
+	/* What all are told, its types for it; settings, map 0: not told. */
 	uint32_t hello, settings, map, counters, start, ping, shutdown;
 	void (*introduce)(struct process *); /* between counters and start */
 	void (*lost)(struct process *); /* what it held is to be let go; NULL */
 	void (*dead)(struct process *); /* and now it holds nothing; NULL */
+	int alone; /* boolean: has no channel but the parent's */
 };
 
 /* Where a role's program lies and as whom it runs. */
@@ -174,7 +175,7 @@ struct process {
 	struct sync sync;
 };
 
-enum listener_kind { LISTENER_WEBSOCKET, LISTENER_UDP };
+enum listener_kind { LISTENER_WEBSOCKET, LISTENER_UDP, LISTENER_METRICS };
 
 struct listener {
 	TAILQ_ENTRY(listener) entry;
@@ -183,7 +184,7 @@ struct listener {
 	socklen_t sslen;
 	int shares[SHARES_MAX]; /* UDP: further ports, for gossip; from 1 on */
 	uint32_t nshares;       /* UDP: 1: none yet */
-	int nfds; /* WEBSOCKET: one, for all workers; UDP: see listen_udp.c */
+	int nfds; /* UDP: see listen_udp.c; else one, for all workers */
 	int fds[LISTEN_UDP_MAX]; /* -1: lost */
 };
 TAILQ_HEAD(listeners, listener);
@@ -233,6 +234,7 @@ struct parent {
 	struct role_program programs[ROLE_MAX];
 	struct place workers[PROTO_WORKERS_MAX];
 	struct place auth;
+	struct place metrics; /* role NULL: none is configured */
 	uint32_t nworkers;
 	int ready;
 	int reloading; /* boolean: a reload is not over yet */
@@ -245,6 +247,8 @@ struct parent {
 	struct holders *holders; /* of the map's UDP endpoints */
 	uint32_t sweep;          /* next entry to look at */
 	struct counters base;    /* of children that are gone */
+	struct sums *sums;       /* for metrics; NULL: none is configured */
+	int sums_fd;
 	struct gossip gossip;
 	struct control *control;
 	struct registry registry;
@@ -260,6 +264,8 @@ struct parent {
 	struct budget revocations; /* of auth */
 	struct budget unlearned;   /* likewise, by the registry's word */
 	int loads_old;             /* boolean: sessions came or went */
+	uint32_t reloaded;         /* clock_seconds() of the last that did it */
+	int reload_failed;         /* boolean: the last one did not */
 
 	ev_prepare before_wait;
 	ev_timer second;
@@ -293,6 +299,10 @@ void endpoint_sweep(struct parent *);
 /* from_auth.c */
 extern const struct channel_rule from_auth_rules[];
 extern const size_t from_auth_nrules;
+
+/* from_metrics.c */
+extern const struct channel_rule from_metrics_rules[];
+extern const size_t from_metrics_nrules;
 
 /* from_worker.c */
 extern const struct channel_rule from_worker_rules[];
@@ -338,11 +348,13 @@ void keys_send_fd(struct parent *, int);
 
 /* listen.c */
 void listen_all(struct parent *);
+int listen_has(const struct parent *, enum listener_kind);
 void listen_print(struct parent *);
 void listen_close(struct parent *);
 
 /* listen_address.c */
 int listen_is_any(const struct sockaddr_storage *);
+const char *listen_kind(const struct listener *);
 void listen_text(const struct sockaddr_storage *, char *, size_t);
 void listen_address(
     const struct sockaddr_storage *, uint8_t addr[16], uint16_t *port);
@@ -395,6 +407,7 @@ int privs_hand_over(void);
 struct process *process_new(struct place *);
 void process_free(struct process *);
 struct process *process_of(const struct place *, uint32_t epoch);
+struct place *process_place(struct parent *, uint32_t);
 void process_lost(struct process *);
 void process_kill(struct process *, const char *reason);
 void process_end(struct process *, const char *reason);
@@ -422,6 +435,10 @@ extern const struct role_rules roles[ROLE_MAX];
 void spawn_open_programs(struct parent *);
 int spawn(struct process *, channel_end_fn);
 
+/* sums.c */
+int sums_create(struct parent *);
+void sums_publish(struct parent *);
+
 /* steer.c */
 void steer_all(struct parent *);
 void steer_no_more(struct parent *);
@@ -440,6 +457,7 @@ const char *supervise_ready(struct process *, const struct msg_hello *);
 void wiring_introduce(struct process *);
 void wiring_connect(struct process *, struct process *);
 void wiring_introduce_auth(struct process *);
+void wiring_introduce_metrics(struct process *);
 void wiring_introduce_worker(struct process *);
 void wiring_settings(struct process *);
 void wiring_exempt(struct process *);

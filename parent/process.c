@@ -46,6 +46,19 @@ process_of(const struct place *place, uint32_t epoch)
 									 : p);
 }
 
+/* Every place that there is, from number 0 on; NULL: no more. */
+struct place *
+process_place(struct parent *parent, uint32_t i)
+{
+	if (i == 0)
+		return (&parent->auth);
+	if (i <= parent->nworkers)
+		return (&parent->workers[i - 1]);
+	return (i == parent->nworkers + 1 && parent->metrics.role != NULL
+		    ? &parent->metrics
+		    : NULL);
+}
+
 /* It is dead, or was never started. */
 void
 process_free(struct process *p)
@@ -90,6 +103,8 @@ process_put_down(struct process *p, const char *prefix, const char *reason)
 void
 process_kill(struct process *p, const char *reason)
 {
+	if (p->pid != 0 && !p->killed)
+		counters_add(COUNTER_SECURITY, 1);
 	process_put_down(p, "security: ", reason);
 }
 

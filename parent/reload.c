@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "parent/notify.h"
 #include "parent/parent.h"
@@ -16,7 +17,8 @@ static struct conf_address *
 reload_next_listener(struct conf_address *address)
 {
 	while (address != NULL && address->kind != CONF_LISTEN &&
-	       address->kind != CONF_LISTEN_UDP)
+	       address->kind != CONF_LISTEN_UDP &&
+	       address->kind != CONF_METRICS)
 		address = TAILQ_NEXT(address, entry);
 	return (address);
 }
@@ -217,13 +219,25 @@ reload_all(struct parent *parent)
 	return (0);
 }
 
+/* For metrics; a reload with the keys from before is none that was done. */
+static void
+reload_note(struct parent *parent, int done)
+{
+	parent->reload_failed = !done;
+	if (done)
+		parent->reloaded = clock_seconds();
+	counters_add(done ? COUNTER_RELOADS : COUNTER_RELOADS_FAILED, 1);
+}
+
 /* Auth has read the keys, or kept the old ones: now a reload is over. */
 void
 reload_over(struct parent *parent, int changed)
 {
-	if (parent->reloading)
+	if (parent->reloading) {
 		notify_ready(
 		    changed ? "serving" : "serving, with the keys from before");
+		reload_note(parent, changed);
+	}
 	parent->reloading = 0;
 	control_reloaded(parent, changed);
 }
@@ -247,6 +261,7 @@ reload(struct parent *parent)
 	/* If there is a key file, auth's word about it comes later. */
 	if (error != 0) {
 		parent->reloading = 0;
+		reload_note(parent, 0);
 		notify_ready("serving; a reload was refused, see the log");
 	} else if (parent->keys_asked == 0)
 		reload_over(parent, 1);

@@ -133,7 +133,8 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 	SANDBOX_ALLOW(setresgid),
 	SANDBOX_ALLOW(setresuid),
 
-	/* who and when we are */
+	/* who and when we are; how much of a CPU a child has used */
+	SANDBOX_ALLOW(clock_getres),
 	SANDBOX_ALLOW(clock_gettime),
 	SANDBOX_ALLOW(getegid),
 	SANDBOX_ALLOW(geteuid),

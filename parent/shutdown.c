@@ -15,14 +15,13 @@
 static void
 shutdown_kill_all(struct parent *parent)
 {
+	struct place *place;
 	uint32_t i;
 
 	parent->stopping = 2;
-	if (parent->auth.child != NULL)
-		(void)kill(parent->auth.child->pid, SIGKILL);
-	for (i = 0; i < parent->nworkers; i++)
-		if (parent->workers[i].child != NULL)
-			(void)kill(parent->workers[i].child->pid, SIGKILL);
+	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
+		if (place->child != NULL)
+			(void)kill(place->child->pid, SIGKILL);
 }
 
 static void
@@ -65,6 +64,16 @@ shutdown_signal(struct ev_loop *loop, ev_signal *w, int revents)
 	shutdown_begin(w->data);
 }
 
+/* Tells a child to end; 0: it has. */
+static int
+shutdown_end(struct place *place)
+{
+	if (place->child == NULL)
+		return (0);
+	process_send(place->child, place->role->shutdown, -1, NULL, 0);
+	return (1);
+}
+
 /*
  * A child is gone while we end, or the cache of keys is written: the next in
  * line goes, and last the loop.
@@ -79,10 +88,7 @@ shutdown_reaped(struct parent *parent)
 			return;
 	if (keys_cache_busy(parent) && parent->stopping == 1)
 		return;
-	if (parent->auth.child != NULL)
-		process_send(parent->auth.child, parent->auth.role->shutdown,
-		    -1, NULL, 0);
-	else
+	if (shutdown_end(&parent->auth) + shutdown_end(&parent->metrics) == 0)
 		ev_break(parent->loop, EVBREAK_ALL);
 }
 

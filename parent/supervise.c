@@ -64,6 +64,8 @@ supervise_log_signal(const struct process *p, int number)
 	for (i = 0;
 	     i < sizeof(supervise_signals) / sizeof(supervise_signals[0]); i++)
 		if (supervise_signals[i].number == number) {
+			if (supervise_signals[i].security)
+				counters_add(COUNTER_SECURITY, 1);
 			log_warnx("%s%s (pid %d) died of %s",
 			    supervise_signals[i].security ? "security: " : "",
 			    p->place->name, p->pid, supervise_signals[i].name);
@@ -188,6 +190,8 @@ supervise_connect(struct process *p)
 	struct parent *parent;
 	uint32_t i;
 
+	if (p->place->role->alone)
+		return;
 	parent = p->parent;
 	wiring_connect(p, parent->auth.child);
 	for (i = 0; i < parent->nworkers; i++)
@@ -249,14 +253,14 @@ static void
 supervise_ping(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct parent *parent;
+	struct place *place;
 	uint32_t i;
 
 	parent = w->data;
 	if (parent->stopping)
 		return;
-	supervise_ping_one(parent->auth.child);
-	for (i = 0; i < parent->nworkers; i++)
-		supervise_ping_one(parent->workers[i].child);
+	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
+		supervise_ping_one(place->child);
 }
 
 /* Prepares a place for each child; once, with the loop at hand. */
@@ -270,6 +274,8 @@ supervise_init(struct parent *parent)
 	supervise_place(parent, &parent->auth, ROLE_AUTH, 0);
 	for (i = 0; i < parent->nworkers; i++)
 		supervise_place(parent, &parent->workers[i], ROLE_WORKER, i);
+	if (parent->sums != NULL)
+		supervise_place(parent, &parent->metrics, ROLE_METRICS, 0);
 	ev_timer_init(&parent->ping, supervise_ping, CHILD_PING_INTERVAL,
 	    CHILD_PING_INTERVAL);
 	parent->ping.data = parent;
@@ -280,26 +286,22 @@ supervise_init(struct parent *parent)
 void
 supervise_start_all(struct parent *parent)
 {
+	struct place *place, *other;
 	uint32_t i, j;
 
-	if (supervise_spawn(&parent->auth) == NULL)
-		shutdown_fatal(parent, "auth could not be started");
-	for (i = 0; i < parent->nworkers; i++)
-		if (supervise_spawn(&parent->workers[i]) == NULL)
-			shutdown_fatal(parent, "%s could not be started",
-			    parent->workers[i].name);
-	wiring_introduce(parent->auth.child);
-	for (i = 0; i < parent->nworkers; i++) {
-		wiring_introduce(parent->workers[i].child);
-		wiring_connect(parent->workers[i].child, parent->auth.child);
-		for (j = 0; j < i; j++)
-			wiring_connect(
-			    parent->workers[i].child, parent->workers[j].child);
+	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
+		if (supervise_spawn(place) == NULL)
+			shutdown_fatal(
+			    parent, "%s could not be started", place->name);
+	for (i = 0; (place = process_place(parent, i)) != NULL; i++) {
+		wiring_introduce(place->child);
+		for (j = 0; j < i && !place->role->alone; j++) {
+			other = process_place(parent, j);
+			wiring_connect(place->child, other->child);
+		}
 	}
-	process_send(parent->auth.child, parent->auth.role->start, -1, NULL, 0);
-	for (i = 0; i < parent->nworkers; i++)
-		process_send(parent->workers[i].child,
-		    parent->workers[i].role->start, -1, NULL, 0);
+	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
+		process_send(place->child, place->role->start, -1, NULL, 0);
 }
 
 static int
@@ -312,12 +314,11 @@ supervise_runs(const struct place *place)
 static void
 supervise_all_ready(struct parent *parent)
 {
+	struct place *place;
 	uint32_t i;
 
-	if (!supervise_runs(&parent->auth))
-		return;
-	for (i = 0; i < parent->nworkers; i++)
-		if (!supervise_runs(&parent->workers[i]))
+	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
+		if (!supervise_runs(place))
 			return;
 	parent->ready = 1;
 	log_info("ready");

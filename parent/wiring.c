@@ -43,6 +43,8 @@ wiring_settings(struct process *p)
 	const struct config *conf;
 	struct msg_settings s;
 
+	if (p->place->role->settings == 0)
+		return;
 	conf = p->parent->conf;
 	memset(&s, 0, sizeof(s));
 	s.auth_timeout = conf->auth_timeout;
@@ -90,9 +92,11 @@ wiring_listeners(struct process *p, enum listener_kind kind)
 	TAILQ_FOREACH(listener, &p->parent->listeners, entry) {
 		if (listener->kind != kind)
 			continue;
-		if (kind == LISTENER_WEBSOCKET) {
-			process_send_copy(
-			    p, PW_LISTENER, listener->fds[0], NULL, 0);
+		if (kind != LISTENER_UDP) {
+			process_send_copy(p,
+			    kind == LISTENER_METRICS ? PM_LISTENER
+						     : PW_LISTENER,
+			    listener->fds[0], NULL, 0);
 			continue;
 		}
 		/* One that was lost leaves its number behind. */
@@ -136,6 +140,15 @@ wiring_introduce_auth(struct process *p)
 			  "reload");
 }
 
+/* And metrics. */
+void
+wiring_introduce_metrics(struct process *p)
+{
+	sums_publish(p->parent);
+	process_send_copy(p, PM_SUMS, p->parent->sums_fd, NULL, 0);
+	wiring_listeners(p, LISTENER_METRICS);
+}
+
 /* And a worker. */
 void
 wiring_introduce_worker(struct process *p)
@@ -152,7 +165,9 @@ wiring_introduce(struct process *p)
 {
 	wiring_hello(p);
 	wiring_settings(p);
-	process_send_copy(p, p->place->role->map, p->parent->map.fd, NULL, 0);
+	if (p->place->role->map != 0)
+		process_send_copy(
+		    p, p->place->role->map, p->parent->map.fd, NULL, 0);
 	process_send_copy(p, p->place->role->counters, p->page_fd, NULL, 0);
 	p->place->role->introduce(p);
 }

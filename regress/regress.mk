@@ -2,7 +2,7 @@
 # common/, or with what is listed here.  A test that needs much shows a file that
 # knows much.
 
-UNIT_ROLES := common parent worker auth ctl
+UNIT_ROLES := common parent worker auth metrics ctl
 UNIT_LIBS  := -lev -lbsd -lsodium -ljansson -lmd -lseccomp
 unit_tests  = $(patsubst regress/unit/%_test.c,%,\
 	      $(wildcard regress/unit/$(1)/*_test.c))
@@ -23,6 +23,8 @@ unit_ctl/control   := $(call in,ctl,client format output_json output_text show)
 unit_ctl/login	   := $(call in,ctl,keyfile login ws_answer ws_client \
 		      ws_connect)
 unit_ctl/ws_client := $(call in,ctl,ws_answer ws_client ws_connect)
+
+unit_metrics/text  := $(call in,metrics,out text)
 
 unit_parent/admit  := $(call in,parent,admit conf_table peermap_write process)
 unit_parent/conf   := $(wildcard parent/conf_*.c)

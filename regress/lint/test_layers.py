@@ -14,7 +14,7 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
-ROLES = ["parent", "worker", "auth", "ctl", "common"]
+ROLES = ["parent", "worker", "auth", "metrics", "ctl", "common"]
 
 # How many objects of its role a file of a worker may need.
 BOUNDS = {"outq": 4, "session": 9, "relay": 20}

@@ -19,7 +19,8 @@ import pytest
 import keys
 
 BUILD = os.environ.get("BEACOND_BUILD", os.path.abspath("build"))
-PROGRAMS = ["beacond", "beacond-worker", "beacond-auth", "beaconctl"]
+PROGRAMS = ["beacond", "beacond-worker", "beacond-auth", "beacond-metrics",
+    "beaconctl"]
 IS_ROOT = os.geteuid() == 0
 USER = "nobody"
 

@@ -47,4 +47,10 @@ still_pass(double seconds)
 	still_ns += (uint64_t)(seconds * 1e9);
 }
 
+uint64_t
+clock_cpu(pid_t pid)
+{
+	return (0);
+}
+
 #endif /* REGRESS_UNIT_STILL_CLOCK_H */

@@ -1,0 +1,103 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef COMMON_SUMS_H
+#define COMMON_SUMS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/counters.h"
+#include "common/proto.h"
+
+/*
+ * What the metrics process may tell, and all that it ever sees: sums over all
+ * processes, in a memfd that the parent alone can write, sealed like the peer
+ * map, and that is written once a second (doc/architecture.md 10).  All of it
+ * are words of 64 bits behind one sequence number, which is odd meanwhile.
+ */
+
+/* clang-format off */
+/* What may go up and down: identifier, name, what it is. */
+#define GAUGE_LIST(X) \
+	X(PEERS, METRIC_ACTIVE_PEERS, "nodes connected by WebSocket") \
+	X(MAX_PEERS, "pilot_beacon_max_peers", \
+	    "most of them that may be; 0: no limit") \
+	X(NODES, "pilot_beacon_nodes", "nodes known by any transport") \
+	X(BEACONS, "pilot_beacon_beacons_heard", \
+	    "other beacons heard lately") \
+	X(KEYS, "pilot_beacon_keys", "public keys read from the key file") \
+	X(KEY_LINES_BAD, "pilot_beacon_key_lines_bad", \
+	    "lines of the key file that were skipped") \
+	X(DRAINING, "pilot_beacon_draining", "1 while it is about to end") \
+	X(START, "pilot_beacon_start_time_seconds", \
+	    "when it was started, unix time") \
+	X(RELOAD_OK, "pilot_beacon_last_reload_successful", \
+	    "1 unless the last reload found an error") \
+	X(RELOADED, "pilot_beacon_last_reload_success_time_seconds", \
+	    "when the configuration that is used was read, unix time") \
+	X(PUBLISHED, "pilot_beacon_published_time_seconds", \
+	    "when these numbers were put together, unix time")
+
+/* The same of each process. */
+#define PROCESS_LIST(X) \
+	X(UP, "pilot_beacon_process_up", "gauge", 1, \
+	    "1 while the process runs") \
+	X(STARTED, "pilot_beacon_process_start_time_seconds", "gauge", 1, \
+	    "when it was started, unix time") \
+	X(RESTARTS, "pilot_beacon_process_restarts_total", "counter", 1, \
+	    "times that it had to be started anew") \
+	X(CPU, "pilot_beacon_process_cpu_seconds_total", "counter", 1000000, \
+	    "CPU time that it has used, in user mode and in the kernel") \
+	X(SESSIONS, "pilot_beacon_process_sessions", "gauge", 1, \
+	    "nodes connected by WebSocket to it, if it is a worker") \
+	X(CONNECTIONS, "pilot_beacon_process_connections", "gauge", 1, \
+	    "open connections, those not logged in as well")
+/* clang-format on */
+
+enum gauge {
+#define X(id, name, help) GAUGE_##id,
+	GAUGE_LIST(X)
+#undef X
+	    GAUGE_MAX
+};
+
+enum process_value {
+#define X(id, name, type, per, help) PROCESS_##id,
+	PROCESS_LIST(X)
+#undef X
+	    PROCESS_MAX
+};
+
+#define SUMS_PROCESSES_MAX (PROTO_WORKERS_MAX + 3)
+
+struct sums_process {
+	uint64_t role; /* enum role */
+	uint64_t number;
+	uint64_t pid; /* 0: there is none just now */
+	uint64_t value[PROCESS_MAX];
+};
+
+struct sums_data {
+	uint64_t counter[COUNTER_MAX];
+	uint64_t gauge[GAUGE_MAX];
+	uint64_t nprocesses;
+	struct sums_process process[SUMS_PROCESSES_MAX];
+};
+
+struct sums {
+	uint64_t seq; /* 0: nothing was ever written */
+	struct sums_data data;
+};
+
+#define SUMS_BYTES 16384
+
+_Static_assert(sizeof(struct sums) <= SUMS_BYTES, "room for all");
+
+const struct sums *sums_open(int);
+void sums_write(struct sums *, const struct sums_data *);
+int sums_read(const struct sums *, struct sums_data *);
+
+#endif /* COMMON_SUMS_H */

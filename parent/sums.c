@@ -1,0 +1,124 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/mman.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/sums.h"
+#include "parent/parent.h"
+
+/*
+ * Memory for the sums, which from here on nobody, we included, can map writable
+ * again.  Returns 0, or -1 with the reason logged.
+ */
+int
+sums_create(struct parent *parent)
+{
+	void *base;
+	int fd;
+
+	fd = memfd_create("sums", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd == -1) {
+		log_warn("sums: memfd_create");
+		return (-1);
+	}
+	if (ftruncate(fd, SUMS_BYTES) == -1) {
+		log_warn("sums: ftruncate");
+		goto fail;
+	}
+	base =
+	    mmap(NULL, SUMS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (base == MAP_FAILED) {
+		log_warn("sums: mmap");
+		goto fail;
+	}
+	if (fcntl(fd, F_ADD_SEALS,
+		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE |
+		    F_SEAL_SEAL) == -1) {
+		log_warn("sums: fcntl ADD_SEALS");
+		(void)munmap(base, SUMS_BYTES);
+		goto fail;
+	}
+	parent->sums = base;
+	parent->sums_fd = fd;
+	return (0);
+fail:
+	(void)close(fd);
+	return (-1);
+}
+
+static void
+sums_gauges(const struct parent *parent, uint64_t gauge[GAUGE_MAX])
+{
+	gauge[GAUGE_PEERS] = atomic_load_explicit(
+	    &parent->map.header->sessions, memory_order_relaxed);
+	gauge[GAUGE_MAX_PEERS] = parent->conf->max_peers;
+	gauge[GAUGE_NODES] = parent->map.live;
+	gauge[GAUGE_BEACONS] = gossip_heard(parent);
+	gauge[GAUGE_KEYS] = parent->keys;
+	gauge[GAUGE_KEY_LINES_BAD] = parent->key_lines_bad;
+	gauge[GAUGE_DRAINING] = parent->stopping != 0;
+	gauge[GAUGE_START] = clock_wall_at(parent->started);
+	gauge[GAUGE_RELOAD_OK] = !parent->reload_failed;
+	gauge[GAUGE_RELOADED] = clock_wall_at(
+	    parent->reloaded != 0 ? parent->reloaded : parent->started);
+	gauge[GAUGE_PUBLISHED] = clock_wall();
+}
+
+static void
+sums_self(const struct parent *parent, struct sums_process *sum)
+{
+	sum->role = ROLE_PARENT;
+	sum->pid = (uint64_t)getpid();
+	sum->value[PROCESS_UP] = 1;
+	sum->value[PROCESS_STARTED] = clock_wall_at(parent->started);
+	sum->value[PROCESS_CPU] = clock_cpu(getpid()) / 1000;
+}
+
+static void
+sums_place(const struct place *place, struct sums_process *sum)
+{
+	const struct process *p;
+
+	sum->role = place->role->id;
+	sum->number = place->number;
+	sum->value[PROCESS_RESTARTS] = place->restarts;
+	p = place->child;
+	if (p == NULL)
+		return;
+	sum->pid = (uint64_t)p->pid;
+	sum->value[PROCESS_UP] = p->state == CHILD_RUNNING;
+	sum->value[PROCESS_STARTED] = clock_wall_at(p->started);
+	sum->value[PROCESS_CPU] = clock_cpu(p->pid) / 1000;
+	if (place->role->id != ROLE_WORKER)
+		return;
+	sum->value[PROCESS_SESSIONS] = p->sessions;
+	sum->value[PROCESS_CONNECTIONS] = metrics_load(p);
+}
+
+/* Tells the metrics process, if there is one, how things are. */
+void
+sums_publish(struct parent *parent)
+{
+	struct sums_data data;
+	struct place *place;
+	uint32_t i;
+
+	if (parent->metrics.child == NULL)
+		return;
+	memset(&data, 0, sizeof(data));
+	metrics_sum(parent, data.counter);
+	sums_gauges(parent, data.gauge);
+	sums_self(parent, &data.process[0]);
+	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
+		sums_place(place, &data.process[i + 1]);
+	data.nprocesses = i + 1;
+	sums_write(parent->sums, &data);
+}
