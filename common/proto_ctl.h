@@ -101,10 +101,12 @@ struct msg_ctl_beacon {
 	uint32_t port;
 	uint32_t beacon; /* id; 0 if never heard */
 	uint32_t nodes;
-	uint32_t configured; /* boolean */
-	uint64_t heard;      /* unix seconds; 0: never */
+	uint32_t configured; /* boolean, as is the next */
+	uint32_t registered; /* it stands in the registry's list */
+	uint32_t pad;
+	uint64_t heard; /* unix seconds; 0: never */
 };
-PROTO_STRUCT(msg_ctl_beacon, 40);
+PROTO_STRUCT(msg_ctl_beacon, 48);
 
 struct msg_ctl_end {
 	uint32_t error; /* 0, or an errno: ENOENT for a node not found */

@@ -193,10 +193,10 @@ json_node(const struct msg_ctl_entry *m)
 static void
 json_beacon(const struct msg_ctl_beacon *m)
 {
-	json_row(json_pack("{s:o, s:o, s:o, s:b, s:o}", "address",
+	json_row(json_pack("{s:o, s:o, s:o, s:b, s:b, s:o}", "address",
 	    json_address(m->addr, m->port), "id", json_u64(m->beacon), "nodes",
-	    json_u64(m->nodes), "configured", m->configured != 0, "heard",
-	    json_u64(m->heard)));
+	    json_u64(m->nodes), "configured", m->configured != 0, "registered",
+	    m->registered != 0, "heard", json_u64(m->heard)));
 }
 
 static void

@@ -178,7 +178,9 @@ text_beacon(const struct msg_ctl_beacon *m)
 
 	printf("%-24s %-10" PRIu32 " %8" PRIu32 " %-10s %s\n",
 	    format_address(m->addr, m->port, addr), m->beacon, m->nodes,
-	    m->configured ? "yes" : "no",
+	    m->configured   ? "yes"
+	    : m->registered ? "registry"
+			    : "no",
 	    m->heard != 0 ? format_time(m->heard, when) : "never");
 }
 

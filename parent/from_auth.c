@@ -136,6 +136,15 @@ from_auth_registry(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
+from_auth_beacon(void *owner, const void *data, size_t len, int fd)
+{
+	struct process *p;
+
+	p = owner;
+	return (beacons_row(p->parent, data));
+}
+
+static const char *
 from_auth_snapshot(void *owner, const void *data, size_t len, int fd)
 {
 	struct process *p;
@@ -185,6 +194,8 @@ const struct channel_rule from_auth_rules[] = {
 	    from_auth_snapshot),
 	CHANNEL_RULE(
 	    AP_CACHE, sizeof(struct msg_cache_written), ANY, from_auth_cache),
+	CHANNEL_RULE(
+	    AP_BEACON, sizeof(struct msg_beacon_row), ANY, from_auth_beacon),
 	CHANNEL_RULE(AP_STATUS, sizeof(struct msg_registry_status), ANY,
 	    from_auth_status),
 };

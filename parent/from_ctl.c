@@ -278,7 +278,7 @@ from_ctl_show_nodes(void *owner, const void *data, size_t len, int fd)
 
 static int
 from_ctl_beacon(
-    struct control_client *client, const struct source *source, int configured)
+    struct control_client *client, const struct source *source, uint32_t peer)
 {
 	struct msg_ctl_beacon row;
 
@@ -287,7 +287,8 @@ from_ctl_beacon(
 	row.port = source->port;
 	row.beacon = source->beacon;
 	row.nodes = source->nodes;
-	row.configured = configured != 0;
+	row.configured = (peer & GOSSIP_CONFIGURED) != 0;
+	row.registered = (peer & GOSSIP_REGISTERED) != 0;
 	if (source->heard != 0)
 		row.heard = clock_wall_at(source->heard);
 	return (control_row(client, CTL_BEACON, &row, sizeof(row)));
@@ -307,7 +308,7 @@ from_ctl_show_beacons(void *owner, const void *data, size_t len, int fd)
 		source = &parent->gossip.sources[i];
 		if (source->port != 0 &&
 		    from_ctl_beacon(client, source,
-			gossip_is_peer(parent, source->addr)) == -1)
+			gossip_peer(parent, source->addr)) == -1)
 			return (CONTROL_SLOW);
 	}
 	return (control_done(client, 0));

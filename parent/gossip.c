@@ -16,28 +16,29 @@
 #define GOSSIP_SYNC_COST 100                  /* of a Sync itself, in ids */
 
 /*
- * Is addr one of the peers in the configuration?  Any port of it counts: a
- * beacon with many nodes sends from several.
+ * Is addr that of a peer?  Returns GOSSIP_*.  Any port of it counts: a beacon
+ * with many nodes sends from several.
  */
-int
-gossip_is_peer(const struct parent *parent, const uint8_t addr[16])
+uint32_t
+gossip_peer(const struct parent *parent, const uint8_t addr[16])
 {
 	const struct source *source;
-	uint32_t i;
+	uint32_t i, peer;
 
+	peer = 0;
 	for (i = 0; i < parent->gossip.nsources; i++) {
 		source = &parent->gossip.sources[i];
-		if (source->configured && memcmp(source->addr, addr, 16) == 0)
-			return (1);
+		if (source->peer != 0 && memcmp(source->addr, addr, 16) == 0)
+			peer |= source->peer;
 	}
-	return (0);
+	return (peer);
 }
 
 static int
 gossip_trusts(const struct parent *parent, const uint8_t addr[16])
 {
 	return (parent->conf->accept_gossip_from_any ||
-		gossip_is_peer(parent, addr));
+		gossip_peer(parent, addr) != 0);
 }
 
 /* Where the sources are, for a worker that was just started. */
@@ -260,7 +261,7 @@ gossip_expire(struct parent *parent)
 		if (source->heard == 0 ||
 		    (int32_t)(now - source->heard) < GOSSIP_EXPIRE)
 			continue;
-		if (source->configured) {
+		if (source->peer != 0) {
 			gossip_replace(parent, i, NULL, 0);
 			source->heard = 0;
 		} else
@@ -280,27 +281,37 @@ gossip_heard(const struct parent *parent)
 	return (n);
 }
 
-/* Peers of the configuration have a number for as long as they stand there. */
+/* A peer has a number while it is one.  Returns 0, or -1: too many. */
+static int
+gossip_add_peer(
+    struct parent *parent, const uint8_t addr[16], uint16_t port, uint32_t why)
+{
+	uint32_t number;
+
+	number = gossip_source_find(&parent->gossip, addr, port);
+	if (number == GOSSIP_NO_SOURCE)
+		number = gossip_source_new(parent, addr, port);
+	if (number == GOSSIP_NO_SOURCE)
+		return (-1);
+	parent->gossip.sources[number].peer |= why;
+	return (0);
+}
+
 static void
 gossip_configure(struct parent *parent)
 {
 	const struct conf_address *address;
 	uint8_t addr[16];
-	uint32_t number;
 	uint16_t port;
 
 	TAILQ_FOREACH(address, &parent->conf->addresses, entry) {
 		if (address->kind != CONF_PEER_BEACON)
 			continue;
 		listen_address(&address->ss, addr, &port);
-		number = gossip_source_find(&parent->gossip, addr, port);
-		if (number == GOSSIP_NO_SOURCE)
-			number = gossip_source_new(parent, addr, port);
-		if (number == GOSSIP_NO_SOURCE)
+		if (gossip_add_peer(parent, addr, port, GOSSIP_CONFIGURED) ==
+		    -1)
 			log_warnx("%s:%d: too many beacons", address->file,
 			    address->line);
-		else
-			parent->gossip.sources[number].configured = 1;
 	}
 }
 
@@ -315,23 +326,63 @@ gossip_init(struct parent *parent)
 	gossip_configure(parent);
 }
 
-/* The configuration has changed: who is a peer, and the default beacon. */
-void
-gossip_reload(struct parent *parent)
+static void
+gossip_no_peers(struct parent *parent, uint32_t why)
+{
+	uint32_t i;
+
+	for (i = 0; i < parent->gossip.nsources; i++)
+		parent->gossip.sources[i].peer &= ~why;
+}
+
+/* Who is no peer any more is forgotten, and gossip begins with the first. */
+static void
+gossip_peers_changed(struct parent *parent)
 {
 	struct source *source;
 	uint32_t i;
 
-	for (i = 0; i < parent->gossip.nsources; i++)
-		parent->gossip.sources[i].configured = 0;
-	gossip_configure(parent);
 	for (i = 0; i < parent->gossip.nsources; i++) {
 		source = &parent->gossip.sources[i];
 		if (source->port != 0 && !gossip_trusts(parent, source->addr))
 			gossip_drop(parent, i);
 	}
+	gossip_send_reload(parent);
+}
+
+/* The registry's list: begin, one each, end. */
+void
+gossip_register_begin(struct parent *parent)
+{
+	gossip_no_peers(parent, GOSSIP_REGISTERED);
+}
+
+static struct log_limit gossip_full;
+
+void
+gossip_register(struct parent *parent, const uint8_t addr[16], uint16_t port)
+{
+	if (gossip_add_peer(parent, addr, port, GOSSIP_REGISTERED) == -1)
+		log_limited(&gossip_full, clock_seconds(),
+		    "registered beacons: too many beacons");
+}
+
+void
+gossip_register_end(struct parent *parent)
+{
+	gossip_peers_changed(parent);
+}
+
+/* The configuration has changed: who is a peer, and the default beacon. */
+void
+gossip_reload(struct parent *parent)
+{
+	uint32_t i;
+
+	gossip_no_peers(parent, GOSSIP_CONFIGURED);
+	gossip_configure(parent);
+	gossip_peers_changed(parent);
 	for (i = 0; i < parent->nworkers; i++)
 		if (parent->workers[i].child != NULL)
 			gossip_source_tell_default(parent->workers[i].child);
-	gossip_send_reload(parent);
 }

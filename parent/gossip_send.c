@@ -155,8 +155,7 @@ gossip_send_chunk(struct process *worker, struct msg_sync *msg,
 
 /* One share to one peer. */
 static void
-gossip_send(
-    struct parent *parent, const struct conf_address *peer, uint32_t share)
+gossip_send(struct parent *parent, const struct source *peer, uint32_t share)
 {
 	const struct gossip *gossip;
 	struct msg_sync msg;
@@ -168,7 +167,8 @@ gossip_send(
 	if (end - at > PROTO_SYNC_MAX)
 		end = at + PROTO_SYNC_MAX;
 	memset(&msg, 0, sizeof(msg));
-	listen_address(&peer->ss, msg.addr, &msg.port);
+	memcpy(msg.addr, peer->addr, sizeof(msg.addr));
+	msg.port = peer->port;
 	gossip_source_path(parent, &msg);
 	msg.beacon = parent->conf->beacon_id;
 	msg.share = share;
@@ -180,19 +180,21 @@ gossip_send(
 	} while (!msg.last);
 }
 
-/* The n-th peer of the configuration, or NULL; *count is their number. */
-static const struct conf_address *
-gossip_peer(const struct parent *parent, uint32_t n, uint32_t *count)
+/* The n-th peer, or NULL; *count is their number. */
+static const struct source *
+gossip_nth_peer(const struct parent *parent, uint32_t n, uint32_t *count)
 {
-	const struct conf_address *address, *found;
+	const struct source *found, *source;
+	uint32_t i;
 
 	*count = 0;
 	found = NULL;
-	TAILQ_FOREACH(address, &parent->conf->addresses, entry) {
-		if (address->kind != CONF_PEER_BEACON)
+	for (i = 0; i < parent->gossip.nsources; i++) {
+		source = &parent->gossip.sources[i];
+		if (source->port == 0 || source->peer == 0)
 			continue;
 		if ((*count)++ == n)
-			found = address;
+			found = source;
 	}
 	return (found);
 }
@@ -213,7 +215,7 @@ gossip_next_round(struct gossip *gossip)
 static void
 gossip_step(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	const struct conf_address *peer;
+	const struct source *peer;
 	struct gossip *gossip;
 	struct parent *parent;
 	struct process *owner;
@@ -221,7 +223,7 @@ gossip_step(struct ev_loop *loop, ev_timer *w, int revents)
 
 	parent = w->data;
 	gossip = &parent->gossip;
-	peer = gossip_peer(parent, gossip->peer, &peers);
+	peer = gossip_nth_peer(parent, gossip->peer, &peers);
 	if (parent->stopping || peers == 0)
 		goto done;
 	if (peer == NULL)
@@ -233,7 +235,7 @@ gossip_step(struct ev_loop *loop, ev_timer *w, int revents)
 	    channel_queued(&owner->channel) > CHANNEL_LIMIT / 4)
 		goto done;
 	if (peer == NULL)
-		peer = gossip_peer(parent, 0, &peers);
+		peer = gossip_nth_peer(parent, 0, &peers);
 	if (gossip->left == 0)
 		gossip->left = gossip->shares;
 	gossip_send(parent, peer, --gossip->left);

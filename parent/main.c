@@ -291,6 +291,7 @@ main(int argc, char **argv)
 	supervise_init(&parent);
 	gossip_init(&parent);
 	resolve_watch(&parent.resolve, parent.loop);
+	beacons_init(&parent);
 	registry_init(&parent);
 	keys_snapshot_init(&parent);
 	keys_cache_init(&parent);

@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/proto_ctl.h"
 
+#include "parent/beacons.h"
 #include "parent/conf.h"
 #include "parent/keys_store.h"
 #include "parent/holders.h"
@@ -189,14 +190,17 @@ struct listener {
 };
 TAILQ_HEAD(listeners, listener);
 
-/* Another beacon, heard or configured (gossip.c). */
+#define GOSSIP_CONFIGURED 0x1 /* it stands in the configuration */
+#define GOSSIP_REGISTERED 0x2 /* it stands in the registry's list */
+
+/* Another beacon, heard or a peer (gossip.c). */
 struct source {
 	uint8_t addr[16];
 	uint16_t port;     /* 0: this number is free */
 	uint8_t near[16];  /* our address that it knows; zero: not known */
 	uint32_t listener; /* by which it came last, or PROTO_LISTENER_ANY */
 	uint32_t beacon;   /* id */
-	int configured;    /* boolean: stands in the configuration */
+	uint32_t peer;     /* GOSSIP_*: why we speak to it; 0: we do not */
 	uint32_t heard;    /* clock_seconds(); 0: not lately */
 	uint32_t nodes;    /* in ids */
 	uint32_t *ids;     /* sorted */
@@ -253,6 +257,7 @@ struct parent {
 	struct control *control;
 	struct registry registry;
 	struct resolve resolve;
+	struct beacons beacons;
 	struct keys_snapshot snapshot;
 	struct keys_cache cache;
 	char token[PROTO_TOKEN_LEN]; /* of the registry; "": none */
@@ -317,7 +322,10 @@ const char *gossip_chunk(
 void gossip_forget(struct process *);
 void gossip_expire(struct parent *);
 uint32_t gossip_heard(const struct parent *);
-int gossip_is_peer(const struct parent *, const uint8_t[16]);
+uint32_t gossip_peer(const struct parent *, const uint8_t[16]);
+void gossip_register_begin(struct parent *);
+void gossip_register(struct parent *, const uint8_t[16], uint16_t port);
+void gossip_register_end(struct parent *);
 
 /* gossip_ports.c */
 struct process *gossip_ports_owner(struct parent *);

@@ -144,6 +144,7 @@ reload_tell(struct parent *parent)
 	}
 	endpoint_exempt(parent);
 	gossip_reload(parent);
+	beacons_reload(parent);
 	registry_reload(parent);
 }
 

@@ -27,6 +27,7 @@ unit_ctl/ws_client := $(call in,ctl,ws_answer ws_client ws_connect)
 unit_metrics/text  := $(call in,metrics,out text)
 
 unit_parent/admit  := $(call in,parent,admit conf_table peermap_write process)
+unit_parent/beacons := $(call in,parent,beacons conf_table resolve)
 unit_parent/conf   := $(wildcard parent/conf_*.c)
 unit_parent/conf_file := $(unit_parent/conf)
 unit_parent/endpoint := $(call in,parent,conf_table endpoint holders \

@@ -387,7 +387,15 @@ beacons(void)
 	reply_end(0);
 	CHECK(finish() == CTL_OK);
 	CHECK(strcmp(out, "[{\"address\":\"[::1]:9001\",\"id\":0,\"nodes\":0,"
-			  "\"configured\":true,\"heard\":0}]\n") == 0);
+			  "\"configured\":true,\"registered\":false,"
+			  "\"heard\":0}]\n") == 0);
+	beacon.configured = 0;
+	beacon.registered = 1;
+	CHECK(begin(ACTION_SHOW_BEACONS, 0, CTL_SHOW_BEACONS, NULL, 0));
+	reply(CTL_BEACON, &beacon, sizeof(beacon));
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	CHECK(strstr(out, "registry   never\n") != NULL);
 }
 
 /* An answer to show peers that must end the command. */

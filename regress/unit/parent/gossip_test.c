@@ -308,6 +308,50 @@ test_ports_of_one_host(void)
 	tear_down();
 }
 
+/* Those of the registry's list are heard for as long as they stand there. */
+static void
+test_registered(void)
+{
+	static const uint32_t ids[] = { 10 };
+	uint8_t addr[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0,
+		0, 2 };
+	uint32_t i;
+
+	CHECK(set_up() == 0);
+	gossip_register_begin(&parent);
+	gossip_register(&parent, addr, 4001);
+	gossip_register_end(&parent);
+	CHECK(gossip_peer(&parent, addr) == GOSSIP_REGISTERED);
+	CHECK(chunk(2, 4001, ids, 1, 1, 1) == NULL && route(10) == 4001);
+	/* A reload has nothing to say about them. */
+	gossip_reload(&parent);
+	CHECK(gossip_peer(&parent, addr) == GOSSIP_REGISTERED);
+	CHECK(route(10) == 4001);
+	/* A list without it. */
+	gossip_register_begin(&parent);
+	addr[15] = 1;
+	gossip_register(&parent, addr, 4001);
+	gossip_register_end(&parent);
+	CHECK(gossip_peer(&parent, addr) ==
+	      (GOSSIP_CONFIGURED | GOSSIP_REGISTERED));
+	CHECK(route(10) == 0);
+	CHECK(chunk(2, 4001, ids, 1, 1, 1) == NULL && route(10) == 0);
+	gossip_register_begin(&parent);
+	gossip_register_end(&parent);
+	CHECK(gossip_peer(&parent, addr) == GOSSIP_CONFIGURED);
+	/* There is an end to them. */
+	gossip_register_begin(&parent);
+	for (i = 0; i <= PROTO_BEACONS_MAX; i++) {
+		addr[14] = (uint8_t)(i >> 8);
+		addr[13] = 9;
+		addr[15] = (uint8_t)i;
+		gossip_register(&parent, addr, 4001);
+	}
+	gossip_register_end(&parent);
+	CHECK(parent.gossip.nsources == PROTO_BEACONS_MAX);
+	tear_down();
+}
+
 int
 main(void)
 {
@@ -316,6 +360,7 @@ main(void)
 	RUN(test_each_port_for_itself);
 	RUN(test_stranger);
 	RUN(test_silence);
+	RUN(test_registered);
 	RUN(test_never_displaces);
 	RUN(test_chunks);
 	RUN(test_hostile_worker);
