@@ -74,7 +74,7 @@ resolve_readable(struct ev_loop *loop, ev_io *w, int revents)
 	n = recv(r->fd, &answer, sizeof(answer), MSG_DONTWAIT);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n != sizeof(answer))
+	if (n != (ssize_t)sizeof(answer))
 		resolve_gone(r);
 	else if (resolve_is_answer(r, &answer))
 		resolve_tell(r, &answer);

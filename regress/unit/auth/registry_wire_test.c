@@ -28,7 +28,7 @@ parse(enum wire_framing framing, const void *data, size_t len)
 static enum wire_kind
 json(const char *text)
 {
-	uint8_t frame[1024];
+	static uint8_t frame[1024]; /* what is found in it is looked at */
 	size_t len;
 
 	len = wire_object(WIRE_JSON, text, strlen(text), frame);
@@ -39,7 +39,7 @@ json(const char *text)
 static enum wire_kind
 binary(uint8_t type, const void *body, size_t len)
 {
-	uint8_t frame[1024];
+	static uint8_t frame[1024]; /* what is found in it is looked at */
 
 	frame[0] = frame[1] = 0;
 	frame[2] = (uint8_t)((len + 1) >> 8);
