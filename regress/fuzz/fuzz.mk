@@ -17,6 +17,7 @@ comma	   := ,
 
 fuzz_http	 := $(wildcard worker/http*.c) common/ws_accept.c
 fuzz_ws_frame	 := common/ws_frame.c worker/ws_utf8.c
+fuzz_metrics_request := metrics/request.c
 fuzz_login_reply := worker/login_reply.c
 fuzz_keyfile	 := auth/keyfile.c auth/keycache.c $(wildcard common/*.c)
 fuzz_packet	 := $(filter-out worker/main.c,$(wildcard worker/*.c)) \

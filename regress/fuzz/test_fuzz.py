@@ -56,6 +56,10 @@ def test_login_reply():
     fuzz("login_reply", 19)
 
 
+def test_metrics_request():
+    fuzz("metrics_request", 60)
+
+
 def test_packet():
     fuzz("packet", 150)
 
