@@ -16,12 +16,14 @@
 #include "common/peermap.h"
 #include "common/proto.h"
 
+#include "auth/cachefile.h"
 #include "auth/challenge.h"
 #include "auth/firstkey.h"
 #include "auth/keyfile.h"
 #include "auth/keystore.h"
 #include "auth/lookup.h"
 #include "auth/registry.h"
+#include "auth/snapshot.h"
 
 /* States of the parent's channel. */
 enum auth_state {
@@ -69,10 +71,12 @@ struct auth {
 	struct firstkeys first;
 	uint32_t pruned;     /* clock_seconds() of the last look for room */
 	struct keyfile file; /* fd -1: none is being read */
-	uint32_t walk;       /* next entry of the map to look at */
-	int walking;         /* boolean */
-	uint32_t revoked;    /* sessions, by this walk */
-	int has_settings;    /* boolean, as are the next three */
+	struct snapshot snapshot; /* likewise */
+	struct cachefile cache;   /* data NULL: nothing is under way */
+	uint32_t walk;            /* next entry of the map to look at */
+	int walking;              /* boolean */
+	uint32_t revoked;         /* sessions, by this walk */
+	int has_settings;         /* boolean, as are the next three */
 	int has_map;
 	int has_counters;
 	int ready; /* AP_READY was sent */
@@ -104,6 +108,8 @@ void from_worker_resume_all(struct auth *);
 /* from_parent_registry.c */
 const char *from_parent_registry_conf(void *, const void *, size_t, int);
 const char *from_parent_registry(void *, const void *, size_t, int);
+const char *from_parent_snapshot(void *, const void *, size_t, int);
+const char *from_parent_cache(void *, const void *, size_t, int);
 
 /* from_registry.c */
 void from_registry_init(struct auth *);
@@ -125,6 +131,16 @@ int login_work(struct auth *);
 void keys_init(struct auth *);
 void keys_load(struct auth *, int, const char *);
 int keys_work(struct auth *);
+
+/* keys_snapshot.c */
+void keys_snapshot_init(struct auth *);
+void keys_snapshot_load(struct auth *, int, const struct msg_snapshot *);
+int keys_snapshot_work(struct auth *);
+
+/* keys_cache.c */
+void keys_cache_init(struct auth *);
+void keys_cache(struct auth *, int, const struct msg_cache *);
+int keys_cache_work(struct auth *);
 
 /* walk.c */
 void walk_init(struct auth *);

@@ -138,6 +138,10 @@ static const struct channel_rule from_parent_rules[] = {
 	    ANY_TIME, from_parent_registry_conf),
 	CHANNEL_RULE_FD(PA_REGISTRY, sizeof(struct msg_registry), ANY_TIME,
 	    from_parent_registry),
+	CHANNEL_RULE_FD(PA_SNAPSHOT, sizeof(struct msg_snapshot), ANY_TIME,
+	    from_parent_snapshot),
+	CHANNEL_RULE_FD(
+	    PA_CACHE, sizeof(struct msg_cache), ANY_TIME, from_parent_cache),
 	CHANNEL_RULE(PA_START, 0, SETTING_UP, from_parent_start),
 	CHANNEL_RULE(PA_PING, 0, ANY_TIME, from_parent_ping),
 	CHANNEL_RULE(

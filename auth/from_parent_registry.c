@@ -15,7 +15,7 @@ from_parent_conf_good(const struct msg_registry_conf *conf)
 {
 	return (memchr(conf->host, '\0', sizeof(conf->host)) != NULL &&
 		memchr(conf->token, '\0', sizeof(conf->token)) != NULL &&
-		(conf->rate == 0 || (conf->burst > 0 && conf->refresh > 0)));
+		conf->burst > 0 && conf->refresh > 0);
 }
 
 const char *
@@ -61,5 +61,24 @@ from_parent_registry(void *owner, const void *data, size_t len, int fd)
 	end.serial = msg->serial;
 	end.reason = REGISTRY_DROPPED;
 	tell_parent(auth, AP_REGISTRY, &end, sizeof(end));
+	return (NULL);
+}
+
+const char *
+from_parent_snapshot(void *owner, const void *data, size_t len, int fd)
+{
+	const struct msg_snapshot *msg;
+
+	msg = data;
+	if (memchr(msg->path, '\0', sizeof(msg->path)) == NULL)
+		return ("path without an end");
+	keys_snapshot_load(owner, fd, msg);
+	return (NULL);
+}
+
+const char *
+from_parent_cache(void *owner, const void *data, size_t len, int fd)
+{
+	keys_cache(owner, fd, data);
 	return (NULL);
 }

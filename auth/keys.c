@@ -105,11 +105,11 @@ keys_work(struct auth *auth)
 {
 	if (auth->parent.state != AUTH_RUNNING)
 		return (0);
-	if (auth->file.fd != -1) {
+	if (auth->file.fd != -1)
 		keys_read(auth);
-		if (auth->file.fd != -1)
-			return (1);
-	}
+	if (auth->file.fd != -1 || keys_snapshot_work(auth) ||
+	    keys_cache_work(auth))
+		return (1);
 	if (!auth->ready)
 		tell_ready(auth);
 	return (walk_work(auth));

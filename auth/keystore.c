@@ -16,6 +16,9 @@ keystore_init(struct keystore *ks)
 	memset(ks, 0, sizeof(*ks));
 	keycache_init(&ks->file);
 	keycache_init(&ks->snapshot);
+	ks->refresh = KEYSTORE_REFRESH;
+	ks->stale = KEYSTORE_STALE;
+	ks->grace = KEYSTORE_GRACE;
 	if (learned_init(&ks->learned) == -1 ||
 	    absent_init(&ks->absent, KEYSTORE_ABSENT_NS) == -1)
 		return (-1);
@@ -247,28 +250,34 @@ keystore_replaced(struct keystore *ks, const struct keycache_entry *was,
 
 /*
  * Likewise of a new snapshot, written then.  Its keys may have replaced those
- * of the one before, which serve for their grace from now on.
+ * of the one before, which serve for their grace from now on.  Returns how many
+ * were replaced or are not there any more.
  */
-void
+uint32_t
 keystore_swap_snapshot(
     struct keystore *ks, struct keycache *keys, uint32_t written, uint32_t now)
 {
 	const struct keycache_entry *is, *was;
 	struct keycache old;
-	uint32_t i, j;
+	uint32_t changed, i, j;
 
 	old = ks->snapshot;
 	ks->snapshot = *keys;
 	keycache_init(keys);
 	ks->written = written;
-	for (i = j = 0; i < old.count && j < ks->snapshot.count;) {
+	for (changed = i = j = 0; i < old.count; i++) {
 		was = &old.entries[i];
+		while (j < ks->snapshot.count &&
+		       ks->snapshot.entries[j].node < was->node)
+			j++;
 		is = &ks->snapshot.entries[j];
-		if (was->node == is->node &&
-		    memcmp(was->key, is->key, PROTO_KEY_LEN) != 0)
+		if (j == ks->snapshot.count || is->node != was->node)
+			changed++;
+		else if (memcmp(was->key, is->key, PROTO_KEY_LEN) != 0) {
 			keystore_replaced(ks, was, is->key, now);
-		i += was->node <= is->node;
-		j += is->node <= was->node;
+			changed++;
+		}
 	}
 	keycache_free(&old);
+	return (changed);
 }

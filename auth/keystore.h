@@ -19,6 +19,9 @@
  */
 #define KEYSTORE_ABSENT_NS (2 * 1000000000ULL)  /* "not found" is kept */
 #define KEYSTORE_FORCE_NS  (30 * 1000000000ULL) /* between two for a node */
+#define KEYSTORE_REFRESH   600                  /* until configured, */
+#define KEYSTORE_STALE     86400                /* as are these */
+#define KEYSTORE_GRACE     600
 #define KEYSTORE_ROOM_MIN  4096U /* keys learned, however many are pinned */
 
 struct keystore {
@@ -69,7 +72,7 @@ enum keystore_ground keystore_ground(
     struct keystore *, uint32_t, uint64_t, uint64_t);
 void keystore_configure(struct keystore *, const struct msg_registry_conf *);
 void keystore_swap_file(struct keystore *, struct keycache *);
-void keystore_swap_snapshot(
+uint32_t keystore_swap_snapshot(
     struct keystore *, struct keycache *, uint32_t, uint32_t);
 uint32_t keystore_room(const struct keystore *);
 

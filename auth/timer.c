@@ -5,7 +5,7 @@
 
 #include "auth/auth.h"
 
-/* What time brings, while there is a registry. */
+/* What time brings, while there is a registry or its snapshot. */
 
 /* Deadlines, and requests for which there was no budget until now. */
 void
@@ -30,7 +30,7 @@ timer_second(struct ev_loop *loop, ev_timer *timer, int revents)
 	struct auth *auth;
 
 	auth = timer->data;
-	if (auth->conf.rate == 0)
+	if (auth->conf.rate == 0 && auth->store.written == 0)
 		ev_timer_stop(loop, timer);
 	else if (auth->ready) {
 		enroll_turn(auth);

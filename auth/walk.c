@@ -145,7 +145,7 @@ walk_slow(struct auth *auth)
 	uint32_t n, used;
 
 	used = walk_used(auth);
-	n = used / auth->conf.refresh + 1;
+	n = used / auth->store.refresh + 1;
 	for (n = n < WALK_MOST ? n : WALK_MOST; n > 0; n--) {
 		if (auth->round >= used)
 			auth->round = 0;

@@ -10,6 +10,8 @@ void
 work_init(struct auth *auth)
 {
 	keys_init(auth);
+	keys_snapshot_init(auth);
+	keys_cache_init(auth);
 	walk_init(auth);
 	if (lookup_init(&auth->lookups) == -1)
 		fatal("lookup_init");

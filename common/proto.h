@@ -252,8 +252,9 @@ PROTO_STRUCT(msg_endpoint, 48);
 
 /* ---- parent -> auth --------------------------------------------------- */
 /*
- * Start: HELLO SETTINGS MAP COUNTERS KEYS WORKER* START; auth answers AP_READY
- * when the keys are read.  KEYS again: the file is to be read anew.
+ * Start: HELLO SETTINGS MAP COUNTERS KEYS WORKER* and, as configured,
+ * REGISTRY_CONF SNAPSHOT CACHE; START; auth answers AP_READY when the keys are
+ * read.  KEYS again: the file is to be read anew.
  */
 enum parent_to_auth {
 	PA_HELLO = 0x300, /* msg_hello */

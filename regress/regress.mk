@@ -3,7 +3,7 @@
 # knows much.
 
 UNIT_ROLES := common parent worker auth metrics ctl
-UNIT_LIBS  := -lev -lbsd -lsodium -ljansson -lmd -lseccomp
+UNIT_LIBS  := -lev -lbsd -lsodium -ljansson -lmd -lseccomp -lyajl
 unit_tests  = $(patsubst regress/unit/%_test.c,%,\
 	      $(wildcard regress/unit/$(1)/*_test.c))
 
@@ -13,11 +13,15 @@ unit_auth/firstkey := $(call in,auth,firstkey keycache)
 auth_keystore	   := $(call in,auth,absent keycache keystore learned)
 unit_auth/grant	   := $(auth_keystore) $(call in,auth,grant firstkey)
 unit_auth/keyfile  := $(call in,auth,keyfile keycache)
+unit_auth/keystore := $(auth_keystore)
+unit_auth/snapshot := $(call in,auth,snapshot keycache)
+unit_auth/cachefile := $(call in,auth,cachefile learned)
 unit_auth/verify   := $(call in,auth,verify challenge keycache)
 # All of it, with a parent, a worker and a registry that the test plays.
 unit_auth/dispatch := $(filter-out auth/main.c auth/sandbox.c,\
 		      $(wildcard auth/*.c))
 unit_auth/registry := $(unit_auth/dispatch)
+unit_auth/warm	   := $(unit_auth/dispatch)
 
 unit_ctl/control   := $(call in,ctl,client format output_json output_text show)
 unit_ctl/login	   := $(call in,ctl,keyfile login ws_answer ws_client \

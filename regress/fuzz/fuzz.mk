@@ -20,6 +20,8 @@ fuzz_ws_frame	 := common/ws_frame.c worker/ws_utf8.c
 fuzz_metrics_request := metrics/request.c
 fuzz_login_reply := worker/login_reply.c
 fuzz_keyfile	 := auth/keyfile.c auth/keycache.c $(wildcard common/*.c)
+fuzz_registry_wire := auth/registry_wire.c auth/beacon_list.c
+fuzz_snapshot	 := auth/snapshot.c auth/keycache.c
 fuzz_packet	 := $(filter-out worker/main.c,$(wildcard worker/*.c)) \
 		    $(wildcard common/*.c) parent/peermap_write.c
 fuzz_conf	 := $(wildcard parent/conf_*.c)

@@ -68,8 +68,16 @@ def test_parent():
     fuzz("parent", 1000)
 
 
+def test_registry_wire():
+    fuzz("registry_wire", 125)
+
+
 def test_session():
     fuzz("session", 1200)
+
+
+def test_snapshot():
+    fuzz("snapshot", 90)
 
 
 def test_ws_frame():

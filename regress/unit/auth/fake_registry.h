@@ -24,7 +24,8 @@ static size_t fake_len;
 static uint32_t fake_asked[FAKE_MAX]; /* nodes of lookups */
 static uint32_t fake_nasked;
 static uint32_t fake_probes;
-static char fake_object[WIRE_OBJECT_MAX + 1]; /* the last other one */
+static char fake_objects[8][WIRE_OBJECT_MAX + 1]; /* other requests */
+static uint32_t fake_nobjects;
 
 static inline int
 fake_conf(uint32_t rate, uint32_t burst)
@@ -46,20 +47,22 @@ fake_conf(uint32_t rate, uint32_t burst)
 	return (1);
 }
 
-/* The node of a lookup in JSON; 0 if it is something else. */
+/* The node of a lookup in JSON; 0 if it is something else, which is kept. */
 static inline uint32_t
 fake_json_node(const uint8_t *body, size_t len)
 {
 	unsigned int node;
+	char *text;
 
-	if (len >= sizeof(fake_object))
+	text = fake_objects[fake_nobjects % 8];
+	if (len >= sizeof(fake_objects[0]))
 		return (0);
-	memcpy(fake_object, body, len);
-	fake_object[len] = '\0';
-	if (sscanf(fake_object, "{\"type\":\"lookup\",\"node_id\":%u}",
-		&node) != 1)
-		return (0);
-	return (node);
+	memcpy(text, body, len);
+	text[len] = '\0';
+	if (sscanf(text, "{\"type\":\"lookup\",\"node_id\":%u}", &node) == 1)
+		return (node);
+	fake_nobjects++;
+	return (0);
 }
 
 static inline void

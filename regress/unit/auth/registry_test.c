@@ -551,9 +551,10 @@ json(void)
 	CHECK(fake_ended(REGISTRY_FRAMING, 0));
 	CHECK(fake_dial(2));
 	fake_json = 1;
-	*fake_object = '\0';
+	fake_nobjects = 0;
 	fake_hear();
-	CHECK(strcmp(fake_object, "{\"type\":\"beacon_list\"}") == 0);
+	CHECK(fake_nobjects == 1 &&
+	      strcmp(fake_objects[0], "{\"type\":\"beacon_list\"}") == 0);
 	CHECK(fake_object_say("{\"type\":\"beacon_list_ok\"}"));
 	CHECK(reply(500, sk));
 	CHECK(fake_lookups() == 1 && fake_asked[0] == 500);
@@ -573,9 +574,9 @@ json(void)
 	CHECK(fake_lookups() == 0);
 	CHECK(fake_ended(REGISTRY_CLOSED, 0));
 	CHECK(fake_dial(2));
-	*fake_object = '\0';
+	fake_nobjects = 0;
 	fake_hear();
-	CHECK(*fake_object == '{');
+	CHECK(fake_nobjects == 1);
 	CHECK(fake_ended(REGISTRY_CLOSED, 0));
 	/* And not of another. */
 	CHECK(fake_connect());
@@ -691,6 +692,7 @@ an_outage_ends_no_session(void)
 static void
 no_registry(void)
 {
+	struct msg_registry_conf conf;
 	struct msg_registry_end end;
 	struct msg_registry msg;
 	int pair[2];
@@ -698,9 +700,9 @@ no_registry(void)
 	CHECK(fake_connect());
 	CHECK(reply(600, sk));
 	CHECK(fake_lookups() == 1);
-	CHECK(
-	    put(&parent, PA_REGISTRY_CONF, -1, &(struct msg_registry_conf){ 0 },
-		sizeof(struct msg_registry_conf)));
+	memset(&conf, 0, sizeof(conf));
+	conf.burst = conf.refresh = 1;
+	CHECK(put(&parent, PA_REGISTRY_CONF, -1, &conf, sizeof(conf)));
 	CHECK(fake_ended(REGISTRY_DROPPED, 1));
 	CHECK(told(AW_LATER));
 	CHECK(reply(600, sk));
