@@ -8,6 +8,7 @@
 
 #include "metrics/metrics.h"
 #include "metrics/out.h"
+#include "metrics/page.h"
 #include "metrics/text.h"
 
 #define ANSWER_HEAD_MAX 512
@@ -37,6 +38,19 @@ answer_reason(int status)
 	return ("?");
 }
 
+/* What was asked for; returns the type of the content. */
+static const char *
+answer_page(const struct metrics *m, const struct request *req,
+    struct out *body, const struct sums_data *data)
+{
+	if (req->target == TARGET_PAGE) {
+		page_write(body, data, &m->ring);
+		return (PAGE_TYPE);
+	}
+	text_write(body, data, req->openmetrics);
+	return (req->openmetrics ? TEXT_TYPE_OPEN : TEXT_TYPE);
+}
+
 /* Fills in the body; returns the status, *type is that of the content. */
 static int
 answer_body(const struct metrics *m, const struct request *req,
@@ -49,8 +63,7 @@ answer_body(const struct metrics *m, const struct request *req,
 	if (status == 200 && sums_read(m->sums, &data) == -1)
 		status = 503;
 	if (status == 200) {
-		*type = req->openmetrics ? TEXT_TYPE_OPEN : TEXT_TYPE;
-		text_write(body, &data, req->openmetrics);
+		*type = answer_page(m, req, body, &data);
 		if (!body->full)
 			return (200);
 		status = 503;
@@ -86,6 +99,8 @@ answer(const struct metrics *m, const struct request *req, size_t *len)
 	out_printf(&head,
 	    "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s"
 	    "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+	    "Content-Security-Policy: default-src 'none'; "
+	    "style-src 'unsafe-inline'\r\n"
 	    "Connection: close\r\n\r\n",
 	    status, answer_reason(status), type, body.len,
 	    status == 405 ? "Allow: GET, HEAD\r\n" : "");

@@ -79,6 +79,7 @@ from_parent_start(void *owner, const void *data, size_t len, int fd)
 	if (!m->has_counters || m->sums == NULL)
 		return ("start before all is there");
 	m->parent.state = METRICS_RUNNING;
+	sample_start(m);
 	serve_start(m);
 	from_parent_tell(m, MP_READY, &m->hello, sizeof(m->hello));
 	return (NULL);

@@ -18,6 +18,7 @@
 #include "common/sums.h"
 
 #include "metrics/request.h"
+#include "metrics/ring.h"
 
 /* States of the parent's channel. */
 enum metrics_state {
@@ -52,6 +53,8 @@ struct metrics {
 	struct msg_hello hello; /* who we are; comes back in MP_READY */
 	const struct sums *sums;
 	int has_counters; /* boolean */
+	struct ring ring;
+	ev_timer sample;
 	ev_io listeners[PROTO_LISTENERS_MAX];
 	uint32_t nlisteners;
 	ev_timer pause;           /* of accepting */
@@ -61,6 +64,9 @@ struct metrics {
 
 /* from_parent.c */
 void from_parent_open(struct metrics *, int);
+
+/* sample.c */
+void sample_start(struct metrics *);
 
 /* serve.c */
 void serve_init(struct metrics *);

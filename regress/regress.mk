@@ -28,6 +28,7 @@ unit_ctl/login	   := $(call in,ctl,keyfile login ws_answer ws_client \
 		      ws_connect)
 unit_ctl/ws_client := $(call in,ctl,ws_answer ws_client ws_connect)
 
+unit_metrics/page  := $(call in,metrics,chart out page ring text)
 unit_metrics/text  := $(call in,metrics,out text)
 
 unit_parent/admit  := $(call in,parent,admit conf_table peermap_write process)
