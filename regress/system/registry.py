@@ -237,8 +237,10 @@ class Registry:
     paths."""
 
     def __init__(self, path=None, port=0, old=False, strict=False, limits=True,
-            together=False, token=None, tls=None, delay=0.0):
+            together=False, token=None, tls=None, delay=0.0,
+            host="127.0.0.1"):
         self.path = path
+        self.host = host
         self.port = port
         self.old = old
         self.strict = strict
@@ -293,7 +295,7 @@ class Registry:
     def bound(self):
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("127.0.0.1", self.port))
+        sock.bind((self.host, self.port))
         return sock
 
     async def listen(self):
@@ -449,7 +451,7 @@ class Registry:
         """The line of a beacon's configuration."""
         if self.path is not None:
             return 'registry "%s"' % self.path
-        return "registry 127.0.0.1 port %d" % self.port
+        return "registry %s port %d" % (self.host, self.port)
 
 
 def certificate(directory, name="registry"):

@@ -464,3 +464,48 @@ def test_a_key_of_another_length_is_none():
             r.play(trick, 1)
             refused(b, node, signer=9)
             enter(b, node)
+
+
+def test_a_registry_that_has_a_name():
+    with Registry() as r:
+        at = "registry localhost port %d" % r.port
+        with Beacon(at, None) as b:
+            wait_for(lambda: r.requests, 5, "the first request")
+            r.register(1)
+            enter(b, 1)
+            # It is looked up again for each connection.
+            r.drop()
+            wait_for(lambda: r.requests[-1].connection == 1, 8)
+            assert not any("not of this machine" in line for line in b.lines)
+
+
+def test_a_plain_registry_of_another_machine_is_named_in_a_warning():
+    with Beacon("registry 192.0.2.1 port 9000", None) as b:
+        b.wait_line("registry 192.0.2.1 port 9000 is not of this machine")
+
+
+def test_a_slow_registry_is_asked_for_many_at_once():
+    with asking(delay=0.5) as (r, b):
+        for node in range(1, 41):
+            r.register(node)
+        begin = time.monotonic()
+        clients = waiting(b, range(1, 41))
+        assert set(outcomes(clients)) == {"in"}
+        assert 0.5 <= time.monotonic() - begin < 2
+        close(clients)
+        assert len(r.connections) == 1
+
+
+def test_a_reload_brings_another_registry():
+    with asking() as (r, b), Registry(host="127.0.0.2", port=r.port) as other:
+        r.register(1)
+        enter(b, 1)
+        other.register(2)
+        b.write_conf("\n".join([other.directive, OPEN]))
+        b.ctl("reload")
+        wait_for(lambda: other.requests, 5, "the first request")
+        enter(b, 2)
+        # What the one before said counts no more.
+        refused(b, 1)
+        assert [q.node for q in other.lookups()] == [2, 1]
+        assert [q.node for q in r.lookups()] == [1]
