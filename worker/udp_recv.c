@@ -61,12 +61,10 @@ udp_source(const struct sockaddr_in6 *from, struct endpoint *source)
 }
 
 static void
-udp_datagram(struct udp_socket *sock, uint32_t i)
+udp_datagram(struct udp_socket *sock, struct udp_in *in, uint32_t i)
 {
-	struct udp_in *in;
 	size_t len;
 
-	in = sock->worker->udp.in;
 	len = in->headers[i].msg_len;
 	counters_add(COUNTER_UDP_BYTES, len);
 	udp_source(&in->from[i], &sock->path.far);
@@ -94,7 +92,7 @@ udp_recv(struct ev_loop *loop, ev_io *io, int revents)
 		return;
 	counters_add(COUNTER_UDP_PACKETS, (uint64_t)n);
 	for (i = 0; i < (uint32_t)n; i++)
-		udp_datagram(sock, i);
+		udp_datagram(sock, in, i);
 	burst_end(sock->worker);
 }
 
