@@ -6,6 +6,7 @@
 #ifndef COMMON_PROTO_CTL_H
 #define COMMON_PROTO_CTL_H
 
+#include "common/counters.h"
 #include "common/proto.h"
 
 /* A request is answered by its rows, then by CTL_END. */
@@ -17,6 +18,7 @@ enum ctl_request {
 	CTL_SHOW_NODE,            /* msg_ctl_node -> CTL_NODE if known */
 	CTL_SHOW_NODES,           /* empty -> CTL_NODE* */
 	CTL_SHOW_BEACONS,         /* empty -> CTL_BEACON* */
+	CTL_SHOW_REGISTRY,        /* empty -> CTL_REGISTRY */
 	CTL_RELOAD,               /* empty */
 	CTL_STOP                  /* empty */
 };
@@ -28,6 +30,7 @@ enum ctl_reply {
 	CTL_PEER,            /* msg_ctl_peer */
 	CTL_NODE,            /* msg_ctl_entry */
 	CTL_BEACON,          /* msg_ctl_beacon */
+	CTL_REGISTRY,        /* msg_ctl_registry */
 	CTL_END              /* msg_ctl_end */
 };
 
@@ -107,6 +110,25 @@ struct msg_ctl_beacon {
 	uint64_t heard; /* unix seconds; 0: never */
 };
 PROTO_STRUCT(msg_ctl_beacon, 48);
+
+#define CTL_REGISTRY_NAME 272
+
+/* The registry's counters, in their order. */
+#define CTL_REGISTRY_FIRST    COUNTER_LOOKUP_FOUND
+#define CTL_REGISTRY_LAST     COUNTER_KEYS_EVICTED
+#define CTL_REGISTRY_COUNTERS (CTL_REGISTRY_LAST - CTL_REGISTRY_FIRST + 1)
+
+struct msg_ctl_registry {
+	char name[CTL_REGISTRY_NAME]; /* NUL-terminated; empty: none */
+	uint64_t written;             /* unix seconds; 0: no snapshot */
+	uint64_t enrolled;            /* unix seconds; 0: never */
+	uint32_t failures;            /* to reach it, in a row */
+	uint32_t snapshot_bad;        /* entries skipped */
+	struct msg_registry_status status;
+	uint64_t counter[CTL_REGISTRY_COUNTERS];
+};
+PROTO_STRUCT(
+    msg_ctl_registry, CTL_REGISTRY_NAME + 24 + 64 + 8 * CTL_REGISTRY_COUNTERS);
 
 struct msg_ctl_end {
 	uint32_t error; /* 0, or an errno: ENOENT for a node not found */

@@ -19,6 +19,8 @@
  * are words of 64 bits behind one sequence number, which is odd meanwhile.
  */
 
+#define REGISTRY "pilot_beacon_registry_"
+
 /* clang-format off */
 /* What may go up and down: identifier, name, what it is. */
 #define GAUGE_LIST(X) \
@@ -31,6 +33,20 @@
 	X(KEYS, "pilot_beacon_keys", "public keys read from the key file") \
 	X(KEY_LINES_BAD, "pilot_beacon_key_lines_bad", \
 	    "lines of the key file that were skipped") \
+	X(REGISTRY_UP, REGISTRY "up", "1 while the registry answers") \
+	X(REGISTRY_WAITING, REGISTRY "waiting", \
+	    "logins that wait for the registry") \
+	X(REGISTRY_QUEUED, REGISTRY "queued", "lookups that are to be sent") \
+	X(REGISTRY_BUDGET, REGISTRY "budget", \
+	    "requests that may be sent at once") \
+	X(REGISTRY_KEYS, REGISTRY "keys", "keys that the registry has told") \
+	X(REGISTRY_LATENCY, REGISTRY "latency_microseconds", \
+	    "what an answer took in the last minute, on average") \
+	X(REGISTRY_LATENCY_MAX, REGISTRY "latency_max_microseconds", \
+	    "and at most") \
+	X(SNAPSHOT_KEYS, REGISTRY "snapshot_keys", "keys of its snapshot") \
+	X(SNAPSHOT_AGE, REGISTRY "snapshot_age_seconds", \
+	    "since that was written; 0 without one") \
 	X(DRAINING, "pilot_beacon_draining", "1 while it is about to end") \
 	X(START, "pilot_beacon_start_time_seconds", \
 	    "when it was started, unix time") \

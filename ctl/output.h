@@ -6,6 +6,8 @@
 #ifndef CTL_OUTPUT_H
 #define CTL_OUTPUT_H
 
+#include <jansson.h>
+
 #include "ctl/ctl.h"
 
 /*
@@ -23,12 +25,17 @@ struct output {
 	void (*node)(const struct msg_ctl_entry *);
 	void (*node_row)(const struct msg_ctl_entry *);
 	void (*beacon)(const struct msg_ctl_beacon *);
+	void (*registry)(const struct msg_ctl_registry *);
 	void (*missing)(enum action, uint32_t);
 	void (*end)(enum action);
 };
 
 extern const struct output output_text;
 extern const struct output output_json;
+
+/* output_registry.c */
+void output_registry_text(const struct msg_ctl_registry *);
+json_t *output_registry_json(const struct msg_ctl_registry *);
 
 /* format.c */
 #define FORMAT_ADDRESS_LEN 64

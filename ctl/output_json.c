@@ -200,6 +200,12 @@ json_beacon(const struct msg_ctl_beacon *m)
 }
 
 static void
+json_registry(const struct msg_ctl_registry *m)
+{
+	json_row(output_registry_json(m));
+}
+
+static void
 json_missing(enum action action, uint32_t node)
 {
 	if (action == ACTION_SHOW_PEER)
@@ -220,6 +226,7 @@ const struct output output_json = {
 	.node = json_node,
 	.node_row = json_node,
 	.beacon = json_beacon,
+	.registry = json_registry,
 	.missing = json_missing,
 	.end = json_end,
 };

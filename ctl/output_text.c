@@ -200,6 +200,7 @@ const struct output output_text = {
 	.node = text_node,
 	.node_row = text_node_row,
 	.beacon = text_beacon,
+	.registry = output_registry_text,
 	.missing = text_missing,
 	.end = text_end,
 };

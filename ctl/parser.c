@@ -40,6 +40,7 @@ static const struct token t_show[] = {
 	{ T_KEYWORD, "node", ACTION_NONE, t_node },
 	{ T_KEYWORD, "nodes", ACTION_SHOW_NODES, NULL },
 	{ T_KEYWORD, "beacons", ACTION_SHOW_BEACONS, NULL },
+	{ T_KEYWORD, "registry", ACTION_SHOW_REGISTRY, NULL },
 	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
 };
 

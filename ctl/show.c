@@ -33,6 +33,8 @@ static const struct request requests[] = {
 	    NULL },
 	{ ACTION_SHOW_BEACONS, "show beacons", CTL_SHOW_BEACONS,
 	    { CTL_BEACON, 0 }, NULL },
+	{ ACTION_SHOW_REGISTRY, "show registry", CTL_SHOW_REGISTRY,
+	    { CTL_REGISTRY, 0 }, NULL },
 	{ ACTION_RELOAD, "reload", CTL_RELOAD, { 0, 0 }, NULL },
 	{ ACTION_STOP, "stop", CTL_STOP, { 0, 0 }, NULL },
 };
@@ -44,6 +46,7 @@ union row {
 	struct msg_ctl_peer peer;
 	struct msg_ctl_entry node;
 	struct msg_ctl_beacon beacon;
+	struct msg_ctl_registry registry;
 	struct msg_ctl_end end;
 };
 
@@ -64,6 +67,8 @@ row_size(uint32_t type)
 		return (sizeof(struct msg_ctl_entry));
 	case CTL_BEACON:
 		return (sizeof(struct msg_ctl_beacon));
+	case CTL_REGISTRY:
+		return (sizeof(struct msg_ctl_registry));
 	case CTL_END:
 		return (sizeof(struct msg_ctl_end));
 	default:
@@ -99,6 +104,9 @@ row_print(const struct output *out, const struct request *r, uint32_t type,
 		break;
 	case CTL_BEACON:
 		out->beacon(&row->beacon);
+		break;
+	case CTL_REGISTRY:
+		out->registry(&row->registry);
 		break;
 	}
 }

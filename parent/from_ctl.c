@@ -322,6 +322,32 @@ from_ctl_no_keys(struct ev_loop *loop, ev_timer *w, int revents)
 }
 
 static const char *
+from_ctl_registry(void *owner, const void *data, size_t len, int fd)
+{
+	uint64_t values[COUNTER_MAX];
+	const struct registry *registry;
+	struct control_client *client;
+	struct msg_ctl_registry row;
+
+	client = owner;
+	registry = &client->control->parent->registry;
+	memset(&row, 0, sizeof(row));
+	(void)strlcpy(row.name, registry->text, sizeof(row.name));
+	row.failures = registry->failures;
+	row.snapshot_bad = client->control->parent->snapshot.bad;
+	row.status = registry->status;
+	if (row.status.written != 0)
+		row.written = clock_wall_at(row.status.written);
+	if (row.status.enrolled != 0)
+		row.enrolled = clock_wall_at(row.status.enrolled);
+	metrics_sum(client->control->parent, values);
+	memcpy(row.counter, values + CTL_REGISTRY_FIRST, sizeof(row.counter));
+	if (control_row(client, CTL_REGISTRY, &row, sizeof(row)) == -1)
+		return (CONTROL_SLOW);
+	return (control_done(client, 0));
+}
+
+static const char *
 from_ctl_reload(void *owner, const void *data, size_t len, int fd)
 {
 	struct control_client *client;
@@ -362,6 +388,7 @@ const struct channel_rule from_ctl_rules[] = {
 	RULE(CTL_SHOW_NODE, sizeof(struct msg_ctl_node), from_ctl_node),
 	RULE(CTL_SHOW_NODES, 0, from_ctl_show_nodes),
 	RULE(CTL_SHOW_BEACONS, 0, from_ctl_show_beacons),
+	RULE(CTL_SHOW_REGISTRY, 0, from_ctl_registry),
 	RULE(CTL_RELOAD, 0, from_ctl_reload),
 	RULE(CTL_STOP, 0, from_ctl_shutdown),
 };

@@ -399,6 +399,9 @@ registry_status(struct parent *parent, const struct msg_registry_status *status)
 
 	if (status->link > REGISTRY_UP)
 		return ("a link in no state that there is");
+	if (status->written > clock_seconds() ||
+	    status->enrolled > clock_seconds())
+		return ("a time that is yet to come");
 	r = &parent->registry;
 	if (status->link == REGISTRY_UP && r->status.link != REGISTRY_UP)
 		log_info("registry %s: connected", r->text);

@@ -55,6 +55,22 @@ fail:
 }
 
 static void
+sums_registry(
+    const struct msg_registry_status *status, uint64_t gauge[GAUGE_MAX])
+{
+	gauge[GAUGE_REGISTRY_UP] = status->link == REGISTRY_UP;
+	gauge[GAUGE_REGISTRY_WAITING] = status->waiting;
+	gauge[GAUGE_REGISTRY_QUEUED] = status->queued;
+	gauge[GAUGE_REGISTRY_BUDGET] = status->budget;
+	gauge[GAUGE_REGISTRY_KEYS] = status->keys;
+	gauge[GAUGE_REGISTRY_LATENCY] = status->latency_mean;
+	gauge[GAUGE_REGISTRY_LATENCY_MAX] = status->latency_max;
+	gauge[GAUGE_SNAPSHOT_KEYS] = status->snapshot;
+	if (status->written != 0)
+		gauge[GAUGE_SNAPSHOT_AGE] = clock_seconds() - status->written;
+}
+
+static void
 sums_gauges(const struct parent *parent, uint64_t gauge[GAUGE_MAX])
 {
 	gauge[GAUGE_PEERS] = atomic_load_explicit(
@@ -64,6 +80,7 @@ sums_gauges(const struct parent *parent, uint64_t gauge[GAUGE_MAX])
 	gauge[GAUGE_BEACONS] = gossip_heard(parent);
 	gauge[GAUGE_KEYS] = parent->keys;
 	gauge[GAUGE_KEY_LINES_BAD] = parent->key_lines_bad;
+	sums_registry(&parent->registry.status, gauge);
 	gauge[GAUGE_DRAINING] = parent->stopping != 0;
 	gauge[GAUGE_START] = clock_wall_at(parent->started);
 	gauge[GAUGE_RELOAD_OK] = !parent->reload_failed;

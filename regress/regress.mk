@@ -23,7 +23,8 @@ unit_auth/dispatch := $(filter-out auth/main.c auth/sandbox.c,\
 unit_auth/registry := $(unit_auth/dispatch)
 unit_auth/warm	   := $(unit_auth/dispatch)
 
-unit_ctl/control   := $(call in,ctl,client format output_json output_text show)
+unit_ctl/control   := $(call in,ctl,client format output_json \
+		      output_registry output_text show)
 unit_ctl/login	   := $(call in,ctl,keyfile login ws_answer ws_client \
 		      ws_connect)
 unit_ctl/ws_client := $(call in,ctl,ws_answer ws_client ws_connect)

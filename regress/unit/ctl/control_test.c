@@ -398,6 +398,37 @@ beacons(void)
 	CHECK(strstr(out, "registry   never\n") != NULL);
 }
 
+static void
+registry(void)
+{
+	struct msg_ctl_registry m;
+
+	memset(&m, 0, sizeof(m));
+	(void)strlcpy(m.name, "192.0.2.1 port 9000", sizeof(m.name));
+	m.failures = 3;
+	m.written = 1;
+	m.status.link = REGISTRY_UP;
+	m.status.snapshot = 44;
+	m.status.latency_max = 1500;
+	m.counter[COUNTER_LOOKUP_GONE - CTL_REGISTRY_FIRST] = 77;
+	CHECK(begin(ACTION_SHOW_REGISTRY, 0, CTL_SHOW_REGISTRY, NULL, 0));
+	reply(CTL_REGISTRY, &m, sizeof(m));
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	CHECK(strstr(out, "registry   192.0.2.1 port 9000\n"
+			  "link       up, 3 failures in a row\n") == out);
+	CHECK(strstr(out, " 77 not found,") != NULL);
+	CHECK(strstr(out, "longest 1.5 ms\n") != NULL);
+	CHECK(strstr(out, "snapshot   44 keys, written 1970-01-01") != NULL);
+	CHECK(begin(ACTION_SHOW_REGISTRY, 1, CTL_SHOW_REGISTRY, NULL, 0));
+	reply(CTL_REGISTRY, &m, sizeof(m));
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	CHECK(strstr(out, "\"link\":\"up\"") != NULL);
+	CHECK(strstr(out, "\"not_found\":77") != NULL);
+	CHECK(strstr(out, "\"max\":1500") != NULL);
+}
+
 /* An answer to show peers that must end the command. */
 static int
 rejects(uint32_t type, size_t len)
@@ -546,6 +577,7 @@ main(void)
 	RUN(many_peers);
 	RUN(nodes);
 	RUN(beacons);
+	RUN(registry);
 	RUN(wrong_answers);
 	RUN(beacond_hangs_up);
 	RUN(error_of_a_list);
