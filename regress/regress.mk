@@ -62,6 +62,7 @@ worker_http	   := $(call in,worker,http http_forwarded http_host http_text)
 unit_worker/beacons := $(call in,worker,beacon_table beacons limit tell udp \
 		      udp_control udp_send)
 unit_worker/broken := $(call in,worker,broken stranger wheel)
+unit_worker/discover := $(call in,worker,discover packet)
 unit_worker/gather := $(worker_outq) worker/gather.c
 unit_worker/http   := $(worker_http)
 unit_worker/http_response := $(worker_http) worker/http_response.c
