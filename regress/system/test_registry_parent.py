@@ -3,6 +3,8 @@
 
 """What the parent does for a registry: names, files, peers (beacond.conf(5))."""
 
+import os
+
 from beacon import Beacon, children_of, wait_for
 from client import login
 from registry import Registry
@@ -34,6 +36,46 @@ def test_another_machine_is_warned_of():
         b.wait_line(r"registry 192.0.2.1 port 9 is not of this machine")
         with login(b, 1):
             pass
+
+
+def test_the_cache_survives_a_restart():
+    with Registry() as r:
+        r.register(1)
+        b = Beacon(r.directive, nodes=())
+        cache = os.path.join(b.directory, "cache")
+        b.write_conf('%s\nkeys cache "%s"' % (r.directive, cache))
+        with b:
+            wait_up(b)
+            with login(b, 1):
+                pass
+            b.stop()
+            assert os.stat(cache).st_mode & 0o777 == 0o600
+            assert not os.path.exists(cache + ".new")
+            r.hang()
+            asked = len(r.lookups(1))
+            b.start()
+            with login(b, 1):
+                pass
+            assert len(r.lookups(1)) == asked
+
+
+def test_a_snapshot_is_read_and_read_again_when_it_changes():
+    with Registry() as r:
+        r.register(1)
+        b = Beacon(nodes=())
+        snapshot = os.path.join(b.directory, "snapshot.json")
+        b.write_conf('keys snapshot "%s"' % snapshot)
+        r.snapshot(snapshot)
+        os.chmod(snapshot, 0o644)
+        with b:
+            b.wait_line("1 keys read from snapshot")
+            with login(b, 1):
+                r.register(2)
+                r.snapshot(snapshot)
+                os.chmod(snapshot, 0o644)
+                b.wait_line("2 keys read from snapshot", 15)
+                with login(b, 2):
+                    pass
 
 
 def test_a_token_that_others_can_read_is_refused(tmp_path):
