@@ -13,29 +13,31 @@
 #include "parent/notify.h"
 #include "parent/parent.h"
 
+/* The next address from this one on of those kinds. */
 static struct conf_address *
-reload_next_listener(struct conf_address *address)
+reload_next(struct conf_address *address, enum conf_address_kind kind,
+    enum conf_address_kind other)
 {
-	while (address != NULL && address->kind != CONF_LISTEN &&
-	       address->kind != CONF_LISTEN_UDP &&
-	       address->kind != CONF_METRICS)
+	while (
+	    address != NULL && address->kind != kind && address->kind != other)
 		address = TAILQ_NEXT(address, entry);
 	return (address);
 }
 
 static int
-reload_same_listeners(const struct config *old, const struct config *new)
+reload_same(const struct config *old, const struct config *new,
+    enum conf_address_kind kind, enum conf_address_kind other)
 {
 	struct conf_address *a, *b;
 
-	a = reload_next_listener(TAILQ_FIRST(&old->addresses));
-	b = reload_next_listener(TAILQ_FIRST(&new->addresses));
+	a = reload_next(TAILQ_FIRST(&old->addresses), kind, other);
+	b = reload_next(TAILQ_FIRST(&new->addresses), kind, other);
 	while (a != NULL && b != NULL) {
 		if (a->kind != b->kind || a->sslen != b->sslen ||
 		    memcmp(&a->ss, &b->ss, a->sslen) != 0)
 			return (0);
-		a = reload_next_listener(TAILQ_NEXT(a, entry));
-		b = reload_next_listener(TAILQ_NEXT(b, entry));
+		a = reload_next(TAILQ_NEXT(a, entry), kind, other);
+		b = reload_next(TAILQ_NEXT(b, entry), kind, other);
 	}
 	return (a == NULL && b == NULL);
 }
@@ -53,8 +55,10 @@ reload_compare(const struct config *old, const struct config *new)
 	const char *last, *what;
 	size_t next;
 
-	if (!reload_same_listeners(old, new))
+	if (!reload_same(old, new, CONF_LISTEN, CONF_LISTEN_UDP))
 		reload_needs_restart("listen");
+	if (!reload_same(old, new, CONF_METRICS, CONF_METRICS))
+		reload_needs_restart("metrics on");
 	last = "";
 	for (next = 0; (what = conf_changed(old, new, &next)) != NULL;) {
 		if (strcmp(what, last) != 0)
