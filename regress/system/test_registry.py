@@ -509,3 +509,30 @@ def test_a_reload_brings_another_registry():
         refused(b, 1)
         assert [q.node for q in other.lookups()] == [2, 1]
         assert [q.node for q in r.lookups()] == [1]
+
+
+def test_what_is_shown_of_the_registry():
+    with asking() as (r, b):
+        def shown(**what):
+            got = b.ctl("show", "registry")
+            return all(got[name] == value for name, value in what.items())
+        r.register(1)
+        enter(b, 1)
+        enter(b, 1)
+        refused(b, 2)
+        r.hang()
+        clients = waiting(b, [3, 3, 3])
+        wait_for(lambda: shown(link="up", json=False, failures=0, waiting=3,
+            outstanding=1), 3, "three that wait")
+        r.go_on()
+        close(clients)
+        wait_for(lambda: shown(waiting=0, outstanding=0))
+        got = b.ctl("show", "registry")
+        assert got["registry"].endswith("port %d" % r.port), got
+        assert got["lookups"] == {"found": 1, "not_found": 2, "error": 0,
+            "lost": 0, "coalesced": 2}, got
+        assert got["cache"]["keys"] == 1 and got["cache"]["hits"] == 1, got
+        assert 0 < got["latency"]["mean"] <= got["latency"]["max"], got
+        r.down()
+        wait_for(lambda: shown(link="down"), 3, "the end of it")
+        assert "link       down" in b.ctl("show", "registry", text=True)
