@@ -270,8 +270,8 @@ keystore_swap_snapshot(
 		while (j < ks->snapshot.count &&
 		       ks->snapshot.entries[j].node < was->node)
 			j++;
-		is = &ks->snapshot.entries[j];
-		if (j == ks->snapshot.count || is->node != was->node)
+		is = j < ks->snapshot.count ? &ks->snapshot.entries[j] : NULL;
+		if (is == NULL || is->node != was->node)
 			changed++;
 		else if (memcmp(was->key, is->key, PROTO_KEY_LEN) != 0) {
 			keystore_replaced(ks, was, is->key, now);

@@ -37,13 +37,13 @@ tick(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 }
 
-/* Turns the loop until buf has a message (1) or nothing more happens (0). */
+/* Turns the loop until buf has a message (1) or none comes for long (0). */
 static inline int
-next(struct imsgbuf *buf)
+next_within(struct imsgbuf *buf, int turns)
 {
 	int i, n;
 
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < turns; i++) {
 		n = imsgbuf_get(buf, &imsg);
 		if (n != 0)
 			return (n);
@@ -52,6 +52,12 @@ next(struct imsgbuf *buf)
 			return (-1);
 	}
 	return (0);
+}
+
+static inline int
+next(struct imsgbuf *buf)
+{
+	return (next_within(buf, 200));
 }
 
 static inline int

@@ -80,11 +80,11 @@ counted(enum counter counter)
 	return (counters_read(counters, counter));
 }
 
-/* Nobody is told anything. */
+/* Nobody is told anything, for more than a pulse. */
 static int
 quiet(void)
 {
-	return (next(&parent) == 0 && next(&worker) == 0);
+	return (next_within(&parent, 30) == 0 && next_within(&worker, 5) == 0);
 }
 
 static void
@@ -624,7 +624,7 @@ only_status(void)
 {
 	int n;
 
-	while ((n = next(&parent)) == 1)
+	while ((n = next_within(&parent, 30)) == 1)
 		if (imsg_get_type(&imsg) != AP_STATUS)
 			return (0);
 	return (n == 0);

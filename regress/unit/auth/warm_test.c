@@ -242,7 +242,7 @@ new_snapshot(void)
 	ev_timer_stop(auth.loop, &auth.second);
 	while (next(&parent) == 1)
 		CHECK(imsg_get_type(&imsg) == AP_STATUS ||
-		    imsg_get_type(&imsg) == AP_REVOKE);
+		      imsg_get_type(&imsg) == AP_REVOKE);
 	/* As the tests after this one want it. */
 	CHECK(fake_conf(80, 100));
 	pass(2);
