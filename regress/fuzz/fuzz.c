@@ -20,6 +20,7 @@ int __wrap_close(int);
 
 struct fuzz_clocks fuzz_clocks = { 1000 * FUZZ_SECOND, FUZZ_BEGIN };
 void (*fuzz_on_exit)(int);
+void (*fuzz_on_close)(int);
 static int fuzz_open;
 
 /* Takes `want` bytes, or what is left of them: *got. */
@@ -170,6 +171,8 @@ __wrap_close(int fd)
 {
 	int r;
 
+	if (fuzz_on_close != NULL)
+		fuzz_on_close(fd);
 	r = __real_close(fd);
 	REQUIRE(r == 0 || fd == -1);
 	return (r);

@@ -36,6 +36,9 @@ void fuzz_broken(const char *, int, const char *) __attribute__((noreturn));
 /* To nowhere, unless FUZZ_LOG is in the environment: then to standard error. */
 enum log_target fuzz_log_target(void);
 
+/* Called when a descriptor is closed. */
+extern void (*fuzz_on_close)(int);
+
 struct pollfd;
 int fuzz_poll(struct pollfd *, unsigned);
 void fuzz_descriptors_mark(void);

@@ -29,7 +29,7 @@ fuzz_channel	 := $(wildcard common/*.c) $(fuzz_loop)
 fuzz_session	 := $(wildcard worker/*.c common/*.c regress/fuzz/world*.c) \
 		    regress/fuzz/ledger.c parent/peermap_write.c $(fuzz_loop)
 wraps_session	 := child_start child_confine accept4 getsockname getsockopt \
-		    recvmmsg sendmmsg sendmsg sendto
+		    recvmmsg send sendmmsg sendmsg sendto
 fuzz_parent	 := $(wildcard parent/*.c common/*.c regress/fuzz/family*.c) \
 		    $(fuzz_loop)
 wraps_parent	 := calloc free malloc mmap munmap realloc reallocarray \

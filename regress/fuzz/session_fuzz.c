@@ -330,10 +330,21 @@ act_time(struct input *input)
 static void
 act(struct input *input)
 {
+	struct input again;
 	uint8_t what;
 	int most;
 
 	what = input_u8(input);
+	if ((what & 0x1f) == 28 && input->size > 0 &&
+	    (input->data[0] & 0x1f) != 28) {
+		/* The next one several times; up to queues that are full. */
+		again = *input;
+		for (most = what & 0xe0; most >= 0; most -= 8) {
+			*input = again;
+			act(input);
+		}
+		return;
+	}
 	switch (what & 0x1f) {
 	case 16:
 	case 17:
@@ -362,6 +373,9 @@ act(struct input *input)
 	case 26:
 		loop_order(input_u8(input));
 		break;
+	case 29:
+		net_little(input_u8(input));
+		break;
 	case 27:
 		world.prompt = what >> 5 & 1;
 		break;
@@ -382,6 +396,7 @@ settle(void)
 	int i, n, turns;
 
 	net_mood(0);
+	net_little(0);
 	for (turns = 0, n = 1; n > 0; turns++) {
 		REQUIRE(turns < 10000);
 		n = loop_turn() + world_hear() + sibling_read(SIZE_MAX);

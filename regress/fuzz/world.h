@@ -91,6 +91,8 @@ void net_start(void);
 void net_offer(int, const uint8_t[16], uint16_t);
 int net_took(int);
 void net_mood(uint8_t);
+void net_little(size_t);
+int net_has_cut(void);
 void net_datagram(uint32_t, const uint8_t *, size_t);
 void net_source(uint32_t, uint8_t[16], uint16_t *);
 void net_acked(int, uint64_t);

@@ -378,7 +378,7 @@ take_end(struct client *c)
 	c->eof = 1;
 	world.ended = 1;
 	if (c->state == CLIENT_BODY)
-		REQUIRE(c->left == 0 || c->head || c->wild);
+		REQUIRE(c->left == 0 || c->head || c->wild || net_has_cut());
 }
 
 /* Reads up to so many bytes; returns how many there were. */

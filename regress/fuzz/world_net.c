@@ -28,9 +28,10 @@
  */
 enum file { FILE_LISTENER, FILE_UDP4, FILE_UDP6, FILE_SHARE, FILES };
 
-#define OFFERS    CLIENTS
-#define DATAGRAMS 64
-#define FDS       256
+#define OFFERS      CLIENTS
+#define DATAGRAMS   64
+#define FDS         256
+#define SENDMSG_MAX 1024 /* pieces, IOV_MAX */
 
 struct offer {
 	int fd;
@@ -58,6 +59,9 @@ static struct {
 	uint64_t sent; /* how often anybody has, with sendmsg(2) */
 	struct queue in[FILES];
 	uint64_t acked[FDS];
+	uint8_t session[FDS]; /* boolean: a client is at the other end */
+	int cut;
+	size_t little; /* most bytes that a session's socket takes at once */
 	uint32_t room; /* messages that are still taken; mood 1 */
 	uint8_t mood;
 } net;
@@ -76,6 +80,7 @@ static const struct source {
 	{ { 0x20, 0x01, 0x0d, 0xb8, [15] = 2 }, 9001 },
 };
 
+ssize_t __real_send(int, const void *, size_t, int);
 ssize_t __real_sendmsg(int, const struct msghdr *, int);
 int __real_getsockname(int, struct sockaddr *, socklen_t *);
 int __real_getsockopt(int, int, int, void *, socklen_t *);
@@ -86,6 +91,7 @@ int __wrap_getsockname(int, struct sockaddr *, socklen_t *);
 int __wrap_getsockopt(int, int, int, void *, socklen_t *);
 int __wrap_recvmmsg(int, struct mmsghdr *, unsigned, int, struct timespec *);
 int __wrap_sendmmsg(int, struct mmsghdr *, unsigned, int);
+ssize_t __wrap_send(int, const void *, size_t, int);
 ssize_t __wrap_sendmsg(int, const struct msghdr *, int);
 ssize_t __wrap_sendto(
     int, const void *, size_t, int, const struct sockaddr *, socklen_t);
@@ -134,6 +140,12 @@ give(enum file file, uint32_t type, const struct msg_udp *msg)
 	REQUIRE(net.fds[file] != -1);
 }
 
+static void
+closed(int fd)
+{
+	net.session[(unsigned)fd % FDS] = 0;
+}
+
 /* Once: a listener, UDP for IPv4 and IPv6, a further port for gossip. */
 void
 net_start(void)
@@ -143,6 +155,7 @@ net_start(void)
 	uint16_t port;
 	uint32_t i;
 
+	fuzz_on_close = closed;
 	for (i = 0; i < FILES; i++)
 		net.fds[i] = -1;
 	give(FILE_LISTENER, PW_LISTENER, NULL);
@@ -190,6 +203,21 @@ net_mood(uint8_t mood)
 	net.room = mood >> 3;
 	for (i = FILE_UDP4; i < FILES; i++)
 		readiness(i);
+}
+
+/* From now on a write to a client is cut off behind so many bytes; 0: not. */
+void
+net_little(size_t most)
+{
+	net.little = most;
+	net.cut |= most != 0;
+}
+
+/* Was it so at any time in this run? */
+int
+net_has_cut(void)
+{
+	return (net.cut);
 }
 
 /* A client wants to be accepted; fd is the worker's end of it. */
@@ -266,6 +294,7 @@ __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 	memmove(&net.offers[0], &net.offers[1], --net.noffers * sizeof(offer));
 	*len = fill_address(sa, offer.addr, offer.port);
 	net.accepted++;
+	net.session[offer.fd % FDS] = 1;
 	return (offer.fd);
 }
 
@@ -478,13 +507,50 @@ __wrap_sendmmsg(int fd, struct mmsghdr *headers, unsigned n, int flags)
 	return (i == 0 ? -1 : (int)i);
 }
 
+/* What a socket takes of len bytes that are for a client. */
+static size_t
+taken(int fd, size_t len)
+{
+	if (net.little == 0 || !net.session[fd % FDS] || len < net.little)
+		return (len);
+	return (net.little);
+}
+
+ssize_t
+__wrap_send(int fd, const void *bytes, size_t len, int flags)
+{
+	return (__real_send(fd, bytes, taken(fd, len), flags));
+}
+
+static ssize_t
+send_part(int fd, const struct msghdr *msg, int flags)
+{
+	struct iovec iov[SENDMSG_MAX];
+	struct msghdr part;
+	size_t i, left;
+
+	REQUIRE(msg->msg_iovlen <= SENDMSG_MAX && msg->msg_controllen == 0);
+	part = *msg;
+	part.msg_iov = iov;
+	left = net.little;
+	for (i = 0; i < msg->msg_iovlen; i++) {
+		iov[i] = msg->msg_iov[i];
+		if (iov[i].iov_len > left)
+			iov[i].iov_len = left;
+		left -= iov[i].iov_len;
+	}
+	return (__real_sendmsg(fd, &part, flags));
+}
+
 ssize_t
 __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	net.sent++;
-	if (file_of(fd) == FILES)
-		return (__real_sendmsg(fd, msg, flags));
-	return (send_message(file_of(fd), msg));
+	if (file_of(fd) != FILES)
+		return (send_message(file_of(fd), msg));
+	if (net.little != 0 && net.session[fd % FDS])
+		return (send_part(fd, msg, flags));
+	return (__real_sendmsg(fd, msg, flags));
 }
 
 ssize_t
@@ -511,6 +577,8 @@ void
 net_rest(void)
 {
 	net_mood(0);
+	net_little(0);
+	net.cut = 0;
 	while (net.noffers > 0)
 		(void)close(net.offers[--net.noffers].fd);
 	net.accepted = 0;
