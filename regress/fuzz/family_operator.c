@@ -29,28 +29,21 @@ static int offers[OPERATORS]; /* the parent's ends of those not accepted yet */
 static int noffers;
 static int listener;
 
+#define REQUESTS (CTL_STOP - CTL_SHOW_SUMMARY + 1U)
+
+/* Bytes of the rows of answers. */
 static const struct {
-	uint32_t rows[2];
-	size_t sizes[2];
-} answers[] = {
-	[CTL_SHOW_SUMMARY - CTL_SHOW_SUMMARY] = { { CTL_SUMMARY, CTL_CHILD },
-	    { sizeof(struct msg_ctl_summary), sizeof(struct msg_ctl_child) } },
-	[CTL_SHOW_METRICS - CTL_SHOW_SUMMARY] = { { CTL_METRICS },
-	    { (COUNTER_MAX + 1) * sizeof(uint64_t) } },
-	[CTL_SHOW_PEER - CTL_SHOW_SUMMARY] = { { CTL_PEER },
-	    { sizeof(struct msg_ctl_peer) } },
-	[CTL_SHOW_PEERS - CTL_SHOW_SUMMARY] = { { CTL_PEER },
-	    { sizeof(struct msg_ctl_peer) } },
-	[CTL_SHOW_NODE - CTL_SHOW_SUMMARY] = { { CTL_NODE },
-	    { sizeof(struct msg_ctl_entry) } },
-	[CTL_SHOW_NODES - CTL_SHOW_SUMMARY] = { { CTL_NODE },
-	    { sizeof(struct msg_ctl_entry) } },
-	[CTL_SHOW_BEACONS - CTL_SHOW_SUMMARY] = { { CTL_BEACON },
-	    { sizeof(struct msg_ctl_beacon) } },
-	[CTL_RELOAD - CTL_SHOW_SUMMARY] = { { 0 }, { 0 } },
-	[CTL_STOP - CTL_SHOW_SUMMARY] = { { 0 }, { 0 } },
+	uint32_t type;
+	size_t size;
+} rows[] = {
+	{ CTL_SUMMARY, sizeof(struct msg_ctl_summary) },
+	{ CTL_CHILD, sizeof(struct msg_ctl_child) },
+	{ CTL_METRICS, (COUNTER_MAX + 1) * sizeof(uint64_t) },
+	{ CTL_PEER, sizeof(struct msg_ctl_peer) },
+	{ CTL_NODE, sizeof(struct msg_ctl_entry) },
+	{ CTL_BEACON, sizeof(struct msg_ctl_beacon) },
+	{ CTL_END, sizeof(struct msg_ctl_end) },
 };
-#define REQUESTS (sizeof(answers) / sizeof(answers[0]))
 
 void
 operators_begin(void)
@@ -165,25 +158,16 @@ static void
 hear_row(struct operator* o, const struct imsg *imsg)
 {
 	uint32_t type;
-	int i;
+	size_t i;
 
 	type = imsg_get_type(imsg);
-	REQUIRE(!imsg_has_fd(imsg));
-	if (type == CTL_END) {
-		REQUIRE(imsg_get_len(imsg) == sizeof(struct msg_ctl_end));
-		REQUIRE(o->spoilt || o->request != 0);
+	REQUIRE(!imsg_has_fd(imsg) && type >= CTL_SUMMARY);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].type == type)
+			REQUIRE(imsg_get_len(imsg) == rows[i].size);
+	REQUIRE(o->spoilt || o->request != 0);
+	if (type == CTL_END)
 		o->request = 0;
-		return;
-	}
-	if (o->spoilt)
-		return;
-	REQUIRE(o->request != 0);
-	for (i = 0; i < 2; i++)
-		if (answers[o->request - CTL_SHOW_SUMMARY].rows[i] == type)
-			break;
-	REQUIRE(i < 2);
-	REQUIRE(imsg_get_len(imsg) ==
-		answers[o->request - CTL_SHOW_SUMMARY].sizes[i]);
 }
 
 /* Returns how many rows there were. */
