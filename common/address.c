@@ -3,6 +3,10 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <arpa/inet.h>
+
+#include <stdio.h>
+
 #include "common/address.h"
 
 /* What one customer of a network has: an IPv4 address, or an IPv6 /64. */
@@ -12,6 +16,40 @@ address_customer(uint8_t net[16], const uint8_t addr[16])
 	memcpy(net, addr, 16);
 	if (!address_is_v4(addr))
 		memset(net + 8, 0, 8);
+}
+
+/* Of an IPv4 or IPv6 address in numbers.  Returns 1, or 0 if it is none. */
+int
+address_parse(const char *text, uint8_t addr[16])
+{
+	struct in_addr four;
+
+	if (inet_pton(AF_INET, text, &four) == 1) {
+		address_map(addr, &four);
+		return (1);
+	}
+	return (inet_pton(AF_INET6, text, addr) == 1);
+}
+
+/*
+ * "192.0.2.1:80" or "[2001:db8::1]:80"; with port 0 the address alone.
+ * Returns text.
+ */
+const char *
+address_text(const uint8_t addr[16], uint32_t port, char text[ADDRESS_TEXT_LEN])
+{
+	char host[INET6_ADDRSTRLEN];
+	int v4;
+
+	v4 = address_is_v4(addr);
+	(void)inet_ntop(
+	    v4 ? AF_INET : AF_INET6, addr + (v4 ? 12 : 0), host, sizeof(host));
+	if (port == 0)
+		(void)snprintf(text, ADDRESS_TEXT_LEN, "%s", host);
+	else
+		(void)snprintf(text, ADDRESS_TEXT_LEN, "%s%s%s:%u",
+		    v4 ? "" : "[", host, v4 ? "" : "]", port);
+	return (text);
 }
 
 /* Is addr in the network of `prefix` bits, 0 to 128, of the 16-byte form? */

@@ -6,8 +6,13 @@
 #ifndef COMMON_ADDRESS_H
 #define COMMON_ADDRESS_H
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <stdint.h>
 #include <string.h>
+
+#define ADDRESS_TEXT_LEN (INET6_ADDRSTRLEN + sizeof("[]:65535"))
 
 /*
  * An address as all processes speak of it: 16 bytes, IPv6 or v4-mapped, in
@@ -19,6 +24,35 @@ address_is_v4(const uint8_t addr[16])
 	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
 
 	return (memcmp(addr, mapped, sizeof(mapped)) == 0);
+}
+
+/* The v4-mapped form of the four bytes at v4, in network order. */
+static inline void
+address_map(uint8_t addr[16], const void *v4)
+{
+	memset(addr, 0, 10);
+	addr[10] = addr[11] = 0xff;
+	memcpy(addr + 12, v4, 4);
+}
+
+/*
+ * That of a struct sockaddr_in or sockaddr_in6, whatever its alignment.
+ * Returns the port, in host order.
+ */
+static inline uint16_t
+address_of(const void *sockaddr, uint8_t addr[16])
+{
+	struct sockaddr_in6 six;
+	struct sockaddr_in four;
+
+	memcpy(&four, sockaddr, sizeof(four));
+	if (four.sin_family == AF_INET) {
+		address_map(addr, &four.sin_addr);
+		return (ntohs(four.sin_port));
+	}
+	memcpy(&six, sockaddr, sizeof(six));
+	memcpy(addr, &six.sin6_addr, 16);
+	return (ntohs(six.sin6_port));
 }
 
 /* 127.0.0.0/8 and ::1. */
@@ -50,6 +84,9 @@ address_hash(const uint64_t key[2], const uint8_t addr[16], uint32_t port)
 	return ((uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)));
 }
 
+int address_parse(const char *text, uint8_t addr[16]);
+const char *address_text(
+    const uint8_t addr[16], uint32_t port, char text[ADDRESS_TEXT_LEN]);
 void address_customer(uint8_t[16], const uint8_t[16]);
 int address_within(const uint8_t[16], const uint8_t[16], uint32_t);
 

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/address.h"
 #include "common/steer.h"
 
 static uint32_t
@@ -30,11 +31,10 @@ uint32_t
 steer_worker(
     uint32_t key, uint32_t nworkers, const uint8_t addr[16], uint32_t port)
 {
-	static const uint8_t v4mapped[12] = { [10] = 0xff, 0xff };
 	uint32_t hash, i;
 
 	hash = key;
-	i = memcmp(addr, v4mapped, sizeof(v4mapped)) == 0 ? 12 : 0;
+	i = address_is_v4(addr) ? 12 : 0;
 	for (; i < 16; i += 4)
 		hash = steer_mix(hash, steer_word(addr + i));
 	if (port != 0)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/address.h"
 #include "ctl/output.h"
 
 /*
@@ -21,22 +22,12 @@ const char *
 format_address(
     const uint8_t addr[16], uint32_t port, char buf[FORMAT_ADDRESS_LEN])
 {
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr in6;
+	static const uint8_t none[16];
 
-	memcpy(&in6, addr, sizeof(in6));
-	if (IN6_IS_ADDR_UNSPECIFIED(&in6))
+	if (memcmp(addr, none, sizeof(none)) == 0)
 		(void)strlcpy(buf, "-", FORMAT_ADDRESS_LEN);
-	else if (port == 0)
-		(void)inet_ntop(IN6_IS_ADDR_V4MAPPED(&in6) ? AF_INET : AF_INET6,
-		    addr + (IN6_IS_ADDR_V4MAPPED(&in6) ? 12 : 0), buf,
-		    FORMAT_ADDRESS_LEN);
-	else if (IN6_IS_ADDR_V4MAPPED(&in6))
-		(void)snprintf(buf, FORMAT_ADDRESS_LEN, "%s:%" PRIu32,
-		    inet_ntop(AF_INET, addr + 12, text, sizeof(text)), port);
 	else
-		(void)snprintf(buf, FORMAT_ADDRESS_LEN, "[%s]:%" PRIu32,
-		    inet_ntop(AF_INET6, addr, text, sizeof(text)), port);
+		(void)address_text(addr, port, buf);
 	return (buf);
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "parent/parent.h"
@@ -45,10 +46,7 @@ beacons_find(const struct beacons *b, struct beacon *beacon)
 {
 	uint32_t i;
 
-	memset(beacon->addr, 0, sizeof(beacon->addr));
-	beacon->addr[10] = beacon->addr[11] = 0xff;
-	if (inet_pton(AF_INET, beacon->host, beacon->addr + 12) == 1 ||
-	    inet_pton(AF_INET6, beacon->host, beacon->addr) == 1) {
+	if (address_parse(beacon->host, beacon->addr)) {
 		beacon->known = beacons_is_address(beacon->addr);
 		return;
 	}

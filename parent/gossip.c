@@ -307,7 +307,7 @@ gossip_configure(struct parent *parent)
 	TAILQ_FOREACH(address, &parent->conf->addresses, entry) {
 		if (address->kind != CONF_PEER_BEACON)
 			continue;
-		listen_address(&address->ss, addr, &port);
+		port = address_of(&address->ss, addr);
 		if (gossip_add_peer(parent, addr, port, GOSSIP_CONFIGURED) ==
 		    -1)
 			log_warnx("%s:%d: too many beacons", address->file,

@@ -64,8 +64,7 @@ gossip_source_tell_default(struct process *worker)
 	memset(&source, 0, sizeof(source));
 	source.listener = PROTO_LISTENER_ANY;
 	if (conf->default_beacon.ss_family != 0) {
-		listen_address(
-		    &conf->default_beacon, source.addr, &source.port);
+		source.port = address_of(&conf->default_beacon, source.addr);
 		number = gossip_source_find(
 		    &worker->parent->gossip, source.addr, source.port);
 		if (number != GOSSIP_NO_SOURCE)

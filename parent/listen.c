@@ -30,7 +30,7 @@ listen_tcp_socket(struct listener *listener)
 	uint16_t port;
 	int chosen, fd;
 
-	listen_address(&listener->ss, addr, &port);
+	port = address_of(&listener->ss, addr);
 	fd = listen_bind(
 	    SOCK_STREAM, SO_REUSEADDR, &listener->ss, listener->sslen);
 	if (fd == -1 || listen_bound(listener, fd) == -1 || port != 0)
@@ -122,7 +122,7 @@ listen_print(struct parent *parent)
 	struct listener *listener;
 
 	TAILQ_FOREACH(listener, &parent->listeners, entry) {
-		listen_text(&listener->ss, text, sizeof(text));
+		listen_text(&listener->ss, text);
 		log_info("listening on %s (%s)", text, listen_kind(listener));
 	}
 }

@@ -8,61 +8,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "parent/parent.h"
-
-/*
- * An address as all processes speak of it: 16 bytes, IPv6 or v4-mapped, in
- * network order; the port in host order.
- */
-void
-listen_address(
-    const struct sockaddr_storage *ss, uint8_t addr[16], uint16_t *port)
-{
-	const struct sockaddr_in6 *sin6;
-	const struct sockaddr_in *sin;
-
-	if (ss->ss_family == AF_INET) {
-		sin = (const void *)ss;
-		memset(addr, 0, 10);
-		addr[10] = addr[11] = 0xff;
-		memcpy(addr + 12, &sin->sin_addr, 4);
-		*port = ntohs(sin->sin_port);
-	} else {
-		sin6 = (const void *)ss;
-		memcpy(addr, &sin6->sin6_addr, 16);
-		*port = ntohs(sin6->sin6_port);
-	}
-}
 
 /* A network of the configuration: the bits of its prefix in that form. */
 uint16_t
 listen_network(const struct conf_address *network, uint8_t addr[16])
 {
-	uint16_t port;
-
-	listen_address(&network->ss, addr, &port);
+	(void)address_of(&network->ss, addr);
 	return ((uint16_t)(network->prefix +
 			   (network->ss.ss_family == AF_INET ? 96 : 0)));
 }
 
-/* ADDRESS:PORT, IPv6 in brackets. */
+/* ADDRESS:PORT, IPv6 in brackets; out has room for LISTEN_TEXT bytes. */
 void
-listen_text(const struct sockaddr_storage *ss, char *out, size_t size)
+listen_text(const struct sockaddr_storage *ss, char *out)
 {
-	char host[INET6_ADDRSTRLEN];
-	const struct sockaddr_in6 *sin6;
-	const struct sockaddr_in *sin;
+	uint8_t addr[16];
+	uint16_t port;
 
-	if (ss->ss_family == AF_INET) {
-		sin = (const void *)ss;
-		(void)inet_ntop(AF_INET, &sin->sin_addr, host, sizeof(host));
-		(void)snprintf(out, size, "%s:%u", host, ntohs(sin->sin_port));
-	} else {
-		sin6 = (const void *)ss;
-		(void)inet_ntop(AF_INET6, &sin6->sin6_addr, host, sizeof(host));
-		(void)snprintf(
-		    out, size, "[%s]:%u", host, ntohs(sin6->sin6_port));
-	}
+	port = address_of(ss, addr);
+	(void)address_text(addr, port, out);
 }
 
 /* Is that all addresses of this machine? */

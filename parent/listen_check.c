@@ -28,7 +28,7 @@ listen_report(
 {
 	char text[LISTEN_TEXT];
 
-	listen_text(&listener->ss, text, sizeof(text));
+	listen_text(&listener->ss, text);
 	log_warnx("security: %s (pid %d) is dead, and the socket of %s (%s) "
 		  "was of no use any more: %s%s",
 	    dead->place->name, dead->pid, text, listen_kind(listener),

@@ -40,12 +40,12 @@ listen_rival(const struct conf_address *address)
 	uint16_t port, theirs;
 	uint8_t addr[16];
 
-	listen_address(&address->ss, addr, &port);
+	port = address_of(&address->ss, addr);
 	rival = address;
 	while ((rival = TAILQ_PREV(rival, conf_addresses, entry)) != NULL) {
 		if (rival->kind != address->kind)
 			continue;
-		listen_address(&rival->ss, addr, &theirs);
+		theirs = address_of(&rival->ss, addr);
 		if (port == theirs &&
 		    (listen_takes(&rival->ss, &address->ss) ||
 			listen_takes(&address->ss, &rival->ss)))
@@ -100,7 +100,7 @@ listen_fail(const struct conf_address *address, int error)
 	const struct conf_address *rival;
 	char text[LISTEN_TEXT];
 
-	listen_text(&address->ss, text, sizeof(text));
+	listen_text(&address->ss, text);
 	rival = error == EADDRINUSE ? listen_rival(address) : NULL;
 	if (rival != NULL)
 		fatalx("%s:%d: cannot listen on %s: %s: %s; %s:%d has that "

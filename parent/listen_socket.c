@@ -118,7 +118,7 @@ listen_inherited(
 	if (type == SOCK_DGRAM && !listen_udp_works(fd, ss, len))
 		error = ESHUTDOWN;
 	else if (type == SOCK_STREAM && !listen_accepts(fd)) {
-		listen_text(ss, text, sizeof(text));
+		listen_text(ss, text);
 		log_warnx("%s: the service manager's socket does not listen "
 			  "any more; mended",
 		    text);

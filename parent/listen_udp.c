@@ -110,9 +110,9 @@ listen_udp_is_ours(
 	uint16_t port, wanted;
 	uint8_t addr[16];
 
-	listen_address(ss, addr, &wanted);
+	wanted = address_of(ss, addr);
 	TAILQ_FOREACH(other, &parent->listeners, entry) {
-		listen_address(&other->ss, addr, &port);
+		port = address_of(&other->ss, addr);
 		if (other->kind == LISTENER_UDP && port == wanted)
 			return (1);
 	}

@@ -13,6 +13,7 @@
 #include <ev.h>
 #include <stdint.h>
 
+#include "common/address.h"
 #include "common/channel.h"
 #include "common/counters.h"
 #include "common/log.h"
@@ -32,8 +33,8 @@
 
 #define LISTEN_BACKLOG 4096
 #define UDP_BUFFER     (4 << 20) /* bytes, each way */
-#define LISTEN_TEXT    64        /* room for ADDRESS:PORT */
-#define LISTEN_UDP_MAX 64        /* sockets of one address */
+#define LISTEN_TEXT    ADDRESS_TEXT_LEN
+#define LISTEN_UDP_MAX 64 /* sockets of one address */
 
 /*
  * Bytes of a connection that may lie in the kernel and have not left: a pong is
@@ -363,9 +364,7 @@ void listen_close(struct parent *);
 /* listen_address.c */
 int listen_is_any(const struct sockaddr_storage *);
 const char *listen_kind(const struct listener *);
-void listen_text(const struct sockaddr_storage *, char *, size_t);
-void listen_address(
-    const struct sockaddr_storage *, uint8_t addr[16], uint16_t *port);
+void listen_text(const struct sockaddr_storage *, char *out);
 uint16_t listen_network(const struct conf_address *, uint8_t addr[16]);
 
 /* listen_check.c */

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/address.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "parent/parent.h"
@@ -194,10 +195,7 @@ registry_numeric(struct registry *r)
 {
 	uint8_t addr[16];
 
-	memset(addr, 0, sizeof(addr));
-	addr[10] = addr[11] = 0xff;
-	if (inet_pton(AF_INET, r->target.name, addr + 12) != 1 &&
-	    inet_pton(AF_INET6, r->target.name, addr) != 1)
+	if (!address_parse(r->target.name, addr))
 		return (-1);
 	memcpy(r->addr[0], addr, sizeof(addr));
 	r->naddr = 1;

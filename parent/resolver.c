@@ -20,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/address.h"
 #include "common/attributes.h"
 #include "common/log.h"
 #include "parent/resolve.h"
@@ -61,20 +62,10 @@ resolver_give_up(void)
 static void
 resolver_add(struct resolve_answer *answer, const struct sockaddr *sa)
 {
-	uint8_t *addr;
-
-	if (answer->count == RESOLVE_ADDRESSES)
+	if (answer->count == RESOLVE_ADDRESSES ||
+	    (sa->sa_family != AF_INET && sa->sa_family != AF_INET6))
 		return;
-	addr = answer->addr[answer->count];
-	if (sa->sa_family == AF_INET6) {
-		memcpy(addr, &((const struct sockaddr_in6 *)sa)->sin6_addr, 16);
-	} else if (sa->sa_family == AF_INET) {
-		addr[10] = addr[11] = 0xff;
-		memcpy(
-		    addr + 12, &((const struct sockaddr_in *)sa)->sin_addr, 4);
-	} else
-		return;
-	answer->count++;
+	(void)address_of(sa, answer->addr[answer->count++]);
 }
 
 static void

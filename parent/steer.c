@@ -222,7 +222,7 @@ steer_try(const struct listener *listener, uint32_t nworkers,
 	uint8_t addr[16];
 	uint16_t port;
 
-	listen_address(ss, addr, &port);
+	port = address_of(ss, addr);
 	for (i = 0; i < nworkers; i++) {
 		key = 0;
 		while (steer_worker(key, nworkers, addr, port) != i)
@@ -327,7 +327,7 @@ steer_all(struct parent *parent)
 		    listener, parent->steer_key, parent->nworkers);
 		if (reason == NULL)
 			continue;
-		listen_text(&listener->ss, text, sizeof(text));
+		listen_text(&listener->ss, text);
 		log_warnx("%s: datagrams are not steered by their source (%s), "
 			  "so any worker's word about any source is taken",
 		    text, reason);

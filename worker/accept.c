@@ -107,25 +107,6 @@ accept_overloaded(const struct worker *w)
 	return (w->load > least + ACCEPT_SLACK);
 }
 
-/* IPv4 becomes v4-mapped; returns the port. */
-static uint16_t
-accept_address(const struct sockaddr_storage *ss, uint8_t addr[16])
-{
-	const struct sockaddr_in6 *sin6;
-	const struct sockaddr_in *sin;
-
-	memset(addr, 0, 16);
-	if (ss->ss_family == AF_INET6) {
-		sin6 = (const struct sockaddr_in6 *)ss;
-		memcpy(addr, &sin6->sin6_addr, 16);
-		return (ntohs(sin6->sin6_port));
-	}
-	sin = (const struct sockaddr_in *)ss;
-	addr[10] = addr[11] = 0xff;
-	memcpy(addr + 12, &sin->sin_addr, 4);
-	return (ntohs(sin->sin_port));
-}
-
 /* What accept4(2) said; 0: it may be tried again at once. */
 static int
 accept_failed(struct worker *w, int error)
@@ -165,7 +146,7 @@ accept_one(struct worker *w, int listener)
 	if (fd == -1)
 		return (accept_failed(w, errno));
 	counters_add(COUNTER_ACCEPTED, 1);
-	port = accept_address(&ss, addr);
+	port = address_of(&ss, addr);
 	s = session_new(w, fd, session_io, addr, port);
 	if (s == NULL)
 		return (0);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "worker/http_address.h"
 
 /* "1.2.3.4:5", "[2001:db8::1]:5" and "[2001:db8::1]" without the rest. */
@@ -38,7 +39,6 @@ without_port(struct text t)
 int
 http_forwarded(struct text list, uint8_t addr[16])
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	struct text last;
 	const uint8_t *comma;
 	char address[INET6_ADDRSTRLEN];
@@ -54,9 +54,5 @@ http_forwarded(struct text list, uint8_t addr[16])
 		return (0);
 	memcpy(address, last.p, last.len);
 	address[last.len] = '\0';
-	if (inet_pton(AF_INET, address, addr + 12) == 1) {
-		memcpy(addr, mapped, sizeof(mapped));
-		return (1);
-	}
-	return (inet_pton(AF_INET6, address, addr) == 1);
+	return (address_parse(address, addr));
 }

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "common/address.h"
 #include "worker/udp.h"
 
 /*
@@ -18,7 +19,6 @@
  */
 
 static const uint8_t udp_unspecified[16];
-static const uint8_t udp_v4mapped[12] = { [10] = 0xff, 0xff };
 
 /* Which of our addresses the datagram came to; zero if that is not told. */
 void
@@ -35,8 +35,7 @@ udp_control_in(const struct msghdr *hdr, uint8_t near[16])
 	if (cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_PKTINFO &&
 	    cmsg->cmsg_len == CMSG_LEN(sizeof(four))) {
 		memcpy(&four, CMSG_DATA(cmsg), sizeof(four));
-		memcpy(near, udp_v4mapped, sizeof(udp_v4mapped));
-		memcpy(near + 12, &four.ipi_spec_dst, 4);
+		address_map(near, &four.ipi_spec_dst);
 	} else if (cmsg->cmsg_level == IPPROTO_IPV6 &&
 		   cmsg->cmsg_type == IPV6_PKTINFO &&
 		   cmsg->cmsg_len == CMSG_LEN(sizeof(six))) {

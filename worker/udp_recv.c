@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "common/log.h"
 #include "worker/udp.h"
 
@@ -44,22 +45,6 @@ udp_in_new(void)
 	return (in);
 }
 
-/* IPv4 and v4-mapped are one source. */
-static void
-udp_source(const struct sockaddr_in6 *from, struct endpoint *source)
-{
-	struct sockaddr_in sin;
-
-	memset(source, 0, sizeof(*source));
-	source->port = ntohs(from->sin6_port);
-	if (from->sin6_family == AF_INET) {
-		memcpy(&sin, from, sizeof(sin));
-		source->addr[10] = source->addr[11] = 0xff;
-		memcpy(source->addr + 12, &sin.sin_addr, 4);
-	} else
-		memcpy(source->addr, &from->sin6_addr, 16);
-}
-
 static void
 udp_datagram(struct udp_socket *sock, struct udp_in *in, uint32_t i)
 {
@@ -67,7 +52,8 @@ udp_datagram(struct udp_socket *sock, struct udp_in *in, uint32_t i)
 
 	len = in->headers[i].msg_len;
 	counters_add(COUNTER_UDP_BYTES, len);
-	udp_source(&in->from[i], &sock->path.far);
+	/* IPv4 and v4-mapped are one source. */
+	sock->path.far.port = address_of(&in->from[i], sock->path.far.addr);
 	if (sock->any)
 		udp_control_in(&in->headers[i].msg_hdr, sock->path.near);
 	datagram(sock->worker, &sock->path, in->iov[i].iov_base, len);

@@ -15,7 +15,8 @@ fuzz_loop  := regress/fuzz/loop.c
 wrap	    = $(addprefix -Wl$(comma)--wrap=,$(1))
 comma	   := ,
 
-fuzz_http	 := $(wildcard worker/http*.c) common/ws_accept.c
+fuzz_http	 := $(wildcard worker/http*.c) common/ws_accept.c \
+		    common/address.c
 fuzz_ws_frame	 := common/ws_frame.c worker/ws_utf8.c
 fuzz_metrics_request := metrics/request.c
 fuzz_login_reply := worker/login_reply.c

@@ -97,6 +97,57 @@ test_hash(void)
 	      address_hash(other, address("::1"), 1));
 }
 
+static void
+test_text(void)
+{
+	static const struct {
+		const char *text;
+		uint32_t port;
+		const char *printed;
+	} cases[] = {
+		{ "192.0.2.1", 80, "192.0.2.1:80" },
+		{ "192.0.2.1", 0, "192.0.2.1" },
+		{ "::ffff:192.0.2.1", 65535, "192.0.2.1:65535" },
+		{ "2001:db8::1", 80, "[2001:db8::1]:80" },
+		{ "2001:db8::1", 0, "2001:db8::1" },
+	};
+	char text[ADDRESS_TEXT_LEN];
+	uint8_t addr[16];
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		CHECK(address_parse(cases[i].text, addr));
+		CHECK(strcmp(address_text(addr, cases[i].port, text),
+			  cases[i].printed) == 0);
+	}
+	CHECK(!address_parse("example.org", addr));
+	CHECK(!address_parse("1.2.3", addr));
+	CHECK(!address_parse("", addr));
+}
+
+static void
+test_of(void)
+{
+	struct sockaddr_in6 six;
+	struct sockaddr_in four;
+	uint8_t addr[16], want[16];
+
+	memset(&four, 0, sizeof(four));
+	four.sin_family = AF_INET;
+	four.sin_port = htons(4000);
+	four.sin_addr.s_addr = htonl(0xc0000201);
+	CHECK(address_of(&four, addr) == 4000);
+	CHECK(address_parse("192.0.2.1", want));
+	CHECK(memcmp(addr, want, 16) == 0);
+	memset(&six, 0, sizeof(six));
+	six.sin6_family = AF_INET6;
+	six.sin6_port = htons(4001);
+	CHECK(address_parse("2001:db8::7", want));
+	memcpy(&six.sin6_addr, want, 16);
+	CHECK(address_of(&six, addr) == 4001);
+	CHECK(memcmp(addr, want, 16) == 0);
+}
+
 int
 main(void)
 {
@@ -104,5 +155,7 @@ main(void)
 	RUN(test_customer);
 	RUN(test_within);
 	RUN(test_hash);
+	RUN(test_text);
+	RUN(test_of);
 	return (test_failed());
 }

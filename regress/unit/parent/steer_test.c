@@ -90,7 +90,7 @@ port_of(const struct sockaddr_storage *ss)
 	uint8_t addr[16];
 	uint16_t port;
 
-	listen_address(ss, addr, &port);
+	port = address_of(ss, addr);
 	return (port);
 }
 
@@ -169,7 +169,7 @@ comes_right(int fd, const struct sockaddr_storage *from, const char *host,
 	if (sendto(fd, packet, len, 0, (void *)&to, tolen) != (ssize_t)len)
 		return (0);
 	came = came_to();
-	listen_address(from, addr, &port);
+	port = address_of(from, addr);
 	if (len > 0 && packet[0] == sync_packet[0])
 		port = 0;
 	for (i = reached = 0; i < WORKERS; i++)
