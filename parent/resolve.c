@@ -110,7 +110,7 @@ resolve_ask(struct resolve *r, enum resolve_user user, const char *name,
 	request.serial = ++r->serial;
 	(void)strlcpy(request.name, name, sizeof(request.name));
 	if (send(r->fd, &request, sizeof(request),
-		MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(request))
+		MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(request))
 		return (-1);
 	r->users[user].done = done;
 	r->users[user].owner = owner;

@@ -103,7 +103,7 @@ resolver_lookup(const struct resolve_request *request, int out)
 	resolver_sandbox_files();
 	sandbox_enter(resolver_sandbox_rules, resolver_sandbox_nrules);
 	resolver_ask(request->name, &answer);
-	if (write(out, &answer, sizeof(answer)) != sizeof(answer))
+	if (write(out, &answer, sizeof(answer)) != (ssize_t)sizeof(answer))
 		_exit(1);
 	_exit(0);
 }
@@ -126,7 +126,9 @@ resolver_wait(int in, int seconds, struct resolve_answer *answer)
 		return (-1);
 	if (fds[1].revents != 0)
 		_exit(0);
-	return (read(in, answer, sizeof(*answer)) == sizeof(*answer) ? 0 : -1);
+	return (read(in, answer, sizeof(*answer)) == (ssize_t)sizeof(*answer)
+		    ? 0
+		    : -1);
 }
 
 /* One name, by a process of its own. */
@@ -160,7 +162,7 @@ resolver_serve(const struct resolve_request *request, int seconds)
 	answer.user = request->user;
 	answer.serial = request->serial;
 	if (send(RESOLVER_FD, &answer, sizeof(answer), MSG_NOSIGNAL) !=
-	    sizeof(answer))
+	    (ssize_t)sizeof(answer))
 		_exit(0);
 }
 
@@ -186,7 +188,7 @@ resolver_run(int fd, int devnull, int seconds)
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGCHLD, SIG_DFL);
 	while (recv(RESOLVER_FD, &request, sizeof(request), 0) ==
-	       sizeof(request)) {
+	       (ssize_t)sizeof(request)) {
 		request.name[sizeof(request.name) - 1] = '\0';
 		resolver_serve(&request, seconds);
 	}

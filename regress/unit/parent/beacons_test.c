@@ -100,7 +100,8 @@ resolves(const char *name, uint8_t last)
 
 	still_pass(1.);
 	ev_invoke(parent.loop, &parent.beacons.tick, EV_TIMER);
-	if (recv(resolver, &request, sizeof(request), 0) != sizeof(request))
+	if (recv(resolver, &request, sizeof(request), 0) !=
+	    (ssize_t)sizeof(request))
 		return (name == NULL);
 	if (name == NULL || strcmp(request.name, name) != 0)
 		return (0);
@@ -114,7 +115,8 @@ resolves(const char *name, uint8_t last)
 		answer.addr[0][12] = 192;
 		answer.addr[0][15] = last;
 	}
-	if (send(resolver, &answer, sizeof(answer), 0) != sizeof(answer))
+	if (send(resolver, &answer, sizeof(answer), 0) !=
+	    (ssize_t)sizeof(answer))
 		return (0);
 	(void)ev_run(parent.loop, EVRUN_NOWAIT);
 	return (1);

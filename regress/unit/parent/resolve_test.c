@@ -219,12 +219,13 @@ test_nonsense(void)
 			bad.error = EAI_NONAME;
 		else
 			bad.user = RESOLVE_BEACONS;
-		CHECK(send(pair[1], &bad, sizeof(bad), 0) == sizeof(bad));
+		CHECK(send(pair[1], &bad, sizeof(bad), 0) ==
+		      (ssize_t)sizeof(bad));
 		(void)ev_run(loop, EVRUN_NOWAIT);
 		CHECK(answers == 0);
 	}
 	bad.user = RESOLVE_REGISTRY;
-	CHECK(send(pair[1], &bad, sizeof(bad), 0) == sizeof(bad));
+	CHECK(send(pair[1], &bad, sizeof(bad), 0) == (ssize_t)sizeof(bad));
 	ev_run(loop, 0);
 	CHECK(answers == 1 && answer.count == 1);
 	tear_down();
