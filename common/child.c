@@ -162,7 +162,7 @@ child_confine(const struct child *child)
 	/* After the ids: a change of ids clears both. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
 		fatal("prctl PDEATHSIG");
-#ifndef __SANITIZE_ADDRESS__
+#ifndef SANITIZED
 	if (prctl(PR_SET_DUMPABLE, 0) == -1)
 		fatal("prctl DUMPABLE");
 #endif

@@ -10,12 +10,7 @@
 #include <stdint.h>
 
 /* A sanitizer needs far more than a sandbox grants: such a build has none. */
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define SANDBOX_NONE
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SANITIZED
 #define SANDBOX_NONE
 #endif
 

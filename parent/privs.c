@@ -321,7 +321,7 @@ privs_drop(struct parent *parent)
 	else if (!privs_is_already(parent->conf->user))
 		log_info("not started as root: \"user %s\" has no effect",
 		    parent->conf->user);
-#ifndef __SANITIZE_ADDRESS__
+#ifndef SANITIZED
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		fatal("prctl DUMPABLE");
 #endif

@@ -52,7 +52,7 @@ resolver_give_up(void)
 	if (syscall(SYS_capset, &header, data) == -1 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return (-1);
-#ifndef __SANITIZE_ADDRESS__
+#ifndef SANITIZED
 	if (prctl(PR_SET_DUMPABLE, 0) == -1)
 		return (-1);
 #endif
