@@ -31,24 +31,30 @@ address_parse(const char *text, uint8_t addr[16])
 	return (inet_pton(AF_INET6, text, addr) == 1);
 }
 
-/*
- * "192.0.2.1:80" or "[2001:db8::1]:80"; with port 0 the address alone.
- * Returns text.
- */
+/* "192.0.2.1" or "2001:db8::1".  Returns text. */
 const char *
-address_text(const uint8_t addr[16], uint32_t port, char text[ADDRESS_TEXT_LEN])
+address_host(const uint8_t addr[16], char text[ADDRESS_TEXT_LEN])
 {
-	char host[INET6_ADDRSTRLEN];
 	int v4;
 
 	v4 = address_is_v4(addr);
-	(void)inet_ntop(
-	    v4 ? AF_INET : AF_INET6, addr + (v4 ? 12 : 0), host, sizeof(host));
-	if (port == 0)
-		(void)snprintf(text, ADDRESS_TEXT_LEN, "%s", host);
-	else
-		(void)snprintf(text, ADDRESS_TEXT_LEN, "%s%s%s:%u",
-		    v4 ? "" : "[", host, v4 ? "" : "]", port);
+	(void)inet_ntop(v4 ? AF_INET : AF_INET6, addr + (v4 ? 12 : 0), text,
+	    ADDRESS_TEXT_LEN);
+	return (text);
+}
+
+/* "192.0.2.1:80" or "[2001:db8::1]:80".  Returns text. */
+const char *
+address_text(
+    const uint8_t addr[16], uint32_t port, char text[ADDRESS_TEXT_LEN])
+{
+	char host[ADDRESS_TEXT_LEN];
+	int v4;
+
+	v4 = address_is_v4(addr);
+	(void)address_host(addr, host);
+	(void)snprintf(text, ADDRESS_TEXT_LEN, "%s%.*s%s:%u", v4 ? "" : "[",
+	    INET6_ADDRSTRLEN, host, v4 ? "" : "]", port);
 	return (text);
 }
 

@@ -22,39 +22,41 @@
 #define REGISTRY "pilot_beacon_registry_"
 
 /* clang-format off */
-/* What may go up and down: identifier, name, what it is. */
+/* What may go up and down: identifier, name, parts of its unit, help. */
 #define GAUGE_LIST(X) \
-	X(PEERS, METRIC_ACTIVE_PEERS, "nodes connected by WebSocket") \
-	X(MAX_PEERS, "pilot_beacon_max_peers", \
+	X(PEERS, METRIC_ACTIVE_PEERS, 1, "nodes connected by WebSocket") \
+	X(MAX_PEERS, "pilot_beacon_max_peers", 1, \
 	    "most of them that may be; 0: no limit") \
-	X(NODES, "pilot_beacon_nodes", "nodes known by any transport") \
-	X(BEACONS, "pilot_beacon_beacons_heard", \
+	X(NODES, "pilot_beacon_nodes", 1, "nodes known by any transport") \
+	X(BEACONS, "pilot_beacon_beacons_heard", 1, \
 	    "other beacons heard lately") \
-	X(KEYS, "pilot_beacon_keys", "public keys read from the key file") \
-	X(KEY_LINES_BAD, "pilot_beacon_key_lines_bad", \
+	X(KEYS, "pilot_beacon_keys", 1, "public keys read from the key file") \
+	X(KEY_LINES_BAD, "pilot_beacon_key_lines_bad", 1, \
 	    "lines of the key file that were skipped") \
-	X(REGISTRY_UP, REGISTRY "up", "1 while the registry answers") \
-	X(REGISTRY_WAITING, REGISTRY "waiting", \
+	X(REGISTRY_UP, REGISTRY "up", 1, "1 while the registry answers") \
+	X(REGISTRY_WAITING, REGISTRY "waiting", 1, \
 	    "logins that wait for the registry") \
-	X(REGISTRY_QUEUED, REGISTRY "queued", "lookups that are to be sent") \
-	X(REGISTRY_BUDGET, REGISTRY "budget", \
+	X(REGISTRY_QUEUED, REGISTRY "queued", 1, \
+	    "lookups that are to be sent") \
+	X(REGISTRY_BUDGET, REGISTRY "budget", 1, \
 	    "requests that may be sent at once") \
-	X(REGISTRY_KEYS, REGISTRY "keys", "keys that the registry has told") \
-	X(REGISTRY_LATENCY, REGISTRY "latency_microseconds", \
+	X(REGISTRY_KEYS, REGISTRY "keys", 1, \
+	    "keys that the registry has told") \
+	X(REGISTRY_LATENCY, REGISTRY "latency_seconds", 1000000, \
 	    "what an answer took in the last minute, on average") \
-	X(REGISTRY_LATENCY_MAX, REGISTRY "latency_max_microseconds", \
+	X(REGISTRY_LATENCY_MAX, REGISTRY "latency_max_seconds", 1000000, \
 	    "and at most") \
-	X(SNAPSHOT_KEYS, REGISTRY "snapshot_keys", "keys of its snapshot") \
-	X(SNAPSHOT_AGE, REGISTRY "snapshot_age_seconds", \
+	X(SNAPSHOT_KEYS, REGISTRY "snapshot_keys", 1, "keys of its snapshot") \
+	X(SNAPSHOT_AGE, REGISTRY "snapshot_age_seconds", 1, \
 	    "since that was written; 0 without one") \
-	X(DRAINING, "pilot_beacon_draining", "1 while it is about to end") \
-	X(START, "pilot_beacon_start_time_seconds", \
+	X(DRAINING, "pilot_beacon_draining", 1, "1 while it is about to end") \
+	X(START, "pilot_beacon_start_time_seconds", 1, \
 	    "when it was started, unix time") \
-	X(RELOAD_OK, "pilot_beacon_last_reload_successful", \
+	X(RELOAD_OK, "pilot_beacon_last_reload_successful", 1, \
 	    "1 unless the last reload found an error") \
-	X(RELOADED, "pilot_beacon_last_reload_success_time_seconds", \
+	X(RELOADED, "pilot_beacon_last_reload_success_time_seconds", 1, \
 	    "when the configuration that is used was read, unix time") \
-	X(PUBLISHED, "pilot_beacon_published_time_seconds", \
+	X(PUBLISHED, "pilot_beacon_published_time_seconds", 1, \
 	    "when these numbers were put together, unix time")
 
 /* The same of each process. */
@@ -74,7 +76,7 @@
 /* clang-format on */
 
 enum gauge {
-#define X(id, name, help) GAUGE_##id,
+#define X(id, name, per, help) GAUGE_##id,
 	GAUGE_LIST(X)
 #undef X
 	    GAUGE_MAX

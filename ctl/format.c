@@ -26,6 +26,8 @@ format_address(
 
 	if (memcmp(addr, none, sizeof(none)) == 0)
 		(void)strlcpy(buf, "-", FORMAT_ADDRESS_LEN);
+	else if (port == 0)
+		(void)address_host(addr, buf);
 	else
 		(void)address_text(addr, port, buf);
 	return (buf);

@@ -71,13 +71,24 @@ text_counters(struct out *out, const uint64_t *value, int openmetrics)
 }
 
 static void
+text_number(struct out *out, uint64_t value, uint64_t per)
+{
+	if (per == 1)
+		out_printf(out, "%" PRIu64 "\n", value);
+	else
+		out_printf(out, "%" PRIu64 ".%06" PRIu64 "\n", value / per,
+		    value % per);
+}
+
+static void
 text_gauges(struct out *out, const uint64_t *value, int openmetrics)
 {
 	static const struct {
 		const char *name;
+		uint64_t per;
 		const char *help;
 	} gauges[GAUGE_MAX] = {
-#define X(id, name, help) { name, help },
+#define X(id, name, per, help) { name, per, help },
 		GAUGE_LIST(X)
 #undef X
 	};
@@ -86,7 +97,8 @@ text_gauges(struct out *out, const uint64_t *value, int openmetrics)
 	for (i = 0; i < GAUGE_MAX; i++) {
 		text_family(out, gauges[i].name, strlen(gauges[i].name),
 		    "gauge", gauges[i].help, openmetrics);
-		out_printf(out, "%s %" PRIu64 "\n", gauges[i].name, value[i]);
+		out_printf(out, "%s ", gauges[i].name);
+		text_number(out, value[i], gauges[i].per);
 	}
 }
 
@@ -101,16 +113,6 @@ text_role(uint64_t role)
 	};
 
 	return (role < ROLE_MAX ? names[role] : "?");
-}
-
-static void
-text_number(struct out *out, uint64_t value, uint64_t per)
-{
-	if (per == 1)
-		out_printf(out, "%" PRIu64 "\n", value);
-	else
-		out_printf(out, "%" PRIu64 ".%06" PRIu64 "\n", value / per,
-		    value % per);
 }
 
 static void

@@ -34,7 +34,7 @@ rm -rf "$1/root/etc/beacond" "$1/root/etc/sysusers.d" \\
     "$1/root/etc/tmpfiles.d"
 systemd-nspawn -q -D "$1/root" --private-network --register=no --keep-unit \\
     --link-journal=no --system-call-filter="landlock_create_ruleset \\
-    landlock_add_rule landlock_restrict_self" --bind="$3" \\
+    landlock_add_rule landlock_restrict_self" --bind="$3:/opt/source" \\
     --boot systemd.unit=trial.service \\
     systemd.journald.forward_to_console=no </dev/null || true
 cat "$1/root/result"
@@ -58,7 +58,7 @@ StandardError=file:/result
 
 TRIAL = r"""
 PATH=/opt/trial:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-cd "%(root)s"
+cd /opt/source
 tell() { echo "== $1"; }
 up() { curl -s -m 2 -o /dev/null -w '%%{http_code}\n' \
     http://127.0.0.1:8443/v1/compat; }
@@ -75,7 +75,7 @@ cp /etc/beacond.conf /root/good
 echo nonsense >>/etc/beacond.conf
 tell bad-reload; systemctl reload beacond.service; echo $?
 tell still; up
-systemctl restart beacond.service
+systemctl restart beacond.service >/dev/null 2>&1
 for _ in 1 2 3 4 5 6 7; do up; sleep 1.1; done >/dev/null
 tell broken; systemctl is-active beacond.socket
 cp /root/good /etc/beacond.conf
@@ -107,7 +107,7 @@ def trial():
         with open(more + "/etc/systemd/system/trial.service", "w") as f:
             f.write(UNIT)
         with open(more + "/trial.sh", "w") as f:
-            f.write(TRIAL % {"root": ROOT, "readme": readme()})
+            f.write(TRIAL % {"readme": readme()})
         # The container's root needs none, and may have none.
         with open(more + "/opt/trial/sudo", "w") as f:
             f.write('#!/bin/sh\nexec "$@"\n')

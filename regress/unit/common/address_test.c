@@ -106,10 +106,10 @@ test_text(void)
 		const char *printed;
 	} cases[] = {
 		{ "192.0.2.1", 80, "192.0.2.1:80" },
-		{ "192.0.2.1", 0, "192.0.2.1" },
+		{ "192.0.2.1", 0, "192.0.2.1:0" },
 		{ "::ffff:192.0.2.1", 65535, "192.0.2.1:65535" },
 		{ "2001:db8::1", 80, "[2001:db8::1]:80" },
-		{ "2001:db8::1", 0, "2001:db8::1" },
+		{ "::", 0, "[::]:0" },
 	};
 	char text[ADDRESS_TEXT_LEN];
 	uint8_t addr[16];
@@ -120,6 +120,7 @@ test_text(void)
 		CHECK(strcmp(address_text(addr, cases[i].port, text),
 			  cases[i].printed) == 0);
 	}
+	CHECK(strcmp(address_host(addr, text), "::") == 0);
 	CHECK(!address_parse("example.org", addr));
 	CHECK(!address_parse("1.2.3", addr));
 	CHECK(!address_parse("", addr));
