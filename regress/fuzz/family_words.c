@@ -68,7 +68,7 @@ says_closed(struct child_play *c, struct input *input)
 	if (o->worker != c->number &&
 	    family_has_session(o->msg.node, o->msg.generation))
 		must_die(c);
-	if (o->worker == c->number && o->epoch == c->epoch)
+	if (o->worker == c->number && o->epoch == c->epoch && !c->garbled)
 		o->over = 1;
 	child_says_closed(c, o->msg.node, o->msg.generation);
 }
