@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/counters.h"
 
@@ -41,14 +40,11 @@ static const char *
 from_parent_map(void *owner, const void *data, size_t len, int fd)
 {
 	struct auth *auth;
-	int result;
 
 	auth = owner;
 	if (auth->has_map)
 		return ("second peer map");
-	result = peermap_open(&auth->map, fd);
-	(void)close(fd);
-	if (result == -1)
+	if (peermap_open(&auth->map, fd) == -1)
 		return ("not a peer map");
 	auth->has_map = 1;
 	return (NULL);
@@ -58,14 +54,11 @@ static const char *
 from_parent_counters(void *owner, const void *data, size_t len, int fd)
 {
 	struct auth *auth;
-	int result;
 
 	auth = owner;
 	if (auth->has_counters)
 		return ("second page of counters");
-	result = counters_open(fd);
-	(void)close(fd);
-	if (result == -1)
+	if (counters_open(fd) == -1)
 		return ("not a page of counters");
 	auth->has_counters = 1;
 	return (NULL);

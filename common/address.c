@@ -45,8 +45,7 @@ address_host(const uint8_t addr[16], char text[ADDRESS_TEXT_LEN])
 
 /* "192.0.2.1:80" or "[2001:db8::1]:80".  Returns text. */
 const char *
-address_text(
-    const uint8_t addr[16], uint32_t port, char text[ADDRESS_TEXT_LEN])
+address_text(const uint8_t addr[16], uint32_t port, char text[ADDRESS_TEXT_LEN])
 {
 	char host[ADDRESS_TEXT_LEN];
 	int v4;

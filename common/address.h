@@ -85,8 +85,7 @@ address_hash(const uint64_t key[2], const uint8_t addr[16], uint32_t port)
 }
 
 int address_parse(const char *text, uint8_t addr[16]);
-const char *address_host(
-    const uint8_t addr[16], char text[ADDRESS_TEXT_LEN]);
+const char *address_host(const uint8_t addr[16], char text[ADDRESS_TEXT_LEN]);
 const char *address_text(
     const uint8_t addr[16], uint32_t port, char text[ADDRESS_TEXT_LEN]);
 void address_customer(uint8_t[16], const uint8_t[16]);

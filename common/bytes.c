@@ -78,23 +78,6 @@ bytes_take(struct bytes *b, size_t len)
 		b->head = 0;
 }
 
-/*
- * Gives memory back when less than a quarter of it is used, but for `least`.
- * Returns 1 if there was something to give.
- */
-int
-bytes_shrink(struct bytes *b, size_t least)
-{
-	size_t size;
-
-	for (size = b->size; size > least && b->len < size / 4;)
-		size /= 2;
-	if (size >= b->size)
-		return (0);
-	bytes_compact(b);
-	return (bytes_resize(b, size) == 0);
-}
-
 /* It is empty and owns nothing. */
 void
 bytes_free(struct bytes *b)

@@ -24,7 +24,6 @@ struct bytes {
 uint8_t *bytes_room(struct bytes *, size_t len, size_t least);
 int bytes_add(struct bytes *, const void *data, size_t len, size_t least);
 void bytes_take(struct bytes *, size_t len);
-int bytes_shrink(struct bytes *, size_t least);
 void bytes_free(struct bytes *);
 
 static inline uint8_t *

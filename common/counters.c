@@ -4,9 +4,7 @@
  */
 
 #include <sys/mman.h>
-#include <sys/stat.h>
 
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -27,23 +25,15 @@ static const struct {
 
 /*
  * Maps the page that the parent sent and counts in it from now on.  Returns 0,
- * or -1 with errno.  fd stays the caller's.
+ * or -1 with errno.  Closes fd.
  */
 int
 counters_open(int fd)
 {
-	struct stat st;
 	void *page;
 
-	if (fdstat(fd, &st) == -1)
-		return (-1);
-	if (st.st_size != COUNTERS_BYTES) {
-		errno = EINVAL;
-		return (-1);
-	}
-	page = mmap(
-	    NULL, COUNTERS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (page == MAP_FAILED)
+	page = fdstat_map(fd, COUNTERS_BYTES, PROT_READ | PROT_WRITE);
+	if (page == NULL)
 		return (-1);
 	counters = page;
 	return (0);

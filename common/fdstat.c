@@ -3,9 +3,11 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "common/fdstat.h"
@@ -20,4 +22,34 @@ int
 fdstat(int fd, struct stat *st)
 {
 	return ((int)syscall(SYS_fstat, fd, st));
+}
+
+static void *
+fdstat_shared(int fd, size_t len, int prot)
+{
+	struct stat st;
+	void *base;
+
+	if (fdstat(fd, &st) == -1)
+		return (NULL);
+	if (st.st_size != (off_t)len) {
+		errno = EINVAL;
+		return (NULL);
+	}
+	base = mmap(NULL, len, prot, MAP_SHARED, fd, 0);
+	return (base == MAP_FAILED ? NULL : base);
+}
+
+/*
+ * Maps the memory that the parent has sent, of exactly len bytes, and closes
+ * fd.  NULL with errno: EINVAL if it is of another size.
+ */
+void *
+fdstat_map(int fd, size_t len, int prot)
+{
+	void *base;
+
+	base = fdstat_shared(fd, len, prot);
+	(void)close(fd);
+	return (base);
 }

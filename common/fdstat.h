@@ -6,8 +6,11 @@
 #ifndef COMMON_FDSTAT_H
 #define COMMON_FDSTAT_H
 
+#include <stddef.h>
+
 struct stat;
 
 int fdstat(int, struct stat *);
+void *fdstat_map(int, size_t, int prot);
 
 #endif /* COMMON_FDSTAT_H */

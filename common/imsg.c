@@ -25,7 +25,6 @@ imsgbuf_init(struct imsgbuf *imsgbuf, int fd)
 	memset(imsgbuf, 0, sizeof(*imsgbuf));
 	TAILQ_INIT(&imsgbuf->chunks);
 	imsgbuf->fd = fd;
-	imsgbuf->maxsize = MAX_IMSGSIZE;
 	imsgbuf->limit = IMSGBUF_LIMIT;
 	imsgbuf->rbuf = malloc(IMSGBUF_READ_SIZE);
 	if (imsgbuf->rbuf == NULL)
@@ -44,31 +43,6 @@ void
 imsgbuf_allow_fdsend(struct imsgbuf *imsgbuf)
 {
 	imsgbuf->fdsend = 1;
-}
-
-/*
- * A message may have max bytes of data, in both directions.  0, or -1 with
- * ERANGE or ENOMEM.
- */
-int
-imsgbuf_set_maxsize(struct imsgbuf *imsgbuf, uint32_t max)
-{
-	unsigned char *rbuf;
-
-	if (max >= IMSG_FD_MARK - IMSG_HEADER_SIZE) {
-		errno = ERANGE;
-		return (-1);
-	}
-	max += IMSG_HEADER_SIZE;
-	if (max > imsgbuf->rsize) {
-		rbuf = realloc(imsgbuf->rbuf, max);
-		if (rbuf == NULL)
-			return (-1);
-		imsgbuf->rbuf = rbuf;
-		imsgbuf->rsize = max;
-	}
-	imsgbuf->maxsize = max;
-	return (0);
 }
 
 /* -1: there is none, or it was lost. */
@@ -247,7 +221,7 @@ imsgbuf_get(struct imsgbuf *imsgbuf, struct imsg *imsg)
 		return (imsgbuf_get_none(imsgbuf));
 	memcpy(&hdr, imsgbuf->rbuf + imsgbuf->rpos, sizeof(hdr));
 	len = hdr.len & ~IMSG_FD_MARK;
-	if (len < sizeof(hdr) || len > imsgbuf->maxsize) {
+	if (len < sizeof(hdr) || len > MAX_IMSGSIZE) {
 		errno = ERANGE;
 		return (-1);
 	}

@@ -26,7 +26,7 @@
  * - pid is sent as given: it is a second number for the use of the sender.
  */
 #define IMSG_HEADER_SIZE  16
-#define MAX_IMSGSIZE      16384 /* default, header included */
+#define MAX_IMSGSIZE      16384 /* header included */
 #define IMSGBUF_READ_SIZE 65535
 #define IMSGBUF_FD_MAX    64         /* descriptors that wait for a header */
 #define IMSGBUF_LIMIT     (4U << 20) /* default bound of a queue, bytes */
@@ -53,9 +53,8 @@ TAILQ_HEAD(imsg_chunks, imsg_chunk);
 
 struct imsgbuf {
 	int fd;
-	int fdrecv;       /* boolean: descriptors may come in */
-	int fdsend;       /* boolean: and go out */
-	uint32_t maxsize; /* of a message, header included */
+	int fdrecv; /* boolean: descriptors may come in */
+	int fdsend; /* boolean: and go out */
 
 	unsigned char *rbuf;
 	size_t rsize; /* bytes allocated */
@@ -88,7 +87,6 @@ struct imsg {
 int imsgbuf_init(struct imsgbuf *, int);
 void imsgbuf_allow_fdrecv(struct imsgbuf *);
 void imsgbuf_allow_fdsend(struct imsgbuf *);
-int imsgbuf_set_maxsize(struct imsgbuf *, uint32_t);
 void imsgbuf_clear(struct imsgbuf *);
 int imsgbuf_read(struct imsgbuf *);
 int imsgbuf_get(struct imsgbuf *, struct imsg *);

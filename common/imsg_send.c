@@ -308,7 +308,7 @@ imsgbuf_check(
 	}
 	len = IMSG_HEADER_SIZE;
 	for (i = 0; i < iovcnt; i++) {
-		if (iov[i].iov_len > imsgbuf->maxsize - len) {
+		if (iov[i].iov_len > MAX_IMSGSIZE - len) {
 			errno = ERANGE;
 			return (0);
 		}

@@ -4,7 +4,6 @@
  */
 
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <errno.h>
 #include <string.h>
@@ -30,22 +29,15 @@ peermap_view(struct peermap *map, const void *base)
 
 /*
  * Maps the descriptor that the parent sent, read-only.  Returns 0, or -1 with
- * errno: EINVAL if it is no peer map of this layout.  fd stays the caller's.
+ * errno: EINVAL if it is no peer map of this layout.  Closes fd.
  */
 int
 peermap_open(struct peermap *map, int fd)
 {
-	struct stat st;
 	void *base;
 
-	if (fdstat(fd, &st) == -1)
-		return (-1);
-	if (st.st_size != (off_t)PEERMAP_BYTES) {
-		errno = EINVAL;
-		return (-1);
-	}
-	base = mmap(NULL, PEERMAP_BYTES, PROT_READ, MAP_SHARED, fd, 0);
-	if (base == MAP_FAILED)
+	base = fdstat_map(fd, PEERMAP_BYTES, PROT_READ);
+	if (base == NULL)
 		return (-1);
 	peermap_view(map, base);
 	if (map->header->magic != PEERMAP_MAGIC) {

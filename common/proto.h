@@ -42,13 +42,7 @@
 #define PROTO_LISTENER_ANY   UINT32_MAX /* whichever reaches the other end */
 
 /* The programs of the daemon, as the control protocol numbers them too. */
-enum role {
-	ROLE_PARENT,
-	ROLE_AUTH,
-	ROLE_WORKER,
-	ROLE_METRICS,
-	ROLE_MAX
-};
+enum role { ROLE_PARENT, ROLE_AUTH, ROLE_WORKER, ROLE_METRICS, ROLE_MAX };
 
 #define PROTO_STRUCT(name, size) \
 	_Static_assert(sizeof(struct name) == (size), #name " has padding")

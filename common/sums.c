@@ -4,9 +4,6 @@
  */
 
 #include <sys/mman.h>
-#include <sys/stat.h>
-
-#include <errno.h>
 
 #include "common/fdstat.h"
 #include "common/sums.h"
@@ -19,22 +16,12 @@ typedef uint64_t word __attribute__((may_alias));
 
 /*
  * Maps what the parent has sent, to read it.  NULL with errno: it is something
- * else.  fd stays the caller's.
+ * else.  Closes fd.
  */
 const struct sums *
 sums_open(int fd)
 {
-	struct stat st;
-	void *base;
-
-	if (fdstat(fd, &st) == -1)
-		return (NULL);
-	if (st.st_size != SUMS_BYTES) {
-		errno = EINVAL;
-		return (NULL);
-	}
-	base = mmap(NULL, SUMS_BYTES, PROT_READ, MAP_SHARED, fd, 0);
-	return (base == MAP_FAILED ? NULL : base);
+	return (fdstat_map(fd, SUMS_BYTES, PROT_READ));
 }
 
 /* All of it at once, for every reader.  There is one writer. */

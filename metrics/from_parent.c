@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/counters.h"
 
@@ -38,14 +37,11 @@ static const char *
 from_parent_counters(void *owner, const void *data, size_t len, int fd)
 {
 	struct metrics *m;
-	int result;
 
 	m = owner;
 	if (m->has_counters)
 		return ("second page of counters");
-	result = counters_open(fd);
-	(void)close(fd);
-	if (result == -1)
+	if (counters_open(fd) == -1)
 		return ("not a page of counters");
 	m->has_counters = 1;
 	return (NULL);
@@ -60,7 +56,6 @@ from_parent_sums(void *owner, const void *data, size_t len, int fd)
 	if (m->sums != NULL)
 		return ("second sums");
 	m->sums = sums_open(fd);
-	(void)close(fd);
 	return (m->sums == NULL ? "not the sums" : NULL);
 }
 

@@ -82,17 +82,19 @@ process_lost(struct process *p)
 	ev_feed_event(p->parent->loop, &p->lost, EV_CUSTOM);
 }
 
-static void
+/* Returns 1 if that is news. */
+static int
 process_put_down(struct process *p, const char *prefix, const char *reason)
 {
 	if (p->pid == 0 || p->killed || p->parent->stopping > 1)
-		return;
+		return (0);
 	p->killed = 1;
 	log_warnx("%s%s (pid %d): %s: killed", prefix, p->place->name, p->pid,
 	    reason);
 	(void)kill(p->pid, SIGKILL);
 	p->channel.state = 0;
 	process_lost(p);
+	return (1);
 }
 
 /*
@@ -103,16 +105,15 @@ process_put_down(struct process *p, const char *prefix, const char *reason)
 void
 process_kill(struct process *p, const char *reason)
 {
-	if (p->pid != 0 && !p->killed)
+	if (process_put_down(p, "security: ", reason))
 		counters_add(COUNTER_SECURITY, 1);
-	process_put_down(p, "security: ", reason);
 }
 
 /* As process_kill(), if that is not the child's fault. */
 void
 process_end(struct process *p, const char *reason)
 {
-	process_put_down(p, "", reason);
+	(void)process_put_down(p, "", reason);
 }
 
 /* What it has to know cannot be told: better a new one than one that errs. */

@@ -52,22 +52,15 @@ static const char *
 from_parent_map(void *owner, const void *data, size_t len, int fd)
 {
 	struct worker *w;
-	int r;
 
 	w = owner;
-	r = peermap_open(&w->map, fd);
-	(void)close(fd);
-	return (r == -1 ? "no peer map" : NULL);
+	return (peermap_open(&w->map, fd) == -1 ? "no peer map" : NULL);
 }
 
 static const char *
 from_parent_counters(void *owner, const void *data, size_t len, int fd)
 {
-	int r;
-
-	r = counters_open(fd);
-	(void)close(fd);
-	return (r == -1 ? "no page of counters" : NULL);
+	return (counters_open(fd) == -1 ? "no page of counters" : NULL);
 }
 
 static const char *
@@ -240,8 +233,8 @@ static const struct channel_rule from_parent_rules[] = {
 	    PW_UDP, sizeof(struct msg_udp), ANY_TIME, from_parent_udp),
 	CHANNEL_RULE(PW_EXEMPT, sizeof(struct msg_address), ANY_TIME,
 	    from_parent_exempt),
-	CHANNEL_RULE(PW_BEACON, sizeof(struct msg_beacon), ANY_TIME,
-	    from_parent_beacon),
+	CHANNEL_RULE(
+	    PW_BEACON, sizeof(struct msg_beacon), ANY_TIME, from_parent_beacon),
 	CHANNEL_RULE_RANGE(PW_SYNC, sizeof(struct msg_sync),
 	    sizeof(struct msg_sync) + PROTO_SYNC_CHUNK * sizeof(uint32_t),
 	    WORKER_RUNNING, from_parent_sync),

@@ -177,6 +177,31 @@ outq_stretch(struct worker *w, struct session *s, const uint8_t *base,
 	return (0);
 }
 
+static ssize_t
+outq_send(int fd, struct iovec *iov, int n, size_t len)
+{
+	struct msghdr msg;
+
+	if (n == 1)
+		return (send(fd, iov->iov_base, len, MSG_NOSIGNAL));
+	memset(&msg, 0, sizeof(msg));
+	msg.msg_iov = iov;
+	msg.msg_iovlen = (size_t)n;
+	return (sendmsg(fd, &msg, MSG_NOSIGNAL));
+}
+
+/* Of what a send has returned: how many bytes are gone; -1: s breaks by it. */
+static ssize_t
+outq_gone(struct worker *w, struct session *s, ssize_t r)
+{
+	if (r != -1)
+		return (r);
+	if (errno == EAGAIN || errno == EINTR)
+		return (0);
+	broken_mark(w, s);
+	return (-1);
+}
+
 /*
  * Sends whole frames, or queues what the kernel does not take; len is the sum
  * of iov, frames their number.  Returns how many were sent or wait: none if the
@@ -186,7 +211,6 @@ uint32_t
 outq_frames(struct worker *w, struct session *s, struct iovec *iov, int n,
     size_t len, uint32_t frames)
 {
-	struct msghdr msg;
 	uint32_t dropped;
 	size_t sent;
 	ssize_t r;
@@ -196,21 +220,10 @@ outq_frames(struct worker *w, struct session *s, struct iovec *iov, int n,
 		return (0);
 	r = 0;
 	if (s->outq == NULL) {
-		memset(&msg, 0, sizeof(msg));
-		msg.msg_iov = iov;
-		msg.msg_iovlen = (size_t)n;
-		if (n == 1)
-			r = send(s->io.fd, iov->iov_base, len, MSG_NOSIGNAL);
-		else
-			r = sendmsg(s->io.fd, &msg, MSG_NOSIGNAL);
+		r = outq_gone(w, s, outq_send(s->io.fd, iov, n, len));
 		if (r == (ssize_t)len)
 			return (frames);
-		if (r == -1 && errno != EAGAIN && errno != EINTR) {
-			broken_mark(w, s);
-			return (0);
-		}
-		r = MAX(r, 0);
-		if (outq_get(w, s, (size_t)r) == NULL)
+		if (r == -1 || outq_get(w, s, (size_t)r) == NULL)
 			return (0);
 	}
 	sent = (size_t)r;
@@ -282,14 +295,9 @@ outq_control(
 		return;
 	r = 0;
 	if (s->outq == NULL) {
-		r = send(s->io.fd, frames, len, MSG_NOSIGNAL);
-		if (r == (ssize_t)len)
+		r = outq_gone(w, s, send(s->io.fd, frames, len, MSG_NOSIGNAL));
+		if (r == (ssize_t)len || r == -1)
 			return;
-		if (r == -1 && errno != EAGAIN && errno != EINTR) {
-			broken_mark(w, s);
-			return;
-		}
-		r = MAX(r, 0);
 	}
 	sent = (size_t)r;
 	q = outq_get(w, s, sent);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "parent/peermap_write.h"
 #include "worker/beacon_table.h"
@@ -49,7 +50,7 @@ prepare(void)
 	struct path path;
 
 	if (sodium_init() == -1 || pmap_create(&map) == -1 ||
-	    peermap_open(&worker.map, map.fd) == -1)
+	    peermap_open(&worker.map, dup(map.fd)) == -1)
 		abort();
 	worker.now = 1000;
 	worker.hello.nworkers = 2;

@@ -6,8 +6,10 @@ Calls go down: the graph of who calls whom, of the objects of each role, as the
 linker sees it (doc/architecture.md 9).
 """
 
+import fnmatch
 import glob
 import os
+import re
 import subprocess
 
 import pytest
@@ -82,6 +84,35 @@ def test_calls_go_down(role):
     found = in_circles(calls)
     assert not found, "\n".join("%s/%s.c calls %s" % (role, name,
         " ".join(sorted(calls[name] & set(found)))) for name in found)
+
+
+def floors(role):
+    """What the document lets stand where: [[name or pattern]], from the top."""
+    with open(os.path.join(ROOT, "doc/architecture.md")) as f:
+        text = f.read().split("## 9. ")[1].split("\n## ")[0]
+    lines = re.search(r"^    %s/(( +\S.*\n)+)" % role, text, re.M)[1]
+    return [re.split(r" {3,}", line.strip())[0].split()
+        for line in lines.splitlines()]
+
+
+def floor_of(plan, name):
+    """By its name; else by the first pattern that it matches."""
+    for match in (str.__eq__, fnmatch.fnmatchcase):
+        for number, floor in enumerate(plan):
+            if any(match(name, word) for word in floor):
+                return number
+    return None
+
+
+@pytest.mark.parametrize("role", ["parent", "worker", "auth", "metrics"])
+def test_the_document_says_where_a_file_stands(role):
+    plan, calls = floors(role), of_role(role)
+    assert [word for floor in plan for word in floor
+        if not fnmatch.filter(calls, word)] == []
+    stands = {name: floor_of(plan, name) for name in calls}
+    assert [name for name in stands if stands[name] is None] == []
+    assert [(name, other) for name in calls for other in calls[name]
+        if stands[other] < stands[name]] == []
 
 
 def test_what_lies_low_needs_little():

@@ -54,30 +54,10 @@ test_room_doubles_and_is_used_again(void)
 	bytes_free(&b);
 }
 
-static void
-test_shrink(void)
-{
-	struct bytes b;
-	uint8_t some[4096];
-	size_t i;
-
-	for (i = 0; i < sizeof(some); i++)
-		some[i] = (uint8_t)(i / 16 & 0xff);
-	memset(&b, 0, sizeof(b));
-	CHECK(bytes_add(&b, some, sizeof(some), 64) == 0);
-	CHECK(!bytes_shrink(&b, 64));
-	bytes_take(&b, 4080);
-	CHECK(bytes_shrink(&b, 64) && b.size == 64);
-	CHECK(b.len == 16 && *bytes_first(&b) == 255);
-	CHECK(!bytes_shrink(&b, 64));
-	bytes_free(&b);
-}
-
 int
 main(void)
 {
 	RUN(test_first_in_first_out);
 	RUN(test_room_doubles_and_is_used_again);
-	RUN(test_shrink);
 	return (test_failed());
 }

@@ -75,32 +75,6 @@ sizes(void)
 	pair_close(&p);
 }
 
-static void
-larger_maxsize(void)
-{
-	struct pair p;
-
-	CHECK(pair_open(&p) == 0);
-	CHECK(imsgbuf_set_maxsize(&p.a, 100000) == 0);
-	CHECK(imsgbuf_set_maxsize(&p.b, 100000) == 0);
-	CHECK(round_trip(&p, 100000));
-	CHECK(round_trip(&p, 3));
-	CHECK(imsg_compose(&p.a, 1, 0, 0, -1, out, 100001) == -1);
-	CHECK(errno == ERANGE);
-	CHECK(imsgbuf_set_maxsize(&p.b, 1000) == 0);
-	CHECK(imsg_compose(&p.a, 1, 0, 0, -1, out, 1001) == 1);
-	CHECK(imsgbuf_write(&p.a) == 0 && imsgbuf_read(&p.b) == 1);
-	CHECK(imsgbuf_get(&p.b, &(struct imsg){ 0 }) == -1);
-	CHECK(errno == ERANGE);
-	errno = 0;
-	CHECK(imsgbuf_set_maxsize(&p.a, 0x7ffffff0) == -1);
-	CHECK(errno == ERANGE);
-	errno = 0;
-	CHECK(imsgbuf_set_maxsize(&p.a, UINT32_MAX) == -1);
-	CHECK(errno == ERANGE);
-	pair_close(&p);
-}
-
 /* What imsgbuf_get() says to a header with this length; errno is set. */
 static int
 get_raw(uint32_t len)
@@ -413,7 +387,6 @@ int
 main(void)
 {
 	RUN(sizes);
-	RUN(larger_maxsize);
 	RUN(bad_lengths);
 	RUN(exact_data);
 	RUN(gathered);

@@ -57,8 +57,8 @@ told_of(const char *text)
 	ssize_t n;
 
 	n = recv(manager, buf, sizeof(buf), 0);
-	return (n > (ssize_t)strlen(text) &&
-		memcmp(buf, text, strlen(text)) == 0);
+	return (
+	    n > (ssize_t)strlen(text) && memcmp(buf, text, strlen(text)) == 0);
 }
 
 static void

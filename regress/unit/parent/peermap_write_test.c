@@ -249,7 +249,6 @@ test_sealed(void)
 	CHECK(mprotect(base, 4096, PROT_READ | PROT_WRITE) == -1);
 	CHECK(peermap_open(&view, fd) == 0);
 	CHECK(session(&map, 12, 0) == 0 && peermap_find(&view, 12) == 0);
-	(void)close(fd);
 	pmap_destroy(&map);
 }
 
