@@ -13,7 +13,12 @@
 static const char *
 from_auth_ready(void *owner, const void *data, size_t len, int fd)
 {
-	return (supervise_ready(owner, data));
+	const char *reason;
+
+	reason = supervise_ready(owner, data);
+	if (reason == NULL)
+		reload_lost(((struct process *)owner)->parent);
+	return (reason);
 }
 
 static const char *

@@ -426,6 +426,7 @@ void process_send_copy(
 /* reload.c */
 int reload(struct parent *);
 void reload_over(struct parent *, int changed);
+void reload_lost(struct parent *);
 void reload_signal(struct ev_loop *, ev_signal *, int);
 
 /* shutdown.c */

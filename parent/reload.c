@@ -13,6 +13,8 @@
 #include "parent/notify.h"
 #include "parent/parent.h"
 
+#define RELOAD_REFUSED "serving; a reload was refused, see the log"
+
 /* The next address from this one on of those kinds. */
 static struct conf_address *
 reload_next(struct conf_address *address, enum conf_address_kind kind,
@@ -234,17 +236,34 @@ reload_note(struct parent *parent, int done)
 	counters_add(done ? COUNTER_RELOADS : COUNTER_RELOADS_FAILED, 1);
 }
 
-/* Auth has read the keys, or kept the old ones: now a reload is over. */
-void
-reload_over(struct parent *parent, int changed)
+static void
+reload_end(struct parent *parent, int changed, const char *status)
 {
 	if (parent->reloading) {
-		notify_ready(
-		    changed ? "serving" : "serving, with the keys from before");
+		notify_ready(status);
 		reload_note(parent, changed);
 	}
 	parent->reloading = 0;
 	control_reloaded(parent, changed);
+}
+
+/* Auth has read the keys, or kept the old ones: now a reload is over. */
+void
+reload_over(struct parent *parent, int changed)
+{
+	reload_end(parent, changed,
+	    changed ? "serving" : "serving, with the keys from before");
+}
+
+/*
+ * An auth was started anew.  If there is no key file for it to read, a reload
+ * that waited for the one before is over, or it would never be.
+ */
+void
+reload_lost(struct parent *parent)
+{
+	if (parent->reloading && parent->keys_asked == 0)
+		reload_end(parent, 0, RELOAD_REFUSED);
 }
 
 /*
@@ -267,7 +286,7 @@ reload(struct parent *parent)
 	if (error != 0) {
 		parent->reloading = 0;
 		reload_note(parent, 0);
-		notify_ready("serving; a reload was refused, see the log");
+		notify_ready(RELOAD_REFUSED);
 	} else if (parent->keys_asked == 0)
 		reload_over(parent, 1);
 	return (error);

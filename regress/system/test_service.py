@@ -144,6 +144,28 @@ def test_a_reload_without_a_key_file_is_over_at_once():
         b.clean_up()
 
 
+def test_a_reload_is_over_though_auth_and_key_file_are_gone():
+    name = "beacond-lost-%d" % os.getpid()
+    manager = Manager(b"\0" + name.encode())
+    with Tuned({"NOTIFY_SOCKET": "@" + name}) as b:
+        assert manager.heard() == b"READY=1\nSTATUS=serving"
+        old = b.pid_of("auth")
+        os.kill(old, signal.SIGSTOP)
+        b.proc.send_signal(signal.SIGHUP)
+        assert manager.heard().startswith(b"RELOADING=1")
+        b.wait_line("configuration read again")
+        # Auth has the old file open, and will not say a word about it.
+        os.rename(b.keys_path, b.keys_path + ".gone")
+        b.kill("auth")
+        b.wait_line("no key file: nobody of it can log in until a reload")
+        assert manager.heard() == \
+            b"READY=1\nSTATUS=serving; a reload was refused, see the log"
+        os.rename(b.keys_path + ".gone", b.keys_path)
+        b.ctl("reload")
+        check_reload(manager, b"READY=1\nSTATUS=serving")
+        login(b, 1).close()
+
+
 def check_notify(address, text):
     manager = Manager(address)
     with Tuned({"NOTIFY_SOCKET": text}) as b:
