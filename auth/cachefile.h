@@ -56,7 +56,7 @@ int cachefile_save(struct cachefile *, int, uint64_t, uint32_t);
 int cachefile_load(struct cachefile *, int, uint64_t, uint32_t);
 int cachefile_step_save(struct cachefile *, const struct learned *);
 int cachefile_step_load(
-    struct cachefile *, struct learned *, uint32_t, uint32_t);
+    struct cachefile *, struct learned *, uint32_t stale, uint32_t max);
 size_t cachefile_bytes(const struct cachefile *);
 void cachefile_close(struct cachefile *);
 

@@ -34,8 +34,9 @@ struct challenge {
 
 void challenge_init(struct challenge *);
 void challenge_wall(struct challenge *, uint64_t);
-uint32_t challenge_issue(struct challenge *, uint32_t, uint32_t, uint8_t *);
-int challenge_take(struct challenge *, uint32_t, uint32_t, uint32_t *,
-    uint64_t *, uint8_t[PROTO_NONCE_LEN]);
+uint32_t challenge_issue(
+    struct challenge *, uint32_t count, uint32_t now, uint8_t *);
+int challenge_take(struct challenge *, uint32_t number, uint32_t now,
+    uint32_t *, uint64_t *, uint8_t[PROTO_NONCE_LEN]);
 
 #endif /* AUTH_CHALLENGE_H */

@@ -35,8 +35,8 @@ typedef void (*keycache_double_fn)(void *, const struct keycache_entry *);
 
 void keycache_init(struct keycache *);
 void keycache_free(struct keycache *);
-int keycache_add(
-    struct keycache *, uint32_t, uint32_t, const uint8_t[PROTO_KEY_LEN]);
+int keycache_add(struct keycache *, uint32_t node, uint32_t line,
+    const uint8_t[PROTO_KEY_LEN]);
 int keycache_finish(struct keycache *, keycache_double_fn, void *);
 const uint8_t *keycache_find(const struct keycache *, uint32_t);
 uint64_t keycache_id(const uint8_t[PROTO_KEY_LEN]);

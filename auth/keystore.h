@@ -59,7 +59,8 @@ enum keystore_ground {
 };
 
 int keystore_init(struct keystore *);
-int keystore_find(struct keystore *, uint32_t, uint32_t, struct keystore_key *);
+int keystore_find(
+    struct keystore *, uint32_t node, uint32_t now, struct keystore_key *);
 void keystore_use(struct keystore *, uint32_t);
 int keystore_absent(const struct keystore *, uint32_t, uint64_t);
 int keystore_force(struct keystore *, uint32_t, uint64_t);
@@ -69,11 +70,11 @@ void keystore_confirm(
 void keystore_gone(struct keystore *, uint32_t, uint64_t);
 void keystore_unfit(struct keystore *, uint32_t, uint64_t);
 enum keystore_ground keystore_ground(
-    struct keystore *, uint32_t, uint64_t, uint64_t);
+    struct keystore *, uint32_t, uint64_t keyid, uint64_t ns);
 void keystore_configure(struct keystore *, const struct msg_registry_conf *);
 void keystore_swap_file(struct keystore *, struct keycache *);
 uint32_t keystore_swap_snapshot(
-    struct keystore *, struct keycache *, uint32_t, uint32_t);
+    struct keystore *, struct keycache *, uint32_t written, uint32_t now);
 uint32_t keystore_room(const struct keystore *);
 
 #endif /* AUTH_KEYSTORE_H */

@@ -59,9 +59,10 @@ int learned_init(struct learned *);
 void learned_free(struct learned *);
 struct learned_entry *learned_find(const struct learned *, uint32_t);
 void learned_touch(struct learned *, struct learned_entry *);
-struct learned_entry *learned_add(struct learned *, uint32_t, uint32_t);
-void learned_set(
-    struct learned_entry *, const uint8_t[PROTO_KEY_LEN], uint32_t, uint32_t);
+struct learned_entry *learned_add(
+    struct learned *, uint32_t node, uint32_t max);
+void learned_set(struct learned_entry *, const uint8_t[PROTO_KEY_LEN],
+    uint32_t now, uint32_t grace);
 void learned_remove(struct learned *, uint32_t);
 
 #endif /* AUTH_LEARNED_H */

@@ -82,7 +82,7 @@ struct registry {
 
 void registry_init(struct registry *, struct ev_loop *,
     void (*)(struct ev_loop *, ev_io *, int), void *);
-void registry_limits(struct registry *, uint32_t, uint32_t);
+void registry_limits(struct registry *, uint32_t rate, uint32_t burst);
 void registry_pause(struct registry *);
 void registry_open(struct registry *, const struct msg_registry *, int);
 enum registry_end registry_close(struct registry *, enum registry_end);

@@ -53,7 +53,7 @@ size_t wire_hello(uint8_t *);
 size_t wire_lookup(enum wire_framing, uint32_t, uint8_t *);
 size_t wire_alive(enum wire_framing, uint8_t *);
 size_t wire_object(enum wire_framing, const char *, size_t, uint8_t *);
-void wire_parse(
-    enum wire_framing, const uint8_t *, size_t, size_t, struct wire_answer *);
+void wire_parse(enum wire_framing, const uint8_t *, size_t len, size_t max,
+    struct wire_answer *);
 
 #endif /* AUTH_REGISTRY_WIRE_H */

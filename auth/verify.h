@@ -27,6 +27,6 @@ enum verify_result {
 enum verify_result verify_begin(struct challenge *, const struct msg_verify *,
     uint64_t, uint8_t[PROTO_NONCE_LEN]);
 enum verify_result verify_reply(
-    const struct msg_verify *, const uint8_t *, const uint8_t *, int);
+    const struct msg_verify *, const uint8_t *nonce, const uint8_t *key, int);
 
 #endif /* AUTH_VERIFY_H */

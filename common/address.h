@@ -89,6 +89,6 @@ const char *address_host(const uint8_t addr[16], char text[ADDRESS_TEXT_LEN]);
 const char *address_text(
     const uint8_t addr[16], uint32_t port, char text[ADDRESS_TEXT_LEN]);
 void address_customer(uint8_t[16], const uint8_t[16]);
-int address_within(const uint8_t[16], const uint8_t[16], uint32_t);
+int address_within(const uint8_t addr[16], const uint8_t net[16], uint32_t);
 
 #endif /* COMMON_ADDRESS_H */

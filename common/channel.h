@@ -93,9 +93,9 @@ int channel_open(struct channel *, struct ev_loop *, int, const char *,
     const struct channel_rule *, size_t, channel_end_fn, void *);
 void channel_close(struct channel *);
 int channel_send(
-    struct channel *, uint32_t, uint32_t, int, const void *, size_t);
+    struct channel *, uint32_t type, uint32_t id, int, const void *, size_t);
 int channel_sendv(
-    struct channel *, uint32_t, uint32_t, const struct iovec *, int);
+    struct channel *, uint32_t type, uint32_t id, const struct iovec *, int);
 const char *channel_charge(struct channel *, uint32_t);
 size_t channel_queued(const struct channel *);
 int channel_flush(struct channel *);

@@ -11,6 +11,6 @@
 struct stat;
 
 int fdstat(int, struct stat *);
-void *fdstat_map(int, size_t, int prot);
+void *fdstat_map(int fd, size_t, int prot);
 
 #endif /* COMMON_FDSTAT_H */

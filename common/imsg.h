@@ -99,10 +99,10 @@ int imsg_get_data(const struct imsg *, void *, size_t);
 void imsg_free(struct imsg *);
 
 /* imsg_send.c: sending */
-int imsg_compose(
-    struct imsgbuf *, uint32_t, uint32_t, uint32_t, int, const void *, size_t);
-int imsg_composev(struct imsgbuf *, uint32_t, uint32_t, uint32_t, int,
-    const struct iovec *, int);
+int imsg_compose(struct imsgbuf *, uint32_t type, uint32_t id, uint32_t pid,
+    int, const void *, size_t);
+int imsg_composev(struct imsgbuf *, uint32_t type, uint32_t id, uint32_t pid,
+    int fd, const struct iovec *, int iovcnt);
 void imsgbuf_set_limit(struct imsgbuf *, size_t);
 int imsgbuf_write(struct imsgbuf *);
 int imsgbuf_flush(struct imsgbuf *, int);

@@ -20,7 +20,7 @@
 
 int landlock_new(void);
 void landlock_allow(int, const char *, unsigned int);
-void landlock_allow_fd(int, int, unsigned int);
+void landlock_allow_fd(int ruleset, int fd, unsigned int);
 void landlock_allow_connect(int, uint16_t);
 void landlock_enter(int);
 void landlock_deny_all(void);

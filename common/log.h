@@ -30,7 +30,7 @@ struct log_limit {
 #define LOG_LIMIT_PERIOD 10
 
 void log_init(const char *, enum log_target);
-void log_line(int, const char *, const char *);
+void log_line(int, const char *procname, const char *text);
 const char *log_remedy(int);
 void log_warn(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_warnx(const char *, ...) __attribute__((format(printf, 1, 2)));

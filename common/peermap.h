@@ -128,8 +128,8 @@ int peermap_open(struct peermap *, int);
 void peermap_view(struct peermap *, const void *);
 uint32_t peermap_hash(const struct peermap_header *, uint32_t);
 uint32_t peermap_find(const struct peermap *, uint32_t);
-int peermap_read(
-    const struct peermap *, uint32_t, uint32_t, struct peermap_entry *);
+int peermap_read(const struct peermap *, uint32_t number, uint32_t node,
+    struct peermap_entry *);
 int peermap_lookup(const struct peermap *, uint32_t, struct peermap_entry *);
 
 #endif /* COMMON_PEERMAP_H */

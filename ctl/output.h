@@ -45,7 +45,7 @@ json_t *output_registry_json(const struct msg_ctl_registry *);
 const char *format_address(
     const uint8_t[16], uint32_t, char[FORMAT_ADDRESS_LEN]);
 const char *format_time(uint64_t, char[FORMAT_TIME_LEN]);
-const char *format_age(uint64_t, uint64_t, char[FORMAT_AGE_LEN]);
+const char *format_age(uint64_t t, uint64_t now, char[FORMAT_AGE_LEN]);
 const char *format_role(uint32_t);
 const char *format_state(uint32_t);
 

@@ -10,8 +10,8 @@
 #include "ctl/ws_client.h"
 
 /* login.c */
-int login_reply_build(
-    const char *, size_t, uint32_t, const struct node_key *, char *, size_t);
+int login_reply_build(const char *, size_t len, uint32_t,
+    const struct node_key *, char *, size_t size);
 int login(struct ws_client *, uint32_t, const struct node_key *, int64_t);
 
 /* echo.c */
@@ -21,7 +21,7 @@ struct echo_stats {
 	int64_t min, max, sum; /* nanoseconds */
 };
 
-int echo_run(
-    struct ws_client *, uint32_t, uint32_t, int64_t, struct echo_stats *);
+int echo_run(struct ws_client *, uint32_t node, uint32_t count, int64_t,
+    struct echo_stats *);
 
 #endif /* CTL_PROBE_H */

@@ -114,7 +114,8 @@ extern const size_t conf_ndirectives;
 /* conf_lex.c */
 int conf_lex_line(struct conf_parser *);
 int conf_lex_is(const struct conf_parser *, int, const char *);
-size_t conf_lex_join(const struct conf_parser *, int, int, char *, size_t);
+size_t conf_lex_join(
+    const struct conf_parser *, int first, int end, char *, size_t);
 void conf_lex_define(struct conf_parser *);
 
 /* conf_value.c */
@@ -128,7 +129,7 @@ void conf_host_set(
 void conf_suggest(struct conf_parser *);
 
 /* conf_parse.c */
-int conf_parse_stream(struct config *, FILE *, const char *, FILE *);
+int conf_parse_stream(struct config *, FILE *fp, const char *, FILE *errors);
 
 /* conf_source.c */
 int conf_source_push(struct conf_parser *, FILE *, const char *);

@@ -32,7 +32,7 @@ struct holders *holders_new(void);
 void holders_free(struct holders *);
 void holders_exempt(struct holders *, struct network *, uint32_t);
 int holders_may_take(
-    const struct holders *, uint32_t, const uint8_t[16], uint32_t);
+    const struct holders *, uint32_t number, const uint8_t[16], uint32_t limit);
 void holders_take(struct holders *, uint32_t, const uint8_t[16]);
 void holders_drop(struct holders *, uint32_t);
 uint32_t holders_next_to_go(const struct holders *);

@@ -21,8 +21,10 @@
 
 #include "parent/beacons.h"
 #include "parent/conf.h"
+#include "parent/gossip.h"
 #include "parent/keys_store.h"
 #include "parent/holders.h"
+#include "parent/listen.h"
 #include "parent/peermap_write.h"
 #include "parent/registry.h"
 #include "parent/resolve.h"
@@ -31,23 +33,10 @@
 #define LIBEXECDIR "/usr/local/libexec/beacond"
 #endif
 
-#define LISTEN_BACKLOG 4096
-#define UDP_BUFFER     (4 << 20) /* bytes, each way */
-#define LISTEN_TEXT    ADDRESS_TEXT_LEN
-#define LISTEN_UDP_MAX 64 /* sockets of one address */
-
-/*
- * Bytes of a connection that may lie in the kernel and have not left: a pong is
- * behind them, and all else waits in the worker, where it is ahead.
- */
-#define LISTEN_UNSENT (16 << 10)
-
 #define SWEEP_SECONDS 60 /* in which a sweep sees every entry */
 
 #define REPLACE_MAX    8  /* of one node's sessions, in ... */
 #define REPLACE_WINDOW 60 /* ... seconds; then its logins are refused */
-
-#define SHARES_MAX 64 /* power of two; ports that gossip leaves from */
 
 #define ANSWERS_QUEUE_MAX (1 << 20) /* bytes; PW_ENDPOINTs wait for no more */
 
@@ -177,52 +166,6 @@ struct process {
 	struct sync sync;
 };
 
-enum listener_kind { LISTENER_WEBSOCKET, LISTENER_UDP, LISTENER_METRICS };
-
-struct listener {
-	TAILQ_ENTRY(listener) entry;
-	enum listener_kind kind;
-	struct sockaddr_storage ss; /* as bound */
-	socklen_t sslen;
-	int shares[SHARES_MAX]; /* UDP: further ports, for gossip; from 1 on */
-	uint32_t nshares;       /* UDP: 1: none yet */
-	int nfds; /* UDP: see listen_udp.c; else one, for all workers */
-	int fds[LISTEN_UDP_MAX]; /* -1: lost */
-};
-TAILQ_HEAD(listeners, listener);
-
-#define GOSSIP_CONFIGURED 0x1 /* it stands in the configuration */
-#define GOSSIP_REGISTERED 0x2 /* it stands in the registry's list */
-
-/* Another beacon, heard or a peer (gossip.c). */
-struct source {
-	uint8_t addr[16];
-	uint16_t port;     /* 0: this number is free */
-	uint8_t near[16];  /* our address that it knows; zero: not known */
-	uint32_t listener; /* by which it came last, or PROTO_LISTENER_ANY */
-	uint32_t beacon;   /* id */
-	uint32_t peer;     /* GOSSIP_*: why we speak to it; 0: we do not */
-	uint32_t heard;    /* clock_seconds(); 0: not lately */
-	uint32_t nodes;    /* in ids */
-	uint32_t *ids;     /* sorted */
-};
-
-#define GOSSIP_NO_SOURCE UINT32_MAX
-
-struct gossip {
-	struct source *sources; /* PROTO_BEACONS_MAX of them */
-	uint32_t nsources;      /* numbers ever given out */
-	uint32_t second;        /* in which `taken` ids were taken */
-	uint32_t taken;
-	uint32_t *ids; /* nodes that we serve; NULL: not known yet */
-	uint32_t first[SHARES_MAX + 1]; /* of each share in ids */
-	uint32_t shares;                /* ports that they are spread over */
-	uint32_t peer;                  /* whose turn it is */
-	uint32_t left;                  /* shares that it is still to get */
-	uint32_t cut_said; /* when it was logged that not all are told; 0 */
-	ev_timer tick;
-};
-
 struct control;
 
 struct parent {
@@ -314,87 +257,13 @@ extern const size_t from_metrics_nrules;
 extern const struct channel_rule from_worker_rules[];
 extern const size_t from_worker_nrules;
 
-/* gossip.c */
-void gossip_init(struct parent *);
-void gossip_reload(struct parent *);
-void gossip_introduce(struct process *);
-const char *gossip_chunk(
-    struct process *, const struct msg_sync *, const uint8_t *);
-void gossip_forget(struct process *);
-void gossip_expire(struct parent *);
-uint32_t gossip_heard(const struct parent *);
-uint32_t gossip_peer(const struct parent *, const uint8_t[16]);
-void gossip_register_begin(struct parent *);
-void gossip_register(struct parent *, const uint8_t[16], uint16_t port);
-void gossip_register_end(struct parent *);
-
-/* gossip_ports.c */
-struct process *gossip_ports_owner(struct parent *);
-void gossip_ports_introduce(struct process *);
-int gossip_ports_grow(struct parent *, uint32_t);
-
-/* gossip_source.c */
-uint32_t gossip_source_find(
-    const struct gossip *, const uint8_t addr[16], uint16_t port);
-int gossip_source_crowded(const struct gossip *, const uint8_t addr[16]);
-uint32_t gossip_source_new(
-    struct parent *, const uint8_t addr[16], uint16_t port);
-void gossip_source_tell_all(struct parent *, uint32_t number);
-void gossip_source_tell_default(struct process *);
-void gossip_source_introduce(struct process *);
-void gossip_source_near(
-    struct parent *, uint32_t number, const struct msg_sync *);
-void gossip_source_path(const struct parent *, struct msg_sync *);
-
-/* gossip_send.c */
-void gossip_send_start(struct parent *);
-void gossip_send_reload(struct parent *);
-
 /* keys.c */
 int keys_open(const char *);
 int keys_send(struct parent *);
 void keys_send_fd(struct parent *, int);
 
-/* listen.c */
-void listen_all(struct parent *);
-int listen_has(const struct parent *, enum listener_kind);
-void listen_print(struct parent *);
-void listen_close(struct parent *);
-
-/* listen_address.c */
-int listen_is_any(const struct sockaddr_storage *);
-const char *listen_kind(const struct listener *);
-void listen_text(const struct sockaddr_storage *, char *out);
-uint16_t listen_network(const struct conf_address *, uint8_t addr[16]);
-
-/* listen_check.c */
-int listen_check(struct process *);
-int listen_chown(struct parent *, uid_t);
-
-/* listen_fail.c */
-void listen_fail(const struct conf_address *, int) __attribute__((noreturn));
-
-/* listen_socket.c */
-int listen_failed(const char *call);
-const char *listen_failed_call(void);
-int listen_bind(
-    int type, int reuse, const struct sockaddr_storage *, socklen_t);
-int listen_bound(struct listener *, int fd);
-int listen_inherited(
-    int fd, int type, const struct sockaddr_storage *, socklen_t);
-int listen_accepts(int fd);
-int listen_again(int fd);
-int listen_udp_works(int fd, const struct sockaddr_storage *, socklen_t);
-
-/* listen_udp.c */
-int listen_udp_socket(const struct listener *);
-int listen_udp_share(const struct listener *);
-void listen_udp(
-    const struct parent *, struct listener *, const struct conf_address *);
-void listen_udp_further(struct parent *);
-
 /* logfd.c */
-void logfd_open(struct process *, int, int);
+void logfd_open(struct process *, int fd, int words);
 void logfd_close(struct process *);
 
 /* metrics.c */
@@ -463,7 +332,7 @@ const char *supervise_ready(struct process *, const struct msg_hello *);
 
 /* wiring.c */
 void wiring_introduce(struct process *);
-void wiring_connect(struct process *, struct process *);
+void wiring_connect(struct process *a, struct process *b);
 void wiring_introduce_auth(struct process *);
 void wiring_introduce_metrics(struct process *);
 void wiring_introduce_worker(struct process *);

@@ -35,12 +35,12 @@ struct pmap {
 int pmap_create(struct pmap *);
 void pmap_destroy(struct pmap *);
 uint32_t pmap_find(const struct pmap *, uint32_t);
-uint32_t pmap_add(struct pmap *, uint32_t, uint32_t);
+uint32_t pmap_add(struct pmap *, uint32_t node, uint32_t reserve);
 const struct peermap_entry *pmap_entry(const struct pmap *, uint32_t);
 void pmap_store(struct pmap *, uint32_t, const struct peermap_entry *);
 uint8_t pmap_near(struct pmap *, const uint8_t[16]);
 uint32_t pmap_next_generation(struct pmap *);
 uint32_t pmap_used(const struct pmap *);
-void pmap_load(struct pmap *, uint32_t, uint32_t);
+void pmap_load(struct pmap *, uint32_t worker, uint32_t load);
 
 #endif /* PARENT_PEERMAP_WRITE_H */

@@ -56,12 +56,6 @@ accept_pause(struct worker *w, double seconds)
 	ev_timer_start(w->loop, &w->accept.timer);
 }
 
-static struct stranger *
-accept_oldest(const struct worker *w)
-{
-	return (TAILQ_FIRST(&w->strangers.all));
-}
-
 /*
  * A place and a descriptor for one more connection; 0: there is none to be had.
  * The loop calls us: nobody is busy with a session that is reaped.
@@ -69,7 +63,8 @@ accept_oldest(const struct worker *w)
 static int
 accept_make_room(struct worker *w)
 {
-	if (w->nbroken == 0 && !session_make_room(w, accept_oldest(w)))
+	if (w->nbroken == 0 &&
+	    !session_make_room(w, stranger_oldest(&w->strangers)))
 		return (0);
 	session_reap(w);
 	return (1);
@@ -85,7 +80,7 @@ accept_step_aside(struct worker *w, const char *why)
 	counters_add(COUNTER_ACCEPT_PAUSES, 1);
 	log_limited(&w->accept.errors, w->now, "accept: %s; paused", why);
 	seconds = ACCEPT_NO_MEANS;
-	oldest = accept_oldest(w);
+	oldest = stranger_oldest(&w->strangers);
 	if (oldest != NULL)
 		seconds =
 		    (oldest->since + STRANGER_TICKS - w->tick) * ACCEPT_TICK;

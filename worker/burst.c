@@ -20,7 +20,7 @@ void
 burst_end(struct worker *w)
 {
 	gather_flush(w);
-	if (w->routes.in_place)
+	if (route_is_in_place(w))
 		route_flush(w);
 	udp_flush(w);
 	w->burst.nown = 0;

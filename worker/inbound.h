@@ -58,8 +58,8 @@ struct message {
 	uint8_t data[];
 };
 
-int inbound_keep(struct worker *, struct session *, const uint8_t *, size_t,
-    size_t, struct session **);
+int inbound_keep(struct worker *, struct session *, const uint8_t *, size_t len,
+    size_t total, struct session **);
 int inbound_room(struct worker *, struct session *, size_t, struct session **);
 struct pending *inbound_take_pending(struct worker *, struct session *);
 struct message *inbound_take_message(struct worker *, struct session *);

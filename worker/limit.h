@@ -30,8 +30,9 @@ struct source_table {
 };
 
 struct source_table *limit_new(void);
-int limit_source(
-    struct source_table *, const uint8_t[16], uint32_t, uint32_t, uint32_t);
-int limit_upgrade(struct source_table *, const uint8_t[16], uint32_t, uint32_t);
+int limit_source(struct source_table *, const uint8_t[16], uint32_t port,
+    uint32_t now, uint32_t most);
+int limit_upgrade(
+    struct source_table *, const uint8_t[16], uint32_t now, uint32_t most);
 
 #endif /* WORKER_LIMIT_H */

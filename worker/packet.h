@@ -66,7 +66,7 @@ packet_deliver(uint8_t *payload, uint32_t sender)
 	return (packet);
 }
 
-uint8_t *packet_deliver_dest(uint8_t *, uint32_t, uint32_t);
+uint8_t *packet_deliver_dest(uint8_t *, uint32_t sender, uint32_t dest);
 size_t packet_address(uint8_t *, enum packet_type, const uint8_t[16], uint16_t);
 
 #endif /* WORKER_PACKET_H */

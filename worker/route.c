@@ -164,7 +164,7 @@ route_packet(struct worker *w, uint32_t number, uint32_t dest, uint32_t sender,
 			return (0);
 		}
 	} else {
-		w->gather.held = 1;
+		gather_hold(w);
 		w->routes.in_place = 1;
 	}
 	header.type = WW_PACKET;

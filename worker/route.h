@@ -53,8 +53,8 @@ struct routes {
 /* route.c */
 const char *route_open(struct worker *, uint32_t, int, io_cb);
 void route_close(struct sibling *);
-int route_packet(
-    struct worker *, uint32_t, uint32_t, uint32_t, uint8_t *, size_t);
+int route_packet(struct worker *, uint32_t number, uint32_t dest,
+    uint32_t sender, uint8_t *, size_t);
 void route_flush(struct worker *);
 
 /* route_recv.c */

@@ -113,13 +113,15 @@ void session_violation(struct worker *, struct session *, int, const char *);
 void session_send_pongs(struct worker *, struct session *);
 void session_stop_listening(struct worker *, struct session *);
 void session_close_all(struct worker *, int, const char *);
-struct session *session_find(struct worker *, uint32_t, uint32_t, uint32_t);
+struct session *session_find(
+    struct worker *, uint32_t slot, uint32_t serial, uint32_t states);
 int session_current(struct worker *, const struct session *);
 void session_removed(struct worker *, struct session *, uint32_t);
 void session_try_later(struct worker *, struct session *);
 void session_crowded_out(struct worker *, struct session *);
 void session_superseded(struct worker *, struct session *);
-int session_write_frame(struct worker *, uint32_t, uint32_t, uint8_t *, size_t);
+int session_write_frame(
+    struct worker *, uint32_t slot, uint32_t generation, uint8_t *, size_t);
 
 /* session_control.c */
 void session_control(struct worker *, struct session *,

@@ -40,8 +40,15 @@ struct strangers {
 	struct stranger_bucket sources[STRANGER_BUCKETS];
 };
 
+/* Who is to make room first; NULL: there is nobody. */
+static inline struct stranger *
+stranger_oldest(const struct strangers *strangers)
+{
+	return (TAILQ_FIRST(&strangers->all));
+}
+
 void stranger_init(struct strangers *);
-struct stranger *stranger_new(struct strangers *, uint32_t, uint32_t);
+struct stranger *stranger_new(struct strangers *, uint32_t slot, uint32_t tick);
 int stranger_join(struct strangers *, struct stranger *, const uint8_t[16]);
 void stranger_done(struct strangers *, struct stranger *);
 void stranger_free(struct strangers *, struct stranger *);

@@ -15,9 +15,9 @@ turn_end(struct ev_loop *loop, ev_prepare *prepare, int revents)
 	struct worker *w;
 
 	w = prepare->data;
-	if (w->burst.nown > 0)
+	if (burst_is_begun(w))
 		burst_end(w);
-	if (w->routes.stage_len > 0)
+	if (route_is_staged(w))
 		route_flush(w);
 	if (w->nbroken > 0)
 		session_reap(w);

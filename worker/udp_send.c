@@ -121,7 +121,7 @@ udp_send_from(struct udp_socket *sock, const struct path *path, uint8_t *packet,
 	struct udp_out *out;
 	uint32_t hash;
 
-	sock->worker->gather.held = 1;
+	gather_hold(sock->worker);
 	udp_ends(sock, path, &ends);
 	hash = udp_hash(&path->far);
 	if (udp_join(sock, &ends, hash, packet, len))

@@ -169,6 +169,37 @@ path_to(const struct worker *w, struct path *path,
 	path->listener = entry->flags >> PEERMAP_LISTENER_SHIFT;
 }
 
+/*
+ * Bytes behind the last run are kept by others, who have gathered them for
+ * somebody else: gather.c
+ */
+static inline void
+gather_hold(struct worker *w)
+{
+	w->gather.held = 1;
+}
+
+/* Does a message wait where it was read?  route.c */
+static inline int
+route_is_in_place(const struct worker *w)
+{
+	return (w->routes.in_place);
+}
+
+/* Do small packets wait for other workers?  route.c */
+static inline int
+route_is_staged(const struct worker *w)
+{
+	return (w->routes.stage_len > 0);
+}
+
+/* Do packets of our own wait?  burst.c */
+static inline int
+burst_is_begun(const struct worker *w)
+{
+	return (w->burst.nown > 0);
+}
+
 /* accept.c */
 const char *accept_listen(struct worker *, int);
 void accept_start(struct worker *);
@@ -196,8 +227,8 @@ enum noted {
 	NOTED_SOON, /* the parent was told */
 	NOTED_NOT
 };
-enum noted discover_note(struct worker *, uint32_t, const struct path *,
-    const struct peermap_entry *, uint32_t, int);
+enum noted discover_note(struct worker *, uint32_t node, const struct path *,
+    const struct peermap_entry *, uint32_t ex, int);
 void discover_answer(struct worker *, const struct path *);
 void discover_noted(struct worker *, const struct msg_endpoint *);
 void discover(struct worker *, const struct path *,
@@ -214,8 +245,8 @@ enum relay_source { RELAY_FROM_WSS, RELAY_FROM_UDP, RELAY_FROM_BEACON };
 void relay_packet(
     struct worker *, enum relay_source, uint32_t *, uint8_t *, size_t);
 void relay_frame(struct worker *, struct origin *, uint8_t *, size_t);
-void relay_delivery(
-    struct worker *, uint32_t, uint32_t, uint32_t, uint8_t *, size_t);
+void relay_delivery(struct worker *, uint32_t worker, uint32_t dest,
+    uint32_t sender, uint8_t *, size_t);
 
 /* tell.c */
 void tell_parent(struct worker *, enum worker_to_parent, const void *, size_t);
