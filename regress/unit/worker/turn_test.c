@@ -1,0 +1,88 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include "regress/unit/worker/parts.h"
+
+/* What is left at the end of a turn of the loop. */
+
+static char done[16]; /* in which order */
+
+static void
+note(char what)
+{
+	done[strlen(done)] = what;
+}
+
+void
+burst_end(struct worker *of)
+{
+	note('b');
+	w.burst.nown = 0;
+}
+
+void
+route_flush(struct worker *of)
+{
+	note('r');
+	w.routes.stage_len = 0;
+}
+
+void
+session_reap(struct worker *of)
+{
+	note('s');
+	w.nbroken = 0;
+}
+
+static const char *
+turn(uint32_t own, uint32_t staged, uint32_t broken)
+{
+	memset(done, 0, sizeof(done));
+	w.burst.nown = own;
+	w.routes.stage_len = staged;
+	w.nbroken = broken;
+	ev_run(w.loop, EVRUN_NOWAIT);
+	return (done);
+}
+
+static void
+test_nothing_is_left_and_nothing_is_done(void)
+{
+	CHECK(strcmp(turn(0, 0, 0), "") == 0);
+}
+
+static void
+test_each_by_itself(void)
+{
+	CHECK(strcmp(turn(1, 0, 0), "b") == 0);
+	CHECK(strcmp(turn(0, 1, 0), "r") == 0);
+	CHECK(strcmp(turn(0, 0, 1), "s") == 0);
+}
+
+/* Sending may break sessions, so they are reaped last. */
+static void
+test_what_is_sent_comes_before_what_broke(void)
+{
+	CHECK(strcmp(turn(1, 1, 1), "brs") == 0);
+}
+
+/* It alone does not keep the loop running. */
+static void
+test_the_loop_ends_without_it(void)
+{
+	CHECK(ev_run(w.loop, 0) == 0);
+}
+
+int
+main(void)
+{
+	parts_loop();
+	turn_init(&w);
+	RUN(test_nothing_is_left_and_nothing_is_done);
+	RUN(test_each_by_itself);
+	RUN(test_what_is_sent_comes_before_what_broke);
+	RUN(test_the_loop_ends_without_it);
+	return (test_failed());
+}
