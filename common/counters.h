@@ -106,6 +106,8 @@
 	X(DROP_TYPE, DROP "{reason=\"type\"}", "packets of no known type") \
 	X(DROP_RATE, DROP "{reason=\"rate\"}", \
 	    "packets above source packet limit") \
+	X(DROP_BYTE_RATE, DROP "{reason=\"byte_rate\"}", \
+	    "packets above source byte limit") \
 	X(DROP_UDP_SEND, DROP "{reason=\"udp_send\"}", \
 	    "datagrams that the kernel refused to send") \
 	X(DROP_UDP_FULL, DROP "{reason=\"udp_queue_full\"}", \

@@ -84,6 +84,7 @@ struct msg_settings {
 	uint32_t max_frame;            /* bytes of one message */
 	uint32_t legacy_signatures;    /* boolean */
 	uint32_t source_packet_limit;  /* packets/s; 0: off */
+	uint32_t source_byte_limit;    /* bytes/s; 0: off */
 	uint32_t source_upgrade_limit; /* upgrades/s, of this worker */
 	uint32_t require_punch_grant;  /* boolean */
 	uint32_t punch_source_limit;   /* per source ip per second; 0: off */
@@ -93,7 +94,7 @@ struct msg_settings {
 	uint32_t steered; /* boolean: datagrams come by common/steer.h */
 	uint32_t steer_key;
 };
-PROTO_STRUCT(msg_settings, 68);
+PROTO_STRUCT(msg_settings, 72);
 
 struct msg_address {
 	uint8_t addr[16];

@@ -86,6 +86,7 @@ struct config {
 	uint32_t max_frame; /* bytes */
 	int legacy_signatures;
 	uint32_t source_packet_limit;  /* packets/s; 0: off */
+	uint32_t source_byte_limit;    /* bytes/s; 0: off */
 	uint32_t source_upgrade_limit; /* upgrades/s; 0: off */
 	uint32_t source_node_limit;    /* UDP nodes; 0: off */
 	int require_punch_grant;

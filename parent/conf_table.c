@@ -86,6 +86,7 @@ const struct conf_directive conf_directives[] = {
 	NUMBER("max frame", max_frame, 65536, 125, 65536),
 	CHOICE("legacy signatures", legacy_signatures, 1, "no", "yes", 0),
 	NUMBER("source packet limit", source_packet_limit, 4000, 0, UINT32_MAX),
+	NUMBER("source byte limit", source_byte_limit, 0, 0, UINT32_MAX),
 	NUMBER("source upgrade limit", source_upgrade_limit, 500, 0,
 	    UINT32_MAX),
 	NUMBER("source node limit", source_node_limit, 4096, 0, UINT32_MAX),

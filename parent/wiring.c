@@ -56,6 +56,7 @@ wiring_settings(struct process *p)
 	s.max_frame = conf->max_frame;
 	s.legacy_signatures = conf->legacy_signatures != 0;
 	s.source_packet_limit = conf->source_packet_limit;
+	s.source_byte_limit = conf->source_byte_limit;
 	s.source_upgrade_limit =
 	    wiring_uneven_share(p->parent, conf->source_upgrade_limit);
 	s.require_punch_grant = conf->require_punch_grant != 0;

@@ -99,6 +99,7 @@ void
 datagram(struct worker *w, const struct path *path, uint8_t *packet, size_t len)
 {
 	const struct endpoint *source;
+	enum limit_excess excess;
 	size_t min;
 
 	source = &path->far;
@@ -107,10 +108,11 @@ datagram(struct worker *w, const struct path *path, uint8_t *packet, size_t len)
 		counters_add(COUNTER_DROP_SENDER, 1);
 		return;
 	}
-	if (!limit_source(w->packets, source->addr, source->port, w->now,
-		w->settings.source_packet_limit) &&
-	    !beacons_known(w, source, 1)) {
-		counters_add(COUNTER_DROP_RATE, 1);
+	excess = limit_packet(w->packets, source, w->now, len, &w->settings);
+	if (excess != LIMIT_WITHIN && !beacons_known(w, source, 1)) {
+		counters_add(excess == LIMIT_PACKETS ? COUNTER_DROP_RATE
+						     : COUNTER_DROP_BYTE_RATE,
+		    1);
 		return;
 	}
 	min = len == 0 ? 1 : datagram_min(packet[0]);

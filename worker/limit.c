@@ -27,19 +27,14 @@ limit_new(void)
 	return (table);
 }
 
-/*
- * Counts one event of (addr, port) in second `now`.  Returns 1 if it is within
- * `most` per second (0: no limit), else 0.
- */
-int
-limit_source(struct source_table *table, const uint8_t addr[16], uint32_t port,
-    uint32_t now, uint32_t most)
+/* What was counted of (addr, port), begun anew if that was not in `now`. */
+static struct source *
+limit_counted(struct source_table *table, const uint8_t addr[16], uint32_t port,
+    uint32_t now)
 {
 	struct source *set, *source;
 	size_t i;
 
-	if (most == 0)
-		return (1);
 	set = table->sets[address_hash(table->key, addr, port) % LIMIT_SETS];
 	source = &set[0];
 	for (i = 0; i < LIMIT_WAYS; i++) {
@@ -59,11 +54,50 @@ limit_source(struct source_table *table, const uint8_t addr[16], uint32_t port,
 	if (source->second != now) {
 		source->second = now;
 		source->count = 0;
+		source->bytes = 0;
 	}
+	return (source);
+}
+
+/*
+ * Counts one event of (addr, port) in second `now`.  Returns 1 if it is within
+ * `most` per second (0: no limit), else 0.
+ */
+int
+limit_source(struct source_table *table, const uint8_t addr[16], uint32_t port,
+    uint32_t now, uint32_t most)
+{
+	struct source *source;
+
+	if (most == 0)
+		return (1);
+	source = limit_counted(table, addr, port, now);
 	if (source->count >= most)
 		return (0);
 	source->count++;
 	return (1);
+}
+
+/* Counts a datagram of len bytes in second `now`: which limit is it above? */
+enum limit_excess
+limit_packet(struct source_table *table, const struct endpoint *from,
+    uint32_t now, size_t len, const struct msg_settings *settings)
+{
+	struct source *source;
+	uint32_t bytes, packets;
+
+	packets = settings->source_packet_limit;
+	bytes = settings->source_byte_limit;
+	if (packets == 0 && bytes == 0)
+		return (LIMIT_WITHIN);
+	source = limit_counted(table, from->addr, from->port, now);
+	if (packets != 0 && source->count >= packets)
+		return (LIMIT_PACKETS);
+	if (bytes != 0 && (uint64_t)source->bytes + len > bytes)
+		return (LIMIT_BYTES);
+	source->count++;
+	source->bytes += (uint32_t)len;
+	return (LIMIT_WITHIN);
 }
 
 /* Upgrades of one customer are counted as a whole. */

@@ -194,8 +194,10 @@ outq_send(int fd, struct iovec *iov, int n, size_t len)
 static ssize_t
 outq_gone(struct worker *w, struct session *s, ssize_t r)
 {
-	if (r != -1)
+	if (r != -1) {
+		s->bytes_out += (uint64_t)r;
 		return (r);
+	}
 	if (errno == EAGAIN || errno == EINTR)
 		return (0);
 	broken_mark(w, s);
@@ -425,6 +427,7 @@ outq_write(struct worker *w, struct session *s)
 	}
 	q->progress = w->tick;
 	q->took += (uint32_t)n;
+	s->bytes_out += (uint64_t)n;
 	w->queued -= q->data.size;
 	outq_sent(q, (size_t)n);
 	w->queued += q->data.size;

@@ -68,12 +68,15 @@ struct session {
 	uint32_t heard;    /* tick of the last whole frame from the peer */
 	uint32_t ping_due; /* tick */
 	struct persecond packets;
+	struct persecond bytes; /* of these packets */
 	uint32_t skip; /* bytes to come that nobody wants: SESSION_CLOSING */
 	uint64_t frames_in;
 	uint64_t frames_out;
-	uint8_t state;  /* enum session_state */
-	uint8_t was;    /* its state before SESSION_BROKEN */
-	uint8_t outlet; /* 1 + place in gather.outlets; 0: none */
+	uint64_t bytes_in;  /* of the connection, all there is to it */
+	uint64_t bytes_out; /* that the kernel took, after the upgrade */
+	uint8_t state;      /* enum session_state */
+	uint8_t was;        /* its state before SESSION_BROKEN */
+	uint8_t outlet;     /* 1 + place in gather.outlets; 0: none */
 };
 
 /* Bytes of pongs in one write, 16 of the largest; one more has room behind. */

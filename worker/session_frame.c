@@ -23,16 +23,23 @@ session_message_max(const struct worker *w, const struct session *s)
 	    s->state == SESSION_OPEN ? w->settings.max_frame : LOGIN_REPLY_MAX);
 }
 
-/* One budget per authenticated node. */
+/* One budget per authenticated node, of packets and of their bytes. */
 static int
-session_within_rate(struct worker *w, struct session *s)
+session_within_rate(struct worker *w, struct session *s, size_t len)
 {
-	if (w->settings.source_packet_limit == 0 ||
-	    persecond_take(
-		&s->packets, w->now, 1, w->settings.source_packet_limit))
-		return (1);
-	counters_add(COUNTER_DROP_RATE, 1);
-	return (0);
+	if (w->settings.source_packet_limit != 0 &&
+	    !persecond_take(
+		&s->packets, w->now, 1, w->settings.source_packet_limit)) {
+		counters_add(COUNTER_DROP_RATE, 1);
+		return (0);
+	}
+	if (w->settings.source_byte_limit != 0 &&
+	    !persecond_take(&s->bytes, w->now, (uint32_t)len,
+		w->settings.source_byte_limit)) {
+		counters_add(COUNTER_DROP_BYTE_RATE, 1);
+		return (0);
+	}
+	return (1);
 }
 
 /* One whole message, unmasked. */
@@ -50,7 +57,7 @@ session_message(struct worker *w, struct session *s, int opcode,
 	}
 	s->frames_in++;
 	counters_add(COUNTER_FRAMES_IN, 1);
-	if (session_within_rate(w, s))
+	if (session_within_rate(w, s, len))
 		relay_frame(w, &s->peer, payload, len);
 }
 

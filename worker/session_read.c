@@ -150,6 +150,7 @@ session_read(struct worker *w, struct session *s)
 		broken_mark(w, s);
 		return;
 	}
+	s->bytes_in += (uint64_t)n;
 	/*
 	 * The map says first when a node has connected again or lost its key:
 	 * from that moment no frame of this session is handed on.

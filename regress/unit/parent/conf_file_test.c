@@ -107,6 +107,7 @@ values(void)
 	CHECK(conf->write_timeout == 10 && conf->max_peers == 50000);
 	CHECK(conf->max_frame == 65536 && conf->legacy_signatures == 1);
 	CHECK(conf->source_packet_limit == 4000);
+	CHECK(conf->source_byte_limit == 0);
 	CHECK(conf->source_upgrade_limit == 500);
 	CHECK(conf->punch_source_limit == 1 && conf->punch_total_limit == 10);
 	CHECK(conf->require_punch_grant == 0 && conf->beacon_id == 0);

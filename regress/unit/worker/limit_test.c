@@ -72,6 +72,30 @@ upgrades_count_per_v4_address_and_v6_network(void)
 	CHECK(limit_upgrade(table, addr, 100, 1));
 }
 
+static void
+packets_and_their_bytes_are_counted_apart(void)
+{
+	struct msg_settings most = { .source_packet_limit = 3,
+		.source_byte_limit = 100 };
+	struct endpoint from;
+
+	v4(from.addr, 6);
+	from.port = 7;
+	CHECK(limit_packet(table, &from, 100, 60, &most) == LIMIT_WITHIN);
+	/* What does not fit takes nothing from what does. */
+	CHECK(limit_packet(table, &from, 100, 41, &most) == LIMIT_BYTES);
+	CHECK(limit_packet(table, &from, 100, 40, &most) == LIMIT_WITHIN);
+	CHECK(limit_packet(table, &from, 100, 1, &most) == LIMIT_BYTES);
+	CHECK(limit_packet(table, &from, 100, 0, &most) == LIMIT_WITHIN);
+	CHECK(limit_packet(table, &from, 100, 0, &most) == LIMIT_PACKETS);
+	CHECK(limit_packet(table, &from, 101, 101, &most) == LIMIT_BYTES);
+	CHECK(limit_packet(table, &from, 101, 100, &most) == LIMIT_WITHIN);
+	most.source_byte_limit = 0;
+	CHECK(limit_packet(table, &from, 101, 65507, &most) == LIMIT_WITHIN);
+	most.source_packet_limit = 0;
+	CHECK(limit_packet(table, &from, 101, 65507, &most) == LIMIT_WITHIN);
+}
+
 /* A flood of sources takes no memory and shuts nobody out. */
 static void
 a_flood_of_sources_lets_new_ones_in(void)
@@ -95,6 +119,7 @@ main(void)
 	RUN(zero_is_no_limit);
 	RUN(ports_are_sources_of_their_own);
 	RUN(upgrades_count_per_v4_address_and_v6_network);
+	RUN(packets_and_their_bytes_are_counted_apart);
 	RUN(a_flood_of_sources_lets_new_ones_in);
 	return (test_failed());
 }
