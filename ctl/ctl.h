@@ -51,6 +51,8 @@ int parse_node(const char *, uint32_t *);
 /* usage.c */
 void usage_help(void) __attribute__((noreturn));
 void usage(const char *, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void usage_probe(const char *, ...)
+    __attribute__((noreturn, format(printf, 1, 2)));
 
 /* client.c */
 struct client {
@@ -83,6 +85,6 @@ void key_base64(const struct node_key *, char[KEY_BASE64_LEN]);
 int keygen(int, char **);
 
 /* probe.c */
-int probe(int, char **);
+int probe(int argc, char **, int json);
 
 #endif /* CTL_CTL_H */

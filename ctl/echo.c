@@ -14,7 +14,7 @@
 #include "ctl/probe.h"
 
 /*
- * Packets of a node to itself, one a second (doc/protocol.md 4):
+ * Packets of a node to itself or to another, one a second (doc/protocol.md 4):
  *
  *	out: 05, sender u32, dest u32, payload	in: 06, sender u32, payload
  *
@@ -28,12 +28,15 @@
 #define PAYLOAD        64
 #define TOKEN          (PAYLOAD - 16)
 #define INTERVAL       INT64_C(1000000000)
-#define WINDOW         64 /* packets whose return is still told apart */
+/* Beacons tell each other every 10 s who is connected (doc/protocol.md 4.4). */
+#define PATH_TIMEOUT INT64_C(25000000000)
+#define WINDOW       64 /* packets whose return is still told apart */
 
 struct echo {
-	struct ws_client *ws;
+	struct probe *probe;
 	struct echo_stats *stats;
-	uint32_t node;
+	struct probe_end *from, *to;
+	int quiet;     /* boolean: do not tell of each packet */
 	uint64_t back; /* bit n: packet number sent - n has come back */
 	uint8_t token[TOKEN];
 };
@@ -70,8 +73,8 @@ echo_send(struct echo *e, int64_t deadline)
 
 	payload = packet + RELAY_HEADER;
 	packet[0] = RELAY;
-	put_u32(packet + 1, e->node);
-	put_u32(packet + 5, e->node);
+	put_u32(packet + 1, e->from->node);
+	put_u32(packet + 5, e->to->node);
 	e->stats->sent++;
 	e->back <<= 1;
 	memset(payload, 0, PAYLOAD);
@@ -79,8 +82,8 @@ echo_send(struct echo *e, int64_t deadline)
 	memcpy(payload + 16, e->token, TOKEN);
 	now = ws_now();
 	memcpy(payload + 8, &now, sizeof(now));
-	return (
-	    ws_client_send(e->ws, WS_BINARY, packet, sizeof(packet), deadline));
+	return (ws_client_send(
+	    e->from->ws, WS_BINARY, packet, sizeof(packet), deadline));
 }
 
 static void
@@ -95,8 +98,10 @@ echo_count(struct echo *e, uint32_t seq, int64_t rtt)
 		s->max = rtt;
 	s->sum += rtt;
 	s->received++;
+	if (e->quiet)
+		return;
 	printf("%d bytes from node %" PRIu32 ": seq=%" PRIu32 " time=%.2f ms\n",
-	    PAYLOAD, e->node, seq, (double)rtt / 1e6);
+	    PAYLOAD, e->from->node, seq, (double)rtt / 1e6);
 	/* Whoever reads a pipe wants to see each as it comes. */
 	(void)fflush(stdout);
 }
@@ -105,15 +110,17 @@ echo_count(struct echo *e, uint32_t seq, int64_t rtt)
 static void
 echo_receive(struct echo *e, int64_t now)
 {
+	const struct ws_client *ws;
 	const uint8_t *p, *payload;
 	uint32_t ago, seq;
 	int64_t then;
 
-	p = e->ws->msg;
+	ws = e->to->ws;
+	p = ws->msg;
 	payload = p + DELIVER_HEADER;
-	if (e->ws->opcode != WS_BINARY ||
-	    e->ws->msg_len != DELIVER_HEADER + PAYLOAD ||
-	    p[0] != RELAY_DELIVER || get_u32(p + 1) != e->node ||
+	if (ws->opcode != WS_BINARY ||
+	    ws->msg_len != DELIVER_HEADER + PAYLOAD || p[0] != RELAY_DELIVER ||
+	    get_u32(p + 1) != e->from->node ||
 	    sodium_memcmp(payload + 16, e->token, TOKEN) != 0)
 		return;
 	seq = get_u32(payload);
@@ -137,53 +144,128 @@ catch_interrupt(void)
 	(void)sigaction(SIGTERM, &sa, NULL);
 }
 
-/* Sends what is due and takes what comes until all is done, or timeout. */
+/*
+ * Takes a message that is there already at an end.  Returns 1, 0 if there is
+ * none, or -1.  Pings are answered at both ends.
+ */
 static int
+echo_take(struct echo *e, struct probe_end *end)
+{
+	int n;
+
+	n = ws_client_recv(end->ws, 0);
+	if (n == 1 && end == e->to)
+		echo_receive(e, ws_now());
+	return (n);
+}
+
+/* Takes what comes until deadline.  Returns who has failed, or NULL. */
+static struct probe_end *
+echo_wait(struct echo *e, int64_t deadline)
+{
+	struct ws_client *ws[2] = { e->to->ws, e->from->ws };
+	int n, other;
+
+	n = echo_take(e, e->to);
+	if (n == -1)
+		return (e->to);
+	other = e->from != e->to ? echo_take(e, e->from) : 0;
+	if (other == -1)
+		return (e->from);
+	if (n == 0 && other == 0 && ws_client_wait_either(ws, deadline) == -1)
+		return (e->to);
+	return (NULL);
+}
+
+static void
+echo_begin(struct echo *e)
+{
+	memset(e->stats, 0, sizeof(*e->stats));
+	e->back = 0;
+	randombytes_buf(e->token, sizeof(e->token));
+}
+
+/*
+ * Sends packets, which do not count, until one has found its way from a beacon
+ * to another.  Returns NULL, or the end that failed.
+ */
+static struct probe_end *
+echo_find_path(struct echo *e)
+{
+	struct probe_end *failed;
+	int64_t end, next;
+
+	failed = NULL;
+	next = ws_now();
+	end = next + PATH_TIMEOUT;
+	while (!echo_interrupted && failed == NULL && e->stats->received == 0) {
+		if (ws_now() >= end) {
+			(void)snprintf(e->to->ws->error, WS_ERROR_LEN,
+			    "nothing comes from the other beacon");
+			return (e->to);
+		}
+		if (ws_now() < next)
+			failed = echo_wait(e, next);
+		else if (next += INTERVAL, echo_send(e, next) == -1)
+			failed = e->from;
+	}
+	return (failed);
+}
+
+/* Sends what is due and takes what comes until all is done, or its time is. */
+static struct probe_end *
 echo_loop(struct echo *e, uint32_t count, int64_t timeout)
 {
+	struct probe_end *failed;
 	int64_t end, next;
-	int n;
+	int sent;
 
 	next = end = ws_now();
 	while (!echo_interrupted) {
-		if ((count == 0 || e->stats->sent < count) &&
-		    ws_now() >= next) {
+		sent = count != 0 && e->stats->sent >= count;
+		if (!sent && ws_now() >= next) {
 			end = next = ws_now();
 			next += INTERVAL;
 			end += timeout;
 			if (echo_send(e, end) == -1)
-				return (-1);
+				return (e->from);
+			continue;
 		}
-		if (count != 0 && e->stats->sent >= count &&
-		    (e->stats->received >= count || ws_now() >= end))
+		if (sent && (e->stats->received >= count || ws_now() >= end))
 			break;
-		n = ws_client_recv(
-		    e->ws, count != 0 && e->stats->sent >= count ? end : next);
-		if (n == -1)
-			return (-1);
-		if (n == 1)
-			echo_receive(e, ws_now());
+		failed = echo_wait(e, sent ? end : next);
+		if (failed != NULL)
+			return (failed);
 	}
-	return (0);
+	return (NULL);
 }
 
 /*
- * Relays count packets (0: until SIGINT or SIGTERM) from node to itself over a
- * session that is logged in and waits timeout nanoseconds for the last.
- * Returns 0, or -1 with a message in ws->error; stats holds either way.
+ * Relays p->count packets (0: until SIGINT or SIGTERM) between the ends, which
+ * are logged in, and waits p->timeout nanoseconds for the last.  Returns NULL,
+ * or the end that failed, with a message in its ws->error; p->stats holds
+ * either way.
  */
-int
-echo_run(struct ws_client *ws, uint32_t node, uint32_t count, int64_t timeout,
-    struct echo_stats *stats)
+struct probe_end *
+echo_run(struct probe *p)
 {
+	struct probe_end *failed;
 	struct echo e;
 
 	memset(&e, 0, sizeof(e));
-	memset(stats, 0, sizeof(*stats));
-	e.ws = ws;
-	e.stats = stats;
-	e.node = node;
-	randombytes_buf(e.token, sizeof(e.token));
+	e.probe = p;
+	e.stats = &p->stats;
+	e.from = &p->end[0];
+	e.to = &p->end[p->ends - 1];
 	catch_interrupt();
-	return (echo_loop(&e, count, timeout));
+	echo_begin(&e);
+	if (p->urls == 2) {
+		e.quiet = 1;
+		failed = echo_find_path(&e);
+		echo_begin(&e);
+		if (failed != NULL)
+			return (failed);
+	}
+	e.quiet = p->json || p->plugin;
+	return (echo_loop(&e, p->count, p->timeout));
 }

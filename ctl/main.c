@@ -22,7 +22,7 @@ run(const struct command *cmd, const char *path, int json)
 	case ACTION_KEYGEN:
 		return (keygen(cmd->argc, cmd->argv));
 	case ACTION_PROBE:
-		return (probe(cmd->argc, cmd->argv));
+		return (probe(cmd->argc, cmd->argv, json));
 	default:
 		return (control(cmd, path, json));
 	}

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl/ctl.h"
+#include "ctl/probe.h"
 
 static const char usage_text[] =
     "usage: beaconctl [-j] [-s SOCKET] show summary | metrics | peers | nodes |"
@@ -15,7 +15,9 @@ static const char usage_text[] =
     "       beaconctl [-j] [-s SOCKET] show peer NODE | node NODE\n"
     "       beaconctl [-s SOCKET] reload | stop\n"
     "       beaconctl keygen [-n NODE] FILE\n"
-    "       beaconctl probe [-c COUNT] [-w SECONDS] -i KEYFILE -n NODE URL\n"
+    "       beaconctl [-j] probe [-c COUNT] [-w SECONDS] [-W LIMITS]\n"
+    "                 [-C LIMITS] [-o FILE]\n"
+    "                 -i KEYFILE -n NODE [-I KEYFILE -N NODE] URL [URL]\n"
     "       beaconctl -h | -V\n";
 
 /* Asked for: says how beaconctl is called, and ends it well. */
@@ -26,16 +28,34 @@ usage_help(void)
 	exit(CTL_OK);
 }
 
+static void
+complain(const char *who, const char *fmt, va_list ap)
+{
+	(void)fputs(who, stderr);
+	(void)vfprintf(stderr, fmt, ap);
+	(void)fprintf(stderr, "\n%s", usage_text);
+}
+
 /* Says what is wrong with the command line, then how it should be; ends. */
 void
 usage(const char *fmt, ...)
 {
 	va_list ap;
 
-	(void)fputs("beaconctl: ", stderr);
 	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
+	complain("beaconctl: ", fmt, ap);
 	va_end(ap);
-	(void)fprintf(stderr, "\n%s", usage_text);
 	exit(CTL_USAGE);
+}
+
+/* The same of the command probe, which has exit codes of its own. */
+void
+usage_probe(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain("beaconctl: probe: ", fmt, ap);
+	va_end(ap);
+	exit(PROBE_UNKNOWN);
 }

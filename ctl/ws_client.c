@@ -41,14 +41,10 @@ fail(struct ws_client *c, const char *what)
 	return (-1);
 }
 
-/*
- * Waits for events (POLLIN, POLLOUT).  Returns 1, or 0 when the deadline has
- * passed or a signal came, or -1.
- */
-int
-ws_client_wait(struct ws_client *c, short events, int64_t deadline)
+/* Returns 1, or 0 when the deadline has passed or a signal came, or -1. */
+static int
+wait_until(struct pollfd *pfd, nfds_t count, int64_t deadline)
 {
-	struct pollfd pfd;
 	struct timespec ts;
 	int64_t left;
 	int n;
@@ -58,17 +54,83 @@ ws_client_wait(struct ws_client *c, short events, int64_t deadline)
 		return (0);
 	ts.tv_sec = left / 1000000000;
 	ts.tv_nsec = left % 1000000000;
+	n = ppoll(pfd, count, &ts, NULL);
+	if (n == -1)
+		return (errno == EINTR ? 0 : -1);
+	return (n > 0);
+}
+
+/*
+ * Waits for events (POLLIN, POLLOUT).  Returns 1, or 0 when the deadline has
+ * passed or a signal came, or -1.
+ */
+int
+ws_client_wait(struct ws_client *c, short events, int64_t deadline)
+{
+	struct pollfd pfd;
+	int n;
+
 	pfd.fd = c->fd;
 	pfd.events = events;
-	n = ppoll(&pfd, 1, &ts, NULL);
-	if (n == -1 && errno == EINTR)
-		return (0);
+	n = wait_until(&pfd, 1, deadline);
 	return (n == -1 ? fail(c, strerror(errno)) : n);
 }
 
 /*
+ * Waits for what either of two needs that have nothing to take (they may be the
+ * same).  Returns as ws_client_wait(), with the error in the first.
+ */
+int
+ws_client_wait_either(struct ws_client *c[2], int64_t deadline)
+{
+	struct pollfd pfd[2];
+	int i, n;
+
+	for (i = 0; i < 2; i++) {
+		pfd[i].fd = c[i]->fd;
+		pfd[i].events = c[i]->want;
+	}
+	n = wait_until(pfd, 2, deadline);
+	return (n == -1 ? fail(c[0], strerror(errno)) : n);
+}
+
+/* As recv(2) and send(2) return; 0: would block, until what want says. */
+static ssize_t
+plain(struct ws_client *c, ssize_t n, short want)
+{
+	if (n != -1)
+		return (n);
+	if (errno != EAGAIN && errno != EINTR)
+		return (fail(c, strerror(errno)));
+	c->want = want;
+	return (0);
+}
+
+static ssize_t
+stream_read(struct ws_client *c, void *buf, size_t len)
+{
+	ssize_t n;
+
+	if (c->tls != NULL)
+		return (ws_tls_read(c, buf, len));
+	n = recv(c->fd, buf, len, 0);
+	if (n == 0)
+		return (fail(c, "the other end closed the connection"));
+	return (plain(c, n, POLLIN));
+}
+
+static ssize_t
+stream_write(struct ws_client *c, const void *buf, size_t len)
+{
+	if (c->tls != NULL)
+		return (ws_tls_write(c, buf, len));
+	return (plain(c, send(c->fd, buf, len, MSG_NOSIGNAL), POLLOUT));
+}
+
+/*
  * Reads what there is behind the bytes of rx, of which at most max are used.
- * Returns 1, or 0 at the deadline or a signal, or -1 (also at the end).
+ * Returns 1, or 0 at the deadline or a signal, or -1 (also at the end).  With a
+ * deadline that has passed it only looks.
  */
 int
 ws_client_fill(struct ws_client *c, size_t max, int64_t deadline)
@@ -76,17 +138,13 @@ ws_client_fill(struct ws_client *c, size_t max, int64_t deadline)
 	ssize_t n;
 	int ready;
 
-	ready = ws_client_wait(c, POLLIN, deadline);
-	if (ready != 1)
-		return (ready);
-	n = recv(c->fd, c->rx + c->rx_len, max - c->rx_len, 0);
-	if (n == 0)
-		return (fail(c, "the other end closed the connection"));
-	if (n == -1) {
-		if (errno == EAGAIN || errno == EINTR)
-			return (1);
-		return (fail(c, strerror(errno)));
+	while ((n = stream_read(c, c->rx + c->rx_len, max - c->rx_len)) == 0) {
+		ready = ws_client_wait(c, c->want, deadline);
+		if (ready != 1)
+			return (ready);
 	}
+	if (n == -1)
+		return (-1);
 	c->rx_len += (size_t)n;
 	return (1);
 }
@@ -109,13 +167,12 @@ ws_client_write(
 	int ready;
 
 	for (p = data; len > 0; p += n, len -= (size_t)n) {
-		n = send(c->fd, p, len, MSG_NOSIGNAL);
-		if (n != -1)
+		n = stream_write(c, p, len);
+		if (n > 0)
 			continue;
-		if (errno != EAGAIN && errno != EINTR)
-			return (fail(c, strerror(errno)));
-		n = 0;
-		ready = ws_client_wait(c, POLLOUT, deadline);
+		if (n == -1)
+			return (-1);
+		ready = ws_client_wait(c, c->want, deadline);
 		if (ready == -1)
 			return (-1);
 		if (ready == 0 && ws_now() >= deadline)

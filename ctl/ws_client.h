@@ -6,6 +6,8 @@
 #ifndef CTL_WS_CLIENT_H
 #define CTL_WS_CLIENT_H
 
+#include <sys/types.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +16,7 @@
 /*
  * A WebSocket client (RFC 6455) that waits: one connection, one step after the
  * other, each until a deadline.  Every function that can fail leaves a message
- * in error.
+ * in error.  With TLS (wss://) the bytes pass through ws_tls.c.
  */
 #define WS_CLIENT_MAX 65536 /* bytes of the largest message taken */
 #define WS_SEND_MAX   1024  /* bytes of the largest message sent */
@@ -25,7 +27,10 @@
 
 #define WS_SUBPROTOCOL "pilot.v1" /* the one that is offered */
 
+struct ssl_st;
+
 struct ws_url {
+	int tls;        /* boolean */
 	char host[256]; /* without brackets */
 	char port[6];
 	char authority[272]; /* as the Host header has it */
@@ -34,9 +39,12 @@ struct ws_url {
 
 struct ws_client {
 	int fd;
-	int close_code; /* of the other end's close frame; 0: none came */
-	int opcode;     /* of the message in msg; 0: none */
-	int complete;   /* boolean: all of it is there */
+	struct ssl_st *tls; /* NULL: there is none */
+	int64_t expires; /* s, wall: the first of its certificates; 0: none */
+	short want;      /* what to wait for before the next try */
+	int close_code;  /* of the other end's close frame; 0: none came */
+	int opcode;      /* of the message in msg; 0: none */
+	int complete;    /* boolean: all of it is there */
 	size_t msg_len;
 	size_t rx_len;
 	char address[80]; /* numeric, of the connected end */
@@ -56,9 +64,17 @@ int ws_client_upgrade(struct ws_client *, const struct ws_url *, int64_t);
 int ws_answer_status(const char *);
 const char *ws_answer_wrong(char *, const char *);
 
+/* ws_tls.c */
+int ws_tls_begin(struct ws_client *, const char *);
+int ws_tls_handshake(struct ws_client *);
+ssize_t ws_tls_read(struct ws_client *, void *, size_t);
+ssize_t ws_tls_write(struct ws_client *, const void *, size_t);
+void ws_tls_end(struct ws_client *);
+
 /* ws_client.c */
 int64_t ws_now(void);
 int ws_client_wait(struct ws_client *, short, int64_t);
+int ws_client_wait_either(struct ws_client *[2], int64_t);
 int ws_client_fill(struct ws_client *, size_t, int64_t);
 void ws_client_consume(struct ws_client *, size_t);
 int ws_client_write(struct ws_client *, const void *, size_t, int64_t);

@@ -60,13 +60,13 @@ url_authority(struct ws_url *url)
 		return (-1);
 	memcpy(url->host, host, len);
 	if (*p == '\0')
-		return (url_port(url, "80"));
+		return (url_port(url, url->tls ? "443" : "80"));
 	return (*p == ':' ? url_port(url, p + 1) : -1);
 }
 
 /*
- * ws://HOST[:PORT][PATH], an IPv6 HOST in brackets.  Returns 0, or -1 with what
- * is wrong.
+ * ws://HOST[:PORT][PATH] or wss://, an IPv6 HOST in brackets.  Returns 0, or -1
+ * with what is wrong.
  */
 int
 ws_url_parse(const char *text, struct ws_url *url, const char **error)
@@ -75,15 +75,11 @@ ws_url_parse(const char *text, struct ws_url *url, const char **error)
 	size_t len;
 
 	memset(url, 0, sizeof(*url));
-	if (strncasecmp(text, "wss://", 6) == 0) {
-		*error = "TLS is not spoken here: probe beacond's own address"
-			 " (ws://), behind the proxy that ends the TLS";
+	*error = "not ws[s]://HOST[:PORT][/PATH]";
+	url->tls = strncasecmp(text, "wss://", 6) == 0;
+	if (!url->tls && strncasecmp(text, "ws://", 5) != 0)
 		return (-1);
-	}
-	*error = "not ws://HOST[:PORT][/PATH]";
-	if (strncasecmp(text, "ws://", 5) != 0)
-		return (-1);
-	text += 5;
+	text += url->tls ? 6 : 5;
 	for (p = text; *p != '\0'; p++)
 		if (!isgraph((unsigned char)*p) || *p == '#')
 			return (-1);
@@ -113,6 +109,7 @@ ws_client_free(struct ws_client *c)
 {
 	if (c == NULL)
 		return;
+	ws_tls_end(c);
 	if (c->fd != -1)
 		close(c->fd);
 	free(c);
@@ -167,8 +164,32 @@ connect_one(struct ws_client *c, const struct addrinfo *ai, int64_t deadline)
 }
 
 /*
+ * TLS with the server whose name stands in the URL.  Returns 0 or -1.
+ */
+static int
+secure(struct ws_client *c, const struct ws_url *url, int64_t deadline)
+{
+	int n;
+
+	if (ws_tls_begin(c, url->host) == -1)
+		return (-1);
+	while ((n = ws_tls_handshake(c)) == 0) {
+		n = ws_client_wait(c, c->want, deadline);
+		if (n == -1)
+			return (-1);
+		if (n == 0 && ws_now() >= deadline) {
+			(void)snprintf(c->error, sizeof(c->error),
+			    "%s: no answer to the TLS handshake in time",
+			    c->address);
+			return (-1);
+		}
+	}
+	return (n == 1 ? 0 : -1);
+}
+
+/*
  * Connects to the first address of url's host that answers; each gets timeout
- * nanoseconds.  Returns 0 or -1.
+ * nanoseconds, and so does TLS, if the URL asks for it.  Returns 0 or -1.
  */
 int
 ws_client_connect(
@@ -189,7 +210,9 @@ ws_client_connect(
 		if (connect_one(c, ai, ws_now() + timeout) == 0)
 			break;
 	freeaddrinfo(res);
-	return (ai != NULL ? 0 : -1);
+	if (ai == NULL)
+		return (-1);
+	return (url->tls ? secure(c, url, ws_now() + timeout) : 0);
 }
 
 static int

@@ -3,7 +3,8 @@
 # knows much.
 
 UNIT_ROLES := common parent worker auth metrics ctl
-UNIT_LIBS  := -lev -lbsd -lsodium -ljansson -lmd -lseccomp -lyajl
+UNIT_LIBS  := -lev -lbsd -lsodium -ljansson -lmd -lseccomp -lyajl -lssl \
+	      -lcrypto
 unit_tests  = $(patsubst regress/unit/%_test.c,%,\
 	      $(wildcard regress/unit/$(1)/*_test.c))
 
@@ -26,8 +27,9 @@ unit_auth/warm	   := $(unit_auth/dispatch)
 unit_ctl/control   := $(call in,ctl,client format output_json \
 		      output_registry output_text show)
 unit_ctl/login	   := $(call in,ctl,keyfile login ws_answer ws_client \
-		      ws_connect)
-unit_ctl/ws_client := $(call in,ctl,ws_answer ws_client ws_connect)
+		      ws_connect ws_tls)
+unit_ctl/ws_client := $(call in,ctl,ws_answer ws_client ws_connect \
+		      ws_tls)
 
 unit_metrics/page  := $(call in,metrics,chart out page ring text)
 unit_metrics/text  := $(call in,metrics,out text)

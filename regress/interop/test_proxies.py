@@ -30,13 +30,13 @@ SOURCE = "127.0.0.77"       # where clients come from
 PROXYS_TIMEOUT = 10         # seconds, where the examples say 120
 
 
-def certificate(directory):
+def certificate(directory, name):
     """Makes a key and a certificate that it signs itself."""
     key = os.path.join(directory, "key.pem")
     cert = os.path.join(directory, "cert.pem")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
         "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-        "/CN=" + NAME, "-addext", "subjectAltName=DNS:" + NAME, "-keyout",
+        "/CN=" + name, "-addext", "subjectAltName=DNS:" + name, "-keyout",
         key, "-out", cert], check=True, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL)
     return key, cert
@@ -51,13 +51,14 @@ def free_port():
 class Proxy:
     """with Nginx(beacon) as proxy: ..."""
 
-    def __init__(self, beacon, timeout=120):
+    def __init__(self, beacon, timeout=120, name=NAME):
         self.beacon = beacon
         self.timeout = timeout
+        self.name = name
         self.proc = None
         self.directory = tempfile.mkdtemp(prefix="proxy-")
         os.chmod(self.directory, 0o755)
-        self.key, self.cert = certificate(self.directory)
+        self.key, self.cert = certificate(self.directory, name)
         self.tls = ssl.create_default_context(cafile=self.cert)
 
     def path(self, name):
@@ -126,7 +127,7 @@ class Proxy:
     def client(self, source=SOURCE):
         client = Client(self.port, source=source)
         client.sock = self.tls.wrap_socket(client.sock,
-            server_hostname=NAME)
+            server_hostname=self.name)
         return client
 
     def ask(self, **change):
@@ -165,8 +166,8 @@ class Caddy(Proxy):
         conf = self.example("Caddyfile.example", {
             "\nbeacon.example.org {": "{\n\tadmin off\n"
                 "\tauto_https disable_redirects\n}\n"
-                "https://%s:%d {\n\tbind 127.0.0.1\n\ttls %s %s" % (NAME,
-                self.port, self.cert, self.key),
+                "https://%s:%d {\n\tbind 127.0.0.1\n\ttls %s %s" %
+                (self.name, self.port, self.cert, self.key),
             "127.0.0.1:8443": "127.0.0.1:%d" % self.beacon.port})
         return ["caddy", "run", "--adapter", "caddyfile", "--config", conf]
 

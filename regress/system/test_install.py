@@ -71,6 +71,13 @@ beaconctl keygen -n 7 /root/key >>/etc/beacond/keys
 tell reload; systemctl reload beacond.service; echo $?
 tell login; beaconctl probe -c 1 -i /root/key -n 7 \
     ws://127.0.0.1:8443/v1/compat >/dev/null; echo $?
+mkdir -p /var/lib/prometheus/node-exporter; cp /root/key /etc/beacond/probe.key
+echo "PROBE=-c 1 -i /etc/beacond/probe.key -n 7 ws://127.0.0.1:8443" >/etc/beacond/probe-here.conf
+tell timer; systemctl start beacond-probe@here.timer; echo $?
+tell probe; systemctl start beacond-probe@here.service; echo $?
+ls /var/lib/prometheus/node-exporter
+tell probed; sed -n 's/^pilot_beacon_probe_status.*} //p' \
+    /var/lib/prometheus/node-exporter/beacond-probe-here.prom
 cp /etc/beacond.conf /root/good
 echo nonsense >>/etc/beacond.conf
 tell bad-reload; systemctl reload beacond.service; echo $?
@@ -131,6 +138,9 @@ if IS_ROOT:
         assert set(said["user"].split()) == {"_beacond"}
         assert said["reload"].split()[-1] == "0"
         assert said["login"].split()[-1] == "0"
+        assert said["timer"] == "0"
+        assert said["probe"].split() == ["0", "beacond-probe-here.prom"]
+        assert said["probed"] == "0"
         # A bad file is told to whoever reloads, and costs nothing.
         assert said["bad-reload"].split()[-1] != "0"
         assert said["still"] == "426"

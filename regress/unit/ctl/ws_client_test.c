@@ -88,6 +88,8 @@ urls(void)
 	CHECK(url_is("ws://a/v2?x=y", "a", "80", "/v2?x=y"));
 	CHECK(url_is("ws://[::1]:65535/p", "::1", "65535", "/p"));
 	CHECK(url_is("ws://[::1]", "::1", "80", "/v1/compat"));
+	CHECK(url_is("wss://a", "a", "443", "/v1/compat"));
+	CHECK(url_is("WSS://[::1]:80/p", "::1", "80", "/p"));
 }
 
 static void
@@ -96,7 +98,7 @@ bad_urls(void)
 	char text[1024];
 
 	CHECK(url_bad("") && url_bad("a:80") && url_bad("http://a"));
-	CHECK(url_bad("wss://a") && url_bad("ws://") && url_bad("ws://:80"));
+	CHECK(url_bad("wsss://a") && url_bad("ws://") && url_bad("ws://:80"));
 	CHECK(url_bad("ws://a:") && url_bad("ws://a:0"));
 	CHECK(url_bad("ws://a:+80") && url_bad("ws://a:65536") &&
 	      url_bad("ws://a:x"));
