@@ -28,7 +28,7 @@ usage_help(void)
 	exit(CTL_OK);
 }
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 complain(const char *who, const char *fmt, va_list ap)
 {
 	(void)fputs(who, stderr);
