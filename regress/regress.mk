@@ -64,6 +64,7 @@ worker_http	   := $(call in,worker,http http_forwarded http_host http_text)
 unit_worker/beacons := $(call in,worker,beacon_table beacons limit tell udp \
 		      udp_control udp_send)
 unit_worker/broken := $(call in,worker,broken stranger wheel)
+unit_worker/datagram := $(call in,worker,datagram lookup)
 unit_worker/discover := $(call in,worker,discover packet)
 unit_worker/gather := $(worker_outq) worker/gather.c
 unit_worker/http   := $(worker_http)
@@ -71,6 +72,7 @@ unit_worker/http_response := $(worker_http) worker/http_response.c
 unit_worker/outq   := $(worker_outq)
 unit_worker/outq_control := $(worker_session)
 unit_worker/outq_pace := $(worker_session)
+unit_worker/punch  := $(call in,worker,limit packet punch)
 unit_worker/relay  := $(call in,worker,relay lookup packet)
 unit_worker/route  := $(call in,worker,route route_recv)
 unit_worker/timer  := $(call in,worker,timer wheel)
