@@ -76,6 +76,7 @@ unit_worker/punch  := $(call in,worker,limit packet punch)
 unit_worker/relay  := $(call in,worker,relay lookup packet)
 unit_worker/route  := $(call in,worker,route route_recv)
 unit_worker/timer  := $(call in,worker,timer wheel)
+unit_worker/udp_recv := $(call in,worker,udp_control udp_recv)
 unit_worker/udp_send := $(call in,worker,udp udp_control udp_send)
 # Packets and frames by all ways, from one end to the other.
 unit_worker/answers := $(filter-out \

@@ -1,0 +1,458 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/wait.h>
+
+#include <unistd.h>
+
+#include "regress/unit/worker/parts.h"
+#include "worker/limit.h"
+#include "worker/udp.h"
+
+/*
+ * In which order the parent may say what.  A worker that hears something else
+ * ends, so each case is a process of its own: what it hands on is seen in its
+ * status.
+ */
+
+#define TO_PARENT CHILD_PARENT_FD
+
+enum { ENDED = 0, DIED = 1, ALIVE = 10, BEGAN = 11, CLOSED = 12 };
+
+static struct imsgbuf parent;
+static int began;   /* accept_start() and udp_start() */
+static int removed; /* sessions */
+static int closed_all;
+
+const char *
+accept_listen(struct worker *of, int fd)
+{
+	(void)close(fd);
+	return (NULL);
+}
+
+void
+accept_start(struct worker *of)
+{
+	began++;
+}
+
+const char *
+beacons_set(struct worker *of, const struct msg_beacon *msg)
+{
+	return (msg->number == 9 ? "bad beacon" : NULL);
+}
+
+const char *
+beacons_send_sync(struct worker *of, const struct msg_sync *msg,
+    const uint8_t *ids, size_t len)
+{
+	return (len == 4 * (size_t)msg->count ? NULL : "bad chunk");
+}
+
+void
+discover_noted(struct worker *of, const struct msg_endpoint *msg)
+{
+}
+
+void
+from_auth_open(struct worker *of, int fd)
+{
+	(void)close(fd);
+}
+
+void
+login_init(struct worker *of)
+{
+}
+
+void
+login_open(struct worker *of, const struct msg_open *msg)
+{
+}
+
+void
+login_refuse(struct worker *of, const struct msg_refuse *msg)
+{
+}
+
+const char *
+punch_exempt(struct worker *of, const struct msg_address *msg)
+{
+	return (NULL);
+}
+
+const char *
+route_recv_open(struct worker *of, uint32_t number, int fd)
+{
+	(void)close(fd);
+	return (NULL);
+}
+
+void
+session_init(struct worker *of)
+{
+	(void)parts_sessions();
+}
+
+void
+session_close_all(struct worker *of, int code, const char *reason)
+{
+	closed_all++;
+}
+
+void
+session_drained(struct worker *of)
+{
+	if (w.nupgraded == 0)
+		exit(CLOSED);
+}
+
+void
+session_removed(struct worker *of, struct session *s, uint32_t reason)
+{
+	removed++;
+}
+
+void
+tell_parent(
+    struct worker *of, enum worker_to_parent type, const void *data, size_t len)
+{
+	if (channel_send(&w.parent, type, 0, -1, data, len) == -1)
+		abort();
+}
+
+const char *
+udp_recv_open(struct worker *of, const struct msg_udp *msg, int fd)
+{
+	(void)close(fd);
+	return (NULL);
+}
+
+void
+udp_start(struct worker *of)
+{
+	began++;
+}
+
+/* Says that, with a descriptor or without; data may be NULL. */
+static void
+say(uint32_t type, const void *data, size_t len, int fd)
+{
+	if (imsg_compose(&parent, type, 0, 0, fd == -1 ? -1 : dup(fd), data,
+		len) == -1 ||
+	    imsgbuf_write(&parent) == -1)
+		abort();
+	ev_run(w.loop, EVRUN_NOWAIT);
+}
+
+static void
+hello(uint32_t worker, uint32_t nworkers)
+{
+	struct msg_hello msg;
+
+	memset(&msg, 0, sizeof(msg));
+	proto_fill_hello(&msg);
+	msg.worker = worker;
+	msg.nworkers = nworkers;
+	say(PW_HELLO, &msg, sizeof(msg), -1);
+}
+
+static void
+settings(void)
+{
+	static struct msg_settings msg = { .max_sockets = PARTS_SESSIONS };
+
+	say(PW_SETTINGS, &msg, sizeof(msg), -1);
+}
+
+/* The map is the test's own, not one that came in. */
+static void
+map(void)
+{
+	(void)parts_map();
+}
+
+static void
+start(void)
+{
+	hello(1, 2);
+	settings();
+	map();
+	say(PW_START, NULL, 0, -1);
+}
+
+/* The status of a worker that was told so. */
+static int
+worker_that(void (*hears)(void))
+{
+	int pair[2], status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid != 0) {
+		if (pid == -1 || waitpid(pid, &status, 0) == -1)
+			abort();
+		return (WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	}
+	if (channel_pair(pair) == -1)
+		abort();
+	/* Away from where the worker's end belongs. */
+	if (pair[1] == TO_PARENT)
+		pair[1] = dup(pair[1]);
+	if (pair[0] != TO_PARENT && dup2(pair[0], TO_PARENT) == -1)
+		abort();
+	if (imsgbuf_init(&parent, pair[1]) == -1)
+		abort();
+	imsgbuf_allow_fdsend(&parent);
+	parts_loop();
+	from_parent_init(&w);
+	hears();
+	_exit(began == 2 ? BEGAN : ALIVE);
+}
+
+static void
+hears_nothing_before_hello(void)
+{
+	settings();
+}
+
+static void
+hears_hello_twice(void)
+{
+	hello(0, 1);
+	hello(0, 1);
+}
+
+static void
+hears_it_is_no_worker(void)
+{
+	hello(2, 2);
+}
+
+static void
+hears_of_too_many(void)
+{
+	hello(0, PROTO_WORKERS_MAX + 1);
+}
+
+static void
+test_hello_comes_first_and_once(void)
+{
+	CHECK(worker_that(hears_nothing_before_hello) == DIED);
+	CHECK(worker_that(hears_hello_twice) == DIED);
+	CHECK(worker_that(hears_it_is_no_worker) == DIED);
+	CHECK(worker_that(hears_of_too_many) == DIED);
+}
+
+static void
+hears_start_without_settings(void)
+{
+	hello(0, 1);
+	map();
+	say(PW_START, NULL, 0, -1);
+}
+
+static void
+hears_start_without_map(void)
+{
+	hello(0, 1);
+	settings();
+	say(PW_START, NULL, 0, -1);
+}
+
+static void
+hears_start_twice(void)
+{
+	start();
+	say(PW_START, NULL, 0, -1);
+}
+
+static void
+hears_start(void)
+{
+	struct msg_hello msg;
+
+	start();
+	if (parts_told(&w.parent, &parent, WP_READY, &msg, sizeof(msg)) != 1 ||
+	    msg.worker != 1 || w.parent.state != WORKER_RUNNING)
+		_exit(ALIVE);
+}
+
+static void
+test_start_needs_all_that_was_promised(void)
+{
+	CHECK(worker_that(hears_start_without_settings) == DIED);
+	CHECK(worker_that(hears_start_without_map) == DIED);
+	CHECK(worker_that(hears_start_twice) == DIED);
+	CHECK(worker_that(hears_start) == BEGAN);
+}
+
+static void
+hears_of_a_listener_while_it_runs(void)
+{
+	start();
+	say(PW_LISTENER, NULL, 0, 0);
+}
+
+static void
+hears_of_a_session_too_early(void)
+{
+	static const struct msg_open msg;
+
+	hello(0, 1);
+	settings();
+	say(PW_OPEN, &msg, sizeof(msg), -1);
+}
+
+static void
+hears_of_a_map_that_is_none(void)
+{
+	hello(0, 1);
+	say(PW_MAP, NULL, 0, 0);
+}
+
+static void
+hears_what_a_handler_refuses(void)
+{
+	static const struct msg_beacon msg = { .number = 9 };
+
+	start();
+	say(PW_BEACON, &msg, sizeof(msg), -1);
+}
+
+static void
+test_what_comes_out_of_turn_ends_it(void)
+{
+	CHECK(worker_that(hears_of_a_listener_while_it_runs) == DIED);
+	CHECK(worker_that(hears_of_a_session_too_early) == DIED);
+	CHECK(worker_that(hears_of_a_map_that_is_none) == DIED);
+	CHECK(worker_that(hears_what_a_handler_refuses) == DIED);
+}
+
+/* By slot and generation; of any other, nothing happens. */
+static void
+hears_of_the_end_of_sessions(void)
+{
+	struct msg_close msg;
+
+	start();
+	parts_session(1, SESSION_OPEN)->peer.generation = 5;
+	parts_session(2, SESSION_CLOSING)->peer.generation = 5;
+	memset(&msg, 0, sizeof(msg));
+	msg.reason = CLOSE_REPLACED;
+	msg.generation = 5;
+	for (msg.slot = 2; msg.slot < 2 * PARTS_SESSIONS; msg.slot++)
+		say(PW_CLOSE, &msg, sizeof(msg), -1);
+	msg.slot = UINT32_MAX;
+	say(PW_CLOSE, &msg, sizeof(msg), -1);
+	msg.slot = 1;
+	msg.generation = 4;
+	say(PW_CLOSE, &msg, sizeof(msg), -1);
+	if (removed != 0)
+		_exit(DIED);
+	msg.generation = 5;
+	say(PW_CLOSE, &msg, sizeof(msg), -1);
+	if (removed != 1)
+		_exit(DIED);
+}
+
+/* A stat is answered whether the session is there or not. */
+static void
+asks_for_a_session(void)
+{
+	struct msg_stat_reply reply;
+	struct msg_hello ready;
+	struct msg_stat msg;
+	struct session *s;
+
+	start();
+	if (parts_told(&w.parent, &parent, WP_READY, &ready, sizeof(ready)) !=
+	    1)
+		_exit(DIED);
+	s = parts_session(1, SESSION_OPEN);
+	s->peer.generation = 5;
+	s->frames_in = 3;
+	s->frames_out = 4;
+	s->peer.at = parts_endpoint(7, 70);
+	memset(&msg, 0, sizeof(msg));
+	msg.slot = 1;
+	msg.generation = 5;
+	msg.request = 99;
+	say(PW_STAT, &msg, sizeof(msg), -1);
+	if (parts_told(&w.parent, &parent, WP_STAT, &reply, sizeof(reply)) !=
+		1 ||
+	    !reply.known || reply.request != 99 || reply.frames_in != 3 ||
+	    reply.frames_out != 4 || reply.port != 70 || reply.queued != 0)
+		_exit(DIED);
+	msg.generation = 6;
+	say(PW_STAT, &msg, sizeof(msg), -1);
+	if (parts_told(&w.parent, &parent, WP_STAT, &reply, sizeof(reply)) !=
+		1 ||
+	    reply.known || reply.request != 99 || reply.frames_in != 0)
+		_exit(DIED);
+}
+
+static void
+test_a_session_is_meant_by_slot_and_generation(void)
+{
+	CHECK(worker_that(hears_of_the_end_of_sessions) == BEGAN);
+	CHECK(worker_that(asks_for_a_session) == BEGAN);
+}
+
+static void
+is_pinged(void)
+{
+	hello(0, 1);
+	say(PW_PING, NULL, 0, -1);
+	if (parts_told(&w.parent, &parent, WP_PONG, NULL, 0) != 1)
+		_exit(DIED);
+}
+
+static void
+is_to_end_before_it_began(void)
+{
+	hello(0, 1);
+	say(PW_SHUTDOWN, NULL, 0, -1);
+}
+
+static void
+is_to_end_with_sessions(void)
+{
+	start();
+	w.nupgraded = 1;
+	say(PW_SHUTDOWN, NULL, 0, -1);
+	if (!w.draining || closed_all != 1)
+		_exit(DIED);
+}
+
+static void
+is_left_by_its_parent(void)
+{
+	start();
+	(void)close(parent.fd);
+	ev_run(w.loop, EVRUN_NOWAIT);
+}
+
+static void
+test_life_and_end(void)
+{
+	CHECK(worker_that(is_pinged) == ALIVE);
+	CHECK(worker_that(is_to_end_before_it_began) == CLOSED);
+	CHECK(worker_that(is_to_end_with_sessions) == BEGAN);
+	CHECK(worker_that(is_left_by_its_parent) == ENDED);
+}
+
+int
+main(void)
+{
+	RUN(test_hello_comes_first_and_once);
+	RUN(test_start_needs_all_that_was_promised);
+	RUN(test_what_comes_out_of_turn_ends_it);
+	RUN(test_a_session_is_meant_by_slot_and_generation);
+	RUN(test_life_and_end);
+	return (test_failed());
+}
