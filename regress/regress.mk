@@ -61,6 +61,7 @@ worker_session	   := $(worker_outq) \
 		      $(call in,worker,gather inbound session tell)
 worker_http	   := $(call in,worker,http http_forwarded http_host http_text)
 
+unit_worker/accept := $(call in,worker,accept stranger)
 unit_worker/beacons := $(call in,worker,beacon_table beacons limit tell udp \
 		      udp_control udp_send)
 unit_worker/broken := $(call in,worker,broken stranger wheel)
@@ -68,6 +69,8 @@ unit_worker/datagram := $(call in,worker,datagram lookup)
 unit_worker/discover := $(call in,worker,discover packet)
 unit_worker/gather := $(worker_outq) worker/gather.c
 unit_worker/http   := $(worker_http)
+unit_worker/http_forwarded := $(call in,worker,http_forwarded http_text)
+unit_worker/http_host := $(call in,worker,http_host http_text)
 unit_worker/http_response := $(worker_http) worker/http_response.c
 unit_worker/outq   := $(worker_outq)
 unit_worker/outq_control := $(worker_session)

@@ -1,0 +1,210 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/socket.h>
+
+#include <unistd.h>
+
+#include "regress/unit/worker/parts.h"
+
+/* Messages of another worker, cut as the socket likes, and bad ones. */
+
+static struct sibling sib;
+static uint8_t part[ROUTE_MESSAGE_MAX];
+static int other; /* the other worker's end */
+static int closed, bursts;
+static uint32_t delivered;
+static size_t last_len;
+static int wrong; /* boolean: something else was delivered */
+
+void
+relay_delivery(struct worker *of, uint32_t worker, uint32_t dest,
+    uint32_t sender, uint8_t *bytes, size_t len)
+{
+	if (worker != 1 || dest != 7 || sender != delivered % 100 ||
+	    (len > 0 && bytes[len - 1] != (uint8_t)(delivered % 100)))
+		wrong = 1;
+	delivered++;
+	last_len = len;
+}
+
+void
+burst_end(struct worker *of)
+{
+	bursts++;
+}
+
+const char *
+route_open(struct worker *of, uint32_t number, int fd, io_cb reader)
+{
+	sib.worker = of;
+	sib.number = number;
+	sib.part = part;
+	sib.part_len = 0;
+	sib.open = 1;
+	ev_io_init(&sib.reader, reader, fd, EV_READ);
+	sib.reader.data = &sib;
+	ev_io_start(of->loop, &sib.reader);
+	return (NULL);
+}
+
+void
+route_close(struct sibling *s)
+{
+	closed++;
+	s->open = 0;
+	ev_io_stop(w.loop, &s->reader);
+	(void)close(s->reader.fd);
+}
+
+static void
+begin(void)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == -1)
+		abort();
+	if (sib.open)
+		route_close(&sib);
+	(void)close(other);
+	other = pair[1];
+	(void)route_recv_open(&w, 1, pair[0]);
+	closed = bursts = wrong = 0;
+	delivered = 0;
+}
+
+/* A message from sender, a small number, with that size said and real. */
+static size_t
+message(uint8_t *to, uint32_t type, uint8_t sender, size_t said, size_t len)
+{
+	struct imsg_header header;
+
+	memset(&header, 0, sizeof(header));
+	header.type = type;
+	header.len = (uint32_t)said;
+	header.peerid = 7;
+	header.pid = sender;
+	memcpy(to, &header, sizeof(header));
+	memset(to + sizeof(header), sender, len);
+	return (sizeof(header) + len);
+}
+
+static void
+turn(const uint8_t *bytes, size_t len)
+{
+	if (send(other, bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
+		abort();
+	ev_run(w.loop, EVRUN_NOWAIT);
+}
+
+static void
+test_wherever_it_is_cut(void)
+{
+	static uint8_t bytes[3 * (ROUTE_HEADER + 40)];
+	size_t cut, len;
+	uint8_t i;
+
+	for (len = 0, i = 0; i < 3; i++)
+		len +=
+		    message(bytes + len, WW_PACKET, i, ROUTE_HEADER + 40, 40);
+	for (cut = 1; cut < len; cut++) {
+		begin();
+		turn(bytes, cut);
+		CHECK(delivered == cut / (ROUTE_HEADER + 40));
+		turn(bytes + cut, len - cut);
+		CHECK(delivered == 3 && !wrong && closed == 0);
+		CHECK(sib.part_len == 0 && bursts >= 2);
+	}
+}
+
+static void
+test_the_smallest_and_the_largest(void)
+{
+	static uint8_t bytes[ROUTE_MESSAGE_MAX + 1];
+	size_t len;
+
+	begin();
+	turn(bytes, message(bytes, WW_PACKET, 0, ROUTE_HEADER, 0));
+	CHECK(delivered == 1 && last_len == 0);
+	len = message(bytes, WW_PACKET, 1, ROUTE_MESSAGE_MAX, DELIVERY_MAX);
+	turn(bytes, len - 1);
+	CHECK(delivered == 1 && sib.part_len == len - 1);
+	turn(bytes + len - 1, 1);
+	CHECK(delivered == 2 && last_len == DELIVERY_MAX && !wrong);
+	CHECK(closed == 0);
+}
+
+static void
+test_what_is_no_packet_ends_the_channel(void)
+{
+	static const struct {
+		uint32_t type;
+		size_t said;
+	} bad[] = { { WW_PACKET + 1, ROUTE_HEADER + 8 },
+		{ PW_OPEN, ROUTE_HEADER + 8 }, { WW_PACKET, 0 },
+		{ WW_PACKET, ROUTE_HEADER - 1 },
+		{ WW_PACKET, ROUTE_MESSAGE_MAX + 1 },
+		{ WW_PACKET, UINT32_MAX } };
+	uint8_t bytes[200];
+	size_t i, len;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		begin();
+		/* What came before it counts, what comes behind does not. */
+		len = message(bytes, WW_PACKET, 0, ROUTE_HEADER + 8, 8);
+		len += message(bytes + len, bad[i].type, 1, bad[i].said, 8);
+		len += message(bytes + len, WW_PACKET, 1, ROUTE_HEADER + 8, 8);
+		turn(bytes, len);
+		CHECK(closed == 1 && delivered == 1 && bursts == 1);
+	}
+}
+
+static void
+test_the_end_of_the_other(void)
+{
+	begin();
+	(void)shutdown(other, SHUT_RDWR);
+	ev_run(w.loop, EVRUN_NOWAIT);
+	CHECK(closed == 1 && delivered == 0);
+}
+
+/* Worker 1 may fill our buffer, but not hold us for ever. */
+static void
+test_a_flood_is_read_a_bit_at_a_time(void)
+{
+	static uint8_t bytes[100 * (ROUTE_HEADER + 2000)];
+	size_t len;
+	int size;
+	uint8_t i;
+
+	begin();
+	size = 8 << 20;
+	(void)setsockopt(other, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	for (len = 0, i = 0; i < 100; i++)
+		len += message(
+		    bytes + len, WW_PACKET, i, ROUTE_HEADER + 2000, 2000);
+	while (send(other, bytes, len, MSG_NOSIGNAL) == (ssize_t)len)
+		;
+	for (i = 0; i < 100 && bursts < 2; i++)
+		ev_run(w.loop, EVRUN_NOWAIT);
+	CHECK(delivered > 0 && !wrong && closed == 0);
+	CHECK(delivered <= 5 * (RX_SIZE / (ROUTE_HEADER + 2000) + 1));
+}
+
+int
+main(void)
+{
+	static uint8_t rx[RX_SIZE + RX_HEADROOM];
+
+	parts_loop();
+	w.rx = rx + RX_HEADROOM;
+	other = -1;
+	RUN(test_wherever_it_is_cut);
+	RUN(test_the_smallest_and_the_largest);
+	RUN(test_what_is_no_packet_ends_the_channel);
+	RUN(test_the_end_of_the_other);
+	RUN(test_a_flood_is_read_a_bit_at_a_time);
+	return (test_failed());
+}
