@@ -10,7 +10,7 @@
 /* Which datagrams count, and as what; what is done with them is others'. */
 
 static const char *done;
-static int within = 1;    /* boolean: the source is within its limit */
+static enum limit_excess excess = LIMIT_WITHIN;
 static int beacon;        /* boolean: the source is another beacon */
 static int endpoint_said; /* punch_request()'s is_endpoint */
 static enum noted noted = NOTED;
@@ -65,11 +65,11 @@ beacons_sync(struct worker *of, const struct path *path, const uint8_t *packet,
 	done = "sync";
 }
 
-int
-limit_source(struct source_table *table, const uint8_t addr[16], uint32_t port,
-    uint32_t now, uint32_t most)
+enum limit_excess
+limit_packet(struct source_table *table, const struct endpoint *at,
+    uint32_t now, size_t len, const struct msg_settings *settings)
 {
-	return (within);
+	return (excess);
 }
 
 /* What becomes of a datagram of node `node`, of that type and length. */
@@ -140,17 +140,22 @@ test_a_source_without_port_is_none(void)
 static void
 test_a_source_over_its_limit_is_dropped_but_no_beacon(void)
 {
-	uint64_t rate;
+	uint64_t byte_rate, rate;
 
 	rate = COUNTED(DROP_RATE);
-	within = 0;
+	byte_rate = COUNTED(DROP_BYTE_RATE);
+	excess = LIMIT_PACKETS;
 	CHECK(COMES(PACKET_RELAY, 1, PACKET_RELAY_LEN, "dropped"));
 	CHECK(COUNTED(DROP_RATE) == rate + 1);
 	beacon = 1;
 	CHECK(COMES(PACKET_RELAY, 1, PACKET_RELAY_LEN, "relay"));
 	CHECK(relayed == RELAY_FROM_BEACON);
 	beacon = 0;
-	within = 1;
+	excess = LIMIT_BYTES;
+	CHECK(COMES(PACKET_RELAY, 1, PACKET_RELAY_LEN, "dropped"));
+	CHECK(COUNTED(DROP_BYTE_RATE) == byte_rate + 1);
+	CHECK(COUNTED(DROP_RATE) == rate + 1);
+	excess = LIMIT_WITHIN;
 	CHECK(COMES(PACKET_RELAY, 1, PACKET_RELAY_LEN, "relay"));
 	CHECK(relayed == RELAY_FROM_UDP);
 }

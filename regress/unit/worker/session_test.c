@@ -1,0 +1,360 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/socket.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "regress/unit/worker/parts.h"
+
+/* The table of sessions, how they begin and how they end. */
+
+static struct imsgbuf parent;
+static int client; /* of the session that was made last */
+
+/* A new session in that state, from 192.0.2.host. */
+static struct session *
+made(enum session_state state, uint8_t host)
+{
+	struct session *s;
+	struct endpoint at;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == -1)
+		abort();
+	client = pair[1];
+	at = parts_endpoint(host, 4000);
+	s = session_new(&w, pair[0], NULL, at.addr, at.port);
+	if (s != NULL && state != SESSION_HEAD) {
+		s->state = (uint8_t)state;
+		w.nupgraded += (uint32_t)session_is_upgraded(s);
+	}
+	return (s);
+}
+
+/* What its client has got. */
+static const char *
+got(void)
+{
+	static char bytes[200];
+	ssize_t n;
+
+	n = recv(client, bytes, sizeof(bytes) - 1, 0);
+	bytes[n < 0 ? 0 : n] = '\0';
+	return (bytes);
+}
+
+static void
+end(struct session *s)
+{
+	struct msg_closed msg;
+
+	broken_mark(&w, s);
+	session_reap(&w);
+	(void)parts_told(&w.parent, &parent, WP_CLOSED, &msg, sizeof(msg));
+	(void)close(client);
+}
+
+static void
+test_places_are_used_again_and_serials_grow(void)
+{
+	struct session *s[PARTS_SESSIONS];
+	uint32_t i, serial;
+	char byte;
+
+	for (i = 0; i < PARTS_SESSIONS; i++) {
+		s[i] = made(SESSION_HEAD, 1);
+		CHECK(s[i] != NULL && session_slot(&w, s[i]) == i);
+		CHECK(s[i]->peer.slot == i && s[i]->peer.at.port == 4000);
+	}
+	CHECK(w.load == PARTS_SESSIONS && counters->load == w.load);
+	/* Full: refused, and its descriptor with it. */
+	CHECK(made(SESSION_HEAD, 1) == NULL);
+	CHECK(recv(client, &byte, 1, 0) == 0 && w.load == PARTS_SESSIONS);
+	serial = s[2]->serial;
+	end(s[2]);
+	CHECK(w.load == PARTS_SESSIONS - 1);
+	CHECK(session_find(&w, 2, serial, ~0U & ~1U) == NULL);
+	CHECK(made(SESSION_HEAD, 1) == s[2] && s[2]->serial == serial + 1);
+	for (i = 0; i < PARTS_SESSIONS; i++)
+		end(s[i]);
+	CHECK(w.load == 0 && w.strangers.all.tqh_first == NULL);
+}
+
+static void
+test_found_by_slot_serial_and_state(void)
+{
+	struct session *s;
+	uint32_t slot;
+
+	s = made(SESSION_VERIFY, 1);
+	slot = session_slot(&w, s);
+	CHECK(session_find(
+		  &w, slot, s->serial, SESSION_STATE_BIT(SESSION_VERIFY)) == s);
+	CHECK(session_find(&w, slot, s->serial,
+		  SESSION_STATE_BIT(SESSION_OPEN)) == NULL);
+	CHECK(session_find(&w, slot, s->serial + 1, ~0U) == NULL);
+	CHECK(session_find(&w, w.nslots, s->serial, ~0U) == NULL);
+	CHECK(session_find(&w, UINT32_MAX, s->serial, ~0U) == NULL);
+	end(s);
+}
+
+/* The end of an open one is told, of a login counted, of a head neither. */
+static void
+test_what_its_end_means_to_others(void)
+{
+	struct msg_closed msg;
+	struct session *s;
+	uint64_t failed;
+
+	failed = COUNTED(AUTH_FAIL);
+	s = made(SESSION_OPEN, 1);
+	s->peer.node = 7;
+	s->peer.generation = 9;
+	broken_mark(&w, s);
+	session_reap(&w);
+	CHECK(
+	    parts_told(&w.parent, &parent, WP_CLOSED, &msg, sizeof(msg)) == 1);
+	CHECK(msg.node == 7 && msg.generation == 9);
+	s = made(SESSION_REPLY, 1);
+	broken_mark(&w, s);
+	session_reap(&w);
+	CHECK(COUNTED(AUTH_FAIL) == failed + 1);
+	s = made(SESSION_HEAD, 1);
+	broken_mark(&w, s);
+	session_reap(&w);
+	CHECK(
+	    parts_told(&w.parent, &parent, WP_CLOSED, &msg, sizeof(msg)) == -1);
+	CHECK(COUNTED(AUTH_FAIL) == failed + 1 && w.nupgraded == 0);
+}
+
+/* Told once: when it leaves the map, not again when it is gone. */
+static void
+test_a_close_leaves_the_map_at_once(void)
+{
+	struct msg_closed msg;
+	struct session *s;
+
+	s = made(SESSION_OPEN, 1);
+	s->peer.node = 7;
+	session_close(&w, s, WS_STATUS_NORMAL, "bye");
+	CHECK(s->state == SESSION_CLOSING);
+	CHECK(s->deadline == w.tick + CLOSE_TICKS);
+	CHECK(strcmp(got(), "\x88\5\x03\xe8"
+			    "bye") == 0);
+	CHECK(
+	    parts_told(&w.parent, &parent, WP_CLOSED, &msg, sizeof(msg)) == 1);
+	session_close(&w, s, WS_STATUS_NORMAL, "bye");
+	CHECK(strcmp(got(), "") == 0);
+	broken_mark(&w, s);
+	session_reap(&w);
+	CHECK(
+	    parts_told(&w.parent, &parent, WP_CLOSED, &msg, sizeof(msg)) == -1);
+	/* Who is no WebSocket yet has nothing to close. */
+	s = made(SESSION_HEAD, 1);
+	session_close(&w, s, WS_STATUS_NORMAL, "bye");
+	CHECK(s->state == SESSION_HEAD && strcmp(got(), "") == 0);
+	end(s);
+}
+
+static void
+test_a_violation_is_answered_and_no_longer_heard(void)
+{
+	struct session *s;
+	uint64_t errors, big;
+
+	errors = COUNTED(PROTOCOL_ERRORS);
+	big = COUNTED(TOO_BIG);
+	s = made(SESSION_OPEN, 1);
+	memcpy(w.pongs.bytes, "\x8a\1x", 3);
+	w.pongs.len = 3;
+	session_violation(&w, s, WS_STATUS_PROTOCOL_ERROR, "no");
+	CHECK(s->skip == SKIP_ALL && s->state == SESSION_CLOSING);
+	/* Pings that came before get their pongs. */
+	CHECK(strcmp(got(), "\x8a\1x\x88\4\x03\xea"
+			    "no") == 0);
+	CHECK(w.pongs.len == 0);
+	end(s);
+	s = made(SESSION_OPEN, 1);
+	session_violation(&w, s, WS_STATUS_TOO_BIG, "no");
+	end(s);
+	CHECK(COUNTED(PROTOCOL_ERRORS) == errors + 1);
+	CHECK(COUNTED(TOO_BIG) == big + 1);
+}
+
+/* The oldest of a source makes room for its newer ones, after its time. */
+static void
+test_so_many_strangers_of_a_source(void)
+{
+	struct session *s[3];
+	uint32_t i;
+
+	w.settings.source_upgrade_limit = 2;
+	for (i = 0; i < 3; i++)
+		s[i] = made(SESSION_HEAD, 5);
+	CHECK(session_join_source(&w, s[0]) && session_join_source(&w, s[1]));
+	CHECK(!session_join_source(&w, s[2]) && w.nbroken == 0);
+	w.tick += STRANGER_TICKS;
+	end(s[2]);
+	s[2] = made(SESSION_HEAD, 5);
+	CHECK(session_join_source(&w, s[2]));
+	CHECK(s[0]->state == SESSION_BROKEN && s[1]->state == SESSION_HEAD);
+	CHECK(session_join_source(&w, s[2])); /* once is enough */
+	session_reap(&w);
+	w.settings.source_upgrade_limit = 0;
+	s[0] = made(SESSION_HEAD, 5);
+	CHECK(session_join_source(&w, s[0]) && s[0]->stranger->source == NULL);
+	for (i = 0; i < 3; i++)
+		end(s[i]);
+	CHECK(!session_make_room(&w, NULL));
+}
+
+static void
+test_the_map_says_whose_it_is(void)
+{
+	struct peermap_entry *entry;
+	struct session *s;
+	uint64_t replaced, revoked;
+
+	replaced = COUNTED(REPLACED);
+	revoked = COUNTED(REVOKED);
+	entry = parts_know(7);
+	entry->generation = 9;
+	s = made(SESSION_OPEN, 1);
+	s->peer.node = 7;
+	s->peer.generation = 9;
+	s->map_number = 7;
+	CHECK(session_current(&w, s));
+	entry->generation = 10;
+	CHECK(!session_current(&w, s));
+	session_superseded(&w, s);
+	CHECK(COUNTED(REPLACED) == replaced + 1);
+	CHECK(strcmp(got(), "\x88\x0a\x03\xe8replaced") == 0);
+	end(s);
+	s = made(SESSION_OPEN, 1);
+	s->peer.node = 7;
+	s->map_number = 7;
+	entry->generation = 0;
+	session_superseded(&w, s);
+	CHECK(COUNTED(REVOKED) == revoked + 1);
+	CHECK(strcmp(got(), "\x88\x0d\x03\xf0"
+			    "auth failed") == 0);
+	end(s);
+}
+
+static void
+test_a_frame_for_a_generation_that_is_there(void)
+{
+	uint8_t bytes[FRAME_HEADROOM + 3] = "____abc";
+	struct session *s;
+	uint32_t slot;
+
+	s = made(SESSION_OPEN, 1);
+	slot = session_slot(&w, s);
+	s->peer.generation = 9;
+	CHECK(!session_write_frame(&w, slot, 8, bytes + FRAME_HEADROOM, 3));
+	CHECK(!session_write_frame(&w, 9999, 9, bytes + FRAME_HEADROOM, 3));
+	CHECK(session_write_frame(&w, slot, 9, bytes + FRAME_HEADROOM, 3));
+	gather_flush(&w);
+	CHECK(strcmp(got(), "\x82\3abc") == 0 && s->frames_out == 1);
+	session_close(&w, s, WS_STATUS_NORMAL, "");
+	CHECK(!session_write_frame(&w, slot, 9, bytes + FRAME_HEADROOM, 3));
+	end(s);
+}
+
+/* What was gathered for it leaves before its close frame. */
+static void
+test_frames_before_the_close(void)
+{
+	uint8_t bytes[FRAME_HEADROOM + 3] = "____abc";
+	struct session *s;
+
+	s = made(SESSION_OPEN, 1);
+	s->peer.generation = 9;
+	CHECK(session_write_frame(
+	    &w, session_slot(&w, s), 9, bytes + FRAME_HEADROOM, 3));
+	session_close_all(&w, WS_STATUS_GOING_AWAY, "x");
+	CHECK(strcmp(got(), "\x82\3abc\x88\3\x03\xe9x") == 0);
+	end(s);
+}
+
+static void
+test_crowded_out_it_gives_back_what_it_holds(void)
+{
+	struct session *largest, *s;
+	uint64_t crowded;
+
+	crowded = COUNTED(REFUSED_CROWDED);
+	s = made(SESSION_OPEN, 1);
+	CHECK(
+	    inbound_keep(&w, s, (const uint8_t *)"x", 1, 5000, &largest) == 0);
+	session_crowded_out(&w, s);
+	CHECK(s->pending == NULL && w.inbound[INBOUND_PEERS].bytes == 0);
+	CHECK(s->state == SESSION_CLOSING && s->skip == SKIP_ALL);
+	CHECK(COUNTED(REFUSED_CROWDED) == crowded + 1);
+	end(s);
+	s = made(SESSION_HEAD, 1);
+	CHECK(inbound_keep(&w, s, (const uint8_t *)"x", 1, 0, &largest) == 0);
+	session_try_later(&w, s);
+	CHECK(s->state == SESSION_BROKEN);
+	session_reap(&w);
+	CHECK(w.inbound[INBOUND_STRANGERS].bytes == 0);
+}
+
+/* The process ends with its last WebSocket, and not before. */
+static void
+test_drained(void)
+{
+	struct session *head, *open;
+	int status;
+	pid_t pid;
+
+	open = made(SESSION_OPEN, 1);
+	head = made(SESSION_HEAD, 1);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		w.draining = 1;
+		session_drained(&w);
+		broken_mark(&w, head);
+		session_reap(&w);
+		broken_mark(&w, open);
+		session_reap(&w);
+		_exit(7);
+	}
+	CHECK(pid != -1 && waitpid(pid, &status, 0) == pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	session_drained(&w);
+	end(head);
+	end(open);
+}
+
+int
+main(void)
+{
+	parts_loop();
+	parts_channel(&w.parent, &parent);
+	(void)parts_map();
+	w.tick = 1000;
+	w.settings.max_sockets = PARTS_SESSIONS;
+	w.settings.write_timeout = w.settings.idle_timeout = 60;
+	w.settings.ping_interval = 30;
+	w.settings.head_timeout = 5;
+	session_init(&w);
+	wheel_init(&w);
+	RUN(test_places_are_used_again_and_serials_grow);
+	RUN(test_found_by_slot_serial_and_state);
+	RUN(test_what_its_end_means_to_others);
+	RUN(test_a_close_leaves_the_map_at_once);
+	RUN(test_a_violation_is_answered_and_no_longer_heard);
+	RUN(test_so_many_strangers_of_a_source);
+	RUN(test_the_map_says_whose_it_is);
+	RUN(test_a_frame_for_a_generation_that_is_there);
+	RUN(test_frames_before_the_close);
+	RUN(test_crowded_out_it_gives_back_what_it_holds);
+	RUN(test_drained);
+	return (test_failed());
+}
