@@ -91,6 +91,35 @@ tell warnings; journalctl -q -o cat -p warning -u beacond.service | \
     grep -c nonsense
 tell again; make -s install-systemd >/dev/null 2>&1; echo $?
 tell kept; grep -c . /etc/beacond/keys
+beaconctl keygen -n 8 /root/key8 >/root/nodes
+registry() { python3 -B regress/system/registry.py "$@" /root/nodes \
+    >/dev/null 2>&1 & }
+asks() {
+    sed -i '/^registry/d' /etc/beacond.conf
+    printf '%%s\nkeys cache "/var/lib/beacond/cache"\n' "$1" |
+        cat - /root/good >/etc/beacond.conf
+    systemctl restart beacond.service
+    again >/dev/null
+    beaconctl probe -c 1 -i /root/key8 -n 8 ws://127.0.0.1:8443/v1/compat \
+        >/dev/null
+    echo $?
+    for _ in $(seq 50); do
+        beaconctl show registry | grep -w 'link *up' && break; sleep 0.1
+    done
+}
+mkdir /run/pilot
+registry -u /run/pilot/registry.sock
+tell path; asks 'registry "/run/pilot/registry.sock"'
+systemctl stop beacond.socket beacond.service
+tell cache; stat -c '%%U %%a %%s' /var/lib/beacond/cache
+rm /var/lib/beacond/cache
+systemctl start beacond.socket
+registry -p 900
+tell no-network; asks 'registry 127.0.0.1 port 900'
+install -D -m 644 /usr/local/share/examples/beacond/beacond-registry.conf.example \
+    /etc/systemd/system/beacond.service.d/registry.conf
+systemctl daemon-reload
+tell address; asks 'registry 127.0.0.1 port 900'
 systemctl stop beacond.socket beacond.service
 tell left; ls /run/beacond 2>/dev/null
 tell log; journalctl -q -o cat -u beacond.service | tail -60
@@ -149,4 +178,9 @@ if IS_ROOT:
         assert said["repaired"] == "426"
         assert int(said["warnings"]) >= 1
         assert (said["again"], said["kept"]) == ("0", "1")
+        # A registry with a path needs nothing, one with an address the drop-in.
+        assert said["path"].split() == ["0", "link", "up"]
+        assert said["cache"].startswith("_beacond 600 ")
+        assert said["no-network"].split()[-1] != "0"
+        assert said["address"].split() == ["0", "link", "up"]
         assert said["left"] == ""

@@ -320,6 +320,27 @@ def test_unit_allows_the_calls_that_the_programs_need():
     assert not missing, missing
 
 
+def test_what_is_shipped_for_a_registry_is_what_the_manual_says():
+    with open(os.path.join(ROOT, "etc/beacond-registry.conf.example")) as f:
+        lines = [line for line in f if line.strip() and line[0] != "#"]
+    with open(os.path.join(ROOT, "etc/beacond.conf.5")) as f:
+        assert "indent\n%s.Ed\n" % "".join(lines) in f.read()
+
+
+def test_the_apparmor_profile_is_one_and_has_what_keys_need():
+    path = os.path.join(ROOT, "etc/apparmor/usr.local.sbin.beacond")
+    subprocess.run(["apparmor_parser", "-QKT", path], check=True,
+        env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"})
+    with open(path) as f:
+        rules = f.read().split(",\n")
+    with open(os.path.join(ROOT, "README.md")) as f:
+        text = f.read()
+    for rule, place in (("cache{,.new} rw", 'keys cache "%s/cache"'),
+            ("snapshot.json r", 'keys snapshot "%s/snapshot.json"')):
+        at = next(r.split()[-2] for r in rules if r.endswith(rule))
+        assert place % os.path.dirname(at) in text, at
+
+
 class Journal(Beacon):
     """Its standard error is what JOURNAL_STREAM says, or something else."""
 
