@@ -196,13 +196,15 @@ class Beacond(Server):
 
     profile = None
 
-    def __init__(self, build, keys, workers=1, peers=0, cores=SERVER_CORE):
+    def __init__(self, build, keys, workers=1, peers=0, cores=SERVER_CORE,
+                 more=()):
+        """more: lines of it.  keys: a file, or None: more says where they are."""
         self.build = build
         self.dir = tempfile.mkdtemp(prefix="bench-")
         os.chmod(self.dir, 0o755)
         conf = os.path.join(self.dir, "beacond.conf")
         with open(conf, "w") as f:
-            f.write(self._conf(keys, workers, 1 + peers // PORT_PEERS))
+            f.write(self._conf(keys, workers, 1 + peers // PORT_PEERS, more))
         try:
             super().__init__([os.path.join(build, "beacond"), "-d", "-f",
                               conf], cores)
@@ -210,12 +212,13 @@ class Beacond(Server):
             shutil.rmtree(self.dir, ignore_errors=True)
             raise
 
-    def _conf(self, keys, workers, listeners):
-        lines = ["listen on 127.0.0.1 port 0"] * listeners
+    def _conf(self, keys, workers, listeners, more):
+        lines = ["listen on 127.0.0.1 port 0"] * listeners + list(more)
+        if keys is not None:
+            lines.append(f'keys file "{keys}"')
         lines += [
             "listen udp on 127.0.0.1 port 0",
             f"workers {workers}",
-            f'keys file "{keys}"',
             f'control socket "{self.dir}/ctl.sock"',
             "max peers 0",
             "source packet limit 0",
@@ -329,14 +332,16 @@ class Crowd:
     """Peers that are there and do nothing, in as many generators as needed."""
 
     def __init__(self, build, server, peers, base=0, mode="idle",
-                 at_once=256, hold=240, cores=LOAD_CORE, nice=0):
+                 at_once=256, hold=240, cores=LOAD_CORE, nice=0, again=0):
+        """again: who is told to try later does, within so many seconds."""
         self.loads = []
+        more = ["-R", again] if again else []
         left = peers
         while left > 0:
             n = min(left, GENERATOR_FDS)
             self.loads.append(Load(build, mode, server, "-n", n, "-b", base,
-                                   "-k", at_once, "-d", hold, cores=cores,
-                                   nice=nice))
+                                   "-k", at_once, "-d", hold, *more,
+                                   cores=cores, nice=nice))
             base += n
             left -= n
         for load in self.loads:

@@ -28,7 +28,7 @@
 #define WARM_UP    (SECOND / 2)
 #define LOOK       (SECOND / 2) /* between two looks for lost datagrams */
 #define DRAIN      (5 * SECOND)
-#define OPEN_LIMIT (120 * SECOND)
+#define OPEN_LIMIT (240 * SECOND)
 #define COMPLAIN   10   /* lines about failures */
 #define CONNECTS   32   /* in one wake-up */
 #define SPIN_RATE  5000 /* load.packets/s, above which nobody sleeps */
@@ -93,6 +93,14 @@ mark(const char *what)
 	}
 }
 
+static uint16_t
+port_of(const struct peer *p)
+{
+	if (p->via == VIA_UDP)
+		return (load.udp_port);
+	return (load.tcp_ports[p->node % load.ntcp]);
+}
+
 static void
 look(void)
 {
@@ -102,6 +110,8 @@ look(void)
 		return;
 	looked = load.now;
 	for (i = 0; i < started; i++) {
+		if (peers[i].state == PEER_LATER && peers[i].due <= load.now)
+			peer_connect(&peers[i], port_of(&peers[i]));
 		if (peers[i].via == VIA_UDP && peers[i].state == PEER_HELLO)
 			peer_hello(&peers[i]);
 		if (load.via[0] == VIA_UDP)
@@ -141,14 +151,6 @@ stop_on_input(void)
 	ev.events = EPOLLIN;
 	ev.data.ptr = NULL;
 	(void)epoll_ctl(load.epfd, EPOLL_CTL_ADD, STDIN_FILENO, &ev);
-}
-
-static uint16_t
-port_of(const struct peer *p)
-{
-	if (p->via == VIA_UDP)
-		return (load.udp_port);
-	return (load.tcp_ports[p->node % load.ntcp]);
 }
 
 /* Connects all peers, no more than load.at_once at a time. */
@@ -259,11 +261,12 @@ report(uint64_t ns)
 	printf("{\"mode\": \"%s\", \"peers\": %u, \"size\": %u, "
 	       "\"window\": %u, \"rate\": %llu, \"seconds\": %.6f, "
 	       "\"delivered\": %llu, \"lost\": %llu, \"opened\": %u, "
-	       "\"failed\": %u, \"errors\": %llu, ",
+	       "\"failed\": %u, \"later\": %u, \"errors\": %llu, ",
 	    load.mode, load.npeers, load.size, load.window,
 	    (unsigned long long)load.rate, (double)ns / SECOND,
 	    (unsigned long long)load.delivered, (unsigned long long)load.lost,
-	    load.opened, load.failed, (unsigned long long)load.errors);
+	    load.opened, load.failed, load.later,
+	    (unsigned long long)load.errors);
 	hist_print("latency_us", &load.latency);
 	printf(", ");
 	hist_print("login_us", &load.logins);

@@ -28,6 +28,7 @@ enum via { VIA_WS, VIA_TCP, VIA_UDP };
 
 enum peer_state {
 	PEER_CLOSED,
+	PEER_LATER, /* was refused, and dials again when it is time */
 	PEER_CONNECTING,
 	PEER_UPGRADING, /* WebSocket: waits for 101 */
 	PEER_CHALLENGE, /* WebSocket: waits for auth_challenge */
@@ -41,7 +42,8 @@ struct peer {
 	uint8_t *out;          /* what the kernel did not take, or NULL */
 	const uint8_t *secret; /* Ed25519 key; NULL: no login */
 	struct hist *latency;  /* of what it gets; NULL: not wanted */
-	uint64_t started;      /* ns, of the connect */
+	uint64_t started;      /* ns, of the (first) connect */
+	uint64_t due;          /* ns, of the next one (PEER_LATER) */
 	int fd;
 	uint32_t node;
 	uint32_t inlen;
@@ -85,6 +87,7 @@ struct load {
 	uint16_t udp_port;
 	uint32_t npeers;
 	uint32_t at_once; /* logins */
+	uint32_t again;   /* seconds, see peer_later(); 0: that is a failure */
 	uint32_t base;    /* nodes are base + 1 and so on */
 	uint32_t window;  /* packets under way in a pair */
 	uint32_t size;    /* of a payload */
@@ -104,6 +107,7 @@ struct load {
 	uint64_t lost;   /* UDP only */
 	uint32_t opened; /* peers */
 	uint32_t failed; /* peers that did not get in, or were put out */
+	uint32_t later;  /* that often somebody was refused */
 	uint64_t errors; /* anything wrong with what was delivered */
 	struct hist latency;
 	struct hist logins;
@@ -123,6 +127,7 @@ void options_parse(int, char *[]);
 void peer_connect(struct peer *, uint16_t);
 void peer_hello(struct peer *);
 void peer_close(struct peer *);
+void peer_later(struct peer *);
 void peer_event(struct peer *, uint32_t);
 void peer_write(struct peer *, const uint8_t *, size_t);
 unsigned int peer_datagrams(struct peer *, struct mmsghdr *, unsigned int);

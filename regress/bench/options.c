@@ -39,7 +39,7 @@ usage(void)
 	    "           [-n PAIRS] [-w WINDOW | -r RATE] [-s SIZE]\n"
 	    "           [-d SECONDS] [-c PACKETS] [-b BASE] [-k AT_ONCE]\n"
 	    "       load login|idle|idle-tcp -p PORT[,PORT] [-n PEERS]\n"
-	    "           [-b BASE] [-k AT_ONCE] [-d SECONDS]\n"
+	    "           [-b BASE] [-k AT_ONCE] [-d SECONDS] [-R SECONDS]\n"
 	    "       load keys [-n NODES] [-b BASE] FILE\n");
 	exit(2);
 }
@@ -96,6 +96,9 @@ parse_option(int ch)
 	case 'r':
 		load.rate = number(optarg, 1, 10000000);
 		break;
+	case 'R':
+		load.again = (uint32_t)number(optarg, 1, 60);
+		break;
 	case 's':
 		load.size = (uint32_t)number(optarg, STAMP_LEN, PAYLOAD_MAX);
 		break;
@@ -142,7 +145,7 @@ options_parse(int argc, char *argv[])
 	if (argc < 2 || mode_find(argv[1]) == -1)
 		usage();
 	optind = 2;
-	while ((ch = getopt(argc, argv, "1b:c:d:k:n:p:r:s:u:w:")) != -1)
+	while ((ch = getopt(argc, argv, "1b:c:d:k:n:p:R:r:s:u:w:")) != -1)
 		parse_option(ch);
 	load.keys_path = argv[optind];
 	if ((load.run == RUN_KEYS) != (argc - optind == 1))

@@ -11,6 +11,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <sodium.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +47,8 @@ peer_connect(struct peer *p, uint16_t port)
 	struct sockaddr_in sin;
 	int one = 1, size = SOCKBUF;
 
-	p->started = now_ns();
+	if (p->started == 0)
+		p->started = now_ns();
 	p->fd = socket(AF_INET,
 	    (p->via == VIA_UDP ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK |
 		SOCK_CLOEXEC,
@@ -82,6 +84,17 @@ peer_close(struct peer *p)
 	p->inlen = p->outoff = p->outlen = p->outsize = 0;
 	p->writing = 0;
 	p->state = PEER_CLOSED;
+}
+
+/* Was refused: once more, after so many seconds at most, as it likes. */
+void
+peer_later(struct peer *p)
+{
+	peer_close(p);
+	load.later++;
+	p->due = load.now + (uint64_t)load.again * SECOND / 1000 *
+				(1 + randombytes_uniform(1000));
+	p->state = PEER_LATER;
 }
 
 /* Tells the server who this is; what is written here fits any socket. */
@@ -222,7 +235,7 @@ peer_read(struct peer *p)
 	}
 	len = p->inlen + (size_t)n;
 	used = wire_stream(p, buffer, len);
-	if (p->state == PEER_CLOSED)
+	if (p->state <= PEER_LATER)
 		return;
 	if (used == -1 || len - (size_t)used > KEEP_SIZE) {
 		peer_failed(p, "an answer that cannot be");

@@ -137,6 +137,10 @@ wire_close(struct peer *p, const uint8_t *data, size_t len)
 
 	if (ws_close_parse(data, len, &code) == -1)
 		code = 0;
+	if (p->state < PEER_OPEN && load.again != 0) {
+		peer_later(p);
+		return (0);
+	}
 	snprintf(why, sizeof(why), "closed by the server: %d %.*s", code,
 	    len > 2 ? (int)(len - 2) : 0, (const char *)data + 2);
 	peer_failed(p, why);
@@ -175,7 +179,7 @@ wire_frames(struct peer *p, uint8_t *data, size_t len)
 	size_t off = 0;
 	int ret;
 
-	while (p->state != PEER_CLOSED) {
+	while (p->state > PEER_LATER) {
 		ret = ws_header_parse(data + off, len - off, &h);
 		if (ret == -1 || (ret == 1 && (h.masked || !h.fin)))
 			return (-1);

@@ -47,6 +47,20 @@ fake_conf(uint32_t rate, uint32_t burst)
 	return (1);
 }
 
+/* Auth serves a worker, and has a registry to ask. */
+static inline int
+fake_start(void)
+{
+	struct msg_hello hello;
+
+	from_parent_open(&auth, channel_to(&parent));
+	return (put_hello(BEACOND_VERSION) && put_settings(0) &&
+		put_memory(PA_MAP, 0) &&
+		put_memory(PA_COUNTERS, COUNTERS_BYTES) && put_worker(9) &&
+		fake_conf(80, 100) && put(&parent, PA_START, -1, NULL, 0) &&
+		get(&parent, AP_READY, &hello, sizeof(hello)));
+}
+
 /* The node of a lookup in JSON; 0 if it is something else, which is kept. */
 static inline uint32_t
 fake_json_node(const uint8_t *body, size_t len)
@@ -83,23 +97,24 @@ fake_frame(const uint8_t *body, size_t len)
 		fake_asked[fake_nasked++] = node;
 }
 
-/* Turns the loop for a while, and hears what is said to the registry. */
 static inline void
-fake_hear(void)
+fake_recv(void)
+{
+	ssize_t n;
+
+	if (fake_fd == -1)
+		return;
+	n = recv(fake_fd, fake_bytes + fake_len, sizeof(fake_bytes) - fake_len,
+	    MSG_DONTWAIT);
+	if (n > 0)
+		fake_len += (size_t)n;
+}
+
+static inline void
+fake_parse(void)
 {
 	size_t at, len;
-	ssize_t n;
-	int i;
 
-	for (i = 0; i < 30; i++) {
-		(void)ev_run(auth.loop, EVRUN_ONCE);
-		n = fake_fd == -1
-			? -1
-			: recv(fake_fd, fake_bytes + fake_len,
-			      sizeof(fake_bytes) - fake_len, MSG_DONTWAIT);
-		if (n > 0)
-			fake_len += (size_t)n;
-	}
 	at = 0;
 	if (fake_len >= 5 && memcmp(fake_bytes, "PILT\1", 5) == 0)
 		at = 5;
@@ -112,6 +127,19 @@ fake_hear(void)
 	}
 	memmove(fake_bytes, fake_bytes + at, fake_len - at);
 	fake_len -= at;
+}
+
+/* Turns the loop for a while, and hears what is said to the registry. */
+static inline void
+fake_hear(void)
+{
+	int i;
+
+	for (i = 0; i < 30; i++) {
+		(void)ev_run(auth.loop, EVRUN_ONCE);
+		fake_recv();
+	}
+	fake_parse();
 }
 
 /* Lookups since it was last asked; they are in fake_asked. */

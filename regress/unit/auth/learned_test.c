@@ -7,6 +7,7 @@
 
 #include "auth/learned.h"
 
+#include "regress/unit/resident.h"
 #include "regress/unit/test.h"
 
 static struct learned learned;
@@ -141,21 +142,6 @@ test_at_random(void)
 	CHECK(learned.count == count);
 	for (i = 0; i < count; i++)
 		CHECK(knows(order[i]));
-}
-
-static size_t
-resident(void)
-{
-	unsigned long pages;
-	FILE *f;
-
-	pages = 0;
-	f = fopen("/proc/self/statm", "r");
-	if (f == NULL || fscanf(f, "%*u %lu", &pages) != 1)
-		pages = 0;
-	if (f != NULL)
-		(void)fclose(f);
-	return (pages * 4096);
 }
 
 /* A million keys, 100 bytes each, and no byte more for two million more. */

@@ -90,18 +90,7 @@ quiet(void)
 static void
 start(void)
 {
-	struct msg_hello hello;
-	int fd;
-
-	fd = channel_to(&parent);
-	from_parent_open(&auth, fd);
-	CHECK(put_hello(BEACOND_VERSION) && put_settings(0));
-	CHECK(put_memory(PA_MAP, 0));
-	CHECK(put_memory(PA_COUNTERS, COUNTERS_BYTES));
-	CHECK(put_worker(9));
-	CHECK(fake_conf(80, 100));
-	CHECK(put(&parent, PA_START, -1, NULL, 0));
-	CHECK(get(&parent, AP_READY, &hello, sizeof(hello)));
+	CHECK(fake_start());
 	at = PROTO_NONCES_MAX;
 	pass(2);
 }
