@@ -82,6 +82,7 @@ def test_another_prefix_is_all_that_is_installed_speaks_of():
             "/opt/there/libexec/beacond/beacond-auth",
             "/opt/there/share/man/man8/beacond.8",
             "/opt/there/share/man/man5/beacond.conf.5",
+            "/opt/there/share/man/man7/beacond-keys.7",
             "/opt/there/share/examples/beacond/beacond.service"} <= set(files)
         for name in files:
             if "/share/" in name:
