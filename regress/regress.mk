@@ -109,6 +109,7 @@ UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/unit/%_test)
 # What a test has in the place of the library's.
 $(BUILD)/unit/worker/route_test: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc
 $(BUILD)/unit/auth/many_test: ALL_LDFLAGS += -Wl,--wrap=crypto_sign_verify_detached,--wrap=log_limited
+$(BUILD)/unit/common/loop_test: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc
 
 .PHONY: unit check
 unit: $(UNIT_TESTS)
