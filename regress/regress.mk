@@ -10,12 +10,21 @@ unit_tests  = $(patsubst regress/unit/%_test.c,%,\
 
 in = $(patsubst %,$(1)/%.c,$(2))
 
+unit_auth/enroll := $(call in,auth,enroll tell)
 unit_auth/firstkey := $(call in,auth,firstkey keycache)
 auth_keystore	   := $(call in,auth,absent keycache keystore learned)
 unit_auth/grant	   := $(auth_keystore) $(call in,auth,grant firstkey)
 unit_auth/keyfile  := $(call in,auth,keyfile keycache)
+unit_auth/keys     := $(call in,auth,keys tell turn)
+unit_auth/keys_cache := $(call in,auth,keys_cache tell turn)
+unit_auth/keys_snapshot := $(call in,auth,keys_snapshot tell turn)
 unit_auth/keystore := $(auth_keystore)
+unit_auth/login	   := $(call in,auth,login tell turn)
 unit_auth/snapshot := $(call in,auth,snapshot keycache)
+unit_auth/status   := $(call in,auth,status tell)
+unit_auth/timer    := $(call in,auth,timer turn)
+unit_auth/walk	   := $(call in,auth,tell turn walk)
+unit_auth/work	   := $(call in,auth,tell turn work)
 unit_auth/cachefile := $(call in,auth,cachefile learned)
 unit_auth/verify   := $(call in,auth,verify challenge keycache)
 # All of it, with a parent, a worker and a registry that the test plays.
@@ -32,6 +41,8 @@ unit_ctl/login	   := $(call in,ctl,keyfile login ws_answer ws_client \
 unit_ctl/ws_client := $(call in,ctl,ws_answer ws_client ws_connect \
 		      ws_tls)
 
+unit_metrics/answer := $(call in,metrics,answer out)
+unit_metrics/chart := $(call in,metrics,chart out ring)
 unit_metrics/page  := $(call in,metrics,chart out page ring text)
 unit_metrics/text  := $(call in,metrics,out text)
 
