@@ -37,7 +37,7 @@
 #define PROTO_SYNC_MAX      16374 /* ids in one Sync datagram */
 #define PROTO_SYNC_CHUNK    2048  /* ids in one WP_SYNC or PW_SYNC */
 
-#define PROTO_PREFIX_NONE    0xffff     /* PW_EXEMPT: begin a new list */
+#define PROTO_PREFIX_NONE    0xffff     /* ends a list of networks */
 #define PROTO_BEACON_DEFAULT UINT32_MAX /* PW_BEACON: the default beacon */
 #define PROTO_LISTENER_ANY   UINT32_MAX /* whichever reaches the other end */
 
@@ -90,11 +90,12 @@ struct msg_settings {
 	uint32_t punch_source_limit;   /* per source ip per second; 0: off */
 	uint32_t punch_total_limit;    /* per second, this worker's share */
 	uint32_t gossip_from_any;      /* boolean */
+	uint32_t forwarded;            /* boolean: by RFC 7239 */
 	uint32_t max_sockets;          /* connections this worker may hold */
 	uint32_t steered; /* boolean: datagrams come by common/steer.h */
 	uint32_t steer_key;
 };
-PROTO_STRUCT(msg_settings, 72);
+PROTO_STRUCT(msg_settings, 76);
 
 struct msg_address {
 	uint8_t addr[16];
@@ -107,20 +108,22 @@ PROTO_STRUCT(msg_address, 24);
 /* ---- parent -> worker ------------------------------------------------- */
 /*
  * Start: HELLO SETTINGS MAP COUNTERS LISTENER* UDP* AUTH SIBLING* EXEMPT*
- * START; the worker answers WP_READY.  After a restart of auth or of another
- * worker: AUTH or SIBLING once more, replacing the earlier channel.
+ * PROXY* START; the worker answers WP_READY.  After a restart of auth or of
+ * another worker: AUTH or SIBLING once more, replacing the earlier channel.
  */
 enum parent_to_worker {
 	PW_HELLO = 0x100, /* msg_hello */
 	PW_SETTINGS,      /* msg_settings */
 	PW_MAP,           /* fd: the peer map */
 	PW_COUNTERS,      /* fd: the worker's page */
-	PW_LISTENER,      /* fd: a listening TCP socket, shared by all */
+	PW_LISTENER,      /* msg_listener + fd: a listening TCP socket */
 	PW_UDP,           /* msg_udp + fd: this worker's socket */
 	PW_AUTH,          /* fd: channel to auth */
 	PW_SIBLING,       /* msg_sibling + fd: channel to another worker */
 	PW_EXEMPT,        /* msg_address: network exempt from punch limits;
-			   * PROTO_PREFIX_NONE: forget the list so far */
+			   * PROTO_PREFIX_NONE: those since the last such are
+			   * the list from now on */
+	PW_PROXY,         /* likewise: who is believed about its clients */
 	PW_BEACON,        /* msg_beacon: where source number is, or
 			   * PROTO_BEACON_DEFAULT; port 0: nobody */
 	PW_ENDPOINT,      /* msg_endpoint: the map has it, answer the node */
@@ -139,6 +142,12 @@ enum udp_kind {
 	UDP_LISTENER, /* address from the configuration */
 	UDP_SHARE     /* a further port for gossip; number says which share */
 };
+
+struct msg_listener {
+	uint32_t
+	    proxy_protocol; /* boolean: connections begin with its header */
+};
+PROTO_STRUCT(msg_listener, 4);
 
 struct msg_udp {
 	uint32_t kind;

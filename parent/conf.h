@@ -23,12 +23,13 @@
 #define CONF_NEW      ".new" /* ends the name of a file that is written */
 
 enum conf_address_kind {
-	CONF_LISTEN,       /* listen on ADDRESS port PORT */
-	CONF_LISTEN_UDP,   /* listen udp on ADDRESS port PORT */
-	CONF_METRICS,      /* metrics on ADDRESS port PORT */
-	CONF_PEER_BEACON,  /* peer beacon ADDRESS port PORT */
-	CONF_PUNCH_EXEMPT, /* punch exempt ADDRESS[/PREFIX] */
-	CONF_SOURCE_EXEMPT /* source exempt ADDRESS[/PREFIX] */
+	CONF_LISTEN,        /* listen on ADDRESS port PORT */
+	CONF_LISTEN_UDP,    /* listen udp on ADDRESS port PORT */
+	CONF_METRICS,       /* metrics on ADDRESS port PORT */
+	CONF_PEER_BEACON,   /* peer beacon ADDRESS port PORT */
+	CONF_PUNCH_EXEMPT,  /* punch exempt ADDRESS[/PREFIX] */
+	CONF_SOURCE_EXEMPT, /* source exempt ADDRESS[/PREFIX] */
+	CONF_TRUSTED_PROXY  /* trusted proxy ADDRESS[/PREFIX] */
 };
 
 /* One directive that names an address; kept in the order of the file. */
@@ -38,6 +39,7 @@ struct conf_address {
 	struct sockaddr_storage ss;
 	socklen_t sslen;
 	int prefix;               /* of a network: bits; else -1 */
+	int proxy_protocol;       /* boolean; of CONF_LISTEN */
 	char file[CONF_PATH_MAX]; /* where it stands, for later errors */
 	int line;
 };
@@ -85,6 +87,7 @@ struct config {
 	uint32_t max_peers; /* 0: unlimited */
 	uint32_t max_frame; /* bytes */
 	int legacy_signatures;
+	int forwarded;                 /* boolean: proxies write Forwarded */
 	uint32_t source_packet_limit;  /* packets/s; 0: off */
 	uint32_t source_byte_limit;    /* bytes/s; 0: off */
 	uint32_t source_upgrade_limit; /* upgrades/s; 0: off */

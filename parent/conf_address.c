@@ -110,17 +110,18 @@ limit(enum conf_address_kind kind)
 		return (CONF_BEACONS_MAX);
 	case CONF_PUNCH_EXEMPT:
 	case CONF_SOURCE_EXEMPT:
-		return (CONF_EXEMPT_MAX);
+	case CONF_TRUSTED_PROXY:
+		return (CONF_NETWORKS_MAX);
 	default:
 		return (PROTO_LISTENERS_MAX);
 	}
 }
 
 /*
- * Add what the present line gives to the list of d.  Reported: it is in the
- * list already, or the list is full.  prefix is -1 unless it is a network.
+ * Add what the present line gives to the list of d.  NULL, reported: it is in
+ * the list already, or the list is full.  prefix is -1 unless it is a network.
  */
-void
+struct conf_address *
 conf_address_add(struct conf_parser *p, const struct conf_directive *d,
     const struct sockaddr_storage *ss, socklen_t len, int prefix)
 {
@@ -135,17 +136,17 @@ conf_address_add(struct conf_parser *p, const struct conf_directive *d,
 		if (same(a, ss, len, prefix)) {
 			conf_error(p, "\"%s\" already given at %s:%d", d->name,
 			    a->file, a->line);
-			return;
+			return (NULL);
 		}
 	}
 	if (n == limit(d->kind)) {
 		conf_error(p, "\"%s\" more than %d times", d->name, n);
-		return;
+		return (NULL);
 	}
 	a = calloc(1, sizeof(*a));
 	if (a == NULL) {
 		conf_error(p, "out of memory");
-		return;
+		return (NULL);
 	}
 	a->kind = d->kind;
 	a->ss = *ss;
@@ -154,4 +155,5 @@ conf_address_add(struct conf_parser *p, const struct conf_directive *d,
 	a->line = p->sources[p->depth - 1].at.line;
 	strlcpy(a->file, p->sources[p->depth - 1].at.file, sizeof(a->file));
 	TAILQ_INSERT_TAIL(&p->conf->addresses, a, entry);
+	return (a);
 }

@@ -24,13 +24,13 @@
 #define CONF_BYTES_MAX      (1U << 20) /* of all files together */
 #define CONF_LINE_MAX       1024 /* bytes of a line, its continuations too */
 #define CONF_POOL_MAX       2048 /* bytes of a line's words */
-#define CONF_WORDS_MAX      16
+#define CONF_WORDS_MAX      64
 #define CONF_MACROS_MAX     256
 #define CONF_NAME_MAX       32  /* bytes of a macro's name */
 #define CONF_VALUE_MAX      256 /* bytes of its value */
 #define CONF_DEPTH_MAX      8   /* files open at a time */
 #define CONF_BEACONS_MAX    1024
-#define CONF_EXEMPT_MAX     1024
+#define CONF_NETWORKS_MAX   1024             /* of one kind */
 #define CONF_NEW_LEN        sizeof(CONF_NEW) /* what a new file's name has */
 #define CONF_REGISTRY_MAX   100              /* requests/s, doc/protocol.md 6 */
 #define CONF_DIRECTIVES_MAX 64
@@ -42,7 +42,7 @@ enum conf_type {
 	CONF_HOST,    /* NAME port PORT or, if it may be, "/PATH" */
 	CONF_BEACON,  /* ADDRESS port PORT, at most once */
 	CONF_ADDRESS, /* ADDRESS port PORT, repeatable */
-	CONF_NETWORK  /* ADDRESS[/PREFIX], repeatable */
+	CONF_NETWORK  /* ADDRESS[/PREFIX] or some in braces, repeatable */
 };
 
 struct conf_directive {
@@ -144,8 +144,9 @@ void conf_error_at(struct conf_parser *, const struct conf_place *,
 const char *conf_address_parse(
     const char *, uint16_t, struct sockaddr_storage *, socklen_t *);
 int conf_address_any(const struct sockaddr_storage *);
-void conf_address_add(struct conf_parser *, const struct conf_directive *,
-    const struct sockaddr_storage *, socklen_t, int);
+struct conf_address *conf_address_add(struct conf_parser *,
+    const struct conf_directive *, const struct sockaddr_storage *, socklen_t,
+    int);
 void conf_address_format(const struct sockaddr_storage *, char *, size_t);
 uint16_t conf_address_port(const struct sockaddr_storage *);
 

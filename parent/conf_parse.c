@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "parent/conf_internal.h"
 
 /* How many of the line's first words the directive's name is; 0: it isn't. */
@@ -170,6 +171,29 @@ keys_default(struct conf_parser *p)
 		conf->keys_file[0] = '\0';
 }
 
+/* Who could be believed there is not on this machine: nobody could connect. */
+static void
+check_proxies(struct conf_parser *p)
+{
+	const struct conf_address *address;
+	struct conf_place at;
+	uint8_t addr[16];
+
+	if (given(p, "trusted proxy") != NULL)
+		return;
+	TAILQ_FOREACH(address, &p->conf->addresses, entry) {
+		(void)address_of(&address->ss, addr);
+		if (!address->proxy_protocol || address_is_loopback(addr) ||
+		    conf_address_any(&address->ss))
+			continue;
+		(void)strlcpy(at.file, address->file, sizeof(at.file));
+		at.line = address->line;
+		conf_error_at(p, &at,
+		    "\"proxy protocol\" needs to know whom to believe "
+		    "(add a line like: trusted proxy 192.0.2.1)");
+	}
+}
+
 /* What no single line shows to be wrong. */
 static void
 check_whole(struct conf_parser *p)
@@ -197,6 +221,7 @@ check_whole(struct conf_parser *p)
 		    "(add a line like: listen udp on * port 9001)");
 	}
 	check_enroll(p);
+	check_proxies(p);
 	keys_default(p);
 	at = given(p, "peer beacon");
 	if (at != NULL && conf->beacon_id == 0)

@@ -34,14 +34,16 @@ print_number(const struct conf_directive *d, uint32_t value, FILE *fp)
 }
 
 static void
-print_address(const char *name, const struct sockaddr_storage *ss, FILE *fp)
+print_address(const char *name, const struct sockaddr_storage *ss,
+    int proxy_protocol, FILE *fp)
 {
 	char buf[INET6_ADDRSTRLEN];
 
 	if (ss->ss_family == AF_UNSPEC)
 		return;
 	conf_address_format(ss, buf, sizeof(buf));
-	fprintf(fp, "%s %s port %u\n", name, buf, conf_address_port(ss));
+	fprintf(fp, "%s %s port %u%s\n", name, buf, conf_address_port(ss),
+	    proxy_protocol ? " proxy protocol" : "");
 }
 
 /* A name stands in quotes: it may be a word of another directive. */
@@ -82,7 +84,7 @@ print_list(const struct config *conf, const struct conf_directive *d, FILE *fp)
 		if (d->type == CONF_NETWORK)
 			print_network(d->name, a, fp);
 		else
-			print_address(d->name, &a->ss, fp);
+			print_address(d->name, &a->ss, a->proxy_protocol, fp);
 	}
 }
 
@@ -115,7 +117,7 @@ conf_print(const struct config *conf, FILE *fp)
 			print_host(d->name, field, fp);
 			break;
 		case CONF_BEACON:
-			print_address(d->name, &conf->default_beacon, fp);
+			print_address(d->name, &conf->default_beacon, 0, fp);
 			break;
 		case CONF_ADDRESS:
 		case CONF_NETWORK:

@@ -49,13 +49,22 @@
 		.name = words, .syntax = "ADDRESS port PORT",                 \
 		.type = CONF_ADDRESS, .kind = k, .min = lo, .max = UINT16_MAX \
 	}
+#define NETWORKS(words, k)                                          \
+	{                                                           \
+		.name = words, .syntax = "NETWORK|{ NETWORK ... }", \
+		.type = CONF_NETWORK, .kind = k                     \
+	}
 
 /* One that begins with all the words of another stands before it. */
 /* clang-format off */
 const struct conf_directive conf_directives[] = {
-	ADDRESS("listen on", CONF_LISTEN, 0),
+	{ .name = "listen on", .syntax = "ADDRESS port PORT [proxy protocol]",
+	    .type = CONF_ADDRESS, .kind = CONF_LISTEN, .max = UINT16_MAX },
 	ADDRESS("listen udp on", CONF_LISTEN_UDP, 0),
 	ADDRESS("metrics on", CONF_METRICS, 0),
+	CHOICE("trusted proxy header", forwarded, 0, "x-forwarded-for",
+	    "forwarded", 0),
+	NETWORKS("trusted proxy", CONF_TRUSTED_PROXY),
 	{ .name = "workers", .syntax = "auto|NUMBER", .type = CONF_NUMBER,
 	    .offset = FIELD(workers), .min = 1, .max = PROTO_WORKERS_MAX,
 	    .zero = "auto", .start = "workers" },
@@ -90,13 +99,11 @@ const struct conf_directive conf_directives[] = {
 	NUMBER("source upgrade limit", source_upgrade_limit, 500, 0,
 	    UINT32_MAX),
 	NUMBER("source node limit", source_node_limit, 4096, 0, UINT32_MAX),
-	{ .name = "source exempt", .syntax = "ADDRESS[/PREFIX]",
-	    .type = CONF_NETWORK, .kind = CONF_SOURCE_EXEMPT },
+	NETWORKS("source exempt", CONF_SOURCE_EXEMPT),
 	CHOICE("require punch grant", require_punch_grant, 0, "no", "yes", 1),
 	NUMBER("punch source limit", punch_source_limit, 1, 0, UINT32_MAX),
 	NUMBER("punch total limit", punch_total_limit, 10, 0, UINT32_MAX),
-	{ .name = "punch exempt", .syntax = "ADDRESS[/PREFIX]",
-	    .type = CONF_NETWORK, .kind = CONF_PUNCH_EXEMPT },
+	NETWORKS("punch exempt", CONF_PUNCH_EXEMPT),
 	NUMBER("beacon id", beacon_id, 0, 0, UINT32_MAX),
 	CHOICE("beacon register", enroll, 0, "off", "on", 0),
 	HOST("advertise", advertise, "HOST port PORT", 0, PROTO_HOST_LEN - 1),

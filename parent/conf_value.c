@@ -61,15 +61,19 @@ set_string(
 		    p, "\"%s\" is longer than %u bytes", d->name, d->max);
 }
 
+/* The line's words from `first` on: ADDRESS port PORT, and what may follow. */
 static void
-set_address(struct conf_parser *p, const struct conf_directive *d,
-    const char *word, const char *number)
+set_address(struct conf_parser *p, const struct conf_directive *d, int first)
 {
 	struct sockaddr_storage ss;
+	struct conf_address *a;
+	const char *number, *word;
 	socklen_t len;
 	const char *bad, *problem;
 	uint16_t port;
 
+	word = p->words[first].text;
+	number = p->words[first + 2].text;
 	port = strtonum(number, d->min, d->max, &bad);
 	if (bad != NULL)
 		conf_error(p,
@@ -89,28 +93,29 @@ set_address(struct conf_parser *p, const struct conf_directive *d,
 	if (d->type == CONF_BEACON) {
 		p->conf->default_beacon = ss;
 		p->conf->default_beacon_len = len;
-	} else
-		conf_address_add(p, d, &ss, len, -1);
+		return;
+	}
+	a = conf_address_add(p, d, &ss, len, -1);
+	if (a != NULL)
+		a->proxy_protocol = p->nwords > first + 3;
 }
 
+/* ADDRESS[/PREFIX]; word is changed. */
 static void
-set_network(
-    struct conf_parser *p, const struct conf_directive *d, const char *word)
+set_network(struct conf_parser *p, const struct conf_directive *d, char *word)
 {
 	struct sockaddr_storage ss;
 	socklen_t len;
-	char buf[CONF_LINE_MAX];
 	char *slash;
 	const char *bad, *problem;
 	int bits, prefix;
 
-	strlcpy(buf, word, sizeof(buf));
-	slash = strchr(buf, '/');
+	slash = strchr(word, '/');
 	if (slash != NULL)
 		*slash++ = '\0';
-	problem = conf_address_parse(buf, 0, &ss, &len);
+	problem = conf_address_parse(word, 0, &ss, &len);
 	if (problem != NULL) {
-		conf_error(p, "\"%s\" %s", buf, problem);
+		conf_error(p, "\"%s\" %s", word, problem);
 		return;
 	}
 	bits = ss.ss_family == AF_INET ? 32 : 128;
@@ -124,7 +129,31 @@ set_network(
 		    "not \"%s\"",
 		    bits, slash);
 	else
-		conf_address_add(p, d, &ss, len, prefix);
+		(void)conf_address_add(p, d, &ss, len, prefix);
+}
+
+/* One network, or several in braces with blanks or commas between them. */
+static void
+set_networks(struct conf_parser *p, const struct conf_directive *d, int first)
+{
+	char buf[CONF_LINE_MAX];
+	char *next, *word;
+	size_t len;
+	int n;
+
+	len = conf_lex_join(p, first, p->nwords, buf, sizeof(buf));
+	next = buf;
+	if (*next == '{') {
+		next++;
+		buf[len - 1] = '\0';
+	}
+	for (n = 0; (word = strsep(&next, " ,")) != NULL;)
+		if (*word != '\0') {
+			set_network(p, d, word);
+			n++;
+		}
+	if (n == 0)
+		conf_error(p, "\"%s\" names no network", d->name);
 }
 
 /* Is the line, from word `first` on, a host of d as far as its form goes? */
@@ -137,18 +166,57 @@ check_host(
 	return (p->nwords - first == 3 && conf_lex_is(p, first + 1, "port"));
 }
 
+/* ADDRESS port PORT, and for a listener perhaps what it begins with. */
+static int
+check_address(
+    const struct conf_parser *p, const struct conf_directive *d, int first)
+{
+	int n;
+
+	n = p->nwords - first;
+	if (n < 3 || !conf_lex_is(p, first + 1, "port"))
+		return (0);
+	return (n == 3 || (n == 5 && d->kind == CONF_LISTEN &&
+			      conf_lex_is(p, first + 3, "proxy") &&
+			      conf_lex_is(p, first + 4, "protocol")));
+}
+
+/* One word, or as many as stand between braces. */
+static int
+check_networks(const struct conf_parser *p, int first)
+{
+	const char *last;
+
+	if (p->nwords == first)
+		return (0);
+	last = p->words[p->nwords - 1].text;
+	if (p->words[first].text[0] == '{')
+		return (strlen(last) > 0 && last[strlen(last) - 1] == '}');
+	return (p->nwords - first == 1);
+}
+
 /* Do these words, from the first one after the name, have the right form? */
 static int
 check_form(struct conf_parser *p, const struct conf_directive *d, int first)
 {
-	int is_address, want;
+	int good;
 
-	if (d->type == CONF_HOST && check_host(p, d, first))
-		return (0);
-	is_address = d->type == CONF_ADDRESS || d->type == CONF_BEACON;
-	want = is_address ? 3 : 1;
-	if (d->type != CONF_HOST && p->nwords - first == want &&
-	    (!is_address || conf_lex_is(p, first + 1, "port")))
+	switch (d->type) {
+	case CONF_HOST:
+		good = check_host(p, d, first);
+		break;
+	case CONF_ADDRESS:
+	case CONF_BEACON:
+		good = check_address(p, d, first);
+		break;
+	case CONF_NETWORK:
+		good = check_networks(p, first);
+		break;
+	default:
+		good = p->nwords - first == 1;
+		break;
+	}
+	if (good)
 		return (0);
 	conf_error(p, "expected: %s %s", d->name, d->syntax);
 	return (-1);
@@ -205,10 +273,10 @@ conf_value_set(struct conf_parser *p, const struct conf_directive *d, int first)
 		break;
 	case CONF_BEACON:
 	case CONF_ADDRESS:
-		set_address(p, d, word, p->words[first + 2].text);
+		set_address(p, d, first);
 		break;
 	case CONF_NETWORK:
-		set_network(p, d, word);
+		set_networks(p, d, first);
 		break;
 	}
 }

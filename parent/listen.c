@@ -87,6 +87,7 @@ listen_all(struct parent *parent)
 			fatal("listeners");
 		listener->ss = address->ss;
 		listener->sslen = address->sslen;
+		listener->proxy_protocol = address->proxy_protocol;
 		if (address->kind == CONF_LISTEN_UDP) {
 			listener->kind = LISTENER_UDP;
 			listen_udp(parent, listener, address);

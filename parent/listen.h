@@ -36,6 +36,7 @@ enum listener_kind { LISTENER_WEBSOCKET, LISTENER_UDP, LISTENER_METRICS };
 struct listener {
 	TAILQ_ENTRY(listener) entry;
 	enum listener_kind kind;
+	int proxy_protocol;         /* boolean; of LISTENER_WEBSOCKET */
 	struct sockaddr_storage ss; /* as bound */
 	socklen_t sslen;
 	int shares[SHARES_MAX]; /* UDP: further ports, for gossip; from 1 on */

@@ -55,5 +55,7 @@ listen_kind(const struct listener *listener)
 		[LISTENER_METRICS] = "metrics",
 	};
 
+	if (listener->proxy_protocol)
+		return ("websocket, proxy protocol");
 	return (kind[listener->kind]);
 }

@@ -337,6 +337,6 @@ void wiring_introduce_auth(struct process *);
 void wiring_introduce_metrics(struct process *);
 void wiring_introduce_worker(struct process *);
 void wiring_settings(struct process *);
-void wiring_exempt(struct process *);
+void wiring_networks(struct process *);
 
 #endif /* PARENT_PARENT_H */

@@ -36,6 +36,7 @@ reload_same(const struct config *old, const struct config *new,
 	b = reload_next(TAILQ_FIRST(&new->addresses), kind, other);
 	while (a != NULL && b != NULL) {
 		if (a->kind != b->kind || a->sslen != b->sslen ||
+		    a->proxy_protocol != b->proxy_protocol ||
 		    memcmp(&a->ss, &b->ss, a->sslen) != 0)
 			return (0);
 		a = reload_next(TAILQ_NEXT(a, entry), kind, other);
@@ -146,7 +147,7 @@ reload_tell(struct parent *parent)
 		if (worker == NULL)
 			continue;
 		wiring_settings(worker);
-		wiring_exempt(worker);
+		wiring_networks(worker);
 	}
 	endpoint_exempt(parent);
 	gossip_reload(parent);

@@ -63,6 +63,7 @@ wiring_settings(struct process *p)
 	s.punch_source_limit = conf->punch_source_limit;
 	s.punch_total_limit = wiring_share(p->parent, conf->punch_total_limit);
 	s.gossip_from_any = conf->accept_gossip_from_any != 0;
+	s.forwarded = conf->forwarded != 0;
 	s.max_sockets = p->parent->max_sockets;
 	s.steered = p->parent->steered != 0;
 	s.steer_key = p->parent->steer_key;
@@ -84,6 +85,7 @@ wiring_hello(struct process *p)
 static void
 wiring_listeners(struct process *p, enum listener_kind kind)
 {
+	struct msg_listener web;
 	struct listener *listener;
 	struct msg_udp udp;
 	int i;
@@ -93,11 +95,15 @@ wiring_listeners(struct process *p, enum listener_kind kind)
 	TAILQ_FOREACH(listener, &p->parent->listeners, entry) {
 		if (listener->kind != kind)
 			continue;
-		if (kind != LISTENER_UDP) {
-			process_send_copy(p,
-			    kind == LISTENER_METRICS ? PM_LISTENER
-						     : PW_LISTENER,
-			    listener->fds[0], NULL, 0);
+		if (kind == LISTENER_METRICS) {
+			process_send_copy(
+			    p, PM_LISTENER, listener->fds[0], NULL, 0);
+			continue;
+		}
+		if (kind == LISTENER_WEBSOCKET) {
+			web.proxy_protocol = listener->proxy_protocol != 0;
+			process_send_copy(p, PW_LISTENER, listener->fds[0],
+			    &web, sizeof(web));
 			continue;
 		}
 		/* One that was lost leaves its number behind. */
@@ -110,22 +116,46 @@ wiring_listeners(struct process *p, enum listener_kind kind)
 	}
 }
 
-/* The networks that no punch limit holds for; replaces those sent before. */
-void
-wiring_exempt(struct process *p)
+/* All networks of a kind; returns how many. */
+static int
+wiring_list(
+    struct process *p, enum parent_to_worker type, enum conf_address_kind kind)
 {
-	struct conf_address *address;
+	const struct conf_address *network;
 	struct msg_address msg;
+	int n;
 
+	n = 0;
 	memset(&msg, 0, sizeof(msg));
-	msg.prefix = PROTO_PREFIX_NONE;
-	process_send(p, PW_EXEMPT, -1, &msg, sizeof(msg));
-	TAILQ_FOREACH(address, &p->parent->conf->addresses, entry) {
-		if (address->kind != CONF_PUNCH_EXEMPT)
+	TAILQ_FOREACH(network, &p->parent->conf->addresses, entry) {
+		if (network->kind != kind)
 			continue;
-		msg.prefix = listen_network(address, msg.addr);
-		process_send(p, PW_EXEMPT, -1, &msg, sizeof(msg));
+		msg.prefix = listen_network(network, msg.addr);
+		process_send(p, type, -1, &msg, sizeof(msg));
+		n++;
 	}
+	return (n);
+}
+
+/* What a worker is told of networks, instead of those sent before. */
+void
+wiring_networks(struct process *p)
+{
+	static const struct msg_address end = { .prefix = PROTO_PREFIX_NONE };
+	/* Of no other proxy than one of this machine is it known what it is. */
+	static const struct msg_address loopback[] = {
+		{ .addr = { [10] = 0xff, 0xff, 127 }, .prefix = 96 + 8 },
+		{ .addr = { [15] = 1 }, .prefix = 128 },
+	};
+	size_t i;
+
+	(void)wiring_list(p, PW_EXEMPT, CONF_PUNCH_EXEMPT);
+	process_send(p, PW_EXEMPT, -1, &end, sizeof(end));
+	if (wiring_list(p, PW_PROXY, CONF_TRUSTED_PROXY) == 0)
+		for (i = 0; i < sizeof(loopback) / sizeof(loopback[0]); i++)
+			process_send(
+			    p, PW_PROXY, -1, &loopback[i], sizeof(loopback[i]));
+	process_send(p, PW_PROXY, -1, &end, sizeof(end));
 }
 
 /* What auth is told besides. */
@@ -156,7 +186,7 @@ wiring_introduce_worker(struct process *p)
 {
 	wiring_listeners(p, LISTENER_WEBSOCKET);
 	wiring_listeners(p, LISTENER_UDP);
-	wiring_exempt(p);
+	wiring_networks(p);
 	gossip_introduce(p);
 }
 

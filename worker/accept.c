@@ -32,9 +32,9 @@ accept_watch(struct worker *w, int on)
 
 	for (i = 0; i < w->accept.nlisteners; i++) {
 		if (on)
-			ev_io_start(w->loop, &w->accept.listeners[i]);
+			ev_io_start(w->loop, &w->accept.listeners[i].io);
 		else
-			ev_io_stop(w->loop, &w->accept.listeners[i]);
+			ev_io_stop(w->loop, &w->accept.listeners[i].io);
 	}
 }
 
@@ -126,7 +126,7 @@ accept_failed(struct worker *w, int error)
 
 /* Returns 0, or -1 if there is nothing (more) to accept just now. */
 static int
-accept_one(struct worker *w, int listener)
+accept_one(struct worker *w, const struct accept_listener *listener)
 {
 	struct sockaddr_storage ss;
 	struct session *s;
@@ -136,7 +136,7 @@ accept_one(struct worker *w, int listener)
 	int fd;
 
 	len = sizeof(ss);
-	fd = accept4(listener, (struct sockaddr *)&ss, &len,
+	fd = accept4(listener->io.fd, (struct sockaddr *)&ss, &len,
 	    SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd == -1)
 		return (accept_failed(w, errno));
@@ -145,14 +145,13 @@ accept_one(struct worker *w, int listener)
 	s = session_new(w, fd, session_io, addr, port);
 	if (s == NULL)
 		return (0);
-	/* A proxy's own address says nothing of whom it speaks for. */
-	if (!address_is_loopback(addr) && !session_join_source(w, s)) {
-		counters_add(COUNTER_REFUSED_HALF_OPEN, 1);
-		broken_mark(w, s);
-		return (0);
-	}
+	if (listener->proxy_protocol)
+		session_proxy_expect(w, s);
+	else
+		session_client_known(w, s);
 	/* The request mostly is there already (TCP_DEFER_ACCEPT). */
-	session_io(w->loop, &s->io, EV_READ);
+	if (s->state != SESSION_BROKEN)
+		session_io(w->loop, &s->io, EV_READ);
 	return (0);
 }
 
@@ -175,22 +174,23 @@ accept_cb(struct ev_loop *loop, ev_io *io, int revents)
 			accept_step_aside(w, "no place for one more");
 			return;
 		}
-		if (accept_one(w, io->fd) == -1)
+		if (accept_one(w, (struct accept_listener *)io) == -1)
 			return;
 	}
 }
 
 /* PW_LISTENER: fd is a listening socket; served from PW_START on. */
 const char *
-accept_listen(struct worker *w, int fd)
+accept_listen(struct worker *w, const struct msg_listener *msg, int fd)
 {
-	ev_io *io;
+	struct accept_listener *listener;
 
 	if (w->accept.nlisteners == LISTENERS_MAX)
 		return ("too many listeners");
-	io = &w->accept.listeners[w->accept.nlisteners++];
-	ev_io_init(io, accept_cb, fd, EV_READ);
-	io->data = w;
+	listener = &w->accept.listeners[w->accept.nlisteners++];
+	listener->proxy_protocol = msg->proxy_protocol != 0;
+	ev_io_init(&listener->io, accept_cb, fd, EV_READ);
+	listener->io.data = w;
 	return (NULL);
 }
 

@@ -66,7 +66,7 @@ from_parent_counters(void *owner, const void *data, size_t len, int fd)
 static const char *
 from_parent_listener(void *owner, const void *data, size_t len, int fd)
 {
-	return (accept_listen(owner, fd));
+	return (accept_listen(owner, data, fd));
 }
 
 static const char *
@@ -79,6 +79,15 @@ static const char *
 from_parent_exempt(void *owner, const void *data, size_t len, int fd)
 {
 	return (punch_exempt(owner, data));
+}
+
+static const char *
+from_parent_proxy(void *owner, const void *data, size_t len, int fd)
+{
+	struct worker *w;
+
+	w = owner;
+	return (networks_take(&w->proxies, data));
 }
 
 static const char *
@@ -228,11 +237,14 @@ static const struct channel_rule from_parent_rules[] = {
 	    from_parent_settings),
 	CHANNEL_RULE_FD(PW_MAP, 0, WORKER_SETUP, from_parent_map),
 	CHANNEL_RULE_FD(PW_COUNTERS, 0, WORKER_SETUP, from_parent_counters),
-	CHANNEL_RULE_FD(PW_LISTENER, 0, WORKER_SETUP, from_parent_listener),
+	CHANNEL_RULE_FD(PW_LISTENER, sizeof(struct msg_listener), WORKER_SETUP,
+	    from_parent_listener),
 	CHANNEL_RULE_FD(
 	    PW_UDP, sizeof(struct msg_udp), ANY_TIME, from_parent_udp),
 	CHANNEL_RULE(PW_EXEMPT, sizeof(struct msg_address), ANY_TIME,
 	    from_parent_exempt),
+	CHANNEL_RULE(
+	    PW_PROXY, sizeof(struct msg_address), ANY_TIME, from_parent_proxy),
 	CHANNEL_RULE(
 	    PW_BEACON, sizeof(struct msg_beacon), ANY_TIME, from_parent_beacon),
 	CHANNEL_RULE_RANGE(PW_SYNC, sizeof(struct msg_sync),

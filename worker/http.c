@@ -19,7 +19,8 @@
 enum field {
 	CONNECTION,
 	CONTENT_LENGTH,
-	FORWARDED_FOR,
+	FORWARDS,
+	FORWARDS_FOR,
 	HOST,
 	ORIGIN,
 	KEY,
@@ -39,7 +40,8 @@ static const struct {
 #define NAME(s) s, sizeof(s) - 1
 	[CONNECTION] = { NAME("Connection"), 0 },
 	[CONTENT_LENGTH] = { NAME("Content-Length"), 1 },
-	[FORWARDED_FOR] = { NAME("X-Forwarded-For"), 0 },
+	[FORWARDS] = { NAME("Forwarded"), 0 },
+	[FORWARDS_FOR] = { NAME("X-Forwarded-For"), 0 },
 	[HOST] = { NAME("Host"), 1 },
 	[ORIGIN] = { NAME("Origin"), 1 },
 	[KEY] = { NAME("Sec-WebSocket-Key"), 1 },
@@ -62,8 +64,9 @@ struct head {
 	int websocket;
 	int pilot_v1;
 	int body;
-	int chunked; /* by the last transfer coding so far */
-	int bad;     /* well-formed, but 400 all the same */
+	int chunked;                 /* by the last transfer coding so far */
+	struct forwarded *forwarded; /* by kind */
+	int bad;                     /* well-formed, but 400 all the same */
 };
 
 /* Is the token in this list, spelt like that or (nocase) in any case? */
@@ -169,6 +172,12 @@ take_field(struct head *head, enum field field, struct text value)
 		break;
 	case PROTOCOL:
 		head->pilot_v1 |= LIST_HAS(value, "pilot.v1", 0);
+		break;
+	case FORWARDS:
+		http_forwarded_add(&head->forwarded[FORWARDED], value);
+		break;
+	case FORWARDS_FOR:
+		http_forwarded_add(&head->forwarded[FORWARDED_FOR], value);
 		break;
 	case CONTENT_LENGTH:
 		head->bad |= value.len == 0 ||
@@ -349,6 +358,7 @@ http_request_parse(const uint8_t *buf, size_t len, struct http_request *req)
 
 	memset(req, 0, sizeof(*req));
 	memset(&head, 0, sizeof(head));
+	head.forwarded = req->forwarded;
 	rest.p = buf;
 	rest.len = MIN(len, HTTP_HEAD_MAX);
 	req->status = parse_head(&rest, &head);
@@ -357,10 +367,6 @@ http_request_parse(const uint8_t *buf, size_t len, struct http_request *req)
 	if (req->status == 200) {
 		req->head_len = rest.p - buf;
 		req->status = judge(&head, req);
-		req->has_forwarded =
-		    http_forwarded(head.value[FORWARDED_FOR], req->forwarded);
-		req->bad_forwarded =
-		    head.seen[FORWARDED_FOR] && !req->has_forwarded;
 	}
 	return (req->status != 0);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/ws_accept.h"
+#include "worker/http_forwarded.h"
 
 /* The head of the one request of a connection, doc/protocol.md 1. */
 #define HTTP_HEAD_MAX     16384
@@ -35,10 +36,9 @@ struct http_request {
 	int pilot_v1;  /* subprotocol pilot.v1 is offered */
 	/* With 101: Sec-WebSocket-Accept. */
 	char accept[WS_ACCEPT_LEN];
-	const char *allow;     /* with 405: what is allowed */
-	int has_forwarded;     /* forwarded is set */
-	int bad_forwarded;     /* there is an X-Forwarded-For, but no address */
-	uint8_t forwarded[16]; /* rightmost X-Forwarded-For; v4-mapped */
+	const char *allow; /* with 405: what is allowed */
+	struct forwarded
+	    forwarded[FORWARDED_KINDS]; /* in the request's bytes */
 };
 
 /* The date as answers have it, made once a second. */

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "common/address.h"
 #include "common/log.h"
 #include "worker/limit.h"
 #include "worker/packet.h"
@@ -16,44 +15,27 @@
  * Two small packets for one: limited, so that nobody uses it as an amplifier.
  */
 
-/* PW_EXEMPT: one more network without limits, or PROTO_PREFIX_NONE: no more. */
+/* PW_EXEMPT: a network without limits, or the end of their list. */
 const char *
 punch_exempt(struct worker *w, const struct msg_address *msg)
 {
-	if (msg->prefix == PROTO_PREFIX_NONE) {
-		w->punch.nexempt = 0;
-		return (NULL);
-	}
-	if (msg->prefix > 128 || w->punch.nexempt == EXEMPT_MAX)
-		return ("bad exempt network");
-	w->punch.exempt[w->punch.nexempt++] = *msg;
-	return (NULL);
+	return (networks_take(&w->punch.exempt, msg));
 }
 
+/* Of a peer, port 0, no more may be known than its proxy. */
 static int
-punch_is_exempt(const struct worker *w, const uint8_t addr[16])
+punch_within_limits(struct worker *w, const struct endpoint *from)
 {
-	const struct msg_address *net;
-	uint32_t i;
+	uint32_t most, source_most;
 
-	for (i = 0; i < w->punch.nexempt; i++) {
-		net = &w->punch.exempt[i];
-		if (address_within(addr, net->addr, net->prefix))
-			return (1);
-	}
-	return (0);
-}
-
-static int
-punch_within_limits(struct worker *w, const uint8_t addr[16])
-{
-	uint32_t most;
-
-	if (punch_is_exempt(w, addr))
+	if (networks_have(&w->punch.exempt, from->addr))
 		return (1);
 	most = w->settings.punch_total_limit;
-	if (limit_source(w->punch.sources, addr, 0, w->now,
-		w->settings.punch_source_limit) &&
+	source_most = w->settings.punch_source_limit;
+	if (from->port == 0 && networks_have(&w->proxies, from->addr))
+		source_most = 0;
+	if (limit_source(
+		w->punch.sources, from->addr, 0, w->now, source_most) &&
 	    (most == 0 || persecond_take(&w->punch.total, w->now, 1, most)))
 		return (1);
 	counters_add(COUNTER_PUNCH_RATE, 1);
@@ -154,7 +136,7 @@ punch_request(struct worker *w, const struct path *from, int is_endpoint,
 {
 	struct path path;
 
-	if (!punch_within_limits(w, from->far.addr))
+	if (!punch_within_limits(w, &from->far))
 		return;
 	path = *from;
 	if (!is_endpoint)

@@ -12,12 +12,12 @@
 #include "common/budget.h"
 #include "common/proto.h"
 #include "worker/endpoint.h"
+#include "worker/networks.h"
 
 struct source_table;
 struct worker;
 
-#define EXEMPT_MAX 1024 /* networks */
-#define GRANTS_MAX 256  /* PunchRequests that wait for auth */
+#define GRANTS_MAX 256 /* PunchRequests that wait for auth */
 
 /* A PunchRequest whose grant auth looks at. */
 struct grant {
@@ -30,8 +30,7 @@ struct grant {
 struct punch {
 	struct source_table *sources; /* PunchRequests per source */
 	struct persecond total;
-	struct msg_address exempt[EXEMPT_MAX];
-	uint32_t nexempt;
+	struct networks exempt;
 	struct grant grants[GRANTS_MAX];
 	uint32_t last_grant;
 };

@@ -33,6 +33,7 @@ struct origin {
 
 enum session_state {
 	SESSION_FREE,
+	SESSION_PROXY,   /* the header of the PROXY protocol is coming in */
 	SESSION_HEAD,    /* the HTTP head is coming in */
 	SESSION_NONCE,   /* upgraded; auth owes us a nonce */
 	SESSION_REPLY,   /* challenge sent */
@@ -138,6 +139,14 @@ void session_frame_grows(struct worker *, struct session *);
 /* session_head.c */
 size_t session_head(struct worker *, struct session *, const uint8_t *, size_t);
 void session_answer(struct worker *, struct session *, int);
+
+/* session_proxy.c */
+int session_is_proxy(const struct worker *, const struct session *);
+void session_client_known(struct worker *, struct session *);
+void session_proxy_expect(struct worker *, struct session *);
+size_t session_proxy(
+    struct worker *, struct session *, const uint8_t *, size_t);
+void session_proxy_late(struct worker *, struct session *);
 
 /* session_read.c */
 void session_io(struct ev_loop *, ev_io *, int);

@@ -7,6 +7,7 @@
 
 #include "common/address.h"
 #include "common/clock.h"
+#include "common/log.h"
 #include "worker/http.h"
 #include "worker/limit.h"
 #include "worker/worker.h"
@@ -50,27 +51,31 @@ session_answer(struct worker *w, struct session *s, int status)
 	session_respond(w, s, &request, status);
 }
 
-/*
- * A proxy on this machine says whom it speaks for; nobody else is believed.
- * Returns 1 if the session's address is that of a client, 0 if it is the
- * proxy's own.  Whom it names so that we do not understand it are one client to
- * us, or they would have no limit.
- */
-static int
-session_client(struct session *s, const struct http_request *request)
+/* A proxy that is trusted says whom it speaks for; nobody else is believed. */
+static void
+session_forwarded(
+    struct worker *w, struct session *s, const struct http_request *request)
 {
-	if (!address_is_loopback(s->peer.at.addr))
-		return (1);
-	if (!request->has_forwarded)
-		return (request->bad_forwarded);
-	memcpy(s->peer.at.addr, request->forwarded, sizeof(s->peer.at.addr));
+	char text[ADDRESS_TEXT_LEN];
+	enum forwarded_kind kind;
+
+	kind = w->settings.forwarded ? FORWARDED : FORWARDED_FOR;
+	if (request->forwarded[kind].n == 0 || !session_is_proxy(w, s))
+		return;
 	s->peer.at.port = 0;
-	return (1);
+	if (http_forwarded(
+		&request->forwarded[kind], kind, &w->proxies, s->peer.at.addr))
+		return;
+	counters_add(COUNTER_FORWARDED_UNKNOWN, 1);
+	log_limited(&w->disbelieved, w->now,
+	    "proxy %s: no address of a client in %s",
+	    address_host(s->peer.at.addr, text),
+	    kind == FORWARDED ? "Forwarded" : "X-Forwarded-For");
 }
 
 /* 101, or why this upgrade that is well-formed is refused all the same. */
 static int
-session_admission(struct worker *w, struct session *s, int is_client)
+session_admission(struct worker *w, struct session *s)
 {
 	uint32_t connected;
 
@@ -87,9 +92,11 @@ session_admission(struct worker *w, struct session *s, int is_client)
 		counters_add(COUNTER_REFUSED_BUSY, 1);
 		return (503);
 	}
-	if (is_client && (!limit_upgrade(w->head.upgrades, s->peer.at.addr,
-			      w->now, w->settings.source_upgrade_limit) ||
-			     !session_join_source(w, s))) {
+	/* All clients of a proxy that names none would share one limit. */
+	if (!session_is_proxy(w, s) &&
+	    (!limit_upgrade(w->head.upgrades, s->peer.at.addr, w->now,
+		 w->settings.source_upgrade_limit) ||
+		!session_join_source(w, s))) {
 		counters_add(COUNTER_REFUSED_RATE, 1);
 		return (429);
 	}
@@ -121,14 +128,14 @@ session_head(
     struct worker *w, struct session *s, const uint8_t *bytes, size_t len)
 {
 	struct http_request request;
-	int is_client, status;
+	int status;
 
 	if (!http_request_parse(bytes, len, &request))
 		return (0);
-	is_client = session_client(s, &request);
+	session_forwarded(w, s, &request);
 	status = request.status;
 	if (status == 101)
-		status = session_admission(w, s, is_client);
+		status = session_admission(w, s);
 	if (status == 200 && w->draining)
 		status = 503;
 	if (status == 101) {

@@ -24,14 +24,19 @@ static size_t
 session_consume(struct worker *w, struct session *s, uint8_t *bytes, size_t len,
     size_t *total)
 {
-	size_t n;
+	size_t n, head;
 
 	n = 0;
 	*total = 0;
+	if (s->state == SESSION_PROXY)
+		n = session_proxy(w, s, bytes, len);
+	if (s->state == SESSION_PROXY)
+		return (0);
 	if (s->state == SESSION_HEAD) {
-		n = session_head(w, s, bytes, len);
-		if (n == 0)
-			return (0);
+		head = session_head(w, s, bytes + n, len - n);
+		if (head == 0)
+			return (n);
+		n += head;
 	} else if (s->skip > 0) {
 		n = s->skip < len ? s->skip : len;
 		if (s->skip != SKIP_ALL)

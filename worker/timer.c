@@ -59,6 +59,9 @@ timer_session(struct worker *w, struct session *s)
 		timer_open_session(w, s);
 	else if (!tick_before(w->tick, wheel_due(w, s))) {
 		switch (s->state) {
+		case SESSION_PROXY:
+			session_proxy_late(w, s);
+			break;
 		case SESSION_HEAD:
 			session_answer(w, s, 408);
 			break;

@@ -23,6 +23,7 @@
 #include "worker/headroom.h"
 #include "worker/http.h"
 #include "worker/login.h"
+#include "worker/networks.h"
 #include "worker/punch.h"
 #include "worker/route.h"
 #include "worker/session.h"
@@ -61,8 +62,13 @@ struct burst {
 	uint32_t nown;
 };
 
+struct accept_listener {
+	ev_io io;
+	int proxy_protocol; /* boolean: connections begin with its header */
+};
+
 struct accept {
-	ev_io listeners[LISTENERS_MAX];
+	struct accept_listener listeners[LISTENERS_MAX];
 	uint32_t nlisteners;
 	ev_timer timer;
 	int waited; /* boolean: stepped back for another worker just now */
@@ -119,6 +125,8 @@ struct worker {
 	size_t queued; /* bytes allocated for all outqs: outq.c */
 	struct inbound inbound[INBOUND_KINDS];
 	struct strangers strangers;
+	struct networks proxies; /* who is believed about its clients */
+	struct log_limit disbelieved;
 	struct accept accept;
 	struct head head;
 	struct login login;
@@ -201,7 +209,7 @@ burst_is_begun(const struct worker *w)
 }
 
 /* accept.c */
-const char *accept_listen(struct worker *, int);
+const char *accept_listen(struct worker *, const struct msg_listener *, int);
 void accept_start(struct worker *);
 
 /* beacons.c */

@@ -16,9 +16,10 @@ wrap	    = $(addprefix -Wl$(comma)--wrap=,$(1))
 comma	   := ,
 
 fuzz_http	 := $(wildcard worker/http*.c) common/ws_accept.c \
-		    common/address.c
+		    common/address.c worker/networks.c
 fuzz_ws_frame	 := common/ws_frame.c worker/ws_utf8.c
 fuzz_metrics_request := metrics/request.c
+fuzz_proxy_header := worker/http_text.c worker/proxy_header.c common/address.c
 fuzz_login_reply := worker/login_reply.c
 fuzz_keyfile	 := auth/keyfile.c auth/keycache.c $(wildcard common/*.c)
 fuzz_registry_wire := auth/registry_wire.c auth/beacon_list.c

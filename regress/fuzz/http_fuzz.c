@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "worker/http.h"
+#include "worker/networks.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -24,6 +26,25 @@ check_response(const struct http_request *req, int status)
 	    strncmp(response, "HTTP/1.1 ", 9) != 0 ||
 	    strstr(response, "\r\n\r\n") == NULL)
 		abort();
+}
+
+/* Who is no proxy is the client; without a client it is a proxy. */
+static void
+check_forwarded(const struct http_request *req)
+{
+	static struct networks proxies = { .n = 1,
+		.list = {
+		    { .addr = { [10] = 0xff, 0xff, 10 }, .prefix = 104 } } };
+	enum forwarded_kind kind;
+	uint8_t addr[16];
+
+	for (kind = 0; kind < FORWARDED_KINDS; kind++) {
+		memcpy(addr, proxies.list[0].addr, sizeof(addr));
+		if (!http_forwarded(
+			&req->forwarded[kind], kind, &proxies, addr) &&
+		    !networks_have(&proxies, addr))
+			abort();
+	}
 }
 
 /* The answer to all of it must be the answer to the least that has one. */
@@ -56,5 +77,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	check_response(&whole, whole.status);
 	check_response(&whole, 503);
+	if (whole.head_len > 0)
+		check_forwarded(&whole);
 	return (0);
 }

@@ -68,6 +68,10 @@ def test_parent():
     fuzz("parent", 1000)
 
 
+def test_proxy_header():
+    fuzz("proxy_header", 90)
+
+
 def test_registry_wire():
     fuzz("registry_wire", 125)
 

@@ -125,7 +125,7 @@ recognize(int fd)
 }
 
 static void
-give(enum file file, uint32_t type, const struct msg_udp *msg)
+give(enum file file, uint32_t type, const void *msg, size_t len)
 {
 	struct stat st;
 	int fd;
@@ -133,7 +133,7 @@ give(enum file file, uint32_t type, const struct msg_udp *msg)
 	fd = memfd_create("net", MFD_CLOEXEC);
 	REQUIRE(fd != -1 && fstat(fd, &st) == 0);
 	net.inodes[file] = st.st_ino;
-	world_tell(type, fd, msg, msg == NULL ? 0 : sizeof(*msg));
+	world_tell(type, fd, msg, len);
 	loop_quiet(10);
 	for (fd = 0; fd < FDS && net.fds[file] == -1; fd++)
 		recognize(fd);
@@ -146,10 +146,26 @@ closed(int fd)
 	net.session[(unsigned)fd % FDS] = 0;
 }
 
+/* Trusted is this machine, as without a word of the configuration. */
+static void
+proxies(void)
+{
+	struct msg_address msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.addr[10] = msg.addr[11] = 0xff;
+	msg.addr[12] = 127;
+	msg.prefix = 96 + 8;
+	world_tell(PW_PROXY, -1, &msg, sizeof(msg));
+	msg.prefix = PROTO_PREFIX_NONE;
+	world_tell(PW_PROXY, -1, &msg, sizeof(msg));
+}
+
 /* Once: a listener, UDP for IPv4 and IPv6, a further port for gossip. */
 void
 net_start(void)
 {
+	struct msg_listener web;
 	struct msg_udp udp;
 	struct msg_beacon beacon;
 	uint16_t port;
@@ -158,13 +174,15 @@ net_start(void)
 	fuzz_on_close = closed;
 	for (i = 0; i < FILES; i++)
 		net.fds[i] = -1;
-	give(FILE_LISTENER, PW_LISTENER, NULL);
+	web.proxy_protocol = 0;
+	give(FILE_LISTENER, PW_LISTENER, &web, sizeof(web));
+	proxies();
 	udp.kind = UDP_LISTENER;
 	for (udp.number = 0; udp.number < 2; udp.number++)
-		give(FILE_UDP4 + udp.number, PW_UDP, &udp);
+		give(FILE_UDP4 + udp.number, PW_UDP, &udp, sizeof(udp));
 	udp.kind = UDP_SHARE;
 	udp.number = 1;
-	give(FILE_SHARE, PW_UDP, &udp);
+	give(FILE_SHARE, PW_UDP, &udp, sizeof(udp));
 	for (i = SOURCE_BEACON; i < SOURCES; i++) {
 		memset(&beacon, 0, sizeof(beacon));
 		net_source(i, beacon.addr, &port);

@@ -134,12 +134,13 @@ says_exempt(uint8_t how)
 	struct msg_address msg;
 
 	memset(&msg, 0, sizeof(msg));
-	msg.prefix = PROTO_PREFIX_NONE;
 	if (how != 0) {
 		net_source(how, msg.addr, &msg.port);
 		msg.prefix = how % 129;
 		msg.port = 0;
+		world_tell(PW_EXEMPT, -1, &msg, sizeof(msg));
 	}
+	msg.prefix = PROTO_PREFIX_NONE;
 	world_tell(PW_EXEMPT, -1, &msg, sizeof(msg));
 }
 

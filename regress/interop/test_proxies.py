@@ -233,7 +233,8 @@ def test_other_paths_end_at_the_proxy():
 
 
 def test_discover_tells_the_address_that_the_proxy_saw():
-    with fronted() as (b, proxies):
+    # This client is of this machine, but none of the proxies.
+    with fronted("trusted proxy 127.0.0.1") as (b, proxies):
         for proxy in proxies:
             # What the client says of itself is not believed.
             for headers in ({}, {"X-Forwarded-For": "203.0.113.9"}):

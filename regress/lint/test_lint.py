@@ -225,6 +225,7 @@ PARTS = {
     "inbound": "inbound",
     "login": "login",
     "pongs": "session session_control",
+    "proxies": "networks",
     "punch": "punch",
     "routes": "route",
     "strangers": "stranger",

@@ -335,8 +335,8 @@ counts(void)
 	CHECK(try_lines(CONF_BEACONS_MAX + 1, "peer beacon ::1 port 1", "") ==
 	      -1);
 	CHECK(says("lines:1027: \"peer beacon\" more than 1024 times\n"));
-	CHECK(try_lines(CONF_EXEMPT_MAX, "punch exempt ::", "") == 0);
-	CHECK(try_lines(CONF_EXEMPT_MAX + 1, "punch exempt ::", "") == -1);
+	CHECK(try_lines(CONF_NETWORKS_MAX, "punch exempt ::", "") == 0);
+	CHECK(try_lines(CONF_NETWORKS_MAX + 1, "punch exempt ::", "") == -1);
 	CHECK(says("lines:1027: \"punch exempt\" more than 1024 times\n"));
 }
 

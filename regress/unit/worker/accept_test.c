@@ -14,6 +14,7 @@
 
 /* Who takes a connection, and what gives way for it. */
 
+static const struct msg_listener plain;
 static struct peermap_header *header;
 static int listener;
 static struct sockaddr_in at;
@@ -24,11 +25,11 @@ static int accepts;
 
 static int made;           /* sessions */
 static int read_from;      /* session_io() */
-static int joins = 1;      /* boolean: what session_join_source() says */
-static int joined;         /* calls of it */
+static int welcome = 1;    /* boolean: session_client_known() leaves it be */
+static int known;          /* calls of it */
+static int proxied;        /* calls of session_proxy_expect() */
 static int makes_room;     /* how often session_make_room() does */
 static int asked_for_room; /* calls of it */
-static int broken;         /* sessions */
 static uint8_t last_addr[16];
 
 int
@@ -44,9 +45,7 @@ accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 	fd = accept(fd, (struct sockaddr *)&sin, len);
 	if (fd == -1)
 		return (-1);
-	/* From afar, unless the test says otherwise. */
-	if (w.hello.epoch == 0)
-		sin.sin_addr.s_addr = htonl(0xc0000201);
+	sin.sin_addr.s_addr = htonl(0xc0000201); /* from afar */
 	memcpy(addr, &sin, sizeof(sin));
 	return (fd);
 }
@@ -67,11 +66,20 @@ session_io(struct ev_loop *loop, ev_io *io, int revents)
 	read_from++;
 }
 
-int
-session_join_source(struct worker *of, struct session *s)
+void
+session_client_known(struct worker *of, struct session *s)
 {
-	joined++;
-	return (joins);
+	known++;
+	if (!welcome)
+		s->state = SESSION_BROKEN;
+}
+
+void
+session_proxy_expect(struct worker *of, struct session *s)
+{
+	proxied++;
+	if (!welcome)
+		s->state = SESSION_BROKEN;
 }
 
 int
@@ -91,19 +99,13 @@ session_reap(struct worker *of)
 	w.nbroken = 0;
 }
 
-void
-broken_mark(struct worker *of, struct session *s)
-{
-	broken++;
-}
-
 /* n clients connect; then the loop turns, without waiting. */
 static void
 connect_and_turn(int n)
 {
 	int fd;
 
-	accepts = made = read_from = joined = asked_for_room = broken = 0;
+	accepts = made = read_from = known = proxied = asked_for_room = 0;
 	while (n-- > 0) {
 		fd = socket(AF_INET, SOCK_STREAM, 0);
 		if (fd == -1 ||
@@ -121,7 +123,7 @@ begin(void)
 	int fd;
 
 	refusal = 0;
-	joins = 1;
+	welcome = 1;
 	makes_room = 0;
 	w.load = 0;
 	w.slots_max = 1000;
@@ -137,7 +139,7 @@ begin(void)
 static int
 paused(void)
 {
-	return (!ev_is_active(&w.accept.listeners[0]) &&
+	return (!ev_is_active(&w.accept.listeners[0].io) &&
 		ev_is_active(&w.accept.timer));
 }
 
@@ -146,9 +148,9 @@ test_so_many_at_once_and_each_is_read(void)
 {
 	begin();
 	connect_and_turn(20);
-	CHECK(made == 16 && read_from == 16 && joined == 16);
+	CHECK(made == 16 && read_from == 16 && known == 16);
 	ev_run(w.loop, EVRUN_NOWAIT);
-	CHECK(made == 20 && read_from == 20 && broken == 0);
+	CHECK(made == 20 && read_from == 20 && proxied == 0);
 	CHECK(memcmp(last_addr + 10, "\xff\xff\xc0\0\2\1", 6) == 0);
 }
 
@@ -250,23 +252,27 @@ test_what_fails_for_the_client_alone(void)
 }
 
 static void
-test_one_too_many_of_its_source(void)
+test_one_that_is_not_welcome_is_not_read(void)
 {
-	uint64_t refused;
+	begin();
+	welcome = 0;
+	connect_and_turn(1);
+	CHECK(known == 1 && read_from == 0);
+}
 
+/* Whose the connection is, its first bytes say. */
+static void
+test_where_proxies_begin_with_a_header(void)
+{
 	begin();
-	refused = COUNTED(REFUSED_HALF_OPEN);
-	joins = 0;
+	w.accept.listeners[0].proxy_protocol = 1;
 	connect_and_turn(1);
-	CHECK(broken == 1 && read_from == 0);
-	CHECK(COUNTED(REFUSED_HALF_OPEN) == refused + 1);
-	/* A proxy on this machine speaks for many. */
+	CHECK(proxied == 1 && known == 0 && read_from == 1);
 	begin();
-	joins = 0;
-	w.hello.epoch = 1;
+	welcome = 0;
 	connect_and_turn(1);
-	CHECK(joined == 0 && broken == 0 && read_from == 1);
-	w.hello.epoch = 0;
+	CHECK(proxied == 1 && read_from == 0);
+	w.accept.listeners[0].proxy_protocol = 0;
 }
 
 static void
@@ -276,8 +282,8 @@ test_no_more_listeners_than_there_is_room_for(void)
 
 	was = w.accept.nlisteners;
 	while (w.accept.nlisteners < LISTENERS_MAX)
-		CHECK(accept_listen(&w, listener) == NULL);
-	CHECK(accept_listen(&w, listener) != NULL);
+		CHECK(accept_listen(&w, &plain, listener) == NULL);
+	CHECK(accept_listen(&w, &plain, listener) != NULL);
 	CHECK(w.accept.nlisteners == LISTENERS_MAX);
 	w.accept.nlisteners = was;
 }
@@ -299,7 +305,8 @@ main(void)
 	if (listener == -1 ||
 	    bind(listener, (struct sockaddr *)&at, len) == -1 ||
 	    getsockname(listener, (struct sockaddr *)&at, &len) == -1 ||
-	    listen(listener, 64) == -1 || accept_listen(&w, listener) != NULL)
+	    listen(listener, 64) == -1 ||
+	    accept_listen(&w, &plain, listener) != NULL)
 		return (1);
 	RUN(test_so_many_at_once_and_each_is_read);
 	RUN(test_who_holds_more_steps_back_once);
@@ -307,7 +314,8 @@ main(void)
 	RUN(test_without_descriptors);
 	RUN(test_the_pause_is_as_long_as_it_takes);
 	RUN(test_what_fails_for_the_client_alone);
-	RUN(test_one_too_many_of_its_source);
+	RUN(test_one_that_is_not_welcome_is_not_read);
+	RUN(test_where_proxies_begin_with_a_header);
 	RUN(test_no_more_listeners_than_there_is_room_for);
 	return (test_failed());
 }

@@ -27,7 +27,7 @@ static int removed; /* sessions */
 static int closed_all;
 
 const char *
-accept_listen(struct worker *of, int fd)
+accept_listen(struct worker *of, const struct msg_listener *msg, int fd)
 {
 	(void)close(fd);
 	return (NULL);
@@ -294,8 +294,10 @@ test_start_needs_all_that_was_promised(void)
 static void
 hears_of_a_listener_while_it_runs(void)
 {
+	static const struct msg_listener msg;
+
 	start();
-	say(PW_LISTENER, NULL, 0, 0);
+	say(PW_LISTENER, &msg, sizeof(msg), 0);
 }
 
 static void

@@ -87,9 +87,10 @@ is_at(const struct endpoint *end, uint8_t host, uint16_t port)
 	return (memcmp(end->addr, at.addr, 16) == 0 && end->port == port);
 }
 
-/* Node a wants to get at b, and asks from host 192.0.2.from. */
+/* Node a wants to get at b, and asks from port `port` of 192.0.2.from. */
 static void
-asks(uint8_t a, uint8_t b, uint8_t from, int is_endpoint, size_t len)
+asks_from(uint8_t a, uint8_t b, uint8_t from, uint16_t port, int is_endpoint,
+    size_t len)
 {
 	uint8_t packet[PACKET_PUNCH_GRANT_LEN];
 	struct path path;
@@ -100,9 +101,21 @@ asks(uint8_t a, uint8_t b, uint8_t from, int is_endpoint, size_t len)
 	packet[8] = b;
 	packet[16] = 99; /* the grant's expiry */
 	packet[17] = 's';
-	path = parts_path(from, 5000);
+	path = parts_path(from, port);
 	ncommands = 0;
 	punch_request(&w, &path, is_endpoint, packet, len);
+}
+
+static void
+asks(uint8_t a, uint8_t b, uint8_t from, int is_endpoint, size_t len)
+{
+	asks_from(a, b, from, 5000, is_endpoint, len);
+}
+
+static void
+asks_by_session(uint8_t a, uint8_t b, uint8_t from)
+{
+	asks_from(a, b, from, 0, 0, PACKET_PUNCH_LEN);
 }
 
 static void
@@ -202,6 +215,8 @@ test_exempt_networks(void)
 	memcpy(msg.addr, at.addr, sizeof(msg.addr));
 	msg.prefix = 96 + 26;
 	CHECK(punch_exempt(&w, &msg) == NULL);
+	msg.prefix = PROTO_PREFIX_NONE;
+	CHECK(punch_exempt(&w, &msg) == NULL);
 	w.now++;
 	for (i = 0; i < 20; i++) {
 		asks(1, 2, 127, 1, PACKET_PUNCH_LEN);
@@ -210,16 +225,40 @@ test_exempt_networks(void)
 	for (i = 0; i < 20; i++)
 		asks(1, 2, 128, 1, PACKET_PUNCH_LEN);
 	CHECK(ncommands == 0);
-	for (i = 1; i < EXEMPT_MAX; i++)
-		CHECK(punch_exempt(&w, &msg) == NULL);
-	CHECK(punch_exempt(&w, &msg) != NULL);
 	msg.prefix = 129;
 	CHECK(punch_exempt(&w, &msg) != NULL);
-	/* A new list begins with an empty one. */
+}
+
+/* Many peers have the address of their proxy, if that is all it tells. */
+static void
+test_a_proxy_is_no_source(void)
+{
+	struct msg_address msg;
+	struct endpoint at;
+
+	memset(&msg, 0, sizeof(msg));
+	at = parts_endpoint(200, 0);
+	memcpy(msg.addr, at.addr, sizeof(msg.addr));
+	msg.prefix = 128;
+	(void)networks_take(&w.proxies, &msg);
 	msg.prefix = PROTO_PREFIX_NONE;
-	CHECK(punch_exempt(&w, &msg) == NULL && w.punch.nexempt == 0);
-	msg.prefix = 129;
-	CHECK(punch_exempt(&w, &msg) != NULL);
+	(void)networks_take(&w.proxies, &msg);
+	w.settings.punch_source_limit = 1;
+	w.settings.punch_total_limit = 3;
+	w.now++;
+	asks_by_session(1, 2, 200);
+	CHECK(ncommands == 2);
+	asks_by_session(1, 2, 200);
+	asks_by_session(1, 2, 200);
+	CHECK(ncommands == 2);
+	asks_by_session(1, 2, 200);
+	CHECK(ncommands == 0);
+	w.now++;
+	/* What it asks by UDP is of itself. */
+	asks(1, 2, 200, 1, PACKET_PUNCH_LEN);
+	CHECK(ncommands == 2);
+	asks(1, 2, 200, 1, PACKET_PUNCH_LEN);
+	CHECK(ncommands == 0);
 	w.settings.punch_source_limit = w.settings.punch_total_limit = 0;
 }
 
@@ -303,6 +342,7 @@ main(void)
 	RUN(test_an_address_that_is_not_known_any_more);
 	RUN(test_so_many_a_second_of_a_source_and_in_all);
 	RUN(test_exempt_networks);
+	RUN(test_a_proxy_is_no_source);
 	RUN(test_a_grant_is_waited_for);
 	RUN(test_more_grants_than_may_wait);
 	return (test_failed());

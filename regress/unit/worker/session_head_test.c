@@ -66,7 +66,7 @@ broken_mark(struct worker *of, struct session *x)
 	broken++;
 }
 
-/* A connection of 192.0.2.1, or of this machine. */
+/* A connection of 192.0.2.1, or of a proxy. */
 static void
 begin(int of_proxy)
 {
@@ -211,7 +211,7 @@ test_a_source_that_comes_too_often(void)
 	joins = 1;
 }
 
-/* Only a proxy on this machine is believed about whom it speaks for. */
+/* Only a proxy that is trusted is believed about whom it speaks for. */
 static void
 test_whom_the_proxy_names(void)
 {
@@ -221,12 +221,36 @@ test_whom_the_proxy_names(void)
 	begin(0);
 	CHECK(status_of(UPGRADE("X-Forwarded-For: 192.0.2.9\r\n")) == 101);
 	CHECK(s->peer.at.addr[15] == 1 && s->peer.at.port == 4000);
-	/* Its own requests have no limit; those of who knows whom have one. */
 	begin(1);
+	CHECK(status_of(UPGRADE("Forwarded: for=192.0.2.9\r\n")) == 101);
+	CHECK(s->peer.at.addr[12] == 127 && s->peer.at.port == 4000);
+	w.settings.forwarded = 1;
+	begin(1);
+	CHECK(status_of(UPGRADE("X-Forwarded-For: 192.0.2.8\r\n"
+				"Forwarded: for=192.0.2.9\r\n")) == 101);
+	CHECK(s->peer.at.addr[15] == 9 && s->peer.at.port == 0);
+	w.settings.forwarded = 0;
+}
+
+/* Or all of its clients would have one. */
+static void
+test_no_limit_for_a_proxy_that_names_nobody(void)
+{
+	uint64_t unknown;
+
+	unknown = COUNTED(FORWARDED_UNKNOWN);
 	upgrades = 0;
+	begin(1);
 	CHECK(status_of(UPGRADE("")) == 101 && asked == 0);
 	begin(1);
-	CHECK(status_of(UPGRADE("X-Forwarded-For: unknown\r\n")) == 429);
+	CHECK(status_of(UPGRADE("X-Forwarded-For: 127.0.0.9\r\n")) == 101);
+	CHECK(asked == 0 && s->peer.at.addr[15] == 9);
+	CHECK(COUNTED(FORWARDED_UNKNOWN) == unknown);
+	begin(1);
+	CHECK(status_of(UPGRADE("X-Forwarded-For: unknown\r\n")) == 101);
+	CHECK(asked == 0 && COUNTED(FORWARDED_UNKNOWN) == unknown + 1);
+	begin(1);
+	CHECK(status_of(UPGRADE("X-Forwarded-For: 192.0.2.9\r\n")) == 429);
 	upgrades = 1;
 }
 
@@ -244,6 +268,7 @@ int
 main(void)
 {
 	(void)parts_sessions();
+	parts_trust_loopback();
 	header = parts_map();
 	client = -1;
 	RUN(test_an_upgrade_begins_a_login);
@@ -254,6 +279,7 @@ main(void)
 	RUN(test_without_room_for_a_login);
 	RUN(test_a_source_that_comes_too_often);
 	RUN(test_whom_the_proxy_names);
+	RUN(test_no_limit_for_a_proxy_that_names_nobody);
 	RUN(test_who_takes_no_answer_is_broken);
 	return (test_failed());
 }

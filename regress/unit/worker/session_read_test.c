@@ -17,8 +17,23 @@
 static struct session *s;
 static int client;
 static char frames[200]; /* those that were whole */
-static int heads, grown, broken, superseded, bursts, later, crowded;
+static int proxies, heads, grown, broken, superseded, bursts, later, crowded;
 static int current = 1; /* boolean: the map has this session */
+
+/* It begins with a header if it begins with a P; that ends with a full stop. */
+size_t
+session_proxy(
+    struct worker *of, struct session *x, const uint8_t *bytes, size_t len)
+{
+	const uint8_t *end;
+
+	proxies++;
+	end = memchr(bytes, '.', len);
+	if (end == NULL)
+		return (0);
+	x->state = bytes[0] == 'P' ? SESSION_HEAD : SESSION_BROKEN;
+	return (bytes[0] == 'P' ? (size_t)(end + 1 - bytes) : len);
+}
 
 size_t
 session_head(
@@ -139,7 +154,8 @@ begin(enum session_state state)
 	ev_io_init(&s->io, session_io, pair[0], EV_READ);
 	s->io.data = &w;
 	memset(frames, 0, sizeof(frames));
-	heads = grown = broken = superseded = bursts = later = crowded = 0;
+	proxies = heads = grown = broken = superseded = 0;
+	bursts = later = crowded = 0;
 	current = 1;
 	w.tick++;
 }
@@ -167,6 +183,24 @@ test_the_head_and_what_comes_along(void)
 	CHECK(s->pending != NULL && s->pending->total == 0);
 	CHECK(COME(" /\n2ab1", "2ab,") && s->state == SESSION_OPEN);
 	CHECK(COME("c", "2ab,1c,") && s->pending == NULL);
+}
+
+static void
+test_a_proxys_header_comes_first(void)
+{
+	begin(SESSION_PROXY);
+	CHECK(COME("P.GET /\n1a", "1a,") && proxies == 1 && heads == 1);
+	begin(SESSION_PROXY);
+	CHECK(COME("P", "") && s->pending != NULL && heads == 0);
+	CHECK(COME(".", "") && s->state == SESSION_HEAD);
+	CHECK(s->pending == NULL && proxies == 2);
+	CHECK(COME("GET", "") && COME(" /\n1a", "1a,") && proxies == 2);
+	begin(SESSION_PROXY);
+	CHECK(COME("P.GET", "") && s->state == SESSION_HEAD);
+	CHECK(s->pending != NULL && s->pending->len == 3);
+	CHECK(COME(" /\n1a", "1a,") && proxies == 1);
+	begin(SESSION_PROXY);
+	CHECK(COME("X.GET /\n", "") && heads == 0 && s->pending == NULL);
 }
 
 static void
@@ -285,6 +319,7 @@ main(void)
 	w.rx = rx;
 	client = -1;
 	RUN(test_the_head_and_what_comes_along);
+	RUN(test_a_proxys_header_comes_first);
 	RUN(test_whatever_the_pieces_frames_are_whole);
 	RUN(test_a_part_is_not_a_sign_of_life);
 	RUN(test_the_end_breaks_it_and_no_news_do_not);

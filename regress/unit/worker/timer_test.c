@@ -34,6 +34,13 @@ session_answer(struct worker *of, struct session *s, int status)
 }
 
 void
+session_proxy_late(struct worker *of, struct session *s)
+{
+	note("late");
+	s->state = SESSION_BROKEN;
+}
+
+void
 login_fail(struct worker *of, struct session *s)
 {
 	note("failed");
@@ -105,6 +112,7 @@ happens(enum session_state state, const char *what, enum session_state then)
 static void
 test_a_deadline_in_each_state(void)
 {
+	CHECK(happens(SESSION_PROXY, "late", SESSION_BROKEN));
 	CHECK(happens(SESSION_HEAD, "408", SESSION_LINGER));
 	CHECK(happens(SESSION_NONCE, "failed", SESSION_CLOSING));
 	CHECK(happens(SESSION_REPLY, "failed", SESSION_CLOSING));
