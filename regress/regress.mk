@@ -55,6 +55,13 @@ unit_parent/endpoint := $(call in,parent,conf_table endpoint holders \
 unit_parent/gossip := $(call in,parent,conf_table gossip gossip_ports \
 		      gossip_send gossip_source inherit listen_address listen_fail \
 		      listen_socket listen_udp peermap_write process steer)
+unit_parent/gossip_ports := $(call in,parent,gossip_ports process)
+unit_parent/gossip_source := $(call in,parent,gossip_source process)
+unit_parent/keys   := $(call in,parent,keys process)
+unit_parent/listen_fail := $(call in,parent,listen_address listen_fail)
+unit_parent/metrics := $(call in,parent,metrics process)
+unit_parent/shutdown := $(call in,parent,process shutdown)
+unit_parent/sums   := $(call in,parent,process sums)
 unit_parent/keys_cache := $(call in,parent,conf_table keys_cache process)
 unit_parent/keys_snapshot := $(call in,parent,conf_table keys_snapshot process)
 unit_parent/registry := $(call in,parent,conf_table dial process registry \

@@ -1,0 +1,70 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/stat.h>
+
+#include <fcntl.h>
+
+#include "regress/unit/parent/parts.h"
+
+static char path[] = "/tmp/keys_test.XXXXXX";
+
+static int
+opens(const char *name)
+{
+	int fd;
+
+	fd = keys_open(name);
+	if (fd != -1)
+		(void)close(fd);
+	return (fd != -1);
+}
+
+/* Whoever can write to it can be any node. */
+static void
+test_a_file_that_others_can_write(void)
+{
+	CHECK(chmod(path, 0644) == 0 && opens(path));
+	CHECK(chmod(path, 0664) == 0 && !opens(path));
+	CHECK(chmod(path, 0646) == 0 && !opens(path));
+	CHECK(chmod(path, 0600) == 0 && opens(path));
+}
+
+static void
+test_what_is_no_file(void)
+{
+	CHECK(!opens("/nonexistent") && !opens("/tmp") && !opens("/dev/null"));
+}
+
+static void
+test_auth_is_sent_what_is_configured(void)
+{
+	struct msg_keys msg;
+
+	parts_conf.keys_file[0] = '\0';
+	CHECK(keys_send(&parent) == 0 && parent.keys_asked == 0);
+	CHECK(parts_told(0, PA_KEYS, &msg, sizeof(msg)) == -1);
+	(void)strlcpy(parts_conf.keys_file, path, sizeof(parts_conf.keys_file));
+	CHECK(keys_send(&parent) == 0 && parent.keys_asked == 1);
+	CHECK(parts_told(0, PA_KEYS, &msg, sizeof(msg)) == 1);
+	CHECK(strcmp(msg.path, path) == 0);
+	(void)strlcpy(
+	    parts_conf.keys_file, "/nonexistent", sizeof(parts_conf.keys_file));
+	CHECK(keys_send(&parent) == -1 && parent.keys_asked == 1);
+	CHECK(parts_told(0, PA_KEYS, &msg, sizeof(msg)) == -1);
+}
+
+int
+main(void)
+{
+	if (mkstemp(path) == -1)
+		return (1);
+	parts_init();
+	RUN(test_a_file_that_others_can_write);
+	RUN(test_what_is_no_file);
+	RUN(test_auth_is_sent_what_is_configured);
+	(void)unlink(path);
+	return (test_failed());
+}
