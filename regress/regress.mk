@@ -138,6 +138,12 @@ $(BUILD)/unit/common/loop_test: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc
 .PHONY: unit check
 unit: $(UNIT_TESTS)
 
+# What each of them is linked with, for regress/lint/test_units.py.
+.PHONY: unit-links
+unit-links:
+	@: $(foreach t,$(UNIT_NAMES),\
+	    $(info $(t): $(or $(unit_$(t)),$(wildcard $(t).c))))
+
 # pytest, two tests at a time, on the programs in $(BUILD)/$(1).  How many passed
 # and failed is in $(TALLY) afterwards; 5 says that no test was chosen.
 TESTS	   ?=
