@@ -83,6 +83,8 @@ def test_another_prefix_is_all_that_is_installed_speaks_of():
             "/opt/there/share/man/man8/beacond.8",
             "/opt/there/share/man/man5/beacond.conf.5",
             "/opt/there/share/man/man7/beacond-keys.7",
+            "/opt/there/share/bash-completion/completions/beaconctl",
+            "/opt/there/share/zsh/site-functions/_beaconctl",
             "/opt/there/share/examples/beacond/beacond.service"} <= set(files)
         for name in files:
             if "/share/" in name:
