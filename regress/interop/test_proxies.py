@@ -49,10 +49,20 @@ def free_port():
 
 
 class Proxy:
-    """with Nginx(beacon) as proxy: ..."""
+    """with Nginx(beacon) as proxy: ...
 
-    def __init__(self, beacon, timeout=120, name=NAME):
+    host: where it listens; source: where its clients come from; enter: what to
+    put before its command.
+    """
+
+    def __init__(self, beacon, timeout=120, name=NAME, host="127.0.0.1",
+            source=SOURCE, enter=()):
         self.beacon = beacon
+        self.host = host
+        self.source = source
+        self.enter = list(enter)
+        self.upstream = "%s:%d" % (getattr(beacon, "host", "127.0.0.1"),
+            beacon.port)
         self.timeout = timeout
         self.name = name
         self.proc = None
@@ -92,7 +102,8 @@ class Proxy:
 
     def launch(self):
         with open(self.path("log"), "w") as log:
-            self.proc = subprocess.Popen(self.command(), stdout=log,
+            self.proc = subprocess.Popen(self.enter + self.command(),
+                stdout=log,
                 stderr=log, stdin=subprocess.DEVNULL, cwd=self.directory,
                 env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
                     "HOME": self.directory})
@@ -124,14 +135,15 @@ class Proxy:
             return False
         return True
 
-    def client(self, source=SOURCE):
-        client = Client(self.port, source=source)
+    def client(self, source=None):
+        client = Client(self.port, source=source or self.source,
+            host=self.host)
         client.sock = self.tls.wrap_socket(client.sock,
             server_hostname=self.name)
         return client
 
-    def ask(self, **change):
-        with self.client() as client:
+    def ask(self, source=None, **change):
+        with self.client(source) as client:
             client.send(request(host="%s:%d" % (NAME, self.port), **change))
             return client.answer()
 
@@ -139,7 +151,7 @@ class Proxy:
         """Logs in with python3-websockets."""
         return PythonPeer(self.beacon, node,
             where="wss://%s:%d/v1/compat" % (NAME, self.port),
-            host="127.0.0.1", port=self.port, local_addr=(SOURCE, 0),
+            host=self.host, port=self.port, local_addr=(self.source, 0),
             ssl=self.tls, server_hostname=NAME, **options)
 
 
@@ -152,8 +164,8 @@ class Nginx(Proxy):
                 (kind + "_temp_path", self.path(kind)) for kind in
                 ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")) +
                 "access_log off;",
-            "127.0.0.1:8443": "127.0.0.1:%d" % self.beacon.port,
-            "listen 443 ssl": "listen 127.0.0.1:%d ssl" % self.port,
+            "127.0.0.1:8443": self.upstream,
+            "listen 443 ssl": "listen %s:%d ssl" % (self.host, self.port),
             "/etc/ssl/beacon.example.org.crt": self.cert,
             "/etc/ssl/private/beacon.example.org.key": self.key,
             "120s": "%ds" % self.timeout})
@@ -166,9 +178,10 @@ class Caddy(Proxy):
         conf = self.example("Caddyfile.example", {
             "\nbeacon.example.org {": "{\n\tadmin off\n"
                 "\tauto_https disable_redirects\n}\n"
-                "https://%s:%d {\n\tbind 127.0.0.1\n\ttls %s %s" %
-                (self.name, self.port, self.cert, self.key),
-            "127.0.0.1:8443": "127.0.0.1:%d" % self.beacon.port})
+                "https://%s:%d {\n\tbind %s\n\ttls %s %s" %
+                (self.name, self.port, self.host, self.cert, self.key),
+            "reverse_proxy 127.0.0.1:8443": "reverse_proxy " +
+                self.upstream})
         return ["caddy", "run", "--adapter", "caddyfile", "--config", conf]
 
 
@@ -181,8 +194,8 @@ class Haproxy(Proxy):
         conf = self.example("haproxy.cfg.example", {
             "maxconn 60000": "maxconn 100",
             "/run/haproxy/admin.sock": self.path("stats"),
-            "127.0.0.1:8443": "127.0.0.1:%d" % self.beacon.port,
-            "bind :443": "bind 127.0.0.1:%d" % self.port,
+            "127.0.0.1:8443": self.upstream,
+            "bind :443": "bind %s:%d" % (self.host, self.port),
             "/etc/haproxy/beacon.example.org.pem": self.path("both.pem"),
             "120s": "%ds" % self.timeout})
         return ["haproxy", "-db", "-f", conf]
