@@ -67,5 +67,6 @@ void
 turn_wait(struct auth *auth)
 {
 	ev_idle_stop(auth->loop, &auth->work);
+	ev_timer_set(&auth->drain, TURN_DRAIN, 0.);
 	ev_timer_start(auth->loop, &auth->drain);
 }

@@ -164,7 +164,7 @@ expire(void)
 				t->at =
 				    (ev_tstamp)fuzz_clocks.mono / FUZZ_SECOND;
 		} else {
-			unwatch(&loop.timers, t);
+			ev_timer_stop(&loop, t);
 			i--;
 		}
 		ev_feed_event(&loop, t, EV_TIMER);
@@ -380,6 +380,9 @@ ev_timer_start(struct ev_loop *l, ev_timer *w)
 void
 ev_timer_stop(struct ev_loop *l, ev_timer *w)
 {
+	/* What is left of it counts if it is started as it is. */
+	if (w->active)
+		w->at -= (ev_tstamp)fuzz_clocks.mono / FUZZ_SECOND;
 	unwatch(&l->timers, w);
 }
 

@@ -72,6 +72,10 @@ def test_proxy_header():
     fuzz("proxy_header", 90)
 
 
+def test_registry():
+    fuzz("registry", 650)
+
+
 def test_registry_wire():
     fuzz("registry_wire", 125)
 
