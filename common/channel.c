@@ -14,6 +14,7 @@
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/loop.h"
 
 /* Channels with something to send; flushed before the loop blocks. */
 static TAILQ_HEAD(, channel) channel_dirty = TAILQ_HEAD_INITIALIZER(
@@ -135,9 +136,8 @@ channel_close(struct channel *ch)
 		return;
 	ch->open = 0;
 	channel_unmark(ch);
-	ev_io_stop(ch->loop, &ch->reader);
 	ev_io_stop(ch->loop, &ch->writer);
-	(void)close(ch->reader.fd);
+	loop_close(ch->loop, &ch->reader);
 	imsgbuf_clear(&ch->imsgbuf);
 }
 

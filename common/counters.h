@@ -117,10 +117,20 @@
 	    "packets above source packet limit") \
 	X(DROP_BYTE_RATE, DROP "{reason=\"byte_rate\"}", \
 	    "packets above source byte limit") \
+	X(DROP_ROUTER_FULL, DROP "{reason=\"router_full\"}", \
+	    "frames for a router that reads too slowly") \
+	X(DROP_ROUTER_LOST, DROP "{reason=\"router_lost\"}", \
+	    "frames for a router that went") \
+	X(DROP_ROUTER_AWAY, DROP "{reason=\"router_away\"}", \
+	    "frames while no router was there, by router fallback drop") \
 	X(DROP_UDP_SEND, DROP "{reason=\"udp_send\"}", \
 	    "datagrams that the kernel refused to send") \
 	X(DROP_UDP_FULL, DROP "{reason=\"udp_queue_full\"}", \
 	    "datagrams dropped because the socket's send buffer was full") \
+	X(ROUTER_REFUSED, "pilot_beacon_router_refused_total", \
+	    "frames of the router that could not be delivered") \
+	X(ROUTER_CLOSED, "pilot_beacon_router_closed_total", \
+	    "sessions closed by the router") \
 	X(UDP_PACKETS, "pilot_beacon_udp_packets_total", "datagrams received") \
 	X(UDP_BYTES, "pilot_beacon_udp_bytes_total", \
 	    "bytes of datagrams received") \

@@ -5,6 +5,7 @@
 
 #include <sys/epoll.h>
 
+#include <errno.h>
 #include <ev.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@
  * it gets them from here.  Pages that are never written cost nothing.
  */
 #define LOOP_RESERVE (1U << 20)
+
+static int loop_epoll = -1; /* libev's own, which it keeps to itself */
 
 static char loop_reserve[LOOP_RESERVE] __attribute__((aligned(16)));
 static size_t loop_reserved; /* bytes given away, for good */
@@ -98,8 +101,25 @@ loop_check(void)
 		fatal("epoll_ctl");
 	if (epoll_wait(outer, &event, 1, 0) == -1)
 		fatal("epoll_wait");
-	(void)close(inner);
 	(void)close(outer);
+	(void)close(inner);
+	/* Of what was free the lowest: what libev is going to get now. */
+	loop_epoll = inner;
+}
+
+/* It has nothing in it yet; what is no epoll says something else. */
+static void
+loop_prove_epoll(void)
+{
+	int other;
+
+	other = epoll_create1(EPOLL_CLOEXEC);
+	if (other == -1)
+		fatal("epoll_create1");
+	if (epoll_ctl(loop_epoll, EPOLL_CTL_DEL, other, NULL) == 0 ||
+	    errno != ENOENT)
+		fatalx("libev: no epoll where it should be");
+	(void)close(other);
 }
 
 /*
@@ -118,5 +138,20 @@ loop_open(int children)
 			: ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
 	if (loop == NULL)
 		fatalx("libev: no event loop");
+	loop_prove_epoll();
 	return (loop);
+}
+
+/*
+ * Stops w, whose descriptor came from another process or goes to one, and
+ * closes that.  As long as somebody else has it, too, epoll goes on watching
+ * it, whoever has closed it here; and libev, when it hears of a descriptor that
+ * it has forgotten, makes itself a new epoll, which no sandbox allows.
+ */
+void
+loop_close(struct ev_loop *loop, struct ev_io *w)
+{
+	ev_io_stop(loop, w);
+	(void)epoll_ctl(loop_epoll, EPOLL_CTL_DEL, w->fd, NULL);
+	(void)close(w->fd);
 }

@@ -35,6 +35,7 @@
 #define PROTO_REASON_LEN    64
 #define PROTO_BEACONS_MAX   4096  /* sources of gossip */
 #define PROTO_SYNC_MAX      16374 /* ids in one Sync datagram */
+#define PROTO_DELIVERY_MAX  32768 /* bytes of a message to a peer */
 #define PROTO_SYNC_CHUNK    2048  /* ids in one WP_SYNC or PW_SYNC */
 
 #define PROTO_PREFIX_NONE    0xffff     /* ends a list of networks */
@@ -92,10 +93,11 @@ struct msg_settings {
 	uint32_t gossip_from_any;      /* boolean */
 	uint32_t forwarded;            /* boolean: by RFC 7239 */
 	uint32_t max_sockets;          /* connections this worker may hold */
+	uint32_t router_drop; /* boolean: without a router, nobody routes */
 	uint32_t steered; /* boolean: datagrams come by common/steer.h */
 	uint32_t steer_key;
 };
-PROTO_STRUCT(msg_settings, 76);
+PROTO_STRUCT(msg_settings, 80);
 
 struct msg_address {
 	uint8_t addr[16];
@@ -127,6 +129,8 @@ enum parent_to_worker {
 	PW_BEACON,        /* msg_beacon: where source number is, or
 			   * PROTO_BEACON_DEFAULT; port 0: nobody */
 	PW_ENDPOINT,      /* msg_endpoint: the map has it, answer the node */
+	PW_ROUTER,        /* fd: channel to the router, common/proto_frame.h */
+	PW_ROUTER_END,    /* empty: it is gone */
 	PW_START,         /* empty */
 	PW_OPEN,          /* msg_open: the session is in the map */
 	PW_REFUSE,        /* msg_refuse: it is not going to be */

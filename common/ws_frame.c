@@ -195,6 +195,15 @@ ws_unmask(uint8_t *dst, const uint8_t *src, size_t len,
 	unmask_tail(dst, src, len, key);
 }
 
+/* Boolean: a code that may stand in a close frame (section 7.4). */
+int
+ws_close_is_code(uint32_t code)
+{
+	return ((code >= 1000 && code <= 1003) ||
+		(code >= 1007 && code <= 1014) ||
+		(code >= 3000 && code <= 4999));
+}
+
 /*
  * Write a whole unmasked close frame (section 5.5.1) to buf, which has room
  * for 2 + WS_CONTROL_MAX bytes.  A reason that does not fit is cut.  Returns
@@ -231,8 +240,7 @@ ws_close_parse(const uint8_t *payload, size_t len, int *code)
 	if (len < 2 || len > WS_CONTROL_MAX)
 		return (-1);
 	c = payload[0] << 8 | payload[1];
-	if (!(c >= 1000 && c <= 1003) && !(c >= 1007 && c <= 1014) &&
-	    !(c >= 3000 && c <= 4999))
+	if (!ws_close_is_code((uint32_t)c))
 		return (-1);
 	*code = c;
 	return (0);

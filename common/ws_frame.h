@@ -62,6 +62,7 @@ size_t ws_header_build_masked(
     uint8_t *, int, size_t, const uint8_t[WS_MASK_LEN]);
 void ws_unmask(uint8_t *, const uint8_t *src, size_t len,
     const uint8_t mask[WS_MASK_LEN], size_t phase);
+int ws_close_is_code(uint32_t);
 size_t ws_close_build(uint8_t *, int, const char *);
 int ws_close_parse(const uint8_t *, size_t, int *);
 

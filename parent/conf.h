@@ -76,6 +76,9 @@ struct config {
 	int enroll; /* boolean: with the registry, as `advertise` */
 	struct conf_host advertise;
 	char control_socket[CONF_PATH_MAX];
+	char router_socket[CONF_PATH_MAX]; /* "": none */
+	char router_user[CONF_USER_MAX];   /* "": same as user */
+	int router_drop; /* boolean: without a router, nobody routes */
 	char user[CONF_USER_MAX];         /* "": none */
 	char worker_user[CONF_USER_MAX];  /* "": same as user */
 	char auth_user[CONF_USER_MAX];    /* "": same as user */

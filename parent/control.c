@@ -15,32 +15,11 @@
 #include "parent/control.h"
 #include "parent/parent.h"
 
-static int
-control_socket(struct control *control, const char *path)
-{
-	int fd;
-
-	control->sun.sun_family = AF_UNIX;
-	if (strlcpy(control->sun.sun_path, path,
-		sizeof(control->sun.sun_path)) >= sizeof(control->sun.sun_path))
-		fatalx("control socket %s: the path is longer than %zu bytes",
-		    path, sizeof(control->sun.sun_path) - 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		fatal("control socket: socket");
-	return (fd);
-}
-
-/*
- * Before anything is touched: is another beacond alive behind the control
- * socket?  What a dead one has left there is removed.
- */
+/* Before anything is touched, see local_socket_clear(). */
 void
 control_check(struct parent *parent)
 {
 	struct control *control;
-	struct stat st;
-	int fd;
 
 	control = calloc(1, sizeof(*control));
 	if (control == NULL)
@@ -48,14 +27,8 @@ control_check(struct parent *parent)
 	control->parent = parent;
 	TAILQ_INIT(&control->clients);
 	parent->control = control;
-	fd = control_socket(control, parent->conf->control_socket);
-	if (connect(fd, (void *)&control->sun, sizeof(control->sun)) == 0 ||
-	    errno == EAGAIN)
-		fatalx(
-		    "already running: it answers on %s", control->sun.sun_path);
-	(void)close(fd);
-	if (lstat(control->sun.sun_path, &st) == 0 && S_ISSOCK(st.st_mode))
-		(void)unlink(control->sun.sun_path);
+	local_socket_clear(
+	    &control->socket, "control socket", parent->conf->control_socket);
 }
 
 /*
@@ -67,7 +40,7 @@ control_directory(struct control *control)
 {
 	char *slash;
 
-	(void)strlcpy(control->directory, control->sun.sun_path,
+	(void)strlcpy(control->directory, control->socket.sun.sun_path,
 	    sizeof(control->directory));
 	slash = strrchr(control->directory, '/');
 	if (slash != NULL)
@@ -91,24 +64,10 @@ void
 control_bind(struct parent *parent)
 {
 	struct control *control;
-	mode_t mask;
-	int error, fd;
 
 	control = parent->control;
-	fd = control_socket(control, parent->conf->control_socket);
 	control_directory(control);
-	mask = umask(0117);
-	error = bind(fd, (void *)&control->sun, sizeof(control->sun));
-	if (error == -1)
-		fatal("control socket %s: bind: %s", control->sun.sun_path,
-		    errno == EADDRINUSE
-			? "remove the file of that name, or set \"control "
-			  "socket\""
-			: "its directory must exist and be ours to write to");
-	(void)umask(mask);
-	if (listen(fd, CONTROL_CLIENTS_MAX) == -1)
-		fatal("control socket %s: listen", control->sun.sun_path);
-	control->listener.fd = fd;
+	local_socket_bind(&control->socket, 0117, CONTROL_CLIENTS_MAX);
 }
 
 static int
@@ -266,7 +225,7 @@ control_start(
 	ev_timer_init(&control->pause, control_unpause, 0., 0.);
 	control->pause.data = control;
 	ev_io_init(
-	    &control->listener, control_accept, control->listener.fd, EV_READ);
+	    &control->listener, control_accept, control->socket.fd, EV_READ);
 	control->listener.data = control;
 	ev_io_start(parent->loop, &control->listener);
 }
@@ -324,10 +283,7 @@ control_reloaded(struct parent *parent, int changed)
 			control_drop(client);
 }
 
-/*
- * Closes what the operators have open, and removes the socket.  Without rights
- * to its directory the name stays, and the next start removes it.
- */
+/* Closes what the operators have open, and removes the socket. */
 void
 control_stop(struct parent *parent)
 {
@@ -339,6 +295,5 @@ control_stop(struct parent *parent)
 		(void)imsgbuf_write(&client->channel.imsgbuf);
 		control_drop(client);
 	}
-	(void)close(control->listener.fd);
-	(void)unlink(control->sun.sun_path);
+	local_socket_remove(&control->socket);
 }

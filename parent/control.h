@@ -14,6 +14,7 @@
 
 #include "common/channel.h"
 #include "common/proto_ctl.h"
+#include "parent/local_socket.h"
 
 #define CONTROL_CLIENTS_MAX 32
 #define CONTROL_QUEUE       (1U << 20)   /* bytes for one client */
@@ -46,7 +47,7 @@ TAILQ_HEAD(control_clients, control_client);
 
 struct control {
 	struct parent *parent;
-	struct sockaddr_un sun;
+	struct local_socket socket;
 	char directory[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	const struct channel_rule *rules;
 	size_t nrules;

@@ -162,9 +162,11 @@ prepare(struct parent *parent)
 	spawn_open_programs(parent);
 	privs_prepare(parent);
 	control_check(parent);
+	router_check(parent);
 	listen_all(parent);
 	steer_all(parent);
 	control_bind(parent);
+	router_bind(parent);
 	token = token_open(parent->conf->token_file);
 	privs_drop(parent);
 	start_resolver(parent);
@@ -296,12 +298,14 @@ main(int argc, char **argv)
 	keys_snapshot_init(&parent);
 	keys_cache_init(&parent);
 	control_start(&parent, from_ctl_rules, from_ctl_nrules);
+	router_start(&parent, from_router_rules, from_router_nrules);
 	watchdog_start(&parent);
 	parent_sandbox();
 	supervise_start_all(&parent);
 	gossip_send_start(&parent);
 	ev_run(parent.loop, 0);
 
+	router_stop(&parent);
 	control_stop(&parent);
 	log_info("stopped");
 	return (0);

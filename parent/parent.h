@@ -28,6 +28,7 @@
 #include "parent/peermap_write.h"
 #include "parent/registry.h"
 #include "parent/resolve.h"
+#include "parent/router.h"
 
 #ifndef LIBEXECDIR
 #define LIBEXECDIR "/usr/local/libexec/beacond"
@@ -200,6 +201,7 @@ struct parent {
 	struct gossip gossip;
 	struct control *control;
 	struct registry registry;
+	struct router router;
 	struct resolve resolve;
 	struct beacons beacons;
 	struct keys_snapshot snapshot;
@@ -284,6 +286,7 @@ struct process *process_new(struct place *);
 void process_free(struct process *);
 struct process *process_of(const struct place *, uint32_t epoch);
 struct place *process_place(struct parent *, uint32_t);
+void process_buffers(const int pair[2]);
 void process_lost(struct process *);
 void process_kill(struct process *, const char *reason);
 void process_end(struct process *, const char *reason);

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,6 +14,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "parent/parent.h"
+
+#define PROCESS_BUFFER (1 << 20) /* bytes of packets on their way */
 
 /* A child to be for place, which it holds from now on; NULL without memory. */
 struct process *
@@ -44,6 +48,21 @@ process_of(const struct place *place, uint32_t epoch)
 	p = place->child;
 	return (p == NULL || p->epoch != epoch || p->state == CHILD_DOWN ? NULL
 									 : p);
+}
+
+/*
+ * For a channel that packets pass.  What the kernel does not take of a burst is
+ * copied once more.  It grants up to net.core.wmem_max, and less will do, too.
+ */
+void
+process_buffers(const int pair[2])
+{
+	static const int size = PROCESS_BUFFER;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		(void)setsockopt(
+		    pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
 /* Every place that there is, from number 0 on; NULL: no more. */

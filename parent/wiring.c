@@ -3,8 +3,6 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <sys/socket.h>
-
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,8 +10,7 @@
 #include "common/log.h"
 #include "parent/parent.h"
 
-#define HEAD_TIMEOUT   5         /* seconds, doc/protocol.md 1 */
-#define SIBLING_BUFFER (1 << 20) /* bytes on their way between workers */
+#define HEAD_TIMEOUT 5 /* seconds, doc/protocol.md 1 */
 
 static uint32_t
 wiring_share(const struct parent *parent, uint32_t limit)
@@ -65,6 +62,8 @@ wiring_settings(struct process *p)
 	s.gossip_from_any = conf->accept_gossip_from_any != 0;
 	s.forwarded = conf->forwarded != 0;
 	s.max_sockets = p->parent->max_sockets;
+	s.router_drop =
+	    conf->router_drop != 0 && conf->router_socket[0] != '\0';
 	s.steered = p->parent->steered != 0;
 	s.steer_key = p->parent->steer_key;
 	process_send(p, p->place->role->settings, -1, &s, sizeof(s));
@@ -188,6 +187,7 @@ wiring_introduce_worker(struct process *p)
 	wiring_listeners(p, LISTENER_UDP);
 	wiring_networks(p);
 	gossip_introduce(p);
+	router_introduce(p);
 }
 
 /* What a child is told of itself, before it is connected with the others. */
@@ -221,21 +221,6 @@ wiring_end(struct process *p, const struct process *other, int fd)
 	}
 }
 
-/*
- * What the kernel does not take of a burst for another worker is copied once
- * more.  It grants up to net.core.wmem_max, and less will do, too.
- */
-static void
-wiring_buffers(const int pair[2])
-{
-	static const int size = SIBLING_BUFFER;
-	int i;
-
-	for (i = 0; i < 2; i++)
-		(void)setsockopt(
-		    pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-}
-
 /* A channel between two children, if both are alive. */
 void
 wiring_connect(struct process *a, struct process *b)
@@ -252,7 +237,7 @@ wiring_connect(struct process *a, struct process *b)
 	}
 	if (a->place->role->id == ROLE_WORKER &&
 	    b->place->role->id == ROLE_WORKER)
-		wiring_buffers(pair);
+		process_buffers(pair);
 	wiring_end(a, b, pair[0]);
 	wiring_end(b, a, pair[1]);
 }

@@ -68,7 +68,7 @@ unit_parent/registry := $(call in,parent,conf_table dial process registry \
 		      resolve)
 unit_parent/resolve := $(call in,parent,resolve resolver resolver_sandbox)
 unit_parent/sandbox := $(call in,parent,conf_table control inherit keys listen \
-		      keys_cache listen_address listen_fail listen_socket \
+		      keys_cache listen_address listen_fail listen_socket local_socket \
 		      listen_udp notify process sandbox sandbox_files shutdown)
 unit_parent/steer  := $(call in,parent,listen_address steer)
 # What children say is heard by nearly all of it.
@@ -100,7 +100,6 @@ unit_worker/outq_pace := $(worker_session)
 unit_worker/proxy_header := $(call in,worker,http_text proxy_header)
 unit_worker/punch  := $(call in,worker,limit networks packet punch)
 unit_worker/relay  := $(call in,worker,relay lookup packet)
-unit_worker/route  := $(call in,worker,route route_recv)
 unit_worker/session := $(worker_session)
 unit_worker/session_control := $(call in,worker,session_control ws_utf8)
 unit_worker/session_frame := $(call in,worker,inbound session_frame ws_utf8)
@@ -110,6 +109,8 @@ unit_worker/session_head := $(worker_http) \
 unit_worker/session_proxy := $(call in,worker,http_text networks proxy_header \
 		      session_proxy)
 unit_worker/session_read := $(call in,worker,inbound session_read)
+unit_worker/route  := $(call in,worker,route route_read route_recv)
+unit_worker/route_recv := $(call in,worker,route_read route_recv)
 unit_worker/timer  := $(call in,worker,timer wheel)
 unit_worker/udp_recv := $(call in,worker,udp_control udp_recv)
 unit_worker/udp_send := $(call in,worker,udp udp_control udp_send)

@@ -41,6 +41,8 @@ from_parent_settings(void *owner, const void *data, size_t len, int fd)
 
 	w = owner;
 	memcpy(&w->settings, data, sizeof(w->settings));
+	router_otherwise(
+	    w, w->settings.router_drop ? &router_drop : &relay_upper);
 	if (w->sessions == NULL) {
 		session_init(w);
 		login_init(w);
@@ -130,6 +132,20 @@ from_parent_sibling(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
+from_parent_router(void *owner, const void *data, size_t len, int fd)
+{
+	router_recv_open(owner, fd);
+	return (NULL);
+}
+
+static const char *
+from_parent_router_end(void *owner, const void *data, size_t len, int fd)
+{
+	router_recv_last(owner);
+	return (NULL);
+}
+
+static const char *
 from_parent_start(void *owner, const void *data, size_t len, int fd)
 {
 	struct worker *w;
@@ -158,20 +174,6 @@ from_parent_refuse(void *owner, const void *data, size_t len, int fd)
 	return (NULL);
 }
 
-/* The open session in slot of that generation, or NULL. */
-static struct session *
-from_parent_session(struct worker *w, uint32_t slot, uint32_t generation)
-{
-	struct session *s;
-
-	if (slot >= w->nslots)
-		return (NULL);
-	s = &w->sessions[slot];
-	if (s->state != SESSION_OPEN || s->peer.generation != generation)
-		return (NULL);
-	return (s);
-}
-
 static const char *
 from_parent_close(void *owner, const void *data, size_t len, int fd)
 {
@@ -179,7 +181,7 @@ from_parent_close(void *owner, const void *data, size_t len, int fd)
 	struct session *s;
 
 	msg = data;
-	s = from_parent_session(owner, msg->slot, msg->generation);
+	s = session_open_at(owner, msg->slot, msg->generation);
 	if (s != NULL)
 		session_removed(owner, s, msg->reason);
 	return (NULL);
@@ -195,7 +197,7 @@ from_parent_stat(void *owner, const void *data, size_t len, int fd)
 	msg = data;
 	memset(&reply, 0, sizeof(reply));
 	reply.request = msg->request;
-	s = from_parent_session(owner, msg->slot, msg->generation);
+	s = session_open_at(owner, msg->slot, msg->generation);
 	if (s != NULL) {
 		reply.known = 1;
 		reply.frames_in = s->frames_in;
@@ -255,6 +257,8 @@ static const struct channel_rule from_parent_rules[] = {
 	CHANNEL_RULE_FD(PW_AUTH, 0, ANY_TIME, from_parent_auth),
 	CHANNEL_RULE_FD(PW_SIBLING, sizeof(struct msg_sibling), ANY_TIME,
 	    from_parent_sibling),
+	CHANNEL_RULE_FD(PW_ROUTER, 0, ANY_TIME, from_parent_router),
+	CHANNEL_RULE(PW_ROUTER_END, 0, ANY_TIME, from_parent_router_end),
 	CHANNEL_RULE(PW_START, 0, WORKER_SETUP, from_parent_start),
 	CHANNEL_RULE(
 	    PW_OPEN, sizeof(struct msg_open), WORKER_RUNNING, from_parent_open),

@@ -244,6 +244,7 @@ login_open(struct worker *w, const struct msg_open *msg)
 	s->peer.generation = msg->generation;
 	s->map_number = peermap_find(&w->map, s->peer.node);
 	s->peer.hint = PEERMAP_NONE;
+	w->upper.peer(w, &s->peer, 1);
 	/* Spread over the interval, as a whole fleet may have come at once. */
 	s->ping_due =
 	    w->tick + 1 + msg->slot % TICKS(w->settings.ping_interval);

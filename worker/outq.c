@@ -135,6 +135,13 @@ outq_most(const struct worker *w)
 	return ((size_t)(most * left / WORKER_QUEUE_MAX));
 }
 
+/* Boolean: as things are, so many more bytes may wait for this peer. */
+int
+outq_has_room(const struct worker *w, const struct session *s, size_t len)
+{
+	return (s->outq == NULL || s->outq->data.len + len <= outq_most(w));
+}
+
 static int
 outq_append(struct worker *w, struct outq *q, const uint8_t *bytes, size_t len)
 {

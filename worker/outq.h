@@ -38,6 +38,7 @@ void outq_free(struct worker *, struct session *);
 void outq_control(struct worker *, struct session *, const uint8_t *, size_t);
 uint32_t outq_frames(
     struct worker *, struct session *, struct iovec *, int, size_t, uint32_t);
+int outq_has_room(const struct worker *, const struct session *, size_t);
 void outq_discard(struct worker *, struct session *);
 void outq_write(struct worker *, struct session *);
 int outq_progress(struct worker *, struct session *);

@@ -24,7 +24,7 @@ relay_to_session(struct worker *w, const struct peermap_entry *entry,
 {
 	uint8_t *frame;
 
-	if (len + PACKET_DELIVER_LEN > DELIVERY_MAX) {
+	if (len + PACKET_DELIVER_LEN > PROTO_DELIVERY_MAX) {
 		counters_add(COUNTER_DROP_TOO_LARGE, 1);
 		return (0);
 	}
@@ -167,11 +167,8 @@ relay_punch(struct worker *w, const struct origin *peer, const uint8_t *packet,
 	punch_request(w, &path, 0, packet, len);
 }
 
-/*
- * One binary message of an authenticated peer.  The message is the caller's,
- * may be written into, and must stay until burst_end().
- */
-void
+/* One binary message of an authenticated peer, see struct upper. */
+static void
 relay_frame(struct worker *w, struct origin *peer, uint8_t *packet, size_t len)
 {
 	if (len == 0) {
@@ -194,6 +191,14 @@ relay_frame(struct worker *w, struct origin *peer, uint8_t *packet, size_t len)
 		break;
 	}
 }
+
+/* Who comes and goes stands in the peer map, and that is all it needs. */
+static void
+relay_peer(struct worker *w, const struct origin *peer, int came)
+{
+}
+
+const struct upper relay_upper = { relay_frame, relay_peer };
 
 /*
  * A packet that another worker says its peer `sender` sent to a node here.

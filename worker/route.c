@@ -8,16 +8,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/log.h"
+#include "common/loop.h"
 #include "worker/packet.h"
 #include "worker/worker.h"
 
 /*
- * Packets to the other workers.  A channel between two workers carries
- * imsgs of one type, WW_PACKET, written and read in bulk: the header is put
- * right before the payload.  Smaller packets are collected for as long as this
+ * Packets to the other workers, and to the router.  Such a channel carries
+ * imsgs that are written and read in bulk: the header is put right before the
+ * payload.  Smaller packets are collected for as long as this
  * turn of the loop lasts, larger ones leave with burst_end() from where they
  * were read.
  */
@@ -26,16 +26,25 @@
 
 static void route_write(struct ev_loop *, ev_io *, int);
 
+/* Boolean: it tells the router of a session, and is no packet. */
+static int
+route_is_event(const struct imsg_header *header)
+{
+	return (header->type == FRAME_CAME || header->type == FRAME_GONE ||
+		header->type == FRAME_JOINED || header->type == FRAME_LEFT);
+}
+
 /* A stretch of whole messages is not going to be sent. */
 static void
-route_lost(const uint8_t *bytes, size_t len)
+route_lost(const uint8_t *bytes, size_t len, enum counter lost)
 {
 	struct imsg_header header;
 	size_t off;
 
 	for (off = 0; off < len; off += header.len) {
 		memcpy(&header, bytes + off, sizeof(header));
-		counters_add(COUNTER_DROP_WORKER_LOST, 1);
+		if (!route_is_event(&header))
+			counters_add(lost, 1);
 	}
 }
 
@@ -46,7 +55,8 @@ route_lost_gathered(struct sibling *sib)
 	uint32_t i;
 
 	for (i = 0; i < sib->niov; i++)
-		route_lost(sib->iov[i].iov_base, sib->iov[i].iov_len);
+		route_lost(
+		    sib->iov[i].iov_base, sib->iov[i].iov_len, sib->lost);
 	sib->niov = 0;
 }
 
@@ -60,16 +70,15 @@ route_close(struct sibling *sib)
 		return;
 	w = sib->worker;
 	sib->open = 0;
-	ev_io_stop(w->loop, &sib->reader);
 	ev_io_stop(w->loop, &sib->writer);
-	(void)close(sib->reader.fd);
+	loop_close(w->loop, &sib->reader);
 	sib->part_len = 0;
 	route_lost_gathered(sib);
 	if (sib->rest_len > 0)
-		counters_add(COUNTER_DROP_WORKER_LOST, 1);
+		counters_add(sib->lost, 1);
 	sib->rest_len = 0;
 	if (sib->queue.len > 0)
-		route_lost(bytes_first(&sib->queue), sib->queue.len);
+		route_lost(bytes_first(&sib->queue), sib->queue.len, sib->lost);
 	bytes_free(&sib->queue);
 }
 
@@ -87,6 +96,12 @@ route_sibling(struct worker *w, uint32_t number)
 		fatal(NULL);
 	sib->worker = w;
 	sib->number = number;
+	sib->lost = COUNTER_DROP_WORKER_LOST;
+	sib->full = COUNTER_DROP_WORKER_FULL;
+	if (number == ROUTE_ROUTER) {
+		sib->lost = COUNTER_DROP_ROUTER_LOST;
+		sib->full = COUNTER_DROP_ROUTER_FULL;
+	}
 	sib->part = malloc(ROUTE_MESSAGE_MAX);
 	sib->rest = malloc(ROUTE_MESSAGE_MAX);
 	if (sib->part == NULL || sib->rest == NULL)
@@ -95,16 +110,14 @@ route_sibling(struct worker *w, uint32_t number)
 }
 
 /*
- * PW_SIBLING: fd leads to worker `number`, in place of any earlier channel, and
- * `reader` has its struct sibling as data.  Returns NULL, or what is wrong.
+ * fd leads to worker `number`, or to the router (ROUTE_ROUTER), in place of any
+ * earlier channel, and `reader` has its struct sibling as data.
  */
-const char *
+struct sibling *
 route_open(struct worker *w, uint32_t number, int fd, io_cb reader)
 {
 	struct sibling *sib;
 
-	if (number >= w->hello.nworkers || number == w->hello.worker)
-		return ("no such sibling");
 	if (w->routes.siblings[number] == NULL)
 		w->routes.siblings[number] = route_sibling(w, number);
 	sib = w->routes.siblings[number];
@@ -115,7 +128,7 @@ route_open(struct worker *w, uint32_t number, int fd, io_cb reader)
 	sib->writer.data = sib;
 	sib->open = 1;
 	ev_io_start(w->loop, &sib->reader);
-	return (NULL);
+	return (sib);
 }
 
 /* Copies a small packet to the stage; NULL without memory. */
@@ -133,8 +146,52 @@ route_stage(struct worker *w, const uint8_t *payload, size_t len)
 		route_flush(w);
 	to = w->routes.stage + w->routes.stage_len;
 	w->routes.stage_len += (uint32_t)(ROUTE_HEADER + len);
-	memcpy(to + ROUTE_HEADER, payload, len);
+	if (len > 0)
+		memcpy(to + ROUTE_HEADER, payload, len);
 	return (to);
+}
+
+/* Its header stands before it: one message is gathered. */
+static inline void
+route_gather(struct worker *w, struct sibling *sib, uint8_t *message,
+    const struct imsg_header *header)
+{
+	struct iovec *last;
+
+	memcpy(message, header, sizeof(*header));
+	last = sib->niov > 0 ? &sib->iov[sib->niov - 1] : NULL;
+	if (last != NULL &&
+	    (uint8_t *)last->iov_base + last->iov_len == message) {
+		last->iov_len += header->len;
+		return;
+	}
+	sib->iov[sib->niov].iov_base = message;
+	sib->iov[sib->niov++].iov_len = header->len;
+	if (sib->niov == ROUTE_IOV)
+		route_flush(w);
+}
+
+/*
+ * Gathers one message of any type for the open channel of sib, at most
+ * ROUTE_MESSAGE_MAX with its header.  It is copied; data NULL: it has none.
+ */
+void
+route_message(struct worker *w, struct sibling *sib, uint32_t type,
+    uint32_t peerid, uint32_t pid, const uint8_t *data, size_t len)
+{
+	struct imsg_header header;
+	uint8_t *message;
+
+	message = route_stage(w, data, len);
+	if (message == NULL) {
+		counters_add(sib->full, 1);
+		return;
+	}
+	header.type = type;
+	header.len = (uint32_t)(ROUTE_HEADER + len);
+	header.peerid = peerid;
+	header.pid = pid;
+	route_gather(w, sib, message, &header);
 }
 
 /*
@@ -148,7 +205,6 @@ route_packet(struct worker *w, uint32_t number, uint32_t dest, uint32_t sender,
 {
 	struct imsg_header header;
 	struct sibling *sib;
-	struct iovec *last;
 	uint8_t *message;
 
 	sib = number < PROTO_WORKERS_MAX ? w->routes.siblings[number] : NULL;
@@ -171,27 +227,26 @@ route_packet(struct worker *w, uint32_t number, uint32_t dest, uint32_t sender,
 	header.len = (uint32_t)(ROUTE_HEADER + len);
 	header.peerid = dest;
 	header.pid = sender;
-	memcpy(message, &header, sizeof(header));
-	last = sib->niov > 0 ? &sib->iov[sib->niov - 1] : NULL;
-	if (last != NULL &&
-	    (uint8_t *)last->iov_base + last->iov_len == message) {
-		last->iov_len += header.len;
-		return (1);
-	}
-	sib->iov[sib->niov].iov_base = message;
-	sib->iov[sib->niov++].iov_len = header.len;
-	if (sib->niov == ROUTE_IOV)
-		route_flush(w);
+	route_gather(w, sib, message, &header);
 	return (1);
 }
 
-/* Queues one message, if it may and there is memory. */
+/*
+ * Queues one message, if it may and there is memory.  Events still may when
+ * packets may not any more.
+ */
 static void
-route_append(struct sibling *sib, const uint8_t *message, size_t len)
+route_append(struct sibling *sib, const uint8_t *message,
+    const struct imsg_header *header)
 {
-	if (sib->queue.len + len > ROUTE_QUEUE_MAX ||
-	    bytes_add(&sib->queue, message, len, ROUTE_QUEUE_MIN) == -1)
-		counters_add(COUNTER_DROP_WORKER_FULL, 1);
+	size_t most;
+
+	most = ROUTE_QUEUE_MAX;
+	if (route_is_event(header))
+		most += ROUTE_EVENTS_MAX;
+	if (sib->queue.len + header->len > most ||
+	    bytes_add(&sib->queue, message, header->len, ROUTE_QUEUE_MIN) == -1)
+		counters_add(sib->full, 1);
 }
 
 /*
@@ -223,11 +278,12 @@ route_queue(struct sibling *sib, const uint8_t *base, size_t len, size_t sent)
 	off = sent > 0 ? route_partly(sib, base, sent) : 0;
 	for (; off < len; off += header.len) {
 		memcpy(&header, base + off, sizeof(header));
-		route_append(sib, base + off, header.len);
+		route_append(sib, base + off, &header);
 	}
 }
 
-static int
+/* Boolean: there is something that the socket did not take. */
+int
 route_waits(const struct sibling *sib)
 {
 	return (sib->rest_len > 0 || sib->queue.len > 0);
@@ -243,6 +299,7 @@ route_flush_sibling(struct sibling *sib)
 
 	sent = 0;
 	if (!route_waits(sib)) {
+		sib->took = sib->worker->tick;
 		memset(&msg, 0, sizeof(msg));
 		msg.msg_iov = sib->iov;
 		msg.msg_iovlen = sib->niov;
@@ -277,6 +334,9 @@ route_flush(struct worker *w)
 		if (sib != NULL && sib->niov > 0)
 			route_flush_sibling(sib);
 	}
+	sib = w->routes.siblings[ROUTE_ROUTER];
+	if (sib != NULL && sib->niov > 0)
+		route_flush_sibling(sib);
 	w->routes.stage_len = 0;
 	w->routes.in_place = 0;
 }
@@ -304,6 +364,7 @@ route_write(struct ev_loop *loop, ev_io *io, int revents)
 	n = sendmsg(io->fd, &msg, MSG_NOSIGNAL);
 	if (n == -1)
 		return;
+	sib->took = sib->worker->tick;
 	sent = (size_t)n < sib->rest_len ? (size_t)n : sib->rest_len;
 	sib->rest_head += (uint32_t)sent;
 	sib->rest_len -= (uint32_t)sent;

@@ -13,25 +13,35 @@
 #include <stdint.h>
 
 #include "common/bytes.h"
-#include "common/proto.h"
+#include "common/counters.h"
+#include "common/proto_frame.h"
 #include "worker/headroom.h"
 #include "worker/io.h"
 
 struct worker;
 
-#define ROUTE_MESSAGE_MAX (ROUTE_HEADER + DELIVERY_MAX)
-#define ROUTE_QUEUE_MAX   (4U << 20) /* bytes that wait for one worker */
+#define ROUTE_MESSAGE_MAX (ROUTE_HEADER + FRAME_DATA_MAX)
+#define ROUTE_QUEUE_MAX   (4U << 20) /* bytes that wait for one of them */
+#define ROUTE_EVENTS_MAX  (4U << 20) /* and of events besides */
 #define ROUTE_IOV         256
-#define ROUTE_STAGE       (64U << 10)
+#define ROUTE_STAGE       ROUTE_MESSAGE_MAX
 
-/* Another worker, at the other end of a channel of WW_PACKETs. */
+#define ROUTE_ROUTER PROTO_WORKERS_MAX /* the router's number */
+
+/*
+ * Another worker, at the other end of a channel of WW_PACKETs; or the router,
+ * and what it is told (common/proto_frame.h).
+ */
 struct sibling {
 	struct worker *worker;
 	ev_io reader;
 	ev_io writer;
 	uint32_t number;
 	int open;
-	uint8_t *part; /* the start of a message whose rest is to come */
+	enum counter lost; /* counts what its end has cost */
+	enum counter full; /* and what it does not read */
+	uint32_t took;     /* tick at which it last took something */
+	uint8_t *part;     /* the start of a message whose rest is to come */
 	uint32_t part_len;
 	uint32_t niov; /* gathered, not sent yet */
 	struct iovec iov[ROUTE_IOV];
@@ -44,18 +54,28 @@ struct sibling {
 
 /* All of them, and what is gathered for them. */
 struct routes {
-	struct sibling *siblings[PROTO_WORKERS_MAX];
+	struct sibling *siblings[PROTO_WORKERS_MAX + 1];
 	uint8_t *stage; /* small packets, ROUTE_STAGE bytes */
 	uint32_t stage_len;
 	int in_place; /* boolean: some wait where they were read */
 };
 
 /* route.c */
-const char *route_open(struct worker *, uint32_t, int, io_cb);
+struct sibling *route_open(struct worker *, uint32_t, int, io_cb);
 void route_close(struct sibling *);
+int route_waits(const struct sibling *);
+void route_message(struct worker *, struct sibling *, uint32_t type,
+    uint32_t peerid, uint32_t pid, const uint8_t *, size_t);
 int route_packet(struct worker *, uint32_t number, uint32_t dest,
     uint32_t sender, uint8_t *, size_t);
 void route_flush(struct worker *);
+
+/* route_read.c */
+/* What to do with the message there: its length, 0 if incomplete, -1 if bad. */
+typedef ssize_t (*route_take_fn)(struct sibling *, uint8_t *, size_t);
+/* What to do at the end of it; reason NULL: the other end closed it. */
+typedef void (*route_lost_fn)(struct sibling *, const char *reason);
+int route_read(struct sibling *, route_take_fn, route_lost_fn);
 
 /* route_recv.c */
 const char *route_recv_open(struct worker *, uint32_t, int);

@@ -124,6 +124,7 @@ session_leave(struct worker *w, struct session *s)
 		counters_add(COUNTER_AUTH_FAIL, 1);
 		break;
 	case SESSION_OPEN:
+		w->upper.peer(w, &s->peer, 0);
 		tell_closed(w, s->peer.node, s->peer.generation);
 		break;
 	default:
@@ -395,10 +396,8 @@ session_write_frame(struct worker *w, uint32_t slot, uint32_t generation,
 	struct session *s;
 	size_t header;
 
-	if (slot >= w->nslots)
-		return (0);
-	s = &w->sessions[slot];
-	if (s->peer.generation != generation || s->state != SESSION_OPEN)
+	s = session_open_at(w, slot, generation);
+	if (s == NULL)
 		return (0);
 	header = ws_header_len(len);
 	(void)ws_header_build(frame - header, WS_BINARY, len);

@@ -19,6 +19,8 @@
 #include "worker/stranger.h"
 #include "worker/tick.h"
 
+struct worker;
+
 /*
  * The peer that hands in packets: all that the relay knows of its session.
  * slot and generation are where answers go, as in struct peermap_entry.
@@ -29,6 +31,17 @@ struct origin {
 	uint32_t slot;
 	uint32_t hint;      /* of its last destination, see lookup.h */
 	struct endpoint at; /* as the proxy reported it; port 0: not known */
+};
+
+/*
+ * Who has what peers send: the relay, or a router.  frame takes one binary
+ * message of an authenticated peer, which is the caller's, may be written into,
+ * and stays until burst_end(); peer is told that one has come (boolean) or is
+ * gone.
+ */
+struct upper {
+	void (*frame)(struct worker *, struct origin *, uint8_t *, size_t);
+	void (*peer)(struct worker *, const struct origin *, int came);
 };
 
 enum session_state {
@@ -89,8 +102,6 @@ struct pongs {
 	size_t len;
 	size_t last; /* where the last of them begins */
 };
-
-struct worker;
 
 /* Has it got its 101, and not hung up yet? */
 static inline int

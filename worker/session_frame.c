@@ -58,7 +58,7 @@ session_message(struct worker *w, struct session *s, int opcode,
 	s->frames_in++;
 	counters_add(COUNTER_FRAMES_IN, 1);
 	if (session_within_rate(w, s, len))
-		relay_frame(w, &s->peer, payload, len);
+		w->upper.frame(w, &s->peer, payload, len);
 }
 
 static int

@@ -109,6 +109,7 @@ timer_cb(struct ev_loop *loop, ev_timer *timer, int revents)
 		late = WHEEL_BUCKETS;
 	while (late-- > 0)
 		timer_tick(w);
+	router_tick(w);
 }
 
 void

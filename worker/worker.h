@@ -26,11 +26,10 @@
 #include "worker/networks.h"
 #include "worker/punch.h"
 #include "worker/route.h"
+#include "worker/router.h"
 #include "worker/session.h"
 
 #define RX_SIZE (256U << 10) /* most bytes of one read */
-
-#define DELIVERY_MAX 32768U /* largest message to a peer */
 
 #define NO_SLOT UINT32_MAX
 
@@ -140,6 +139,8 @@ struct worker {
 	struct gather gather;
 	struct burst burst;
 	struct routes routes;
+	struct router router;
+	struct upper upper; /* that there is now */
 	struct udp udp;
 	uint32_t hints[1U << HINTS_SHIFT]; /* lookup.h */
 
@@ -164,6 +165,20 @@ static inline uint32_t
 session_slot(const struct worker *w, const struct session *s)
 {
 	return ((uint32_t)(s - w->sessions));
+}
+
+/* The open session in slot of that generation, or NULL. */
+static inline struct session *
+session_open_at(struct worker *w, uint32_t slot, uint32_t generation)
+{
+	struct session *s;
+
+	if (slot >= w->nslots)
+		return (NULL);
+	s = &w->sessions[slot];
+	if (s->peer.generation != generation || s->state != SESSION_OPEN)
+		return (NULL);
+	return (s);
 }
 
 /* Where the node of an entry is by UDP. */
@@ -252,7 +267,7 @@ void from_parent_init(struct worker *);
 enum relay_source { RELAY_FROM_WSS, RELAY_FROM_UDP, RELAY_FROM_BEACON };
 void relay_packet(
     struct worker *, enum relay_source, uint32_t *, uint8_t *, size_t);
-void relay_frame(struct worker *, struct origin *, uint8_t *, size_t);
+extern const struct upper relay_upper;
 void relay_delivery(struct worker *, uint32_t worker, uint32_t dest,
     uint32_t sender, uint8_t *, size_t);
 

@@ -128,6 +128,7 @@ worker_make(uint32_t number)
 	turn_init(w);
 	w->now = NOW;
 	w->tick = TICK;
+	w->upper = relay_upper;
 	session_init(w);
 	login_init(w);
 }
@@ -282,8 +283,8 @@ put_message(uint8_t *buf, size_t *at, enum via via, int masked,
 static void
 put_window(const struct row *row, uint32_t sender, uint32_t dest)
 {
-	static uint8_t relay[PACKET_RELAY_LEN + DELIVERY_MAX];
-	static uint8_t delivery[PACKET_DELIVER_LEN + DELIVERY_MAX];
+	static uint8_t relay[PACKET_RELAY_LEN + PROTO_DELIVERY_MAX];
+	static uint8_t delivery[PACKET_DELIVER_LEN + PROTO_DELIVERY_MAX];
 	uint32_t i, j;
 
 	in_len = out_len = 0;

@@ -130,4 +130,4 @@ def test_the_relay_and_sessions_meet_in_two_functions():
             "wheel", "inbound", "login")))
     assert objects["relay"][1] & sessions == {"session_write_frame"}
     assert {name for name, (_, needs) in objects.items()
-        if "relay_frame" in needs} == {"session_frame"}
+        if "relay_upper" in needs} == {"from_parent"}

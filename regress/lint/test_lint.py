@@ -227,6 +227,7 @@ PARTS = {
     "pongs": "session session_control",
     "proxies": "networks",
     "punch": "punch",
+    "router": "router",
     "routes": "route",
     "strangers": "stranger",
     "udp": "udp udp_recv udp_send",
@@ -237,7 +238,7 @@ def parts(text):
     """Those that worker.h has: the structs, but for what is shared."""
     body = re.search(r"^struct worker \{\n(.*?)^\};", text, re.M | re.S)
     return set(re.findall(r"^\tstruct (?!channel|msg_|peermap|log_limit|"
-        r"persecond)\w+ (\w+)(?:\[.*\])?;", body.group(1), re.M))
+        r"persecond|upper)\w+ (\w+)(?:\[.*\])?;", body.group(1), re.M))
 
 
 def test_a_part_of_a_worker_is_touched_by_its_owner_alone():

@@ -110,6 +110,7 @@ set_up(void)
 	w.packets = limit_new();
 	w.punch.sources = limit_new();
 	w.beacons = beacon_table_new();
+	w.upper = relay_upper;
 	session_init(&w);
 	timer_init(&w);
 	turn_init(&w);

@@ -91,6 +91,25 @@ route_recv_open(struct worker *of, uint32_t number, int fd)
 	return (NULL);
 }
 
+const struct upper relay_upper, router_drop;
+
+void
+router_otherwise(struct worker *of, const struct upper *otherwise)
+{
+	w.router.otherwise = otherwise;
+}
+
+void
+router_recv_open(struct worker *of, int fd)
+{
+	(void)close(fd);
+}
+
+void
+router_recv_last(struct worker *of)
+{
+}
+
 void
 session_init(struct worker *of)
 {

@@ -21,9 +21,19 @@ static struct worker w;
 /* How often that was counted since `was` was noted. */
 #define COUNTED(counter) counters_read(counters, COUNTER_##counter)
 
+/* In the place of whoever has what peers send: who came, and went. */
+static int parts_came, parts_gone;
+
+static inline void
+parts_peer(struct worker *of, const struct origin *peer, int came)
+{
+	*(came ? &parts_came : &parts_gone) += 1;
+}
+
 static inline void
 parts_loop(void)
 {
+	w.upper.peer = parts_peer;
 	w.loop = ev_loop_new(EVFLAG_NOENV);
 	if (w.loop == NULL)
 		abort();

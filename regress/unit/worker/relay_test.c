@@ -117,7 +117,7 @@ relay(uint32_t sender, uint32_t dest)
 	packet_put_u32(packet + 5, dest);
 	memcpy(packet + PACKET_RELAY_LEN, "hello", 5);
 	way = "nowhere";
-	relay_frame(&w, &peer, packet, PACKET_RELAY_LEN + 5);
+	relay_upper.frame(&w, &peer, packet, PACKET_RELAY_LEN + 5);
 }
 
 static int
@@ -181,7 +181,7 @@ static void
 test_an_answer_goes_where_the_question_came_from(void)
 {
 	packet[0] = PACKET_DISCOVER;
-	relay_frame(&w, &peer, packet, PACKET_DISCOVER_LEN);
+	relay_upper.frame(&w, &peer, packet, PACKET_DISCOVER_LEN);
 	CHECK(strcmp(way, "session") == 0);
 	CHECK(got_slot == 3 && got_generation == 30);
 	CHECK(got[0] == PACKET_DISCOVER_REPLY && got_len == 8);
@@ -195,7 +195,7 @@ test_a_punch_is_asked_for_without_a_port(void)
 	packet[0] = PACKET_PUNCH_REQUEST;
 	packet_put_u32(packet + 1, 9);
 	packet_put_u32(packet + 5, BY_UDP);
-	relay_frame(&w, &peer, packet, PACKET_PUNCH_LEN);
+	relay_upper.frame(&w, &peer, packet, PACKET_PUNCH_LEN);
 	CHECK(strcmp(way, "punch") == 0 && got_path.far.port == 0);
 	CHECK(memcmp(got_path.far.addr, peer.at.addr, 16) == 0);
 }

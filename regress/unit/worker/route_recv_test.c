@@ -11,8 +11,10 @@
 
 /* Messages of another worker, cut as the socket likes, and bad ones. */
 
+#define PACKET_MAX (ROUTE_HEADER + PROTO_DELIVERY_MAX)
+
 static struct sibling sib;
-static uint8_t part[ROUTE_MESSAGE_MAX];
+static uint8_t part[PACKET_MAX];
 static int other; /* the other worker's end */
 static int closed, bursts;
 static uint32_t delivered;
@@ -36,7 +38,7 @@ burst_end(struct worker *of)
 	bursts++;
 }
 
-const char *
+struct sibling *
 route_open(struct worker *of, uint32_t number, int fd, io_cb reader)
 {
 	sib.worker = of;
@@ -47,7 +49,7 @@ route_open(struct worker *of, uint32_t number, int fd, io_cb reader)
 	ev_io_init(&sib.reader, reader, fd, EV_READ);
 	sib.reader.data = &sib;
 	ev_io_start(of->loop, &sib.reader);
-	return (NULL);
+	return (&sib);
 }
 
 void
@@ -122,17 +124,17 @@ test_wherever_it_is_cut(void)
 static void
 test_the_smallest_and_the_largest(void)
 {
-	static uint8_t bytes[ROUTE_MESSAGE_MAX + 1];
+	static uint8_t bytes[PACKET_MAX + 1];
 	size_t len;
 
 	begin();
 	turn(bytes, message(bytes, WW_PACKET, 0, ROUTE_HEADER, 0));
 	CHECK(delivered == 1 && last_len == 0);
-	len = message(bytes, WW_PACKET, 1, ROUTE_MESSAGE_MAX, DELIVERY_MAX);
+	len = message(bytes, WW_PACKET, 1, PACKET_MAX, PROTO_DELIVERY_MAX);
 	turn(bytes, len - 1);
 	CHECK(delivered == 1 && sib.part_len == len - 1);
 	turn(bytes + len - 1, 1);
-	CHECK(delivered == 2 && last_len == DELIVERY_MAX && !wrong);
+	CHECK(delivered == 2 && last_len == PROTO_DELIVERY_MAX && !wrong);
 	CHECK(closed == 0);
 }
 
@@ -145,7 +147,7 @@ test_what_is_no_packet_ends_the_channel(void)
 	} bad[] = { { WW_PACKET + 1, ROUTE_HEADER + 8 },
 		{ PW_OPEN, ROUTE_HEADER + 8 }, { WW_PACKET, 0 },
 		{ WW_PACKET, ROUTE_HEADER - 1 },
-		{ WW_PACKET, ROUTE_MESSAGE_MAX + 1 },
+		{ WW_PACKET, PACKET_MAX + 1 },
 		{ WW_PACKET, UINT32_MAX } };
 	uint8_t bytes[200];
 	size_t i, len;
@@ -200,6 +202,7 @@ main(void)
 
 	parts_loop();
 	w.rx = rx + RX_HEADROOM;
+	w.hello.nworkers = 2;
 	other = -1;
 	RUN(test_wherever_it_is_cut);
 	RUN(test_the_smallest_and_the_largest);

@@ -101,7 +101,7 @@ payload(uint32_t i, uint8_t *to)
 static void
 send_packets(uint32_t from, uint32_t n)
 {
-	static uint8_t room[HEADER + DELIVERY_MAX];
+	static uint8_t room[HEADER + PROTO_DELIVERY_MAX];
 	size_t len;
 	uint32_t i;
 
@@ -129,7 +129,7 @@ take(size_t most)
 static int
 messages(uint32_t *last)
 {
-	static uint8_t want[DELIVERY_MAX];
+	static uint8_t want[PROTO_DELIVERY_MAX];
 	struct imsg_header header;
 	size_t off;
 	int n;

@@ -23,8 +23,8 @@ login_message(struct worker *of, struct session *x, int opcode,
 	last_len = len;
 }
 
-void
-relay_frame(struct worker *of, struct origin *from, uint8_t *frame, size_t len)
+static void
+upper_frame(struct worker *of, struct origin *from, uint8_t *frame, size_t len)
 {
 	relayed++;
 	last_len = len;
@@ -324,6 +324,7 @@ main(void)
 	static uint8_t rx[RX_SIZE];
 
 	(void)parts_sessions();
+	w.upper.frame = upper_frame;
 	w.rx = rx;
 	w.settings.max_frame = 32768;
 	RUN(test_binary_is_relayed_and_text_ignored);

@@ -69,6 +69,11 @@ outq_control(
 	note(len == 2 && frame[0] == (0x80 | WS_PING) ? "ping" : "?");
 }
 
+void
+router_tick(struct worker *of)
+{
+}
+
 /* The loop's next tick. */
 static const char *
 tick(void)

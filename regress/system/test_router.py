@@ -1,0 +1,378 @@
+# Copyright (c) 2026 The beacond authors
+# SPDX-License-Identifier: ISC
+
+"""A program in the place of the relay, what it says and is told."""
+
+import os
+import signal
+import socket
+import stat
+import struct
+
+import pytest
+
+import router as R
+from beacon import IS_ROOT, Beacon, alive, limit, wait_for
+from client import BINARY, deliver, frame, login, pair_on_workers, relay
+from router import Router, Stream, message
+
+
+class Routed(Beacon):
+    """A beacon with a router socket."""
+
+    def __init__(self, conf="", **how):
+        super().__init__("", **how)
+        self.router_path = os.path.join(self.directory, "router.sock")
+        self.write_conf('router socket "%s"\n%s' % (self.router_path, conf),
+            how.get("workers", 2))
+
+    def router(self, **how):
+        return Router(self.router_path, **how)
+
+    def without(self):
+        """The relay has it again: how many have been told so far."""
+        return sum(line.startswith("beacond: router: gone")
+            for line in self.lines)
+
+
+def close_text(code, text):
+    return struct.pack("=I", code) + text
+
+
+def generation(b, node):
+    return b.ctl("show", "peer", node)["generation"]
+
+
+def test_frames_of_all_kinds_go_to_it_and_from_it():
+    with Routed() as b, b.router() as r:
+        one, two, rest = pair_on_workers(b, True)
+        here, there = (r.channels[b.worker_of(p.node)] for p in (one, two))
+        came = {}
+        for peer in [one, two] + rest:
+            channel = r.channels[b.worker_of(peer.node)]
+            kind, node, number, _, _ = channel.receive()
+            assert kind == R.CAME
+            came[node] = number
+        assert came == {peer.node: generation(b, peer.node)
+            for peer in [one, two] + rest}
+        for packet in b"", b"\0", b"what is no packet", relay(9, 9, b"x"), \
+                bytes(65536):
+            one.send_packet(packet)
+            here.expect(R.FRAME, one.node, generation(b, one.node), packet)
+        for packet in b"\0", b"any", bytes(range(256)) * 128:
+            there.send(R.WRITE, two.node, data=packet)
+            assert two.recv_packet() == packet
+        for peer in [one, two] + rest:
+            peer.close()
+
+
+def test_what_cannot_be_delivered_comes_back():
+    with Routed(workers=2) as b, b.router() as r:
+        one, two, rest = pair_on_workers(b, True)
+        here = r.channels[b.worker_of(one.node)]
+        for _ in range(1 + sum(b.worker_of(p.node) == b.worker_of(one.node)
+                for p in rest)):
+            assert here.receive()[0] == R.CAME
+        # Nobody, and somebody who is at the other worker.
+        for node in 31, two.node:
+            here.send(R.WRITE, node, data=b"lost")
+            here.expect(R.REFUSED, node, R.NOT_CONNECTED, b"lost")
+        here.send(R.WRITE, one.node, data=bytes(32769))
+        here.expect(R.REFUSED, one.node, R.TOO_LARGE, bytes(32769))
+        here.send(R.WRITE, one.node, data=b"last")
+        assert one.recv_packet() == b"last"
+        b.wait_metric(3, "router_refused")
+        for peer in [one, two] + rest:
+            peer.close()
+
+
+@limit(120)
+def test_more_than_a_peer_takes_comes_back():
+    with Routed(workers=1) as b, b.router() as r:
+        channel = r.channels[0]
+        with login(b, 1, rcvbuf=4096) as slow:
+            channel.expect(R.CAME, 1)
+            for _ in range(512):
+                channel.send(R.WRITE, 1, data=bytes(32768))
+            assert channel.expect(R.REFUSED, 1, R.QUEUE_FULL) == bytes(32768)
+            # What was not refused arrives.
+            refused = b.metric("router_refused")
+            dropped = b.metric("drops_total", reason="queue_full")
+            for _ in range(512 - refused - dropped):
+                assert slow.recv_packet() == bytes(32768)
+
+
+def test_it_closes_sessions():
+    with Routed(workers=1) as b, b.router() as r:
+        channel = r.channels[0]
+        for code, number, text in (4999, 0, b"enough"), (1000, 1, b""):
+            with login(b, 1) as peer:
+                got = generation(b, 1)
+                channel.expect(R.CAME, 1, got)
+                # An earlier generation is not meant.
+                channel.send(R.CLOSE, 1, got + 1, close_text(1000, b""))
+                channel.send(R.CLOSE, 1, got * number,
+                    close_text(code, text))
+                peer.expect_close(code, text.decode())
+                channel.expect(R.GONE, 1, got)
+        channel.send(R.CLOSE, 7, 0, close_text(1000, b"nobody"))
+        b.wait_metric(2, "router_closed")
+
+
+def test_it_is_told_who_comes_and_goes():
+    with Routed(workers=1) as b:
+        early = login(b, 1)
+        with b.router() as r:
+            channel = r.channels[0]
+            with login(b, 2):
+                first = generation(b, 2)
+                channel.expect(R.CAME, 2, first)
+                with login(b, 2):
+                    second = generation(b, 2)
+                    assert second > first
+                    got = {channel.receive()[:3] for _ in range(2)}
+                    assert got == {(R.GONE, 2, first), (R.CAME, 2, second)}
+            channel.expect(R.GONE, 2, second)
+            early.close()
+            channel.expect(R.GONE, 1)
+
+
+def test_the_relay_takes_over_at_once():
+    with Routed() as b:
+        with login(b, 1) as one, login(b, 2) as two:
+            for ends in range(1, 4):
+                one.send_to(2, b"without")
+                two.expect_from(1, b"without")
+                r = b.router()
+                one.send_to(2, b"with")
+                channel = r.channels[b.worker_of(1)]
+                channel.expect(R.FRAME, 1, data=relay(1, 2, b"with"))
+                r.close()
+                wait_for(lambda: b.without() == ends)
+            # No session was lost by it, nor a packet after it.
+            one.send_to(2, b"without")
+            two.expect_from(1, b"without")
+
+
+def test_frames_are_dropped_if_so_configured():
+    with Routed("router fallback drop") as b:
+        with login(b, 1) as one, login(b, 2) as two:
+            one.send_to(2, b"dropped")
+            b.wait_metric(1, "drops_total", reason="router_away")
+            with b.router() as r:
+                assert r.limits == (R.VERSION, 65536, 32768, 1)
+                one.send_to(2, b"taken")
+                r.channels[b.worker_of(1)].expect(R.FRAME, 1)
+            wait_for(lambda: b.without() == 1)
+            one.send_to(2, b"dropped")
+            b.wait_metric(2, "drops_total", reason="router_away")
+            # The fallback is changed by a reload.
+            b.write_conf('router socket "%s"' % b.router_path)
+            b.ctl("reload", text=True)
+            one.send_to(2, b"relayed")
+            two.expect_from(1, b"relayed")
+
+
+def test_a_new_worker_gets_a_new_channel():
+    with Routed(workers=2) as b, b.router() as r:
+        old = r.channels[1]
+        b.wait_new("worker", b.kill("worker", 1), 1)
+        assert r.step() == R.CHANNEL
+        assert r.channels[1] is not old
+        old.expect_end()
+        one, two, rest = pair_on_workers(b, True)
+        r.channels[1].expect(R.CAME, next(p.node for p in [one, two] + rest
+            if b.worker_of(p.node) == 1))
+        for peer in [one, two] + rest:
+            peer.close()
+
+
+def test_one_program_at_a_time():
+    with Routed() as b, b.router() as r:
+        with b.router() as other:
+            assert other.answer == R.NOT_WELCOME and other.reason == 2
+            other.control.expect_end()
+        r.control.send(R.METRICS)
+        assert r.step() == R.METRICS_ARE
+
+
+def test_another_version_is_refused():
+    with Routed() as b:
+        with b.router(version=R.VERSION + 1) as r:
+            assert r.answer == R.NOT_WELCOME and r.reason == 1
+            r.control.expect_end()
+        with b.router() as r:
+            assert r.answer == R.WELCOME
+
+
+def test_what_it_learns_of_the_beacon():
+    with Routed(workers=1) as b, b.router() as r:
+        (address, port), = r.addresses
+        assert (address[12:], port) == (socket.inet_aton("127.0.0.1"), b.port)
+        with login(b, 1) as peer:
+            peer.send_packet(b"x")
+            r.channels[0].expect(R.CAME, 1)
+            r.channels[0].expect(R.FRAME, 1)
+            assert struct.unpack_from("=I", r.map, 28) == (1,)
+            r.control.send(R.METRICS)
+            assert r.step() == R.METRICS_ARE
+            assert r.metrics == (1, 0, 1, 0, 1, 0, 0, 1)
+
+
+def test_the_map_cannot_be_written():
+    with Routed() as b:
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(b.router_path)
+        s = Stream(sock)
+        s.send(R.HELLO, data=struct.pack("=I", R.VERSION))
+        kind, _, _, _, fd = s.receive()
+        assert kind == R.WELCOME
+        with pytest.raises(PermissionError):
+            os.pwrite(fd, b"\xff", 0)
+        with pytest.raises(PermissionError):
+            os.ftruncate(fd, 0)
+        os.close(fd)
+        s.close()
+
+
+def test_who_may_connect():
+    with Routed() as b:
+        st = os.stat(b.router_path)
+        assert stat.S_IMODE(st.st_mode) == 0o600
+        if not IS_ROOT:
+            return
+        # Whatever becomes of the mode: not by somebody else.
+        os.chmod(b.router_path, 0o666)
+        pid = os.fork()
+        if pid == 0:
+            os.setresgid(12345, 12345, 12345)
+            os.setresuid(12345, 12345, 12345)
+            sock = socket.socket(socket.AF_UNIX)
+            sock.connect(b.router_path)
+            os._exit(0 if sock.recv(1) == b"" else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert not os.path.exists(b.router_path)
+
+
+def test_a_program_that_leaves_in_good_order_loses_nothing():
+    count = 2000
+    with Routed(workers=2) as b:
+        one, two, rest = pair_on_workers(b, True)
+        with b.router() as r:
+            for n in range(count):
+                one.send_to(two.node, struct.pack(">I", n))
+                if n == count // 2:
+                    for channel in r.channels.values():
+                        channel.send(R.LEAVE)
+            left = 0
+            for channel in r.channels.values():
+                while True:
+                    got = channel.receive()
+                    if got[0] == R.LEFT:
+                        break
+                    if got[0] == R.FRAME:
+                        left += 1
+                        r.channels[b.worker_of(two.node)].send(R.WRITE,
+                            two.node, data=deliver(one.node, got[3][9:]))
+        assert 0 < left < count
+        got = sorted(struct.unpack(">BII", two.recv_packet())[2]
+            for _ in range(count))
+        assert got == list(range(count))
+        for peer in [one, two] + rest:
+            peer.close()
+
+
+@limit(90)
+def test_a_program_that_does_not_read_is_done_without():
+    with Routed(workers=1) as b, b.router() as r:
+        with login(b, 1) as one, login(b, 2) as two:
+            for _ in range(600):
+                one.send_to(2, bytes(16384))
+            one.in_step()
+            assert b.metric("drops_total", reason="router_full") > 0
+            b.wait_line("the router does not read", 15)
+            one.send_to(2, b"relayed")
+            two.expect_from(1, b"relayed")
+            assert b.metric("drops_total", reason="router_lost") > 0
+            two.in_step()
+            r.channels[0].close()
+
+
+def lie(kind, node=0, number=0, data=b"", length=None):
+    whole = bytearray(message(kind, node, number, data))
+    if length is not None:
+        struct.pack_into("=I", whole, 4, length)
+    return bytes(whole)
+
+
+LIES = {
+    "unknown type": lie(0xf03),
+    "a type of the worker's": lie(R.FRAME, 1, data=b"x"),
+    "empty message": lie(R.WRITE, 1),
+    "longer than any": lie(R.WRITE, 1, data=b"", length=65553),
+    "shorter than its header": lie(R.WRITE, 1, length=15),
+    "longer than memory": lie(R.WRITE, 1, length=0x7fffffff),
+    "a descriptor that is none": lie(R.WRITE, 1, length=0x80000011),
+    "close without a code": lie(R.CLOSE, 1),
+    "close with half a code": lie(R.CLOSE, 1, data=b"\0\0"),
+    "close with a code of no use": lie(R.CLOSE, 1, data=close_text(1006, b"")),
+    "close with a code too large": lie(R.CLOSE, 1,
+        data=close_text(1000 + (1 << 16), b"")),
+    "close with too much text": lie(R.CLOSE, 1,
+        data=close_text(1000, bytes(124))),
+    "close with text that is none": lie(R.CLOSE, 1,
+        data=close_text(1000, b"\xff")),
+    "leave with data": lie(R.LEAVE, data=b"x"),
+}
+
+
+@pytest.mark.parametrize("what", LIES)
+def test_lies_cost_it_the_channel(what):
+    with Routed(workers=1) as b, b.router() as r:
+        with login(b, 1) as one, login(b, 2) as two:
+            r.channels[0].sock.sendall(LIES[what])
+            b.wait_line("the router broke the rules")
+            one.send_to(2, b"relayed")
+            two.expect_from(1, b"relayed")
+            assert b.pid_of("worker") in b.seen
+
+
+@pytest.mark.parametrize("first", [
+    message(R.METRICS), message(R.HELLO), message(R.WRITE, 1, 0, b"x"),
+    message(R.HELLO, data=bytes(8)), bytes(16), b"\xff" * 64])
+def test_what_is_no_hello_is_the_end(first):
+    with Routed(workers=1) as b:
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(b.router_path)
+        s = Stream(sock)
+        sock.sendall(first)
+        s.expect_end()
+        with b.router() as r:
+            assert r.answer == R.WELCOME
+
+
+def test_a_program_that_dies_costs_no_session():
+    with Routed(workers=2) as b:
+        one, two, rest = pair_on_workers(b, True)
+        ours, theirs = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                _ = b.router()
+                os.write(theirs, b"x")
+                signal.pause()
+            finally:
+                os._exit(1)
+        assert os.read(ours, 1) == b"x"
+        one.send_to(two.node, b"into the void")
+        one.in_step()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(ours)
+        os.close(theirs)
+        b.wait_line("router: gone")
+        one.send_to(two.node, b"relayed")
+        two.expect_from(one.node, b"relayed")
+        for peer in [one, two] + rest:
+            peer.in_step()
+            peer.close()

@@ -1,0 +1,126 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include "common/log.h"
+#include "worker/worker.h"
+
+/*
+ * The place of the relay, and a program of somebody else's in it
+ * (beacond-frame(7)): the router.  Its channel is written like that to another
+ * worker, so it costs a packet no call of its own; what it does not read is
+ * dropped and counted, and after ROUTER_TICKS it is done without.
+ */
+
+#define ROUTER_TICKS TICKS(10)
+
+/* Its channel, if there is one. */
+struct sibling *
+router_channel(struct worker *w)
+{
+	return (w->router.channel != NULL && w->router.channel->open
+		    ? w->router.channel
+		    : NULL);
+}
+
+static void
+router_frame(struct worker *w, struct origin *peer, uint8_t *packet, size_t len)
+{
+	route_message(w, w->router.channel, FRAME_FRAME, peer->node,
+	    peer->generation, packet, len);
+}
+
+static void
+router_peer(struct worker *w, const struct origin *peer, int came)
+{
+	route_message(w, w->router.channel, came ? FRAME_CAME : FRAME_GONE,
+	    peer->node, peer->generation, NULL, 0);
+}
+
+static const struct upper router_upper = { router_frame, router_peer };
+
+/* There is no router, and nobody is to do its work. */
+static void
+router_drop_frame(
+    struct worker *w, struct origin *peer, uint8_t *packet, size_t len)
+{
+	counters_add(COUNTER_DROP_ROUTER_AWAY, 1);
+}
+
+static void
+router_drop_peer(struct worker *w, const struct origin *peer, int came)
+{
+}
+
+const struct upper router_drop = { router_drop_frame, router_drop_peer };
+
+/* Boolean: it has what peers send. */
+static int
+router_routes(const struct worker *w)
+{
+	return (w->upper.frame == router_frame);
+}
+
+/* Who is to have what peers send while no router is there. */
+void
+router_otherwise(struct worker *w, const struct upper *otherwise)
+{
+	if (!router_routes(w))
+		w->upper = *otherwise;
+	w->router.otherwise = otherwise;
+}
+
+/* Its channel is open: it has what comes from now on. */
+void
+router_begin(struct worker *w, struct sibling *channel)
+{
+	w->router.channel = channel;
+	w->upper = router_upper;
+	route_message(w, w->router.channel, FRAME_JOINED, 0, 0, NULL, 0);
+}
+
+/* From the next frame on it is done without; reason NULL: it went by itself. */
+void
+router_end(struct worker *w, const char *reason)
+{
+	struct sibling *sib;
+
+	sib = router_channel(w);
+	w->upper = *w->router.otherwise;
+	if (sib == NULL)
+		return;
+	if (reason != NULL)
+		log_warnx("the router %s: its channel is closed", reason);
+	route_close(sib);
+}
+
+/* It wants no more, and may still write. */
+void
+router_leave(struct worker *w)
+{
+	w->upper = *w->router.otherwise;
+	route_message(w, w->router.channel, FRAME_LEFT, 0, 0, NULL, 0);
+}
+
+/* What it wrote for node cannot be delivered: it gets it back. */
+void
+router_refuse(struct worker *w, uint32_t node, enum frame_refused reason,
+    const uint8_t *frame, size_t len)
+{
+	counters_add(COUNTER_ROUTER_REFUSED, 1);
+	route_message(
+	    w, w->router.channel, FRAME_REFUSED, node, reason, frame, len);
+}
+
+/* Each tick: does it read? */
+void
+router_tick(struct worker *w)
+{
+	struct sibling *sib;
+
+	sib = router_channel(w);
+	if (sib != NULL && route_waits(sib) &&
+	    w->tick - sib->took >= ROUTER_TICKS)
+		router_end(w, "does not read");
+}
