@@ -1,6 +1,6 @@
 # What the package does to a machine, in the order of its life there.
 export DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin
-export LC_ALL=C AUTOPKGTEST_TMP=/tmp
+export LC_ALL=C
 
 fail() {
 	echo "FAILED: $*"
@@ -8,7 +8,7 @@ fail() {
 	exit 1
 }
 get() {
-	apt-get -qq -y \
+	apt-get -qq -y --no-install-recommends \
 	    -o Dpkg::Options::=--force-confdef \
 	    -o Dpkg::Options::=--force-confold "$@" >/tmp/apt 2>&1 || {
 		cat /tmp/apt
@@ -18,7 +18,7 @@ get() {
 pid() { systemctl show -P MainPID beacond.service; }
 running() { [ "$(systemctl is-active beacond.service)" = active ]; }
 probe() {
-	beaconctl probe -c 1 -i /tmp/key -n 7777 ws://127.0.0.1:8443 \
+	beaconctl probe -c 1 -i /tmp/key -n 7778 ws://127.0.0.1:8443 \
 	    >/dev/null
 }
 left() {
@@ -29,7 +29,7 @@ left() {
 
 [ -z "$(left)" ] || fail "it was there already: $(left)"
 
-get install --no-install-recommends /opt/trial/first.deb
+get install /opt/trial/first.deb
 running || fail "not started"
 systemctl is-enabled -q beacond.service beacond.socket || fail "not enabled"
 for p in /proc/[0-9]*; do
@@ -37,15 +37,24 @@ for p in /proc/[0-9]*; do
 	beacond*) [ "$(stat -c %U "$p")" != root ] || fail "$p is root's" ;;
 	esac
 done
-sh /opt/trial/probe >/tmp/probe || fail "the package's own test"
-echo "installed, started, tested: $(tail -n 1 /tmp/probe)"
+echo "installed and started"
 
+get install autopkgtest dpkg-dev
+autopkgtest --ignore-restrictions=isolation-container \
+    --no-built-binaries /opt/trial/source/ -- null >/tmp/autopkgtest 2>&1 || {
+	tail -n 40 /tmp/autopkgtest
+	fail "the package's own test"
+}
+echo "autopkgtest: $(tail -n 1 /tmp/autopkgtest)"
+
+beaconctl keygen -n 7778 /tmp/key >>/etc/beacond/keys
+systemctl reload beacond.service
 # What the operator has written stays, also if the package has news.
 echo "max peers 4321" >>/etc/beacond.conf
 old=$(pid)
 get install /opt/trial/next.deb
 grep -q "max peers 4321" /etc/beacond.conf || fail "configuration not kept"
-grep -q "^7777 " /etc/beacond/keys || fail "keys not kept"
+grep -q "^7778 " /etc/beacond/keys || fail "keys not kept"
 [ "$(pid)" != "$old" ] || fail "the old programs run on"
 beaconctl show summary | grep -q "at most 4321" || fail "not its configuration"
 probe || fail "no login after an upgrade"
