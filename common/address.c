@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "common/address.h"
 
@@ -69,4 +70,68 @@ address_within(const uint8_t addr[16], const uint8_t net[16], uint32_t prefix)
 	mask = (uint8_t)(0xff00U >> bits);
 	return (memcmp(net, addr, bytes) == 0 &&
 		(bits == 0 || ((net[bytes] ^ addr[bytes]) & mask) == 0));
+}
+
+/* The first `prefix` bits, 0 to 128, of addr; the others are zero. */
+void
+address_network(uint8_t net[16], const uint8_t addr[16], uint32_t prefix)
+{
+	uint32_t bytes;
+
+	bytes = prefix / 8;
+	memset(net, 0, 16);
+	memcpy(net, addr, bytes);
+	if (prefix % 8 != 0)
+		net[bytes] = addr[bytes] & (uint8_t)(0xff00U >> prefix % 8);
+}
+
+/*
+ * "192.0.2.0/24" or "2001:db8::1": net without the bits behind the prefix, and
+ * that, of the 16-byte form.  Returns 1, or 0 if it is no network.
+ */
+int
+address_network_parse(const char *text, uint8_t net[16], uint32_t *prefix)
+{
+	char host[ADDRESS_TEXT_LEN];
+	const char *errstr, *slash;
+	uint8_t addr[16];
+	size_t len;
+	int v4;
+
+	slash = strchr(text, '/');
+	len = slash == NULL ? strlen(text) : (size_t)(slash - text);
+	if (len >= sizeof(host))
+		return (0);
+	memcpy(host, text, len);
+	host[len] = '\0';
+	if (!address_parse(host, addr))
+		return (0);
+	v4 = strchr(host, ':') == NULL;
+	*prefix = 128;
+	if (slash != NULL) {
+		*prefix =
+		    (uint32_t)strtonum(slash + 1, 0, v4 ? 32 : 128, &errstr);
+		if (errstr != NULL)
+			return (0);
+		*prefix += v4 ? 96 : 0;
+	}
+	address_network(net, addr, *prefix);
+	return (1);
+}
+
+/* The shortest that address_network_parse() reads as the same. */
+const char *
+address_network_text(
+    const uint8_t net[16], uint32_t prefix, char text[ADDRESS_TEXT_LEN])
+{
+	size_t len;
+	int v4;
+
+	(void)address_host(net, text);
+	v4 = address_is_v4(net) && prefix >= 96;
+	len = strlen(text);
+	if (prefix != 128)
+		(void)snprintf(text + len, ADDRESS_TEXT_LEN - len, "/%u",
+		    v4 ? prefix - 96 : prefix);
+	return (text);
 }

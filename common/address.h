@@ -89,6 +89,10 @@ const char *address_host(const uint8_t addr[16], char text[ADDRESS_TEXT_LEN]);
 const char *address_text(
     const uint8_t addr[16], uint32_t port, char text[ADDRESS_TEXT_LEN]);
 void address_customer(uint8_t[16], const uint8_t[16]);
+void address_network(uint8_t net[16], const uint8_t addr[16], uint32_t prefix);
+int address_network_parse(const char *text, uint8_t net[16], uint32_t *prefix);
+const char *address_network_text(
+    const uint8_t net[16], uint32_t prefix, char text[ADDRESS_TEXT_LEN]);
 int address_within(const uint8_t addr[16], const uint8_t net[16], uint32_t);
 
 #endif /* COMMON_ADDRESS_H */

@@ -46,7 +46,9 @@
 	X(REPLACED, WSS "replaced_total", \
 	    "sessions closed because the node connected again") \
 	X(REVOKED, WSS "revoked_total", \
-	    "sessions closed because the node's key went away or changed") \
+	    "sessions closed as a key went away or changed, or by a block") \
+	X(DROPPED, WSS "dropped_total", \
+	    "sessions closed because an operator said so") \
 	X(REVOKE_LATER, WSS "revoke_later_total", \
 	    "revocations put off because there were too many at once") \
 	X(WRITE_TIMEOUTS, WSS "write_timeouts_total", \
@@ -68,6 +70,8 @@
 	    "upgrades refused above the rate of their source") \
 	X(REFUSED_FLAPPING, REFUSED "{reason=\"flapping\"}", \
 	    "logins refused because the node replaces itself too often") \
+	X(REFUSED_BLOCKED, REFUSED "{reason=\"blocked\"}", \
+	    "connections, upgrades, logins of whom an operator blocked") \
 	X(REFUSED_UNANSWERED, REFUSED "{reason=\"unanswered\"}", \
 	    "logins put off because the registry did not answer") \
 	X(REFUSED_BUSY, REFUSED "{reason=\"busy\"}", \
@@ -123,6 +127,8 @@
 	    "frames for a router that went") \
 	X(DROP_ROUTER_AWAY, DROP "{reason=\"router_away\"}", \
 	    "frames while no router was there, by router fallback drop") \
+	X(DROP_BLOCKED, DROP "{reason=\"blocked\"}", \
+	    "datagrams from networks that an operator has blocked") \
 	X(DROP_UDP_SEND, DROP "{reason=\"udp_send\"}", \
 	    "datagrams that the kernel refused to send") \
 	X(DROP_UDP_FULL, DROP "{reason=\"udp_queue_full\"}", \
@@ -171,6 +177,10 @@
 	    "endpoints noted without our address that they were heard at") \
 	X(ENDPOINT_UNANSWERED, "pilot_beacon_endpoint_unanswered_total", \
 	    "endpoints noted, but too many answers wait for their worker") \
+	X(ENDPOINT_BLOCKED, "pilot_beacon_endpoint_blocked_total", \
+	    "endpoints not noted because their node is blocked") \
+	X(BLOCKS_FULL, "pilot_beacon_blocks_full_total", \
+	    "blocks refused because the table is full") \
 	X(ENDPOINT_RATE, "pilot_beacon_endpoint_rate_total", \
 	    "endpoints not noted because too many came at once") \
 	X(FIRST_KEYS_FULL, "pilot_beacon_first_keys_full_total", \

@@ -135,6 +135,7 @@ enum parent_to_worker {
 	PW_OPEN,          /* msg_open: the session is in the map */
 	PW_REFUSE,        /* msg_refuse: it is not going to be */
 	PW_CLOSE,         /* msg_close: replaced or revoked */
+	PW_BLOCK,         /* msg_address: blocked (number 1), or no more (0) */
 	PW_STAT,          /* msg_stat: WP_STAT is wanted */
 	PW_SYNC,          /* msg_sync + u32 ids: gossip to send */
 	PW_PING,          /* empty; WP_PONG is wanted at once */
@@ -172,7 +173,7 @@ struct msg_open {
 };
 PROTO_STRUCT(msg_open, 16);
 
-enum refuse_reason { REFUSE_CAPACITY = 1, REFUSE_FLAPPING };
+enum refuse_reason { REFUSE_CAPACITY = 1, REFUSE_FLAPPING, REFUSE_BLOCKED };
 
 struct msg_refuse {
 	uint32_t slot;
@@ -181,7 +182,7 @@ struct msg_refuse {
 };
 PROTO_STRUCT(msg_refuse, 12);
 
-enum close_reason { CLOSE_REPLACED = 1, CLOSE_REVOKED };
+enum close_reason { CLOSE_REPLACED = 1, CLOSE_REVOKED, CLOSE_DROPPED };
 
 struct msg_close {
 	uint32_t slot;

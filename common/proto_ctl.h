@@ -19,6 +19,10 @@ enum ctl_request {
 	CTL_SHOW_NODES,           /* empty -> CTL_NODE* */
 	CTL_SHOW_BEACONS,         /* empty -> CTL_BEACON* */
 	CTL_SHOW_REGISTRY,        /* empty -> CTL_REGISTRY */
+	CTL_SHOW_BLOCKED,         /* empty -> CTL_BLOCKED* */
+	CTL_DROP,                 /* msg_ctl_node */
+	CTL_BLOCK,                /* msg_ctl_block */
+	CTL_UNBLOCK,              /* msg_ctl_block */
 	CTL_RELOAD,               /* empty */
 	CTL_STOP                  /* empty */
 };
@@ -30,6 +34,7 @@ enum ctl_reply {
 	CTL_PEER,            /* msg_ctl_peer */
 	CTL_NODE,            /* msg_ctl_entry */
 	CTL_BEACON,          /* msg_ctl_beacon */
+	CTL_BLOCKED,         /* msg_ctl_blocked */
 	CTL_REGISTRY,        /* msg_ctl_registry */
 	CTL_END              /* msg_ctl_end */
 };
@@ -110,6 +115,24 @@ struct msg_ctl_beacon {
 	uint64_t heard; /* unix seconds; 0: never */
 };
 PROTO_STRUCT(msg_ctl_beacon, 48);
+
+#define CTL_BLOCK_SECONDS_MAX (10U * 365 * 86400)
+
+/* A node or a network, as in struct block. */
+struct msg_ctl_block {
+	uint8_t addr[16];
+	uint32_t prefix;
+	uint32_t seconds; /* 0: for ever */
+};
+PROTO_STRUCT(msg_ctl_block, 24);
+
+struct msg_ctl_blocked {
+	uint8_t addr[16];
+	uint32_t prefix;
+	uint32_t pad;
+	uint64_t until; /* unix seconds; 0: for ever */
+};
+PROTO_STRUCT(msg_ctl_blocked, 32);
 
 #define CTL_REGISTRY_NAME 272
 

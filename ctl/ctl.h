@@ -30,6 +30,10 @@ enum action {
 	ACTION_SHOW_NODES,
 	ACTION_SHOW_BEACONS,
 	ACTION_SHOW_REGISTRY,
+	ACTION_SHOW_BLOCKED,
+	ACTION_DROP,
+	ACTION_BLOCK,
+	ACTION_UNBLOCK,
 	ACTION_RELOAD,
 	ACTION_STOP,
 	ACTION_KEYGEN,
@@ -39,14 +43,16 @@ enum action {
 /* What the words of a command line say. */
 struct command {
 	enum action action;
-	uint32_t node; /* of show peer and show node */
-	int argc;      /* keygen and probe: their own command line, */
-	char **argv;   /* of which argv[0] is the word itself */
+	uint32_t node;              /* of show peer, show node and drop */
+	struct msg_ctl_block block; /* of block and unblock */
+	int argc;    /* keygen and probe: their own command line, */
+	char **argv; /* of which argv[0] is the word itself */
 };
 
 /* parser.c */
 int parse_command(int, char **, struct command *, FILE *);
 int parse_node(const char *, uint32_t *);
+int parse_seconds(const char *, uint32_t *);
 
 /* usage.c */
 void usage_help(void) __attribute__((noreturn));

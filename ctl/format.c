@@ -33,6 +33,21 @@ format_address(
 	return (buf);
 }
 
+/* A node's id, or "192.0.2.0/24".  Returns buf. */
+const char *
+format_blocked(
+    const struct msg_ctl_blocked *blocked, char buf[FORMAT_ADDRESS_LEN])
+{
+	uint32_t node;
+
+	if (blocked->prefix <= 128)
+		return (
+		    address_network_text(blocked->addr, blocked->prefix, buf));
+	memcpy(&node, blocked->addr, sizeof(node));
+	(void)snprintf(buf, FORMAT_ADDRESS_LEN, "%" PRIu32, node);
+	return (buf);
+}
+
 /* Unix seconds as ISO 8601 in UTC; "-" for 0. */
 const char *
 format_time(uint64_t t, char buf[FORMAT_TIME_LEN])

@@ -25,6 +25,7 @@ struct output {
 	void (*node)(const struct msg_ctl_entry *);
 	void (*node_row)(const struct msg_ctl_entry *);
 	void (*beacon)(const struct msg_ctl_beacon *);
+	void (*blocked)(const struct msg_ctl_blocked *);
 	void (*registry)(const struct msg_ctl_registry *);
 	void (*missing)(enum action, uint32_t);
 	void (*end)(enum action);
@@ -44,6 +45,8 @@ json_t *output_registry_json(const struct msg_ctl_registry *);
 
 const char *format_address(
     const uint8_t[16], uint32_t, char[FORMAT_ADDRESS_LEN]);
+const char *format_blocked(
+    const struct msg_ctl_blocked *, char[FORMAT_ADDRESS_LEN]);
 const char *format_time(uint64_t, char[FORMAT_TIME_LEN]);
 const char *format_age(uint64_t t, uint64_t now, char[FORMAT_AGE_LEN]);
 const char *format_role(uint32_t);

@@ -5,6 +5,7 @@
 
 #include <err.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/output.h"
@@ -55,7 +56,7 @@ static int
 json_is_list(enum action action)
 {
 	return (action == ACTION_SHOW_PEERS || action == ACTION_SHOW_NODES ||
-		action == ACTION_SHOW_BEACONS);
+		action == ACTION_SHOW_BEACONS || action == ACTION_SHOW_BLOCKED);
 }
 
 static void
@@ -200,6 +201,22 @@ json_beacon(const struct msg_ctl_beacon *m)
 }
 
 static void
+json_blocked(const struct msg_ctl_blocked *m)
+{
+	char what[FORMAT_ADDRESS_LEN];
+	json_t *until;
+
+	(void)format_blocked(m, what);
+	until = m->until != 0 ? json_u64(m->until) : json_null();
+	if (m->prefix <= 128)
+		json_row(
+		    json_pack("{s:s, s:o}", "network", what, "until", until));
+	else
+		json_row(json_pack("{s:o, s:o}", "node",
+		    json_u64(strtoull(what, NULL, 10)), "until", until));
+}
+
+static void
 json_registry(const struct msg_ctl_registry *m)
 {
 	json_row(output_registry_json(m));
@@ -226,6 +243,7 @@ const struct output output_json = {
 	.node = json_node,
 	.node_row = json_node,
 	.beacon = json_beacon,
+	.blocked = json_blocked,
 	.registry = json_registry,
 	.missing = json_missing,
 	.end = json_end,

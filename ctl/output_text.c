@@ -27,6 +27,9 @@ text_begin(enum action action)
 		printf("%-24s %-10s %8s %-10s %s\n", "ADDRESS", "ID", "NODES",
 		    "CONFIGURED", "HEARD");
 		break;
+	case ACTION_SHOW_BLOCKED:
+		printf("%-8s %-32s %s\n", "WHAT", "BLOCKED", "UNTIL");
+		break;
 	default:
 		break;
 	}
@@ -185,6 +188,16 @@ text_beacon(const struct msg_ctl_beacon *m)
 }
 
 static void
+text_blocked(const struct msg_ctl_blocked *m)
+{
+	char what[FORMAT_ADDRESS_LEN], when[FORMAT_TIME_LEN];
+
+	printf("%-8s %-32s %s\n", m->prefix <= 128 ? "network" : "node",
+	    format_blocked(m, what),
+	    m->until != 0 ? format_time(m->until, when) : "unblocked");
+}
+
+static void
 text_missing(enum action action, uint32_t node)
 {
 	/* The message on standard error is all there is to say. */
@@ -200,6 +213,7 @@ const struct output output_text = {
 	.node = text_node,
 	.node_row = text_node_row,
 	.beacon = text_beacon,
+	.blocked = text_blocked,
 	.registry = output_registry_text,
 	.missing = text_missing,
 	.end = text_end,

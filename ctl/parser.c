@@ -6,15 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/address.h"
+#include "common/blocks.h"
 #include "ctl/ctl.h"
 
 enum token_kind {
 	T_KEYWORD,
-	T_NODE, /* a node id */
-	T_REST  /* a keyword; what follows is for the command itself */
+	T_NODE,   /* a node id */
+	T_TARGET, /* a node id or a network */
+	T_TIME,   /* how long */
+	T_END,    /* the command may end here */
+	T_REST    /* a keyword; what follows is for the command itself */
 };
 
-/* One word that may stand at a place; next: the words that may follow it. */
+/*
+ * One word that may stand at a place, and the command that it makes, if any;
+ * next: the words that may follow it.
+ */
 struct token {
 	enum token_kind kind;
 	const char *word;
@@ -32,6 +40,32 @@ static const struct token t_node[] = {
 	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
 };
 
+static const struct token t_target[] = {
+	{ T_TARGET, "NODE|NETWORK", ACTION_NONE, NULL },
+	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
+};
+
+static const struct token t_time[] = {
+	{ T_TIME, "TIME", ACTION_NONE, NULL },
+	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
+};
+
+static const struct token t_for[] = {
+	{ T_END, "", ACTION_NONE, NULL },
+	{ T_KEYWORD, "for", ACTION_NONE, t_time },
+	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
+};
+
+static const struct token t_block[] = {
+	{ T_TARGET, "NODE|NETWORK", ACTION_NONE, t_for },
+	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
+};
+
+static const struct token t_drop[] = {
+	{ T_NODE, "NODE", ACTION_NONE, NULL },
+	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
+};
+
 static const struct token t_show[] = {
 	{ T_KEYWORD, "summary", ACTION_SHOW_SUMMARY, NULL },
 	{ T_KEYWORD, "metrics", ACTION_SHOW_METRICS, NULL },
@@ -41,11 +75,15 @@ static const struct token t_show[] = {
 	{ T_KEYWORD, "nodes", ACTION_SHOW_NODES, NULL },
 	{ T_KEYWORD, "beacons", ACTION_SHOW_BEACONS, NULL },
 	{ T_KEYWORD, "registry", ACTION_SHOW_REGISTRY, NULL },
+	{ T_KEYWORD, "blocked", ACTION_SHOW_BLOCKED, NULL },
 	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
 };
 
 static const struct token t_main[] = {
 	{ T_KEYWORD, "show", ACTION_NONE, t_show },
+	{ T_KEYWORD, "drop", ACTION_DROP, t_drop },
+	{ T_KEYWORD, "block", ACTION_BLOCK, t_block },
+	{ T_KEYWORD, "unblock", ACTION_UNBLOCK, t_target },
 	{ T_KEYWORD, "reload", ACTION_RELOAD, NULL },
 	{ T_KEYWORD, "stop", ACTION_STOP, NULL },
 	{ T_REST, "keygen", ACTION_KEYGEN, NULL },
@@ -63,6 +101,53 @@ parse_node(const char *word, uint32_t *node)
 	return (errstr == NULL ? 0 : -1);
 }
 
+/*
+ * "90", "90s", "30m", "12h" or "7d", at most ten years.  Returns 0, or -1 if it
+ * is none of these.
+ */
+int
+parse_seconds(const char *word, uint32_t *seconds)
+{
+	static const struct {
+		char unit;
+		uint32_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	char number[16];
+	const char *errstr;
+	size_t i, len;
+	uint32_t unit;
+
+	len = strlen(word);
+	if (len == 0 || len >= sizeof(number))
+		return (-1);
+	unit = 1;
+	(void)strlcpy(number, word, sizeof(number));
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (word[len - 1] == units[i].unit) {
+			unit = units[i].seconds;
+			number[len - 1] = '\0';
+		}
+	*seconds = (uint32_t)strtonum(
+	    number, 1, CTL_BLOCK_SECONDS_MAX / unit, &errstr);
+	*seconds *= unit;
+	return (errstr == NULL ? 0 : -1);
+}
+
+/* A node id or a network.  Returns 0, or -1 if it is neither. */
+static int
+parse_target(const char *word, struct msg_ctl_block *block)
+{
+	uint32_t node;
+
+	if (parse_node(word, &node) == 0) {
+		block->prefix = BLOCKS_NODE;
+		blocks_node(block->addr, node);
+		return (0);
+	}
+	return (
+	    address_network_parse(word, block->addr, &block->prefix) ? 0 : -1);
+}
+
 static void
 complain(
     FILE *err, const char *what, const char *word, const struct token *table)
@@ -75,7 +160,8 @@ complain(
 	if (table != NULL) {
 		fprintf(err, "; valid here:");
 		for (t = table; t->word != NULL; t++)
-			fprintf(err, " %s", t->word);
+			if (t->kind != T_END)
+				fprintf(err, " %s", t->word);
 	}
 	fprintf(err, "\n");
 }
@@ -90,6 +176,8 @@ match_keyword(const struct token *table, const char *word, FILE *err)
 	found = NULL;
 	matches = 0;
 	for (t = table; t->word != NULL; t++) {
+		if (t->kind == T_END)
+			continue;
 		if (strcmp(t->word, word) == 0)
 			return (t);
 		if (strncmp(t->word, word, strlen(word)) == 0) {
@@ -104,21 +192,40 @@ match_keyword(const struct token *table, const char *word, FILE *err)
 	return (NULL);
 }
 
+static int
+match_value(enum token_kind kind, const char *word, struct command *cmd)
+{
+	switch (kind) {
+	case T_NODE:
+		return (parse_node(word, &cmd->node));
+	case T_TARGET:
+		return (parse_target(word, &cmd->block));
+	default:
+		return (parse_seconds(word, &cmd->block.seconds));
+	}
+}
+
 static const struct token *
 match(
     const struct token *table, const char *word, struct command *cmd, FILE *err)
 {
+	static const char *const what[] = {
+		[T_NODE] = "not a node id (1 to 4294967295):",
+		[T_TARGET] = "neither a node id nor a network:",
+		[T_TIME] = "not a time (such as 90s, 30m, 12h or 7d):",
+	};
+
 	if (word == NULL) {
 		complain(err, "a word is missing", NULL, table);
 		return (NULL);
 	}
-	if (table->kind == T_NODE) {
-		if (parse_node(word, &cmd->node) == 0)
-			return (table);
-		complain(err, "not a node id (1 to 4294967295):", word, NULL);
-		return (NULL);
-	}
-	return (match_keyword(table, word, err));
+	if (table->kind == T_KEYWORD || table->kind == T_REST ||
+	    table->kind == T_END)
+		return (match_keyword(table, word, err));
+	if (match_value(table->kind, word, cmd) == 0)
+		return (table);
+	complain(err, what[table->kind], word, NULL);
+	return (NULL);
 }
 
 /*
@@ -134,11 +241,14 @@ parse_command(int argc, char **argv, struct command *cmd, FILE *err)
 	memset(cmd, 0, sizeof(*cmd));
 	t = NULL;
 	for (i = 0, table = t_main; table != NULL; i++, table = t->next) {
+		if (i >= argc && table->kind == T_END)
+			return (0);
 		t = match(table, i < argc ? argv[i] : NULL, cmd, err);
 		if (t == NULL)
 			return (-1);
+		if (t->action != ACTION_NONE)
+			cmd->action = t->action;
 	}
-	cmd->action = t->action;
 	if (t->kind == T_REST) {
 		cmd->argc = argc - (i - 1);
 		cmd->argv = argv + (i - 1);

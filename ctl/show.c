@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/blocks.h"
 #include "ctl/output.h"
 
 /* A command of the control socket: what is sent, which rows may come back. */
@@ -35,6 +36,11 @@ static const struct request requests[] = {
 	    { CTL_BEACON, 0 }, NULL },
 	{ ACTION_SHOW_REGISTRY, "show registry", CTL_SHOW_REGISTRY,
 	    { CTL_REGISTRY, 0 }, NULL },
+	{ ACTION_SHOW_BLOCKED, "show blocked", CTL_SHOW_BLOCKED,
+	    { CTL_BLOCKED, 0 }, NULL },
+	{ ACTION_DROP, "drop", CTL_DROP, { 0, 0 }, "not connected" },
+	{ ACTION_BLOCK, "block", CTL_BLOCK, { 0, 0 }, NULL },
+	{ ACTION_UNBLOCK, "unblock", CTL_UNBLOCK, { 0, 0 }, NULL },
 	{ ACTION_RELOAD, "reload", CTL_RELOAD, { 0, 0 }, NULL },
 	{ ACTION_STOP, "stop", CTL_STOP, { 0, 0 }, NULL },
 };
@@ -46,6 +52,7 @@ union row {
 	struct msg_ctl_peer peer;
 	struct msg_ctl_entry node;
 	struct msg_ctl_beacon beacon;
+	struct msg_ctl_blocked blocked;
 	struct msg_ctl_registry registry;
 	struct msg_ctl_end end;
 };
@@ -67,6 +74,8 @@ row_size(uint32_t type)
 		return (sizeof(struct msg_ctl_entry));
 	case CTL_BEACON:
 		return (sizeof(struct msg_ctl_beacon));
+	case CTL_BLOCKED:
+		return (sizeof(struct msg_ctl_blocked));
 	case CTL_REGISTRY:
 		return (sizeof(struct msg_ctl_registry));
 	case CTL_END:
@@ -105,6 +114,9 @@ row_print(const struct output *out, const struct request *r, uint32_t type,
 	case CTL_BEACON:
 		out->beacon(&row->beacon);
 		break;
+	case CTL_BLOCKED:
+		out->blocked(&row->blocked);
+		break;
 	case CTL_REGISTRY:
 		out->registry(&row->registry);
 		break;
@@ -136,32 +148,44 @@ answer(struct client *c, const struct request *r, union row *row)
 	return (type);
 }
 
+static void
+ask(struct client *c, const struct request *r, const struct command *cmd)
+{
+	struct msg_ctl_node node;
+
+	node.node = cmd->node;
+	if (r->missing != NULL)
+		client_request(c, r->type, &node, sizeof(node));
+	else if (r->type == CTL_BLOCK || r->type == CTL_UNBLOCK)
+		client_request(c, r->type, &cmd->block, sizeof(cmd->block));
+	else
+		client_request(c, r->type, NULL, 0);
+}
+
 /* Sends the request and prints the rows; returns the errno of its end. */
 static int
-converse(struct client *c, const struct request *r, uint32_t node,
+converse(struct client *c, const struct request *r, const struct command *cmd,
     const struct output *out)
 {
-	struct msg_ctl_node msg;
 	union row row;
 	uint32_t type;
 
-	msg.node = node;
-	client_request(c, r->type, &msg, r->missing != NULL ? sizeof(msg) : 0);
+	ask(c, r, cmd);
 	while ((type = answer(c, r, &row)) != CTL_END)
 		row_print(out, r, type, &row);
 	return ((int)row.end.error);
 }
 
 static int
-show(struct client *c, const struct request *r, uint32_t node,
+show(struct client *c, const struct request *r, const struct command *cmd,
     const struct output *out)
 {
 	int error;
 
 	out->begin(r->action);
-	error = converse(c, r, node, out);
+	error = converse(c, r, cmd, out);
 	if (error == ENOENT && r->missing != NULL)
-		out->missing(r->action, node);
+		out->missing(r->action, cmd->node);
 	else if (error != 0) {
 		warnx("%s: %s", r->name, strerror(error));
 		return (CTL_FAILED);
@@ -169,16 +193,16 @@ show(struct client *c, const struct request *r, uint32_t node,
 	out->end(r->action);
 	if (error == 0)
 		return (CTL_OK);
-	warnx("node %u: %s", node, r->missing);
+	warnx("node %u: %s", cmd->node, r->missing);
 	return (CTL_FAILED);
 }
 
 static int
-reload(struct client *c, const struct request *r)
+reload(struct client *c, const struct request *r, const struct command *cmd)
 {
 	int error;
 
-	error = converse(c, r, 0, NULL);
+	error = converse(c, r, cmd, NULL);
 	if (error == EINVAL)
 		warnx("reload: the configuration has errors and the old one"
 		      " stays in force; beacond's log names them");
@@ -193,12 +217,34 @@ reload(struct client *c, const struct request *r)
 	return (error == 0 ? CTL_OK : CTL_FAILED);
 }
 
+/* drop, block, unblock */
 static int
-stop(struct client *c, const struct request *r)
+act(struct client *c, const struct request *r, const struct command *cmd)
 {
 	int error;
 
-	error = converse(c, r, 0, NULL);
+	error = converse(c, r, cmd, NULL);
+	if (error == ENOENT && r->missing != NULL)
+		warnx("node %u: %s", cmd->node, r->missing);
+	else if (error == ENOENT)
+		warnx("%s: there is no such block", r->name);
+	else if (error == ENOSPC)
+		warnx("%s: there are %d blocks already", r->name, BLOCKS_MAX);
+	else if (error == EIO)
+		warnx("%s: done, but not kept over a restart: the blocks file"
+		      " cannot be written; beacond's log says more",
+		    r->name);
+	else if (error != 0)
+		warnx("%s: %s", r->name, strerror(error));
+	return (error == 0 ? CTL_OK : CTL_FAILED);
+}
+
+static int
+stop(struct client *c, const struct request *r, const struct command *cmd)
+{
+	int error;
+
+	error = converse(c, r, cmd, NULL);
 	if (error != 0) {
 		warnx("stop: %s", strerror(error));
 		return (CTL_FAILED);
@@ -227,14 +273,19 @@ control(const struct command *cmd, const char *path, int json)
 	client_open(&client, path);
 	switch (cmd->action) {
 	case ACTION_RELOAD:
-		status = reload(&client, r);
+		status = reload(&client, r, cmd);
+		break;
+	case ACTION_DROP:
+	case ACTION_BLOCK:
+	case ACTION_UNBLOCK:
+		status = act(&client, r, cmd);
 		break;
 	case ACTION_STOP:
-		status = stop(&client, r);
+		status = stop(&client, r, cmd);
 		break;
 	default:
-		status = show(
-		    &client, r, cmd->node, json ? &output_json : &output_text);
+		status =
+		    show(&client, r, cmd, json ? &output_json : &output_text);
 		break;
 	}
 	client_close(&client);

@@ -11,8 +11,11 @@
 
 static const char usage_text[] =
     "usage: beaconctl [-j] [-s SOCKET] show summary | metrics | peers | nodes |"
-    " beacons\n"
+    " beacons |\n"
+    "           registry | blocked\n"
     "       beaconctl [-j] [-s SOCKET] show peer NODE | node NODE\n"
+    "       beaconctl [-s SOCKET] drop NODE | unblock NODE | unblock NETWORK\n"
+    "       beaconctl [-s SOCKET] block NODE | NETWORK [for TIME]\n"
     "       beaconctl [-s SOCKET] reload | stop\n"
     "       beaconctl keygen [-n NODE] FILE\n"
     "       beaconctl [-j] probe [-c COUNT] [-w SECONDS] [-W LIMITS]\n"

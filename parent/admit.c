@@ -138,6 +138,10 @@ admit_login(struct parent *parent, const struct msg_admit *admit)
 	worker = process_of(place, admit->epoch);
 	if (worker == NULL)
 		return (NULL);
+	if (blocks_has_node(parent->blocks, admit->node)) {
+		admit_refuse(worker, admit, REFUSE_BLOCKED);
+		return (NULL);
+	}
 	number = pmap_find(&parent->map, admit->node);
 	if ((number == PEERMAP_NONE ||
 		pmap_entry(&parent->map, number)->generation == 0) &&
@@ -242,6 +246,26 @@ admit_revoke(struct parent *parent, const struct msg_closed *revoke)
 	/* At once, so that no further packet finds the session. */
 	admit_clear(parent, number);
 	admit_close(parent, &entry, CLOSE_REVOKED);
+	return (1);
+}
+
+/*
+ * An operator wants the session of node to end; it is in the map until its
+ * worker has closed it.  Returns 1, or 0 if there is none.
+ */
+int
+admit_drop(struct parent *parent, uint32_t node)
+{
+	const struct peermap_entry *entry;
+	uint32_t number;
+
+	number = pmap_find(&parent->map, node);
+	if (number == PEERMAP_NONE)
+		return (0);
+	entry = pmap_entry(&parent->map, number);
+	if (entry->generation == 0)
+		return (0);
+	admit_close(parent, entry, CLOSE_DROPPED);
 	return (1);
 }
 

@@ -74,6 +74,7 @@ attributes_directory(const struct parent *parent)
 	if (attributes_relative(parent->conf->keys_file) ||
 	    attributes_relative(parent->conf->keys_snapshot) ||
 	    attributes_relative(parent->conf->keys_cache) ||
+	    attributes_relative(parent->conf->blocks_file) ||
 	    attributes_relative(parent->conf->control_socket))
 		return;
 	STAILQ_FOREACH(file, &parent->conf->files, entry)

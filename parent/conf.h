@@ -67,6 +67,7 @@ struct config {
 	char keys_snapshot[CONF_PATH_MAX]; /* likewise, and so are the next */
 	char keys_cache[CONF_PATH_MAX];
 	char token_file[CONF_PATH_MAX];
+	char blocks_file[CONF_PATH_MAX];
 	struct conf_host registry;
 	uint32_t registry_rate;    /* requests/s */
 	uint32_t registry_burst;   /* requests */

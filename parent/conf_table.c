@@ -74,6 +74,8 @@ const struct conf_directive conf_directives[] = {
 	    "keys snapshot"),
 	STRING("keys cache", keys_cache, "",
 	    CONF_PATH_MAX - CONF_NEW_LEN, "keys cache"),
+	STRING("blocks file", blocks_file, "",
+	    CONF_PATH_MAX - CONF_NEW_LEN, "blocks file"),
 	NUMBER("registry rate", registry_rate, 80, 1, CONF_REGISTRY_MAX),
 	NUMBER("registry burst", registry_burst, 100, 1, CONF_REGISTRY_MAX),
 	SECONDS("registry refresh", registry_refresh, 600),

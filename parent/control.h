@@ -66,6 +66,12 @@ void control_wait(struct control_client *, enum control_job,
 void control_answer(struct control_client *, const struct msg_stat_reply *);
 void control_drop(struct control_client *);
 
+/* from_ctl_block.c */
+const char *from_ctl_drop(void *, const void *, size_t, int fd);
+const char *from_ctl_block(void *, const void *, size_t, int fd);
+const char *from_ctl_unblock(void *, const void *, size_t, int fd);
+const char *from_ctl_show_blocked(void *, const void *, size_t, int fd);
+
 /* from_ctl.c */
 extern const struct channel_rule from_ctl_rules[];
 extern const size_t from_ctl_nrules;

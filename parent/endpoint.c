@@ -122,6 +122,10 @@ endpoint_note(struct parent *parent, const struct msg_endpoint *seen)
 {
 	uint32_t number;
 
+	if (blocks_has_node(parent->blocks, seen->node)) {
+		counters_add(COUNTER_ENDPOINT_BLOCKED, 1);
+		return (0);
+	}
 	number = pmap_find(&parent->map, seen->node);
 	if (number != PEERMAP_NONE &&
 	    endpoint_stays(pmap_entry(&parent->map, number), seen))
@@ -193,6 +197,34 @@ endpoint_exempt(struct parent *parent)
 			n++;
 		}
 	holders_exempt(parent->holders, nets, n);
+}
+
+/* A node is blocked: where it was heard is forgotten. */
+void
+endpoint_block_node(struct parent *parent, uint32_t node)
+{
+	uint32_t number;
+
+	number = pmap_find(&parent->map, node);
+	if (number != PEERMAP_NONE &&
+	    pmap_entry(&parent->map, number)->port != 0)
+		endpoint_forget(parent, number);
+}
+
+/* A network is: so is what was heard from it. */
+void
+endpoint_block_network(struct parent *parent, const struct block *net)
+{
+	const struct peermap_entry *entry;
+	uint32_t i, used;
+
+	used = pmap_used(&parent->map);
+	for (i = 0; i < used; i++) {
+		entry = pmap_entry(&parent->map, i);
+		if (entry->port != 0 &&
+		    address_within(entry->addr, net->addr, net->prefix))
+			endpoint_forget(parent, i);
+	}
 }
 
 /* Once a second: looks at the next part of the map. */

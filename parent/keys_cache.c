@@ -4,7 +4,6 @@
  */
 
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "parent/newfile.h"
 #include "parent/parent.h"
 
 /*
@@ -27,37 +27,11 @@ keys_cache_path(const struct parent *parent)
 	return (parent->conf_start->keys_cache);
 }
 
-static void
-keys_cache_new(const struct parent *parent, char path[CONF_PATH_MAX])
-{
-	(void)strlcpy(path, keys_cache_path(parent), CONF_PATH_MAX);
-	(void)strlcat(path, CONF_NEW, CONF_PATH_MAX);
-}
-
-static int
-keys_cache_create(const struct parent *parent, char path[CONF_PATH_MAX])
-{
-	keys_cache_new(parent, path);
-	(void)unlink(path);
-	return (open(
-	    path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-}
-
 /* Can it be written, as who we are?  Returns 0, or -1 with errno. */
 int
 keys_cache_prove(const struct parent *parent)
 {
-	char path[CONF_PATH_MAX];
-	int fd;
-
-	if (keys_cache_path(parent)[0] == '\0')
-		return (0);
-	fd = keys_cache_create(parent, path);
-	if (fd == -1)
-		return (-1);
-	(void)close(fd);
-	(void)unlink(path);
-	return (0);
+	return (newfile_prove(keys_cache_path(parent)));
 }
 
 /* What was being written is given up, or is done. */
@@ -84,7 +58,7 @@ keys_cache_failed(struct keys_cache *c, const char *what)
 	char path[CONF_PATH_MAX];
 
 	log_warn("keys cache %s: %s", keys_cache_path(c->parent), what);
-	keys_cache_new(c->parent, path);
+	newfile_path(keys_cache_path(c->parent), path);
 	(void)unlink(path);
 	keys_cache_end(c);
 }
@@ -94,7 +68,7 @@ keys_cache_complete(struct keys_cache *c)
 {
 	char path[CONF_PATH_MAX];
 
-	keys_cache_new(c->parent, path);
+	newfile_path(keys_cache_path(c->parent), path);
 	if (rename(path, keys_cache_path(c->parent)) == -1)
 		keys_cache_failed(c, "rename");
 	else
@@ -200,43 +174,19 @@ keys_cache_init(struct parent *parent)
 		ev_timer_start(parent->loop, &c->due);
 }
 
-/* The cache of an earlier run: the descriptor; -1: there is none to be read. */
-static int
-keys_cache_open(const char *path)
-{
-	struct stat st;
-	const char *why;
-	int fd;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-	if (fd == -1 && errno == ENOENT)
-		return (-1);
-	if (fd == -1 || fstat(fd, &st) == -1)
-		why = strerror(errno);
-	else if (!S_ISREG(st.st_mode) || (st.st_mode & 022) != 0 ||
-		 (st.st_uid != 0 && st.st_uid != geteuid()))
-		why = "not a file that we have written";
-	else if ((uint64_t)st.st_size > PROTO_CACHE_BYTES)
-		why = "too large";
-	else
-		return (fd);
-	log_warnx("keys cache %s: %s: not used", path, why);
-	if (fd != -1)
-		(void)close(fd);
-	return (-1);
-}
-
 /* For an auth that was just started: before it begins. */
 void
 keys_cache_introduce(struct process *auth)
 {
-	const char *path;
+	const char *path, *why;
 	int fd;
 
 	path = keys_cache_path(auth->parent);
 	if (path[0] == '\0' || auth->parent->registry.target.name[0] == '\0')
 		return;
-	fd = keys_cache_open(path);
+	fd = newfile_open(path, PROTO_CACHE_BYTES, &why);
+	if (fd == -1 && why != NULL)
+		log_warnx("keys cache %s: %s: not used", path, why);
 	if (fd == -1)
 		return;
 	keys_cache_send(auth, fd, 1);
@@ -283,7 +233,7 @@ keys_cache_answer(struct parent *parent, const struct msg_cache_written *answer)
 		return (NULL);
 	}
 	c->data = data;
-	c->file = keys_cache_create(parent, path);
+	c->file = newfile_create(keys_cache_path(parent), path);
 	if (c->file == -1) {
 		keys_cache_failed(c, "create");
 		return (NULL);

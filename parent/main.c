@@ -180,6 +180,7 @@ prepare(struct parent *parent)
 		shutdown_fatal(parent, "no memory for UDP nodes");
 	endpoint_exempt(parent);
 	parent_sandbox_files(parent);
+	block_init(parent);
 }
 
 static void
@@ -205,6 +206,7 @@ each_second(struct ev_loop *loop, ev_timer *w, int revents)
 	parent = w->data;
 	metrics_publish_loads(parent);
 	endpoint_sweep(parent);
+	block_expire(parent);
 	gossip_expire(parent);
 	sums_publish(parent);
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "common/address.h"
+#include "common/blocks.h"
 #include "common/channel.h"
 #include "common/counters.h"
 #include "common/log.h"
@@ -193,6 +194,7 @@ struct parent {
 	int steered; /* boolean: datagrams come as common/steer.h says */
 	uint32_t steer_key;
 	struct pmap map;
+	struct blocks *blocks;   /* of nodes and networks: block.c */
 	struct holders *holders; /* of the map's UDP endpoints */
 	uint32_t sweep;          /* next entry to look at */
 	struct counters base;    /* of children that are gone */
@@ -231,7 +233,15 @@ const char *admit_login(struct parent *, const struct msg_admit *);
 const char *admit_closed(struct process *, const struct msg_closed *);
 int admit_is_open(const struct parent *, const struct msg_closed *);
 int admit_revoke(struct parent *, const struct msg_closed *);
+int admit_drop(struct parent *, uint32_t node);
 void admit_worker_lost(struct process *);
+
+/* block.c */
+void block_init(struct parent *);
+int block_add(struct parent *, const struct msg_ctl_block *);
+int block_remove(struct parent *, const struct msg_ctl_block *);
+void block_expire(struct parent *);
+void block_introduce(struct process *);
 
 /* control.c */
 void control_check(struct parent *);
@@ -245,6 +255,8 @@ void control_reloaded(struct parent *, int);
 /* endpoint.c */
 const char *endpoint_seen(struct process *, const struct msg_endpoint *);
 void endpoint_exempt(struct parent *);
+void endpoint_block_node(struct parent *, uint32_t node);
+void endpoint_block_network(struct parent *, const struct block *);
 void endpoint_sweep(struct parent *);
 
 /* from_auth.c */

@@ -85,7 +85,7 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 	SANDBOX_ALLOW(newfstatat),
 	SANDBOX_ALLOW(openat),
 	SANDBOX_ALLOW(pread64),
-	/* the cache of keys, in the place of an older one */
+	/* cache of keys and blocks, in the place of older ones */
 	SANDBOX_ALLOW(rename),
 	SANDBOX_ALLOW(renameat),
 	/* the control socket, at the end */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/landlock.h"
+#include "parent/block.h"
 #include "parent/parent.h"
 #include "parent/sandbox.h"
 
@@ -118,6 +119,11 @@ sandbox_prove(struct parent *parent)
 		    "keys cache %s: %s; our user must be allowed to write to "
 		    "its directory",
 		    parent->conf->keys_cache, strerror(errno));
+	if (block_file_prove(parent) == -1)
+		shutdown_fatal(parent,
+		    "blocks file %s: %s; our user must be allowed to write to "
+		    "its directory",
+		    parent->conf->blocks_file, strerror(errno));
 	if (parent->conf->keys_file[0] == '\0')
 		return;
 	fd = keys_open(parent->conf->keys_file);
@@ -148,6 +154,9 @@ sandbox_landlock(const struct parent *parent)
 		sandbox_allow_file(ruleset, parent->conf->keys_snapshot);
 	if (parent->conf->keys_cache[0] != '\0')
 		sandbox_allow_directory(ruleset, parent->conf->keys_cache,
+		    LANDLOCK_READ | LANDLOCK_CREATE);
+	if (parent->conf->blocks_file[0] != '\0')
+		sandbox_allow_directory(ruleset, parent->conf->blocks_file,
 		    LANDLOCK_READ | LANDLOCK_CREATE);
 	if (parent->conf->registry.port != 0)
 		landlock_allow_connect(

@@ -186,6 +186,7 @@ wiring_introduce_worker(struct process *p)
 	wiring_listeners(p, LISTENER_WEBSOCKET);
 	wiring_listeners(p, LISTENER_UDP);
 	wiring_networks(p);
+	block_introduce(p);
 	gossip_introduce(p);
 	router_introduce(p);
 }

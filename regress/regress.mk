@@ -47,6 +47,8 @@ unit_metrics/page  := $(call in,metrics,chart out page ring text)
 unit_metrics/text  := $(call in,metrics,out text)
 
 unit_parent/admit  := $(call in,parent,admit conf_table peermap_write process)
+unit_parent/block  := $(call in,parent,block block_file conf_table newfile)
+unit_parent/block_file := $(call in,parent,block_file conf_table newfile)
 unit_parent/beacons := $(call in,parent,beacons conf_table resolve)
 unit_parent/conf   := $(wildcard parent/conf_*.c)
 unit_parent/conf_file := $(unit_parent/conf)
@@ -62,14 +64,15 @@ unit_parent/listen_fail := $(call in,parent,listen_address listen_fail)
 unit_parent/metrics := $(call in,parent,metrics process)
 unit_parent/shutdown := $(call in,parent,process shutdown)
 unit_parent/sums   := $(call in,parent,process sums)
-unit_parent/keys_cache := $(call in,parent,conf_table keys_cache process)
+unit_parent/keys_cache := $(call in,parent,conf_table keys_cache newfile process)
 unit_parent/keys_snapshot := $(call in,parent,conf_table keys_snapshot process)
 unit_parent/registry := $(call in,parent,conf_table dial process registry \
 		      resolve)
 unit_parent/resolve := $(call in,parent,resolve resolver resolver_sandbox)
 unit_parent/sandbox := $(call in,parent,conf_table control inherit keys listen \
-		      keys_cache listen_address listen_fail listen_socket local_socket \
-		      listen_udp notify process sandbox sandbox_files shutdown)
+		      block_file keys_cache listen_address listen_fail \
+		      listen_socket listen_udp local_socket newfile notify process \
+		      sandbox sandbox_files shutdown)
 unit_parent/steer  := $(call in,parent,listen_address steer)
 # What children say is heard by nearly all of it.
 unit_parent/from_child := $(filter-out %/main.c,$(wildcard parent/*.c))

@@ -91,6 +91,25 @@ datagram_min(uint8_t type)
 	}
 }
 
+/* Is the source not blocked, and within its limits? */
+static int
+datagram_may_come(struct worker *w, const struct endpoint *source, size_t len)
+{
+	enum limit_excess excess;
+
+	if (blocked(w, source->addr)) {
+		counters_add(COUNTER_DROP_BLOCKED, 1);
+		return (0);
+	}
+	excess = limit_packet(w->packets, source, w->now, len, &w->settings);
+	if (excess == LIMIT_WITHIN || beacons_known(w, source, 1))
+		return (1);
+	counters_add(excess == LIMIT_PACKETS ? COUNTER_DROP_RATE
+					     : COUNTER_DROP_BYTE_RATE,
+	    1);
+	return (0);
+}
+
 /*
  * One datagram that came in by that path.  Its bytes may be written into,
  * RX_HEADROOM before them too, and stay until burst_end().
@@ -99,7 +118,6 @@ void
 datagram(struct worker *w, const struct path *path, uint8_t *packet, size_t len)
 {
 	const struct endpoint *source;
-	enum limit_excess excess;
 	size_t min;
 
 	source = &path->far;
@@ -108,13 +126,8 @@ datagram(struct worker *w, const struct path *path, uint8_t *packet, size_t len)
 		counters_add(COUNTER_DROP_SENDER, 1);
 		return;
 	}
-	excess = limit_packet(w->packets, source, w->now, len, &w->settings);
-	if (excess != LIMIT_WITHIN && !beacons_known(w, source, 1)) {
-		counters_add(excess == LIMIT_PACKETS ? COUNTER_DROP_RATE
-						     : COUNTER_DROP_BYTE_RATE,
-		    1);
+	if (!datagram_may_come(w, source, len))
 		return;
-	}
 	min = len == 0 ? 1 : datagram_min(packet[0]);
 	if (min == 0 || len < min) {
 		counters_add(

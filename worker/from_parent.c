@@ -188,6 +188,12 @@ from_parent_close(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
+from_parent_block(void *owner, const void *data, size_t len, int fd)
+{
+	return (blocked_set(owner, data));
+}
+
+static const char *
 from_parent_stat(void *owner, const void *data, size_t len, int fd)
 {
 	struct msg_stat_reply reply;
@@ -266,6 +272,8 @@ static const struct channel_rule from_parent_rules[] = {
 	    from_parent_refuse),
 	CHANNEL_RULE(PW_CLOSE, sizeof(struct msg_close), WORKER_RUNNING,
 	    from_parent_close),
+	CHANNEL_RULE(
+	    PW_BLOCK, sizeof(struct msg_address), ANY_TIME, from_parent_block),
 	CHANNEL_RULE(
 	    PW_STAT, sizeof(struct msg_stat), WORKER_RUNNING, from_parent_stat),
 	CHANNEL_RULE(PW_PING, 0, ANY_TIME, from_parent_ping),

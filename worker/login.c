@@ -282,7 +282,7 @@ login_later(struct worker *w, const struct msg_refused *msg)
 	session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
 }
 
-/* PW_REFUSE: auth believed the client, but the parent has no place for it. */
+/* PW_REFUSE: auth believed the client, but the parent does not let it in. */
 void
 login_refuse(struct worker *w, const struct msg_refuse *msg)
 {
@@ -292,6 +292,11 @@ login_refuse(struct worker *w, const struct msg_refuse *msg)
 	    w, msg->slot, msg->serial, SESSION_STATE_BIT(SESSION_VERIFY));
 	if (s == NULL)
 		return;
+	if (msg->reason == REFUSE_BLOCKED) {
+		counters_add(COUNTER_REFUSED_BLOCKED, 1);
+		login_fail(w, s);
+		return;
+	}
 	counters_add(msg->reason == REFUSE_CAPACITY ? COUNTER_REFUSED_CAPACITY
 						    : COUNTER_REFUSED_FLAPPING,
 	    1);

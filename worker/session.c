@@ -319,7 +319,8 @@ session_crowded_out(struct worker *w, struct session *s)
 
 /*
  * The parent has taken this open session out of the map: the node connected
- * again (CLOSE_REPLACED), or its key is gone (CLOSE_REVOKED).
+ * again (CLOSE_REPLACED), or its key is gone or it is blocked (CLOSE_REVOKED).
+ * Or it takes it out itself, at an operator's word (CLOSE_DROPPED).
  */
 void
 session_removed(struct worker *w, struct session *s, uint32_t reason)
@@ -327,6 +328,9 @@ session_removed(struct worker *w, struct session *s, uint32_t reason)
 	if (reason == CLOSE_REPLACED) {
 		counters_add(COUNTER_REPLACED, 1);
 		session_close(w, s, WS_STATUS_NORMAL, "replaced");
+	} else if (reason == CLOSE_DROPPED) {
+		counters_add(COUNTER_DROPPED, 1);
+		session_close(w, s, WS_STATUS_POLICY, "closed by the operator");
 	} else {
 		counters_add(COUNTER_REVOKED, 1);
 		session_close(w, s, WS_STATUS_POLICY, "auth failed");

@@ -81,6 +81,10 @@ session_admission(struct worker *w, struct session *s)
 
 	if (w->draining)
 		return (503);
+	if (blocked(w, s->peer.at.addr)) {
+		counters_add(COUNTER_REFUSED_BLOCKED, 1);
+		return (403);
+	}
 	connected = atomic_load_explicit(
 	    &w->map.header->sessions, memory_order_relaxed);
 	if (w->settings.max_peers != 0 && connected >= w->settings.max_peers) {

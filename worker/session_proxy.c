@@ -27,9 +27,14 @@ session_is_proxy(const struct worker *w, const struct session *s)
 void
 session_client_known(struct worker *w, struct session *s)
 {
-	if (session_is_proxy(w, s) || session_join_source(w, s))
+	if (session_is_proxy(w, s))
 		return;
-	counters_add(COUNTER_REFUSED_HALF_OPEN, 1);
+	if (blocked(w, s->peer.at.addr))
+		counters_add(COUNTER_REFUSED_BLOCKED, 1);
+	else if (session_join_source(w, s))
+		return;
+	else
+		counters_add(COUNTER_REFUSED_HALF_OPEN, 1);
 	broken_mark(w, s);
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/blocks.h"
 #include "common/budget.h"
 #include "common/channel.h"
 #include "common/counters.h"
@@ -144,6 +145,7 @@ struct worker {
 	struct udp udp;
 	uint32_t hints[1U << HINTS_SHIFT]; /* lookup.h */
 
+	struct blocks *blocks;        /* networks; NULL: none yet: blocked.c */
 	struct source_table *packets; /* datagrams per source: datagram.c */
 	struct persecond reports[2];  /* WP_ENDPOINTs: discover.c */
 	struct punch punch;
@@ -234,6 +236,16 @@ void beacons_sync(
     struct worker *, const struct path *, const uint8_t *, size_t);
 const char *beacons_send_sync(
     struct worker *, const struct msg_sync *, const uint8_t *, size_t);
+
+/* blocked.c */
+const char *blocked_set(struct worker *, const struct msg_address *);
+
+/* May nothing come from there?  Asked for each datagram. */
+static inline int
+blocked(const struct worker *w, const uint8_t addr[16])
+{
+	return (w->blocks != NULL && blocks_cover(w->blocks, addr));
+}
 
 /* burst.c */
 void burst_end(struct worker *);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/address.h"
+#include "common/blocks.h"
 #include "common/channel.h"
 #include "common/counters.h"
 #include "regress/fuzz/family.h"
@@ -42,6 +44,7 @@ static const struct {
 	{ CTL_PEER, sizeof(struct msg_ctl_peer) },
 	{ CTL_NODE, sizeof(struct msg_ctl_entry) },
 	{ CTL_BEACON, sizeof(struct msg_ctl_beacon) },
+	{ CTL_BLOCKED, sizeof(struct msg_ctl_blocked) },
 	{ CTL_END, sizeof(struct msg_ctl_end) },
 };
 
@@ -111,6 +114,8 @@ static void connects(struct operator* o)
 static void
 asks(struct operator* o, struct input *input)
 {
+	static const uint32_t loopback = 127;
+	struct msg_ctl_block block;
 	struct msg_ctl_node node;
 	uint32_t type;
 	uint8_t how;
@@ -120,12 +125,20 @@ asks(struct operator* o, struct input *input)
 	if (type == CTL_STOP && (how & 0xf0) != 0xf0)
 		return;
 	node.node = 1 + (how >> 4) % (NODES + 1);
+	memset(&block, 0, sizeof(block));
+	block.prefix = how & 0x80 ? 104 : BLOCKS_NODE;
+	blocks_node(block.addr, node.node);
+	if (how & 0x80)
+		address_map(block.addr, &loopback);
 	if (o->request != 0)
 		o->spoilt = 1;
 	o->request = type;
-	if (type == CTL_SHOW_PEER || type == CTL_SHOW_NODE)
+	if (type == CTL_SHOW_PEER || type == CTL_SHOW_NODE || type == CTL_DROP)
 		(void)imsg_compose(
 		    &o->channel, type, 0, 0, -1, &node, sizeof(node));
+	else if (type == CTL_BLOCK || type == CTL_UNBLOCK)
+		(void)imsg_compose(
+		    &o->channel, type, 0, 0, -1, &block, sizeof(block));
 	else
 		(void)imsg_compose(&o->channel, type, 0, 0, -1, NULL, 0);
 	(void)imsgbuf_write(&o->channel);

@@ -109,7 +109,8 @@ def test_one_file_gives_the_time():
             "|".join(calls), "not by common/clock.h", code))
     wall = {"auth/from_worker.c", "common/clock.c", "common/clock.h",
         "common/log_syslog.c", "ctl/output_registry.c",
-        "ctl/output_text.c", "ctl/probe_judge.c", "parent/from_ctl.c",
+        "ctl/output_text.c", "ctl/probe_judge.c", "parent/block_file.c",
+        "parent/from_ctl.c", "parent/from_ctl_block.c",
         "parent/keys_cache.c", "parent/keys_snapshot.c", "parent/sums.c",
         "worker/session_head.c"}
     report(grep([path for path in programs()

@@ -38,6 +38,7 @@ ELSEWHERE = {
     "parent/from_auth": "from_child",   # a table and what it calls
     "parent/from_worker": "from_child",
     "parent/gossip_send": "gossip",     # Syncs, in and out
+    "parent/newfile": "block_file",     # written and read by it
     "parent/resolver": "resolve",       # a process of its own
     "parent/resolver_sandbox": "resolve",
     "parent/sandbox_files": "sandbox",  # what it allows is what that needs
@@ -50,6 +51,7 @@ BY_PROGRAMS = {
     "metrics/main": "puts the rest together",
     "parent/main": "puts the rest together",
     "worker/main": "puts the rest together",
+    "parent/from_ctl_block": "a request, a call, an answer",
     "parent/from_metrics": "a table of two lines",
     "parent/privs": "rights that only root has to give away",
     "parent/roles": "a table",

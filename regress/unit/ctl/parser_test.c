@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include "common/blocks.h"
 #include "ctl/ctl.h"
 #include "regress/unit/test.h"
 
@@ -53,7 +54,11 @@ commands(void)
 		{ "probe", NULL, NULL, ACTION_PROBE },
 		{ "sh", "s", NULL, ACTION_SHOW_SUMMARY },
 		{ "r", NULL, NULL, ACTION_RELOAD },
-		{ "sho", "b", NULL, ACTION_SHOW_BEACONS },
+		{ "sho", "be", NULL, ACTION_SHOW_BEACONS },
+		{ "show", "blocked", NULL, ACTION_SHOW_BLOCKED },
+		{ "drop", "7", NULL, ACTION_DROP },
+		{ "block", "7", NULL, ACTION_BLOCK },
+		{ "unblock", "::/0", NULL, ACTION_UNBLOCK },
 	};
 	size_t i;
 
@@ -94,7 +99,8 @@ errors_name_the_valid_words(void)
 	CHECK(strstr(said, "missing") != NULL);
 	CHECK(strstr(said, "beacons") != NULL);
 	CHECK(parse(NULL, NULL, NULL, NULL) == -1);
-	CHECK(strstr(said, "show reload stop keygen probe") != NULL);
+	CHECK(strstr(said,
+		  "show drop block unblock reload stop keygen probe") != NULL);
 	CHECK(parse("shows", NULL, NULL, NULL) == -1);
 	CHECK(parse("stop", "now", NULL, NULL) == -1);
 	CHECK(strstr(said, "\"now\"") != NULL);
@@ -118,6 +124,47 @@ node_ids(void)
 }
 
 static void
+blocks_are_of_nodes_and_networks(void)
+{
+	static const uint8_t net[16] = { [10] = 0xff, 0xff, 192, 0, 2 };
+
+	CHECK(parse("block", "192.0.2.9/24", NULL, NULL) == 0);
+	CHECK(cmd.action == ACTION_BLOCK && cmd.block.seconds == 0);
+	CHECK(cmd.block.prefix == 120);
+	CHECK(memcmp(cmd.block.addr, net, sizeof(net)) == 0);
+	CHECK(parse("block", "2001:db8::1", "for", "12h") == 0);
+	CHECK(cmd.block.prefix == 128 && cmd.block.seconds == 43200);
+	CHECK(parse("block", "7", "f", "90") == 0);
+	CHECK(cmd.block.prefix == BLOCKS_NODE && cmd.block.seconds == 90);
+	CHECK(parse("block", "7", "for", NULL) == -1);
+	CHECK(parse("block", "7", "8", NULL) == -1);
+	CHECK(strstr(said, "valid here: for\n") != NULL);
+	CHECK(parse("unblock", "7", "for", "9") == -1);
+	CHECK(parse("block", "192.0.2.0/33", NULL, NULL) == -1);
+	CHECK(parse("block", "2001:db8::/129", NULL, NULL) == -1);
+	CHECK(parse("block", "0", NULL, NULL) == -1);
+	CHECK(strstr(said, "neither a node id nor a network") != NULL);
+	CHECK(parse("block", NULL, NULL, NULL) == -1);
+}
+
+static void
+times(void)
+{
+	uint32_t seconds;
+
+	CHECK(parse_seconds("1", &seconds) == 0 && seconds == 1);
+	CHECK(parse_seconds("30m", &seconds) == 0 && seconds == 1800);
+	CHECK(parse_seconds("3650d", &seconds) == 0);
+	CHECK(seconds == CTL_BLOCK_SECONDS_MAX);
+	CHECK(parse_seconds("3651d", &seconds) == -1);
+	CHECK(parse_seconds("0", &seconds) == -1);
+	CHECK(parse_seconds("m", &seconds) == -1);
+	CHECK(parse_seconds("", &seconds) == -1);
+	CHECK(parse_seconds("5w", &seconds) == -1);
+	CHECK(parse_seconds("1234567890123456", &seconds) == -1);
+}
+
+static void
 rest_is_the_commands(void)
 {
 	CHECK(parse("probe", "-c", "3", "ws://h") == 0);
@@ -134,6 +181,8 @@ main(void)
 	RUN(ambiguous);
 	RUN(errors_name_the_valid_words);
 	RUN(node_ids);
+	RUN(blocks_are_of_nodes_and_networks);
+	RUN(times);
 	RUN(rest_is_the_commands);
 	return (test_failed());
 }

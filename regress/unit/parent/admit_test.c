@@ -34,7 +34,8 @@ set_up(void)
 	parent.conf = conf_new();
 	parent.conf->max_peers = 3;
 	parent.nworkers = 2;
-	if (pmap_create(&parent.map) == -1)
+	parent.blocks = blocks_new();
+	if (parent.blocks == NULL || pmap_create(&parent.map) == -1)
 		return (-1);
 	for (i = 0; i < 2; i++) {
 		parent.workers[i].parent = &parent;

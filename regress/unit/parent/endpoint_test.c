@@ -23,6 +23,7 @@ set_up(void)
 	worker->parent = &parent;
 	worker->place = &parent.workers[0];
 	parent.conf = conf_new();
+	parent.blocks = blocks_new();
 	parent.holders = holders_new();
 	if (parent.conf == NULL || parent.holders == NULL)
 		return (-1);

@@ -43,6 +43,7 @@ set_up(enum role role)
 	memset(&parent, 0, sizeof(parent));
 	parent.loop = ev_default_loop(EVFLAG_NOENV);
 	parent.conf = conf_new();
+	parent.blocks = blocks_new();
 	parent.holders = holders_new();
 	parent.nworkers = 2;
 	parent.ready = 1;

@@ -85,6 +85,12 @@ punch_exempt(struct worker *of, const struct msg_address *msg)
 }
 
 const char *
+blocked_set(struct worker *of, const struct msg_address *msg)
+{
+	return (NULL);
+}
+
+const char *
 route_recv_open(struct worker *of, uint32_t number, int fd)
 {
 	(void)close(fd);
