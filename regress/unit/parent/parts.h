@@ -55,6 +55,7 @@ parts_child(uint32_t i)
 	place->role = &rules[i];
 	place->number = i == 2;
 	(void)strlcpy(place->name, "child", sizeof(place->name));
+	imsgbuf_clear(&parts_ends[i]);
 	p = calloc(1, sizeof(*p));
 	if (p == NULL || channel_pair(pair) == -1 ||
 	    channel_open(&p->channel, parent.loop, pair[0], "child", no_rules,

@@ -24,8 +24,10 @@ begin(void)
 {
 	struct process *p;
 
-	if (parent.workers[0].child != NULL)
+	if (parent.workers[0].child != NULL) {
+		channel_close(&parent.workers[0].child->channel);
 		process_free(parent.workers[0].child);
+	}
 	p = parts_child(1);
 	ev_init(&p->lost, let_go);
 	fflush(stdout);
@@ -106,6 +108,7 @@ test_what_it_held_is_let_go_later_and_once(void)
 	p = begin();
 	process_lost(p);
 	put_away(p);
+	channel_close(&p->channel);
 	process_free(p);
 	ev_invoke_pending(parent.loop);
 	CHECK(lost == 0);

@@ -59,6 +59,7 @@ connect_auth(void)
 {
 	int pair[2];
 
+	imsgbuf_clear(&auth);
 	if (channel_pair(pair) == -1 || imsgbuf_init(&auth, pair[1]) == -1)
 		abort();
 	from_auth_open(&w, pair[0]);
@@ -112,7 +113,6 @@ static void
 test_a_second_auth_takes_the_place_of_the_first(void)
 {
 	topped_up = lost = 0;
-	imsgbuf_clear(&auth);
 	connect_auth();
 	CHECK(lost == 1 && topped_up == 1);
 	CHECK(says_nonces(1, 1));

@@ -52,6 +52,20 @@ bound(in_addr_t host, struct sockaddr_in *sin)
 	return (fd);
 }
 
+/* The table is empty. */
+static void
+forget(void)
+{
+	struct udp_socket *sock;
+
+	while (w.udp.nsockets > 0) {
+		sock = w.udp.sockets[--w.udp.nsockets];
+		ev_io_stop(w.loop, &sock->reader);
+		(void)close(sock->reader.fd);
+		free(sock);
+	}
+}
+
 static struct udp_socket *
 opened(enum udp_kind kind, uint32_t number, in_addr_t host)
 {
@@ -71,7 +85,7 @@ test_what_it_is_bound_to_is_known(void)
 {
 	struct udp_socket *sock;
 
-	w.udp.nsockets = 0;
+	forget();
 	sock = opened(UDP_LISTENER, 3, INADDR_LOOPBACK);
 	CHECK(sock != NULL && !sock->any && sock->family == AF_INET);
 	CHECK(sock->path.listener == 3 && sock->nout == 0);
@@ -83,7 +97,7 @@ test_what_it_is_bound_to_is_known(void)
 static void
 test_read_from_the_start_on(void)
 {
-	w.udp.nsockets = 0;
+	forget();
 	w.parent.state = WORKER_SETUP;
 	CHECK(opened(UDP_LISTENER, 0, INADDR_LOOPBACK) != NULL);
 	CHECK(!ev_is_active(&w.udp.sockets[0]->reader));
@@ -103,7 +117,7 @@ test_what_comes_is_the_readers(void)
 	int fd;
 
 	memset(&msg, 0, sizeof(msg));
-	w.udp.nsockets = 0;
+	forget();
 	CHECK(udp_open(&w, &msg, bound(INADDR_LOOPBACK, &sin), reader) == NULL);
 	fd = bound(INADDR_LOOPBACK, &mine);
 	CHECK(sendto(fd, "x", 1, 0, (struct sockaddr *)&sin, sizeof(sin)) == 1);
@@ -117,7 +131,7 @@ test_a_further_port_by_number_and_family(void)
 {
 	static const uint8_t addr[16];
 
-	w.udp.nsockets = 0;
+	forget();
 	CHECK(opened(UDP_LISTENER, 1, INADDR_LOOPBACK) != NULL);
 	CHECK(udp_share(&w, 1, addr) == NULL);
 	CHECK(opened(UDP_SHARE, 1, INADDR_LOOPBACK) != NULL);
@@ -132,6 +146,7 @@ test_a_further_port_by_number_and_family(void)
 static void
 test_no_more_than_there_is_room_for(void)
 {
+	forget();
 	w.udp.nsockets = UDP_SOCKETS_MAX;
 	CHECK(opened(UDP_SHARE, 1, INADDR_LOOPBACK) == NULL);
 	CHECK(w.udp.nsockets == UDP_SOCKETS_MAX);
@@ -147,5 +162,6 @@ main(void)
 	RUN(test_what_comes_is_the_readers);
 	RUN(test_a_further_port_by_number_and_family);
 	RUN(test_no_more_than_there_is_room_for);
+	forget();
 	return (test_failed());
 }
