@@ -31,6 +31,8 @@ TARGETS = {
     "500 pairs, 1 KiB": 2.0,
     "other worker / same": 1.9,
     "p99 at equal rate": 1.2,
+    "router / relay, 1 KiB": 2.0,
+    "router / relay, window 1": None,
     "udp - udp, 64 B": 1.15,
     "udp - udp, 1 KiB": 1.15,
     "udp - websocket, 64 B": None,
@@ -166,6 +168,18 @@ def shape(pairs, window, size):
 def row_tcp(name, *args):
     return lambda: paired(Row(name, "ratio"), "tcp_relay", "tcp", "ws",
                           shape(*args))
+
+
+def row_router(name, *args):
+    """What a router costs, to what the relay costs."""
+    def measured():
+        row = Row(name, "ratio")
+        for _ in range(options.pairs):
+            for routed, samples in ((False, row.bare), (True, row.ours)):
+                with beacond(row if routed else None, routed=routed) as server:
+                    samples.append(run("ws", server, *shape(*args))["cpu_us"])
+        return [row]
+    return measured
 
 
 def row_udp(name, mode, *args):
@@ -347,6 +361,10 @@ ROWS = [
     ("window 32, 16 KiB", row_tcp("window 32, 16 KiB", 50, 32, 16384)),
     ("500 pairs, 1 KiB", row_tcp("500 pairs, 1 KiB", 500, 32, 1024)),
     ("p99", row_latency),
+    ("router / relay, 1 KiB",
+     row_router("router / relay, 1 KiB", 50, 32, 1024)),
+    ("router / relay, window 1",
+     row_router("router / relay, window 1", 50, 1, 1024)),
     ("udp - udp, 64 B", row_udp("udp - udp, 64 B", "udp", 50, 32, 64)),
     ("udp - udp, 1 KiB", row_udp("udp - udp, 1 KiB", "udp", 50, 32, 1024)),
     ("udp - websocket, 64 B",

@@ -197,10 +197,16 @@ class Beacond(Server):
     profile = None
 
     def __init__(self, build, keys, workers=1, peers=0, cores=SERVER_CORE,
-                 more=()):
-        """more: lines of it.  keys: a file, or None: more says where they are."""
+                 more=(), routed=False):
+        """
+        more: lines of it.  keys: a file, or None: more says where they are.
+        routed: by a router, which counts as a part of it.
+        """
         self.build = build
+        self.router = None
         self.dir = tempfile.mkdtemp(prefix="bench-")
+        if routed:
+            more = [*more, f'router socket "{self.dir}/router.sock"']
         os.chmod(self.dir, 0o755)
         conf = os.path.join(self.dir, "beacond.conf")
         with open(conf, "w") as f:
@@ -211,6 +217,20 @@ class Beacond(Server):
         except Failure:
             shutil.rmtree(self.dir, ignore_errors=True)
             raise
+        if routed:
+            self._attach(cores)
+
+    def _attach(self, cores):
+        self.router = subprocess.Popen(
+            [os.path.join(self.build, "frame-relay"),
+             f"{self.dir}/router.sock"], stdout=subprocess.PIPE,
+            preexec_fn=on(cores))
+        if self.router.stdout.readline() != b"attached\n":
+            raise Failure("the router does not start")
+
+    def cpu_ns(self):
+        return super().cpu_ns() + (
+            cpu_ns(self.router.pid) if self.router else 0)
 
     def _conf(self, keys, workers, listeners, more):
         lines = ["listen on 127.0.0.1 port 0"] * listeners + list(more)
@@ -249,6 +269,10 @@ class Beacond(Server):
     def stop(self):
         if self.profile is not None:
             self.profile.stop()
+        if self.router is not None:
+            self.router.terminate()
+            self.router.wait(STOP_LIMIT)
+            self.router.stdout.close()
         super().stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 

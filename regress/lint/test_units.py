@@ -41,6 +41,8 @@ ELSEWHERE = {
     "parent/newfile": "block_file",     # written and read by it
     "parent/resolver": "resolve",       # a process of its own
     "parent/resolver_sandbox": "resolve",
+    "worker/route_read": "route_recv",  # what it reads for
+    "worker/router": "router_recv",     # the other direction
     "parent/sandbox_files": "sandbox",  # what it allows is what that needs
 }
 
@@ -53,6 +55,9 @@ BY_PROGRAMS = {
     "worker/main": "puts the rest together",
     "parent/from_ctl_block": "a request, a call, an answer",
     "parent/from_metrics": "a table of two lines",
+    "parent/from_router": "two lines of a table, answered by what others know",
+    "parent/local_socket": "a socket, or the end of the program",
+    "parent/router": "descriptors for real workers and a real program",
     "parent/privs": "rights that only root has to give away",
     "parent/roles": "a table",
     "parent/spawn": "fork and exec of the real programs",

@@ -1,0 +1,54 @@
+# The library for routers and sources of keys, and the smallest router, which is
+# built as a stranger's would be: with what is installed of us.
+
+LIBDIR	   ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+
+FRAME	   := $(BUILD)/libbeacond-frame.a
+FRAME_H	   := $(BUILD)/include/beacond/frame.h
+FRAME_RELAY := $(BUILD)/frame-relay
+FRAME_OBJS := $(patsubst %,$(BUILD)/obj/%.o,frame/frame frame/keys frame/link \
+	      common/fdstat common/peermap)
+
+# One object in which nothing has a name for others but what frame.h has.
+$(FRAME): $(FRAME_OBJS)
+	@echo "  AR    $@"
+	$(Q)$(LD) -r -o $(BUILD)/obj/frame/all.o $^
+	$(Q)objcopy --wildcard --keep-global-symbol='beacond_*' \
+	    $(BUILD)/obj/frame/all.o
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(BUILD)/obj/frame/all.o
+
+$(FRAME_H): frame/frame.h
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
+$(FRAME_RELAY): frame/examples/relay.c $(FRAME) $(FRAME_H)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -std=gnu11 -I$(BUILD)/include $(ALL_LDFLAGS) \
+	    -o $@ $< $(FRAME)
+
+$(BUILD)/beacond-frame.pc: frame/beacond-frame.pc
+	@mkdir -p $(@D)
+	$(Q)sed -e 's,@LIBDIR@,$(LIBDIR),' -e 's,@INCLUDEDIR@,$(INCLUDEDIR),' \
+	    $< >$@
+
+all: $(FRAME) $(FRAME_RELAY)
+
+FRAME_INSTALLED := $(LIBDIR)/libbeacond-frame.a $(INCLUDEDIR)/beacond/frame.h \
+	      $(LIBDIR)/pkgconfig/beacond-frame.pc
+
+install: install-frame
+uninstall: uninstall-frame
+
+.PHONY: install-frame uninstall-frame
+install-frame: $(FRAME) $(BUILD)/beacond-frame.pc
+	$(INSTALL) -D -m 644 $(FRAME) $(DESTDIR)$(LIBDIR)/libbeacond-frame.a
+	$(INSTALL) -D -m 644 frame/frame.h \
+	    $(DESTDIR)$(INCLUDEDIR)/beacond/frame.h
+	$(INSTALL) -D -m 644 $(BUILD)/beacond-frame.pc \
+	    $(DESTDIR)$(LIBDIR)/pkgconfig/beacond-frame.pc
+
+uninstall-frame:
+	rm -f $(addprefix $(DESTDIR),$(FRAME_INSTALLED))
+	-rmdir $(DESTDIR)$(INCLUDEDIR)/beacond

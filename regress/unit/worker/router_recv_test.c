@@ -1,0 +1,339 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/socket.h>
+
+#include <unistd.h>
+
+#include "regress/unit/worker/parts.h"
+
+/* The router's channel, from both ends; sessions are played. */
+
+static int program = -1; /* the router's end */
+static uint8_t out[2 << 20];
+static size_t out_len;
+static int written, closed, relayed;
+static int full; /* boolean: nothing more may wait for the peer */
+static int close_code;
+static char close_reason[128];
+
+int lookup_anew(struct worker *, uint32_t, uint32_t *, struct peermap_entry *);
+
+int
+lookup_anew(struct worker *of, uint32_t node, uint32_t *hint,
+    struct peermap_entry *entry)
+{
+	memset(entry, 0, sizeof(*entry));
+	entry->node = node;
+	entry->generation = node == 7 || node == 8 ? 70 + node : 0;
+	entry->worker = node == 8; /* 8 is at the other worker */
+	entry->slot = 1;
+	return (node < 10);
+}
+
+int
+outq_has_room(const struct worker *of, const struct session *s, size_t len)
+{
+	return (!full);
+}
+
+int
+session_write_frame(struct worker *of, uint32_t slot, uint32_t generation,
+    uint8_t *frame, size_t len)
+{
+	written += slot == 1 && generation == 77 && frame[len - 1] == 'x';
+	return (1);
+}
+
+void
+session_close(struct worker *of, struct session *s, int code, const char *why)
+{
+	closed++;
+	close_code = code;
+	(void)strlcpy(close_reason, why, sizeof(close_reason));
+}
+
+void
+burst_end(struct worker *of)
+{
+}
+
+static void
+relay(struct worker *of, struct origin *peer, uint8_t *packet, size_t len)
+{
+	relayed++;
+}
+
+static const struct upper otherwise = { relay, parts_peer };
+
+/* What the program gets: the next message, and its data. */
+static uint32_t
+next(struct imsg_header *header, const uint8_t **data)
+{
+	ssize_t n;
+
+	route_flush(&w);
+	n = recv(program, out + out_len, sizeof(out) - out_len, MSG_DONTWAIT);
+	if (n > 0)
+		out_len += (size_t)n;
+	memset(header, 0, sizeof(*header));
+	if (out_len < sizeof(*header))
+		return (0);
+	memcpy(header, out, sizeof(*header));
+	if (out_len < header->len)
+		return (0);
+	*data = out + sizeof(*header);
+	return (header->type);
+}
+
+static void
+taken(const struct imsg_header *header)
+{
+	out_len -= header->len;
+	memmove(out, out + header->len, out_len);
+}
+
+static void
+begin(void)
+{
+	int pair[2];
+
+	(void)close(program);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == -1)
+		abort();
+	program = pair[1];
+	out_len = 0;
+	written = closed = relayed = full = 0;
+	(void)parts_session(1, SESSION_OPEN);
+	w.sessions[1].peer.generation = 77;
+	w.sessions[1].peer.node = 7;
+	router_end(&w, NULL);
+	router_otherwise(&w, &otherwise);
+	router_recv_open(&w, pair[0]);
+}
+
+/* The program says it; the worker hears it. */
+static void
+say(uint32_t type, uint32_t node, uint32_t number, const void *data, size_t len)
+{
+	struct imsg_header header;
+	int i;
+
+	header.type = type;
+	header.len = (uint32_t)(sizeof(header) + len);
+	header.peerid = node;
+	header.pid = number;
+	if (send(program, &header, sizeof(header), MSG_NOSIGNAL) == -1 ||
+	    (len > 0 && send(program, data, len, MSG_NOSIGNAL) == -1))
+		abort();
+	for (i = 0; i < 3; i++)
+		ev_run(w.loop, EVRUN_NOWAIT);
+}
+
+static int
+is_there(void)
+{
+	return (router_channel(&w) != NULL);
+}
+
+static void
+test_what_peers_send_goes_to_it(void)
+{
+	struct origin peer = { .node = 7, .generation = 77 };
+	struct imsg_header header;
+	const uint8_t *data;
+	uint8_t packet[] = { 1, 2, 3 };
+
+	begin();
+	w.upper.frame(&w, &peer, packet, sizeof(packet));
+	w.upper.peer(&w, &peer, 0);
+	CHECK(next(&header, &data) == FRAME_JOINED);
+	taken(&header);
+	CHECK(next(&header, &data) == FRAME_FRAME && header.peerid == 7 &&
+	      header.pid == 77 && header.len == sizeof(header) + 3 &&
+	      memcmp(data, packet, 3) == 0);
+	taken(&header);
+	CHECK(next(&header, &data) == FRAME_GONE && header.pid == 77);
+	CHECK(relayed == 0);
+	router_end(&w, NULL);
+	w.upper.frame(&w, &peer, packet, sizeof(packet));
+	CHECK(relayed == 1 && !is_there());
+}
+
+static void
+test_what_it_writes(void)
+{
+	static const uint8_t large[PROTO_DELIVERY_MAX + 1];
+	static const struct {
+		uint32_t node;
+		size_t len;
+		int full;
+		uint32_t refused; /* 0: it is delivered */
+	} cases[] = { { 7, 1, 0, 0 }, { 8, 1, 0, FRAME_NOT_CONNECTED },
+		{ 9, 1, 0, FRAME_NOT_CONNECTED },
+		{ 10, 1, 0, FRAME_NOT_CONNECTED },
+		{ 7, sizeof(large), 0, FRAME_TOO_LARGE },
+		{ 7, 1, 1, FRAME_QUEUE_FULL } };
+	struct imsg_header header;
+	const uint8_t *data;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin();
+		CHECK(next(&header, &data) == FRAME_JOINED);
+		taken(&header);
+		full = cases[i].full;
+		say(FRAME_WRITE, cases[i].node, 0,
+		    cases[i].len == 1 ? (const uint8_t *)"x" : large,
+		    cases[i].len);
+		CHECK(is_there());
+		CHECK(written == (cases[i].refused == 0));
+		if (cases[i].refused == 0)
+			continue;
+		CHECK(next(&header, &data) == FRAME_REFUSED &&
+		      header.peerid == cases[i].node &&
+		      header.pid == cases[i].refused &&
+		      header.len == sizeof(header) + cases[i].len);
+	}
+}
+
+static void
+test_whom_it_closes(void)
+{
+	static const struct {
+		uint32_t node, generation, code;
+		int done;
+	} cases[] = { { 7, 0, 1000, 1 }, { 7, 77, 4999, 1 }, { 7, 76, 1000, 0 },
+		{ 9, 0, 1000, 0 } };
+	uint8_t data[4 + 3];
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin();
+		memcpy(data, &cases[i].code, 4);
+		memcpy(data + 4, "why", 3);
+		say(FRAME_CLOSE, cases[i].node, cases[i].generation, data,
+		    sizeof(data));
+		CHECK(closed == cases[i].done && is_there());
+		if (closed)
+			CHECK(close_code == (int)cases[i].code &&
+			      strcmp(close_reason, "why") == 0);
+	}
+}
+
+static void
+test_what_it_must_not_say(void)
+{
+	static const struct {
+		uint32_t type;
+		uint32_t code; /* the first bytes of its data */
+		size_t len;
+	} cases[] = { { FRAME_WRITE, 0, 0 }, { FRAME_LEAVE, 0, 1 },
+		{ FRAME_FRAME, 0, 4 }, { 0, 0, 4 }, { FRAME_CLOSE, 1000, 3 },
+		{ FRAME_CLOSE, 999, 4 }, { FRAME_CLOSE, 1005, 4 },
+		{ FRAME_CLOSE, 5000, 4 }, { FRAME_CLOSE, 1000, 5 },
+		{ FRAME_CLOSE, 1000 + (1U << 16), 4 },
+		{ FRAME_CLOSE, 1000, 4 + FRAME_TEXT_MAX + 1 } };
+	uint8_t data[256];
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin();
+		memset(data, 0, sizeof(data)); /* text with a NUL in it */
+		memcpy(data, &cases[i].code, 4);
+		say(cases[i].type, 7, 0, data, cases[i].len);
+		CHECK(!is_there() && closed == 0 && written == 0);
+	}
+}
+
+static void
+test_it_leaves(void)
+{
+	struct origin peer = { .node = 7, .generation = 77 };
+	struct imsg_header header;
+	const uint8_t *data;
+	uint8_t packet[1] = { 0 };
+
+	begin();
+	say(FRAME_LEAVE, 0, 0, NULL, 0);
+	CHECK(next(&header, &data) == FRAME_JOINED);
+	taken(&header);
+	CHECK(next(&header, &data) == FRAME_LEFT);
+	w.upper.frame(&w, &peer, packet, sizeof(packet));
+	CHECK(relayed == 1 && is_there());
+	/* What it was given before it may still answer, to the very last. */
+	say(FRAME_WRITE, 7, 0, "x", 1);
+	CHECK(written == 1);
+	router_recv_last(&w);
+	CHECK(!is_there());
+}
+
+static void
+test_it_does_not_read(void)
+{
+	static uint8_t packet[16384];
+	struct origin peer = { .node = 7, .generation = 77 };
+	uint64_t before;
+	int i;
+
+	begin();
+	before = COUNTED(DROP_ROUTER_FULL);
+	for (i = 0; i < 400; i++)
+		w.upper.frame(&w, &peer, packet, sizeof(packet));
+	route_flush(&w);
+	CHECK(COUNTED(DROP_ROUTER_FULL) > before);
+	/* Events have room of their own. */
+	before = COUNTED(DROP_ROUTER_FULL);
+	for (i = 0; i < 1000; i++)
+		w.upper.peer(&w, &peer, 1);
+	route_flush(&w);
+	CHECK(COUNTED(DROP_ROUTER_FULL) == before);
+	w.tick += TICKS(10) - 1;
+	router_tick(&w);
+	CHECK(is_there());
+	w.tick++;
+	router_tick(&w);
+	CHECK(!is_there() && COUNTED(DROP_ROUTER_LOST) > 0);
+}
+
+static void
+test_without_one(void)
+{
+	struct origin peer = { .node = 7 };
+	uint64_t before;
+	uint8_t packet[1] = { 0 };
+
+	begin();
+	router_end(&w, NULL);
+	router_otherwise(&w, &router_drop);
+	before = COUNTED(DROP_ROUTER_AWAY);
+	w.upper.frame(&w, &peer, packet, sizeof(packet));
+	w.upper.peer(&w, &peer, 1);
+	CHECK(COUNTED(DROP_ROUTER_AWAY) == before + 1);
+	router_otherwise(&w, &otherwise);
+	w.upper.frame(&w, &peer, packet, sizeof(packet));
+	CHECK(relayed == 1);
+}
+
+int
+main(void)
+{
+	static uint8_t rx[RX_SIZE + RX_HEADROOM];
+
+	parts_loop();
+	(void)parts_sessions();
+	(void)parts_map();
+	w.rx = rx + RX_HEADROOM;
+	w.hello.nworkers = 2;
+	w.router.otherwise = &otherwise;
+	RUN(test_what_peers_send_goes_to_it);
+	RUN(test_what_it_writes);
+	RUN(test_whom_it_closes);
+	RUN(test_what_it_must_not_say);
+	RUN(test_it_leaves);
+	RUN(test_it_does_not_read);
+	RUN(test_without_one);
+	return (test_failed());
+}
