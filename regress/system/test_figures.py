@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The beacond authors
 # SPDX-License-Identifier: ISC
 
-"""What README says that N peers take ("How much it takes")."""
+"""Numbers that README has: what N peers take, and what a sandbox lets through."""
 
 import contextlib
 import os
@@ -49,3 +49,20 @@ if IS_ROOT:
             pids = [b.pid] + [c["pid"] for c in b.children() if c["pid"]]
             used = sum(memory(pid) for pid in set(pids))
             assert used < (base + 2 * each) * 1024, used
+
+
+def calls(role):
+    """Those that the sandbox of a role lets through."""
+    found = set()
+    for path in "common/sandbox_child.h", role + "/sandbox.c":
+        with open(os.path.join(os.path.dirname(README), path)) as f:
+            found |= set(re.findall(r"SANDBOX_ALLOW\d?\(\s*(\w+)", f.read()))
+    return found
+
+
+def test_the_sandboxes_have_as_many_calls_as_readme_says():
+    with open(README) as f:
+        said = re.search(r"seccomp: (\d+) calls for a worker, (\d+) for auth, "
+            r"(\d+) for metrics", f.read())
+    assert [int(n) for n in said.groups()] == [len(calls(role))
+        for role in ("worker", "auth", "metrics")]
