@@ -40,8 +40,20 @@ enum action {
 	ACTION_PROBE
 };
 
+enum sort_key { SORT_NOT, SORT_NODE, SORT_AGE };
+
+/* Which rows of show peers and show nodes, and in which order. */
+struct selection {
+	enum sort_key sort;
+	uint32_t most;     /* rows; 0: all */
+	uint32_t worker;   /* number + 1; 0: any, or none */
+	uint8_t from[16];  /* a network, of UDP addresses */
+	uint32_t from_len; /* bits + 1; 0: any, or none */
+};
+
 /* What the words of a command line say. */
 struct command {
+	struct selection select;
 	enum action action;
 	uint32_t node;              /* of show peer, show node and drop */
 	struct msg_ctl_block block; /* of block and unblock */
@@ -71,6 +83,22 @@ void client_request(struct client *, uint32_t, const void *, size_t);
 int client_answer(struct client *, struct imsg *);
 int client_wait_closed(struct client *, int);
 void client_close(struct client *);
+
+/* rows.c */
+union row {
+	struct msg_ctl_summary summary;
+	struct msg_ctl_child child;
+	uint64_t metrics[COUNTER_MAX + 1];
+	struct msg_ctl_peer peer;
+	struct msg_ctl_entry node;
+	struct msg_ctl_beacon beacon;
+	struct msg_ctl_blocked blocked;
+	struct msg_ctl_registry registry;
+	struct msg_ctl_end end;
+};
+
+int rows_take(const struct selection *, uint32_t type, const union row *);
+const union row *rows_next(const struct selection *, uint32_t *type);
 
 /* show.c */
 int control(const struct command *, const char *, int);

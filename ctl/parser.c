@@ -15,6 +15,10 @@ enum token_kind {
 	T_NODE,   /* a node id */
 	T_TARGET, /* a node id or a network */
 	T_TIME,   /* how long */
+	T_SORT,   /* by what rows are sorted */
+	T_WORKER, /* the number of one */
+	T_FROM,   /* a network */
+	T_LIMIT,  /* how many rows */
 	T_END,    /* the command may end here */
 	T_REST    /* a keyword; what follows is for the command itself */
 };
@@ -66,13 +70,46 @@ static const struct token t_drop[] = {
 	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
 };
 
+static const struct token t_peers[5], t_nodes[6];
+
+#define SELECTION(name, kind, word, after)              \
+	static const struct token name[] = {            \
+		{ kind, word, ACTION_NONE, after },     \
+		{ T_KEYWORD, NULL, ACTION_NONE, NULL }, \
+	}
+
+SELECTION(t_peers_sort, T_SORT, "node|age", t_peers);
+SELECTION(t_peers_worker, T_WORKER, "WORKER", t_peers);
+SELECTION(t_peers_limit, T_LIMIT, "NUMBER", t_peers);
+SELECTION(t_nodes_sort, T_SORT, "node|age", t_nodes);
+SELECTION(t_nodes_worker, T_WORKER, "WORKER", t_nodes);
+SELECTION(t_nodes_from, T_FROM, "NETWORK", t_nodes);
+SELECTION(t_nodes_limit, T_LIMIT, "NUMBER", t_nodes);
+
+static const struct token t_peers[5] = {
+	{ T_END, "", ACTION_NONE, NULL },
+	{ T_KEYWORD, "sort", ACTION_NONE, t_peers_sort },
+	{ T_KEYWORD, "worker", ACTION_NONE, t_peers_worker },
+	{ T_KEYWORD, "limit", ACTION_NONE, t_peers_limit },
+	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
+};
+
+static const struct token t_nodes[6] = {
+	{ T_END, "", ACTION_NONE, NULL },
+	{ T_KEYWORD, "sort", ACTION_NONE, t_nodes_sort },
+	{ T_KEYWORD, "worker", ACTION_NONE, t_nodes_worker },
+	{ T_KEYWORD, "from", ACTION_NONE, t_nodes_from },
+	{ T_KEYWORD, "limit", ACTION_NONE, t_nodes_limit },
+	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
+};
+
 static const struct token t_show[] = {
 	{ T_KEYWORD, "summary", ACTION_SHOW_SUMMARY, NULL },
 	{ T_KEYWORD, "metrics", ACTION_SHOW_METRICS, NULL },
 	{ T_KEYWORD, "peer", ACTION_NONE, t_peer },
-	{ T_KEYWORD, "peers", ACTION_SHOW_PEERS, NULL },
+	{ T_KEYWORD, "peers", ACTION_SHOW_PEERS, t_peers },
 	{ T_KEYWORD, "node", ACTION_NONE, t_node },
-	{ T_KEYWORD, "nodes", ACTION_SHOW_NODES, NULL },
+	{ T_KEYWORD, "nodes", ACTION_SHOW_NODES, t_nodes },
 	{ T_KEYWORD, "beacons", ACTION_SHOW_BEACONS, NULL },
 	{ T_KEYWORD, "registry", ACTION_SHOW_REGISTRY, NULL },
 	{ T_KEYWORD, "blocked", ACTION_SHOW_BLOCKED, NULL },
@@ -192,6 +229,40 @@ match_keyword(const struct token *table, const char *word, FILE *err)
 	return (NULL);
 }
 
+/* From lo to hi.  Returns 0, or -1 if it is none of these. */
+static int
+parse_number(const char *word, uint32_t *number, uint32_t lo, uint32_t hi)
+{
+	const char *errstr;
+
+	*number = (uint32_t)strtonum(word, lo, hi, &errstr);
+	return (errstr == NULL ? 0 : -1);
+}
+
+static int
+parse_selection(enum token_kind kind, const char *word, struct selection *s)
+{
+	int r;
+
+	switch (kind) {
+	case T_SORT:
+		s->sort = strcmp(word, "age") == 0    ? SORT_AGE
+			  : strcmp(word, "node") == 0 ? SORT_NODE
+						      : SORT_NOT;
+		return (s->sort == SORT_NOT ? -1 : 0);
+	case T_WORKER:
+		r = parse_number(word, &s->worker, 0, PROTO_WORKERS_MAX - 1);
+		s->worker++;
+		return (r);
+	case T_FROM:
+		r = address_network_parse(word, s->from, &s->from_len) - 1;
+		s->from_len++;
+		return (r);
+	default:
+		return (parse_number(word, &s->most, 1, UINT32_MAX));
+	}
+}
+
 static int
 match_value(enum token_kind kind, const char *word, struct command *cmd)
 {
@@ -200,6 +271,11 @@ match_value(enum token_kind kind, const char *word, struct command *cmd)
 		return (parse_node(word, &cmd->node));
 	case T_TARGET:
 		return (parse_target(word, &cmd->block));
+	case T_SORT:
+	case T_WORKER:
+	case T_FROM:
+	case T_LIMIT:
+		return (parse_selection(kind, word, &cmd->select));
 	default:
 		return (parse_seconds(word, &cmd->block.seconds));
 	}
@@ -212,6 +288,10 @@ match(
 	static const char *const what[] = {
 		[T_NODE] = "not a node id (1 to 4294967295):",
 		[T_TARGET] = "neither a node id nor a network:",
+		[T_SORT] = "rows are sorted by node or age, not by",
+		[T_WORKER] = "not the number of a worker:",
+		[T_FROM] = "not a network:",
+		[T_LIMIT] = "not a number of rows:",
 		[T_TIME] = "not a time (such as 90s, 30m, 12h or 7d):",
 	};
 

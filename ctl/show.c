@@ -45,18 +45,6 @@ static const struct request requests[] = {
 	{ ACTION_STOP, "stop", CTL_STOP, { 0, 0 }, NULL },
 };
 
-union row {
-	struct msg_ctl_summary summary;
-	struct msg_ctl_child child;
-	uint64_t metrics[COUNTER_MAX + 1];
-	struct msg_ctl_peer peer;
-	struct msg_ctl_entry node;
-	struct msg_ctl_beacon beacon;
-	struct msg_ctl_blocked blocked;
-	struct msg_ctl_registry registry;
-	struct msg_ctl_end end;
-};
-
 /* The exact size of an answer; 0: there is no such answer. */
 static size_t
 row_size(uint32_t type)
@@ -167,12 +155,16 @@ static int
 converse(struct client *c, const struct request *r, const struct command *cmd,
     const struct output *out)
 {
+	const union row *kept;
 	union row row;
 	uint32_t type;
 
 	ask(c, r, cmd);
 	while ((type = answer(c, r, &row)) != CTL_END)
-		row_print(out, r, type, &row);
+		if (rows_take(&cmd->select, type, &row))
+			row_print(out, r, type, &row);
+	while ((kept = rows_next(&cmd->select, &type)) != NULL)
+		row_print(out, r, type, kept);
 	return ((int)row.end.error);
 }
 

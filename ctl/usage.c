@@ -13,6 +13,8 @@ static const char usage_text[] =
     "usage: beaconctl [-j] [-s SOCKET] show summary | metrics | peers | nodes |"
     " beacons |\n"
     "           registry | blocked\n"
+    "           (peers, nodes: [sort node|age] [worker N] [limit N];\n"
+    "           nodes: [from NETWORK])\n"
     "       beaconctl [-j] [-s SOCKET] show peer NODE | node NODE\n"
     "       beaconctl [-s SOCKET] drop NODE | unblock NODE | unblock NETWORK\n"
     "       beaconctl [-s SOCKET] block NODE | NETWORK [for TIME]\n"

@@ -35,7 +35,7 @@ unit_auth/warm	   := $(unit_auth/dispatch)
 unit_auth/many	   := $(unit_auth/dispatch)
 
 unit_ctl/control   := $(call in,ctl,client format output_json \
-		      output_registry output_text show)
+		      output_registry output_text rows show)
 unit_ctl/login	   := $(call in,ctl,keyfile login ws_answer ws_client \
 		      ws_connect ws_tls)
 unit_ctl/ws_client := $(call in,ctl,ws_answer ws_client ws_connect \

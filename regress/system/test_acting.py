@@ -263,3 +263,28 @@ def test_blocks_are_kept_over_a_restart():
         os.unlink(path)
         b.start()
         assert blocked(b) == []
+
+
+def test_lists_are_chosen_and_sorted():
+    with Beacon(udp=True) as b, Udp(b.udp_port, 9) as u:
+        u.join(b)
+        clients = [login(b, node) for node in (5, 3, 4, 1)]
+
+        def nodes(*how):
+            return [row["node"] for row in b.ctl("show", *how)]
+        assert nodes("peers", "sort", "node") == [1, 3, 4, 5]
+        assert nodes("peers", "sort", "node", "limit", 2) == [1, 3]
+        assert len(nodes("peers", "limit", 3)) == 3
+        ages = [row["since"] for row in b.ctl("show", "peers", "sort", "age")]
+        assert ages == sorted(ages) and len(ages) == 4
+        where = {row["node"]: row["worker"] for row in b.peers()}
+        for worker in (0, 1):
+            assert nodes("peers", "sort", "node", "worker", worker) == sorted(
+                node for node in where if where[node] == worker)
+            assert nodes("nodes", "sort", "node", "worker", worker) == sorted(
+                node for node in where if where[node] == worker)
+        assert nodes("nodes", "from", "127.0.0.0/8") == [9]
+        assert nodes("nodes", "from", "192.0.2.0/24") == []
+        assert nodes("nodes", "sort", "node") == [1, 3, 4, 5, 9]
+        for client in clients:
+            client.close()

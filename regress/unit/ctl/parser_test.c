@@ -148,6 +148,24 @@ blocks_are_of_nodes_and_networks(void)
 }
 
 static void
+rows_are_chosen_and_sorted(void)
+{
+	CHECK(parse("show", "peers", "sort", "age") == 0);
+	CHECK(cmd.action == ACTION_SHOW_PEERS && cmd.select.sort == SORT_AGE);
+	CHECK(parse("show", "nodes", "from", "10.0.0.0/8") == 0);
+	CHECK(cmd.select.from_len == 105 && cmd.select.worker == 0);
+	CHECK(parse("show", "nodes", "worker", "3") == 0);
+	CHECK(cmd.select.worker == 4);
+	CHECK(parse("show", "nodes", "limit", "5") == 0);
+	CHECK(cmd.select.most == 5);
+	CHECK(parse("show", "nodes", "limit", "0") == -1);
+	CHECK(parse("show", "nodes", "worker", "64") == -1);
+	CHECK(parse("show", "peers", "from", "::/0") == -1);
+	CHECK(parse("show", "peers", "sort", "size") == -1);
+	CHECK(parse("show", "peers", "sort", NULL) == -1);
+}
+
+static void
 times(void)
 {
 	uint32_t seconds;
@@ -182,6 +200,7 @@ main(void)
 	RUN(errors_name_the_valid_words);
 	RUN(node_ids);
 	RUN(blocks_are_of_nodes_and_networks);
+	RUN(rows_are_chosen_and_sorted);
 	RUN(times);
 	RUN(rest_is_the_commands);
 	return (test_failed());
