@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/counters.h"
+#include "common/self.h"
 
 #include "auth/auth.h"
 
@@ -102,9 +103,24 @@ from_parent_start(void *owner, const void *data, size_t len, int fd)
 	return (NULL);
 }
 
+/* How much of what auth holds just now. */
+static void
+from_parent_self(const struct auth *auth)
+{
+	uint64_t descriptors;
+	uint32_t i;
+
+	descriptors = (auth->registry.fd != -1) + (auth->file.fd != -1) +
+		      (auth->snapshot.fd != -1) + (auth->cache.fd != -1);
+	for (i = 0; i < PROTO_WORKERS_MAX; i++)
+		descriptors += auth->workers[i] != NULL;
+	self_tell(descriptors);
+}
+
 static const char *
 from_parent_ping(void *owner, const void *data, size_t len, int fd)
 {
+	from_parent_self(owner);
 	tell_parent(owner, AP_PONG, NULL, 0);
 	(void)channel_flush(&((struct auth *)owner)->parent);
 	return (NULL);

@@ -26,6 +26,7 @@
 #include "common/landlock.h"
 #include "common/log.h"
 #include "common/proto.h"
+#include "common/self.h"
 
 static uid_t
 child_number(const char *text, const char *what)
@@ -157,6 +158,7 @@ child_drop(const struct child *child)
 void
 child_confine(const struct child *child)
 {
+	self_begin();
 	if (child->drop)
 		child_drop(child);
 	/* After the ids: a change of ids clears both. */

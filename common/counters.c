@@ -14,6 +14,12 @@
 static struct counters counters_private;
 struct counters *counters = &counters_private;
 
+static const uint64_t counters_bounds[] = { HISTOGRAM_BOUNDS };
+
+_Static_assert(sizeof(counters_bounds) / sizeof(counters_bounds[0]) ==
+		   HISTOGRAM_BUCKETS - 1,
+    "and one bucket above the last");
+
 static const struct {
 	const char *name;
 	const char *help;
@@ -43,6 +49,42 @@ uint64_t
 counters_read(const struct counters *page, enum counter c)
 {
 	return (__atomic_load_n(&page->value[c], __ATOMIC_RELAXED));
+}
+
+/* Adds all of a page that adds up. */
+void
+counters_sum(struct counters *sum, const struct counters *page)
+{
+	const uint64_t *from;
+	uint64_t *to;
+	size_t i;
+
+	from = (const uint64_t *)page;
+	to = (uint64_t *)sum;
+	for (i = 0; i < offsetof(struct counters, own) / sizeof(*to); i++)
+		to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
+/* The upper end of a bucket but the last, which has none: nanoseconds. */
+uint64_t
+counters_bound(size_t bucket)
+{
+	return (counters_bounds[bucket]);
+}
+
+/* Something took so many nanoseconds. */
+void
+counters_observe(enum histogram_id id, uint64_t ns)
+{
+	struct histogram *h;
+	size_t i;
+
+	h = &counters->histogram[id];
+	for (i = 0; i < HISTOGRAM_BUCKETS - 1; i++)
+		if (ns <= counters_bounds[i])
+			break;
+	__atomic_store_n(&h->bucket[i], h->bucket[i] + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&h->sum, h->sum + ns, __ATOMIC_RELAXED);
 }
 
 /* The metric's name, with labels, as Prometheus writes it. */

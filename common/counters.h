@@ -41,6 +41,10 @@
 	    "binary messages from authenticated peers (FramesIn)") \
 	X(FRAMES_OUT, WSS "frames_out_total", \
 	    "binary messages accepted for a peer's connection (FramesOut)") \
+	X(WSS_BYTES_IN, WSS "bytes_in_total", \
+	    "bytes received on WebSocket connections") \
+	X(WSS_BYTES_OUT, WSS "bytes_out_total", \
+	    "bytes of frames that the kernel took for WebSocket connections") \
 	X(IDLE_DISCONNS, WSS "idle_disconnects_total", \
 	    "peers dropped for inactivity (IdleDisconns)") \
 	X(REPLACED, WSS "replaced_total", \
@@ -140,6 +144,8 @@
 	X(UDP_PACKETS, "pilot_beacon_udp_packets_total", "datagrams received") \
 	X(UDP_BYTES, "pilot_beacon_udp_bytes_total", \
 	    "bytes of datagrams received") \
+	X(UDP_BYTES_OUT, "pilot_beacon_udp_bytes_out_total", \
+	    "bytes of datagrams sent") \
 	X(DISCOVERS, UDP_IN "{type=\"discover\"}", "Discovers answered") \
 	X(PUNCHES, UDP_IN "{type=\"punch\"}", "PunchRequests served") \
 	X(SYNCS, UDP_IN "{type=\"sync\"}", "Syncs taken") \
@@ -248,12 +254,73 @@ enum counter {
 	    COUNTER_MAX
 };
 
+/*
+ * How long something took: identifier, name, what it is.  All have the same
+ * bounds, HISTOGRAM_BOUNDS in nanoseconds.
+ */
+/* clang-format off */
+#define HISTOGRAM_LIST(X) \
+	X(RELAY, "pilot_beacon_relay_seconds", \
+	    "from a worker's waking up for packets until it has handed on all" \
+	    " that came; a sample each quarter of a second") \
+	X(LOGIN, "pilot_beacon_login_seconds", \
+	    "from a client's reply to the challenge until it is logged in")
+
+#define HISTOGRAM_BOUNDS \
+	10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, \
+	    5000000, 10000000, 25000000, 50000000, 100000000, 250000000, \
+	    500000000, 1000000000, 2500000000, 5000000000
+/* clang-format on */
+
+#define HISTOGRAM_BUCKETS 19 /* the last is for what is above all bounds */
+
+enum histogram_id {
+#define X(id, name, help) HISTOGRAM_##id,
+	HISTOGRAM_LIST(X)
+#undef X
+	    HISTOGRAM_MAX
+};
+
+struct histogram {
+	uint64_t bucket[HISTOGRAM_BUCKETS];
+	uint64_t sum; /* nanoseconds */
+};
+
+/*
+ * Packets by beacon: of those with the lowest numbers, of all others together,
+ * and of the default one, should that be none that is heard.
+ */
+#define COUNTERS_BEACONS 32
+
+enum beacon_column {
+	BEACON_OTHERS = COUNTERS_BEACONS,
+	BEACON_DEFAULT_COLUMN,
+	BEACON_COLUMNS
+};
+
+enum beacon_way { BEACON_IN, BEACON_OUT, BEACON_WAYS };
+
+/* What a process tells of itself that goes up and down. */
+enum own {
+	OWN_CONNECTIONS,    /* open, of a worker */
+	OWN_STRANGERS,      /* of those, not logged in */
+	OWN_MEMORY,         /* bytes */
+	OWN_DESCRIPTORS,    /* open */
+	OWN_QUEUED_PEERS,   /* bytes that wait for peers to read */
+	OWN_QUEUED_WORKERS, /* bytes that wait for other workers */
+	OWN_QUEUED_UDP,     /* bytes that wait for UDP sockets */
+	OWN_MAX
+};
+
 #define COUNTERS_BYTES    4096
 #define COUNTERS_HELP_MAX 4096
 
+/* What is before `own` adds up over processes. */
 struct counters {
 	uint64_t value[COUNTER_MAX];
-	uint64_t load; /* a worker's open connections, now */
+	struct histogram histogram[HISTOGRAM_MAX];
+	uint64_t beacon[BEACON_WAYS][BEACON_COLUMNS];
+	uint64_t own[OWN_MAX];
 };
 
 _Static_assert(sizeof(struct counters) <= COUNTERS_BYTES, "one page");
@@ -263,6 +330,9 @@ extern struct counters *counters;
 
 int counters_open(int);
 uint64_t counters_read(const struct counters *, enum counter);
+void counters_sum(struct counters *, const struct counters *);
+void counters_observe(enum histogram_id, uint64_t);
+uint64_t counters_bound(size_t);
 const char *counters_name(enum counter);
 const char *counters_help(enum counter);
 int counters_begins(enum counter);
@@ -275,6 +345,21 @@ counters_add(enum counter c, uint64_t n)
 {
 	__atomic_store_n(
 	    &counters->value[c], counters->value[c] + n, __ATOMIC_RELAXED);
+}
+
+static inline void
+counters_beacon(enum beacon_way way, uint32_t column)
+{
+	uint64_t *value;
+
+	value = &counters->beacon[way][column];
+	__atomic_store_n(value, *value + 1, __ATOMIC_RELAXED);
+}
+
+static inline void
+counters_own(enum own own, uint64_t n)
+{
+	__atomic_store_n(&counters->own[own], n, __ATOMIC_RELAXED);
 }
 
 #endif /* COMMON_COUNTERS_H */

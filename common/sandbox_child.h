@@ -7,6 +7,7 @@
 #define COMMON_SANDBOX_CHILD_H
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <linux/futex.h>
 #include <seccomp.h>
@@ -52,6 +53,12 @@
 	 */ \
 	SANDBOX_ALLOW(clock_gettime), \
 	SANDBOX_ALLOW(getrandom), \
+ \
+	/* \
+	 * How much memory it has, for metrics. \
+	 * Shared: nothing. \
+	 */ \
+	SANDBOX_ALLOW1(getrusage, SANDBOX_IS(0, RUSAGE_SELF)), \
  \
 	/* \
 	 * Once-only initialisation within libc wakes who might wait. \

@@ -49,6 +49,8 @@
 	X(SNAPSHOT_KEYS, REGISTRY "snapshot_keys", 1, "keys of its snapshot") \
 	X(SNAPSHOT_AGE, REGISTRY "snapshot_age_seconds", 1, \
 	    "since that was written; 0 without one") \
+	X(MAX_FDS, "pilot_beacon_max_fds", 1, \
+	    "descriptors that each process may have open") \
 	X(DRAINING, "pilot_beacon_draining", 1, "1 while it is about to end") \
 	X(START, "pilot_beacon_start_time_seconds", 1, \
 	    "when it was started, unix time") \
@@ -71,8 +73,31 @@
 	    "CPU time that it has used, in user mode and in the kernel") \
 	X(SESSIONS, "pilot_beacon_process_sessions", "gauge", 1, \
 	    "nodes connected by WebSocket to it, if it is a worker") \
+	/* From here on in the order of enum own. */ \
 	X(CONNECTIONS, "pilot_beacon_process_connections", "gauge", 1, \
-	    "open connections, those not logged in as well")
+	    "open connections, those not logged in as well") \
+	X(STRANGERS, "pilot_beacon_process_logging_in", "gauge", 1, \
+	    "open connections that have not logged in") \
+	X(MEMORY, "pilot_beacon_process_resident_memory_max_bytes", "gauge", \
+	    1, "most memory that it has had resident, or what it was" \
+	    " started by") \
+	X(FDS, "pilot_beacon_process_open_fds", "gauge", 1, \
+	    "descriptors that it has open") \
+	X(QUEUED_PEERS, "pilot_beacon_process_queued_peers_bytes", "gauge", 1, \
+	    "memory for what waits for peers to read") \
+	X(QUEUED_WORKERS, "pilot_beacon_process_queued_workers_bytes", \
+	    "gauge", 1, "what waits for other workers to read") \
+	X(QUEUED_UDP, "pilot_beacon_process_queued_udp_bytes", "gauge", 1, \
+	    "datagrams that wait for a socket")
+
+/* And of each other beacon; the last two in the order of enum beacon_way. */
+#define BEACON_LIST(X) \
+	X(UP, "pilot_beacon_beacon_up", "gauge", \
+	    "1 while the other beacon is heard") \
+	X(IN, "pilot_beacon_beacon_packets_in_total", "counter", \
+	    "packets that it has handed to us") \
+	X(OUT, "pilot_beacon_beacon_packets_out_total", \
+	    "counter", "packets that were handed to it")
 /* clang-format on */
 
 enum gauge {
@@ -89,6 +114,15 @@ enum process_value {
 	    PROCESS_MAX
 };
 
+enum beacon_value {
+#define X(id, name, type, help) BEACON_VALUE_##id,
+	BEACON_LIST(X)
+#undef X
+	    BEACON_VALUE_MAX
+};
+
+_Static_assert(PROCESS_MAX - PROCESS_CONNECTIONS == OWN_MAX, "one row each");
+
 #define SUMS_PROCESSES_MAX (PROTO_WORKERS_MAX + 3)
 
 struct sums_process {
@@ -98,8 +132,16 @@ struct sums_process {
 	uint64_t value[PROCESS_MAX];
 };
 
+struct sums_beacon {
+	uint64_t addr[2]; /* 16 bytes */
+	uint64_t port;    /* 0: there is none of that number */
+	uint64_t value[BEACON_VALUE_MAX];
+};
+
 struct sums_data {
 	uint64_t counter[COUNTER_MAX];
+	struct histogram histogram[HISTOGRAM_MAX];
+	struct sums_beacon beacon[BEACON_COLUMNS]; /* see common/counters.h */
 	uint64_t gauge[GAUGE_MAX];
 	uint64_t nprocesses;
 	struct sums_process process[SUMS_PROCESSES_MAX];

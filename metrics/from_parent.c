@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/counters.h"
+#include "common/self.h"
 
 #include "metrics/metrics.h"
 
@@ -83,6 +84,10 @@ from_parent_start(void *owner, const void *data, size_t len, int fd)
 static const char *
 from_parent_ping(void *owner, const void *data, size_t len, int fd)
 {
+	const struct metrics *m;
+
+	m = owner;
+	self_tell(m->nlisteners + m->nconns);
 	from_parent_tell(owner, MP_PONG, NULL, 0);
 	return (NULL);
 }

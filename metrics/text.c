@@ -6,9 +6,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "metrics/text.h"
 
-#define TEXT_TOTAL "_total"
+#define TEXT_TOTAL  "_total"
+#define TEXT_SECOND UINT64_C(1000000000) /* of a histogram */
 
 /* Is `end` what the first len bytes of name end with? */
 static int
@@ -145,6 +147,106 @@ text_processes(struct out *out, const struct sums_data *data, int openmetrics)
 	}
 }
 
+static void
+text_bucket(struct out *out, const char *name, size_t i, uint64_t count)
+{
+	uint64_t bound;
+
+	if (i == HISTOGRAM_BUCKETS - 1) {
+		out_printf(
+		    out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, count);
+		return;
+	}
+	bound = counters_bound(i);
+	/* A whole number has a point in one of the forms: so in both. */
+	out_printf(out, "%s_bucket{le=\"%g%s\"} %" PRIu64 "\n", name,
+	    (double)bound / TEXT_SECOND, bound % TEXT_SECOND == 0 ? ".0" : "",
+	    count);
+}
+
+static void
+text_histograms(
+    struct out *out, const struct histogram *histogram, int openmetrics)
+{
+	static const struct {
+		const char *name;
+		const char *help;
+	} rows[HISTOGRAM_MAX] = {
+#define X(id, name, help) { name, help },
+		HISTOGRAM_LIST(X)
+#undef X
+	};
+	const struct histogram *h;
+	uint64_t count;
+	size_t i, j;
+
+	for (i = 0; i < HISTOGRAM_MAX; i++) {
+		h = &histogram[i];
+		text_family(out, rows[i].name, strlen(rows[i].name),
+		    "histogram", rows[i].help, openmetrics);
+		count = 0;
+		for (j = 0; j < HISTOGRAM_BUCKETS; j++) {
+			count += h->bucket[j];
+			text_bucket(out, rows[i].name, j, count);
+		}
+		out_printf(out,
+		    "%s_sum %" PRIu64 ".%09" PRIu64 "\n%s_count %" PRIu64 "\n",
+		    rows[i].name, h->sum / TEXT_SECOND, h->sum % TEXT_SECOND,
+		    rows[i].name, count);
+	}
+}
+
+/* How the other beacon in a column is called. */
+static const char *
+text_beacon(
+    const struct sums_data *data, uint32_t column, char text[ADDRESS_TEXT_LEN])
+{
+	uint8_t addr[16];
+
+	if (column == BEACON_OTHERS)
+		return ("other");
+	if (column == BEACON_DEFAULT_COLUMN)
+		return ("default");
+	memcpy(addr, data->beacon[column].addr, sizeof(addr));
+	return (address_text(addr, (uint32_t)data->beacon[column].port, text));
+}
+
+/* The two sums over several beacons are neither up nor down. */
+static int
+text_has_beacon(const struct sums_data *data, uint32_t column, uint32_t value)
+{
+	if (column >= COUNTERS_BEACONS)
+		return (value != BEACON_VALUE_UP);
+	return (data->beacon[column].port != 0);
+}
+
+static void
+text_beacons(struct out *out, const struct sums_data *data, int openmetrics)
+{
+	static const struct {
+		const char *name;
+		const char *type;
+		const char *help;
+	} rows[BEACON_VALUE_MAX] = {
+#define X(id, name, type, help) { name, type, help },
+		BEACON_LIST(X)
+#undef X
+	};
+	char text[ADDRESS_TEXT_LEN];
+	uint32_t i, j;
+
+	for (i = 0; i < BEACON_VALUE_MAX; i++) {
+		text_family(out, rows[i].name, strlen(rows[i].name),
+		    rows[i].type, rows[i].help, openmetrics);
+		for (j = 0; j < BEACON_COLUMNS; j++)
+			if (text_has_beacon(data, j, i))
+				out_printf(out,
+				    "%s{beacon=\"%s\"} %" PRIu64 "\n",
+				    rows[i].name, text_beacon(data, j, text),
+				    data->beacon[j].value[i]);
+	}
+}
+
 #define TEXT_BUILD "pilot_beacon_build_info"
 
 /*
@@ -159,6 +261,8 @@ text_write(struct out *out, const struct sums_data *data, int openmetrics)
 	out_printf(out, TEXT_BUILD "{version=\"%s\"} 1\n", BEACOND_VERSION);
 	text_gauges(out, data->gauge, openmetrics);
 	text_processes(out, data, openmetrics);
+	text_beacons(out, data, openmetrics);
+	text_histograms(out, data->histogram, openmetrics);
 	text_counters(out, data->counter, openmetrics);
 	if (openmetrics)
 		out_printf(out, "# EOF\n");

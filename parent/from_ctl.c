@@ -91,9 +91,11 @@ from_ctl_metrics(void *owner, const void *data, size_t len, int fd)
 {
 	uint64_t values[COUNTER_MAX + 1];
 	struct control_client *client;
+	struct counters sum;
 
 	client = owner;
-	metrics_sum(client->control->parent, values);
+	metrics_sum(client->control->parent, &sum);
+	memcpy(values, sum.value, sizeof(sum.value));
 	values[COUNTER_MAX] = from_ctl_peers(client->control->parent);
 	if (control_row(client, CTL_METRICS, values, sizeof(values)) == -1)
 		return (CONTROL_SLOW);
@@ -324,8 +326,8 @@ from_ctl_no_keys(struct ev_loop *loop, ev_timer *w, int revents)
 static const char *
 from_ctl_registry(void *owner, const void *data, size_t len, int fd)
 {
-	uint64_t values[COUNTER_MAX];
 	const struct registry *registry;
+	struct counters sum;
 	struct control_client *client;
 	struct msg_ctl_registry row;
 
@@ -340,8 +342,9 @@ from_ctl_registry(void *owner, const void *data, size_t len, int fd)
 		row.written = clock_wall_at(row.status.written);
 	if (row.status.enrolled != 0)
 		row.enrolled = clock_wall_at(row.status.enrolled);
-	metrics_sum(client->control->parent, values);
-	memcpy(row.counter, values + CTL_REGISTRY_FIRST, sizeof(row.counter));
+	metrics_sum(client->control->parent, &sum);
+	memcpy(
+	    row.counter, sum.value + CTL_REGISTRY_FIRST, sizeof(row.counter));
 	if (control_row(client, CTL_REGISTRY, &row, sizeof(row)) == -1)
 		return (CONTROL_SLOW);
 	return (control_done(client, 0));

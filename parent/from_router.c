@@ -85,19 +85,19 @@ from_router_hello(void *owner, const void *data, size_t len, int fd)
 static const char *
 from_router_metrics(void *owner, const void *data, size_t len, int fd)
 {
-	uint64_t values[COUNTER_MAX];
 	struct msg_frame_metrics msg;
+	struct counters sum;
 	struct router *r;
 
 	r = owner;
-	metrics_sum(r->parent, values);
-	msg.upgrade_ok = values[COUNTER_UPGRADE_OK];
-	msg.upgrade_fail = values[COUNTER_UPGRADE_FAIL];
-	msg.auth_ok = values[COUNTER_AUTH_OK];
-	msg.auth_fail = values[COUNTER_AUTH_FAIL];
-	msg.frames_in = values[COUNTER_FRAMES_IN];
-	msg.frames_out = values[COUNTER_FRAMES_OUT];
-	msg.idle_disconns = values[COUNTER_IDLE_DISCONNS];
+	metrics_sum(r->parent, &sum);
+	msg.upgrade_ok = sum.value[COUNTER_UPGRADE_OK];
+	msg.upgrade_fail = sum.value[COUNTER_UPGRADE_FAIL];
+	msg.auth_ok = sum.value[COUNTER_AUTH_OK];
+	msg.auth_fail = sum.value[COUNTER_AUTH_FAIL];
+	msg.frames_in = sum.value[COUNTER_FRAMES_IN];
+	msg.frames_out = sum.value[COUNTER_FRAMES_OUT];
+	msg.idle_disconns = sum.value[COUNTER_IDLE_DISCONNS];
 	msg.active_peers = atomic_load_explicit(
 	    &r->parent->map.header->sessions, memory_order_relaxed);
 	return (

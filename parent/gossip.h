@@ -29,6 +29,8 @@ struct source {
 	uint32_t heard;    /* clock_seconds(); 0: not lately */
 	uint32_t nodes;    /* in ids */
 	uint32_t *ids;     /* sorted */
+	/* What was counted under its number before it had that. */
+	uint64_t base[BEACON_WAYS];
 };
 
 #define GOSSIP_NO_SOURCE UINT32_MAX

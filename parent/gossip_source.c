@@ -106,6 +106,20 @@ gossip_source_crowded(const struct gossip *gossip, const uint8_t addr[16])
 	return (n >= SHARES_MAX + 1);
 }
 
+static void
+gossip_source_base(struct parent *parent, uint32_t number)
+{
+	struct counters sum;
+	int way;
+
+	if (number >= COUNTERS_BEACONS)
+		return;
+	metrics_sum(parent, &sum);
+	for (way = 0; way < BEACON_WAYS; way++)
+		parent->gossip.sources[number].base[way] =
+		    sum.beacon[way][number];
+}
+
 /* A number for a source that was not heard before, if there is one left. */
 uint32_t
 gossip_source_new(struct parent *parent, const uint8_t addr[16], uint16_t port)
@@ -127,6 +141,7 @@ gossip_source_new(struct parent *parent, const uint8_t addr[16], uint16_t port)
 	memcpy(source->addr, addr, sizeof(source->addr));
 	source->port = port;
 	source->listener = PROTO_LISTENER_ANY;
+	gossip_source_base(parent, i);
 	gossip_source_tell_all(parent, i);
 	return (i);
 }

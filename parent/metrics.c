@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -51,49 +52,37 @@ fail:
 void
 metrics_fold(struct process *p)
 {
-	int i;
-
 	if (p->page == NULL)
 		return;
-	for (i = 0; i < COUNTER_MAX; i++)
-		p->parent->base.value[i] += counters_read(p->page, i);
+	counters_sum(&p->parent->base, p->page);
 	(void)munmap(p->page, COUNTERS_BYTES);
 	(void)close(p->page_fd);
 	p->page = NULL;
 	p->page_fd = -1;
 }
 
-static void
-metrics_add(const struct counters *page, uint64_t sum[COUNTER_MAX])
-{
-	int i;
-
-	if (page == NULL)
-		return;
-	for (i = 0; i < COUNTER_MAX; i++)
-		sum[i] += counters_read(page, i);
-}
-
-static void
-metrics_add_child(const struct place *place, uint64_t sum[COUNTER_MAX])
-{
-	if (place->child != NULL)
-		metrics_add(place->child->page, sum);
-}
-
 /* Over all processes, those included that are gone. */
 void
-metrics_sum(struct parent *parent, uint64_t sum[COUNTER_MAX])
+metrics_sum(struct parent *parent, struct counters *sum)
 {
 	struct place *place;
 	uint32_t i;
 
-	for (i = 0; i < COUNTER_MAX; i++)
-		sum[i] = 0;
-	metrics_add(&parent->base, sum);
-	metrics_add(counters, sum);
+	memset(sum, 0, sizeof(*sum));
+	counters_sum(sum, &parent->base);
+	counters_sum(sum, counters);
 	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
-		metrics_add_child(place, sum);
+		if (place->child != NULL && place->child->page != NULL)
+			counters_sum(sum, place->child->page);
+}
+
+/* What a child says of itself, which may be a lie. */
+uint64_t
+metrics_own(const struct process *p, enum own own)
+{
+	if (p->page == NULL)
+		return (0);
+	return (__atomic_load_n(&p->page->own[own], __ATOMIC_RELAXED));
 }
 
 /* Open connections of a worker, as it says. */
@@ -102,9 +91,7 @@ metrics_load(const struct process *p)
 {
 	uint64_t load;
 
-	if (p->page == NULL)
-		return (0);
-	load = __atomic_load_n(&p->page->load, __ATOMIC_RELAXED);
+	load = metrics_own(p, OWN_CONNECTIONS);
 	return (load < UINT32_MAX ? (uint32_t)load : UINT32_MAX - 1);
 }
 

@@ -179,6 +179,7 @@ struct parent {
 	int devnull;
 	uint32_t started; /* clock_seconds() */
 	uint32_t max_sockets;
+	uint64_t max_files; /* descriptors, of each process */
 
 	const struct role_rules *roles; /* [ROLE_MAX] */
 	struct role_program programs[ROLE_MAX];
@@ -283,7 +284,8 @@ void logfd_close(struct process *);
 /* metrics.c */
 int metrics_page(struct process *);
 void metrics_fold(struct process *);
-void metrics_sum(struct parent *, uint64_t[COUNTER_MAX]);
+void metrics_sum(struct parent *, struct counters *);
+uint64_t metrics_own(const struct process *, enum own);
 uint32_t metrics_load(const struct process *);
 void metrics_publish_loads(struct parent *);
 

@@ -42,6 +42,7 @@ privs_limits(struct parent *parent)
 	if (rl.rlim_cur < PRIVS_FILES_MIN)
 		fatalx("only %ju open files are allowed; raise ulimit -Hn",
 		    (uintmax_t)rl.rlim_cur);
+	parent->max_files = rl.rlim_cur;
 	parent->max_sockets = PEERMAP_NODES_MAX;
 	if (rl.rlim_cur - PRIVS_FILES_KEPT < parent->max_sockets)
 		parent->max_sockets = (uint32_t)rl.rlim_cur - PRIVS_FILES_KEPT;

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -133,7 +134,7 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 	SANDBOX_ALLOW(setresgid),
 	SANDBOX_ALLOW(setresuid),
 
-	/* who and when we are; how much of a CPU a child has used */
+	/* who and when we are; how much of a CPU a child has used; memory */
 	SANDBOX_ALLOW(clock_getres),
 	SANDBOX_ALLOW(clock_gettime),
 	SANDBOX_ALLOW(getegid),
@@ -142,6 +143,7 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 	SANDBOX_ALLOW(getpid),
 	SANDBOX_ALLOW(getppid),
 	SANDBOX_ALLOW(getrandom),
+	SANDBOX_ALLOW1(getrusage, SANDBOX_IS(0, RUSAGE_SELF)),
 	SANDBOX_ALLOW(gettid),
 	SANDBOX_ALLOW(getuid),
 

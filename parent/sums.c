@@ -11,8 +11,11 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/self.h"
 #include "common/sums.h"
 #include "parent/parent.h"
+
+#define SUMS_GAP 1024 /* numbers of descriptors */
 
 /*
  * Memory for the sums, which from here on nobody, we included, can map writable
@@ -81,6 +84,7 @@ sums_gauges(const struct parent *parent, uint64_t gauge[GAUGE_MAX])
 	gauge[GAUGE_KEYS] = parent->keys;
 	gauge[GAUGE_KEY_LINES_BAD] = parent->key_lines_bad;
 	sums_registry(&parent->registry.status, gauge);
+	gauge[GAUGE_MAX_FDS] = parent->max_files;
 	gauge[GAUGE_DRAINING] = parent->stopping != 0;
 	gauge[GAUGE_START] = clock_wall_at(parent->started);
 	gauge[GAUGE_RELOAD_OK] = !parent->reload_failed;
@@ -89,20 +93,46 @@ sums_gauges(const struct parent *parent, uint64_t gauge[GAUGE_MAX])
 	gauge[GAUGE_PUBLISHED] = clock_wall();
 }
 
+/*
+ * How many descriptors the parent has: they are given out from below, so there
+ * are none above a gap that is this long.
+ */
+static uint64_t
+sums_descriptors(void)
+{
+	uint64_t n;
+	int fd, last;
+
+	n = 0;
+	last = 0;
+	for (fd = 0; fd < last + SUMS_GAP; fd++)
+		if (fcntl(fd, F_GETFD) != -1) {
+			n++;
+			last = fd;
+		}
+	return (n);
+}
+
 static void
 sums_self(const struct parent *parent, struct sums_process *sum)
 {
+	int i;
+
 	sum->role = ROLE_PARENT;
 	sum->pid = (uint64_t)getpid();
 	sum->value[PROCESS_UP] = 1;
 	sum->value[PROCESS_STARTED] = clock_wall_at(parent->started);
 	sum->value[PROCESS_CPU] = clock_cpu(getpid()) / 1000;
+	self_tell(sums_descriptors());
+	for (i = 0; i < OWN_MAX; i++)
+		sum->value[PROCESS_CONNECTIONS + i] = counters->own[i];
 }
 
 static void
 sums_place(const struct place *place, struct sums_process *sum)
 {
 	const struct process *p;
+	int i;
 
 	sum->role = place->role->id;
 	sum->number = place->number;
@@ -114,10 +144,28 @@ sums_place(const struct place *place, struct sums_process *sum)
 	sum->value[PROCESS_UP] = p->state == CHILD_RUNNING;
 	sum->value[PROCESS_STARTED] = clock_wall_at(p->started);
 	sum->value[PROCESS_CPU] = clock_cpu(p->pid) / 1000;
-	if (place->role->id != ROLE_WORKER)
-		return;
 	sum->value[PROCESS_SESSIONS] = p->sessions;
-	sum->value[PROCESS_CONNECTIONS] = metrics_load(p);
+	for (i = 0; i < OWN_MAX; i++)
+		sum->value[PROCESS_CONNECTIONS + i] = metrics_own(p, i);
+}
+
+static void
+sums_beacon(const struct parent *parent, const struct counters *sum,
+    uint32_t column, struct sums_beacon *beacon)
+{
+	const struct source *source;
+	int way;
+
+	for (way = 0; way < BEACON_WAYS; way++)
+		beacon->value[BEACON_VALUE_IN + way] = sum->beacon[way][column];
+	if (column >= parent->gossip.nsources || column >= COUNTERS_BEACONS)
+		return;
+	source = &parent->gossip.sources[column];
+	memcpy(beacon->addr, source->addr, sizeof(beacon->addr));
+	beacon->port = source->port;
+	beacon->value[BEACON_VALUE_UP] = source->heard != 0;
+	for (way = 0; way < BEACON_WAYS; way++)
+		beacon->value[BEACON_VALUE_IN + way] -= source->base[way];
 }
 
 /* Tells the metrics process, if there is one, how things are. */
@@ -125,13 +173,18 @@ void
 sums_publish(struct parent *parent)
 {
 	struct sums_data data;
+	struct counters sum;
 	struct place *place;
 	uint32_t i;
 
 	if (parent->metrics.child == NULL)
 		return;
 	memset(&data, 0, sizeof(data));
-	metrics_sum(parent, data.counter);
+	metrics_sum(parent, &sum);
+	memcpy(data.counter, sum.value, sizeof(data.counter));
+	memcpy(data.histogram, sum.histogram, sizeof(data.histogram));
+	for (i = 0; i < BEACON_COLUMNS; i++)
+		sums_beacon(parent, &sum, i, &data.beacon[i]);
 	sums_gauges(parent, data.gauge);
 	sums_self(parent, &data.process[0]);
 	for (i = 0; (place = process_place(parent, i)) != NULL; i++)

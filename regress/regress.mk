@@ -56,7 +56,7 @@ unit_parent/endpoint := $(call in,parent,conf_table endpoint holders \
 		      listen_address peermap_write process steer)
 unit_parent/gossip := $(call in,parent,conf_table gossip gossip_ports \
 		      gossip_send gossip_source inherit listen_address listen_fail \
-		      listen_socket listen_udp peermap_write process steer)
+		      listen_socket listen_udp metrics peermap_write process steer)
 unit_parent/gossip_ports := $(call in,parent,gossip_ports process)
 unit_parent/gossip_source := $(call in,parent,gossip_source process)
 unit_parent/keys   := $(call in,parent,keys process)
@@ -116,7 +116,7 @@ unit_worker/route  := $(call in,worker,route route_read route_recv)
 unit_worker/router_recv := $(call in,worker,route route_read router \
 		      router_recv ws_utf8)
 unit_worker/route_recv := $(call in,worker,route_read route_recv)
-unit_worker/timer  := $(call in,worker,timer wheel)
+unit_worker/timer  := $(call in,worker,measure timer wheel)
 unit_worker/udp_recv := $(call in,worker,udp_control udp_recv)
 unit_worker/udp_send := $(call in,worker,udp udp_control udp_send)
 # Packets and frames by all ways, from one end to the other.

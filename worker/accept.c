@@ -199,3 +199,9 @@ accept_start(struct worker *w)
 {
 	accept_watch(w, 1);
 }
+
+uint32_t
+accept_descriptors(const struct worker *w)
+{
+	return (w->accept.nlisteners);
+}

@@ -80,8 +80,11 @@ beacon_table_set(
 		    beacon_table_bucket(table, at->addr, 0), number);
 }
 
-/* Is that a beacon?  port 0: some port of one, but not of the default one. */
-int
+/*
+ * Is that a beacon?  port 0: some port of one, but not of the default one.  0,
+ * or 1 + its number.
+ */
+uint32_t
 beacon_table_has(
     const struct beacon_table *table, const uint8_t addr[16], uint16_t port)
 {
@@ -97,7 +100,7 @@ beacon_table_has(
 		at = &table->at[i - 1].far;
 		if (memcmp(at->addr, addr, sizeof(at->addr)) == 0 &&
 		    (port == 0 || at->port == port))
-			return (1);
+			return (i);
 	}
 	return (0);
 }

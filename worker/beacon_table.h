@@ -34,6 +34,17 @@ struct beacon_table {
 
 struct beacon_table *beacon_table_new(void);
 void beacon_table_set(struct beacon_table *, uint32_t, const struct path *);
-int beacon_table_has(const struct beacon_table *, const uint8_t[16], uint16_t);
+uint32_t beacon_table_has(
+    const struct beacon_table *, const uint8_t[16], uint16_t);
+
+/* Where packets from and to beacon `number` are counted. */
+static inline uint32_t
+beacon_table_column(uint32_t number)
+{
+	if (number < COUNTERS_BEACONS)
+		return (number);
+	return (
+	    number == BEACON_DEFAULT ? BEACON_DEFAULT_COLUMN : BEACON_OTHERS);
+}
 
 #endif /* WORKER_BEACON_TABLE_H */

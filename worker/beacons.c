@@ -45,8 +45,11 @@ beacons_set(struct worker *w, const struct msg_beacon *msg)
 	return (NULL);
 }
 
-/* Is that another beacon?  with_port 0: one of its ports, whichever. */
-int
+/*
+ * Is that another beacon?  with_port 0: one of its ports, whichever.  0, or 1 +
+ * its number.
+ */
+uint32_t
 beacons_known(
     const struct worker *w, const struct endpoint *source, int with_port)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "worker/beacon_table.h"
 #include "worker/limit.h"
 #include "worker/lookup.h"
 #include "worker/packet.h"
@@ -62,13 +63,16 @@ datagram_relay(struct worker *w, const struct endpoint *source, uint8_t *packet,
     size_t len)
 {
 	struct peermap_entry entry;
+	uint32_t beacon;
 
 	if (datagram_entry(w, packet_u32(packet + 1), &entry)) {
 		counters_add(COUNTER_DROP_SENDER, 1);
 		return;
 	}
-	relay_packet(w,
-	    beacons_known(w, source, 1) ? RELAY_FROM_BEACON : RELAY_FROM_UDP,
+	beacon = beacons_known(w, source, 1);
+	if (beacon != 0)
+		counters_beacon(BEACON_IN, beacon_table_column(beacon - 1));
+	relay_packet(w, beacon != 0 ? RELAY_FROM_BEACON : RELAY_FROM_UDP,
 	    lookup_hint(w, packet_u32(packet + 5)), packet, len);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/self.h"
 #include "worker/limit.h"
 #include "worker/udp.h"
 #include "worker/worker.h"
@@ -217,9 +218,23 @@ from_parent_stat(void *owner, const void *data, size_t len, int fd)
 	return (NULL);
 }
 
+/* Tells how much of what the worker holds just now. */
+static void
+from_parent_self(struct worker *w)
+{
+	counters_own(OWN_STRANGERS, stranger_count(&w->strangers));
+	counters_own(OWN_QUEUED_PEERS, w->queued);
+	counters_own(OWN_QUEUED_WORKERS, route_waiting(w));
+	counters_own(OWN_QUEUED_UDP, udp_waiting(w));
+	self_tell(w->load + accept_descriptors(w) + udp_descriptors(w) +
+		  route_descriptors(w) + (w->auth.open != 0) +
+		  (router_channel(w) != NULL));
+}
+
 static const char *
 from_parent_ping(void *owner, const void *data, size_t len, int fd)
 {
+	from_parent_self(owner);
 	tell_parent(owner, WP_PONG, NULL, 0);
 	return (NULL);
 }

@@ -210,6 +210,7 @@ login_message(struct worker *w, struct session *s, int opcode,
 	verify.node = reply.node;
 	verify.ts = s->stranger->ts;
 	memcpy(verify.sig, reply.sig, sizeof(verify.sig));
+	s->stranger->replied = clock_ns();
 	s->peer.node = reply.node;
 	s->state = SESSION_VERIFY;
 	if (channel_send(&w->auth, WA_VERIFY, 0, -1, &verify, sizeof(verify)) ==
@@ -238,6 +239,7 @@ login_open(struct worker *w, const struct msg_open *msg)
 		return;
 	}
 	counters_add(COUNTER_AUTH_OK, 1);
+	counters_observe(HISTOGRAM_LOGIN, clock_ns() - s->stranger->replied);
 	stranger_free(&w->strangers, s->stranger);
 	s->stranger = NULL;
 	s->state = SESSION_OPEN;

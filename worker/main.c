@@ -35,6 +35,7 @@ main(int argc, char **argv)
 	worker.beacons = beacon_table_new();
 	timer_init(&worker);
 	turn_init(&worker);
+	measure_init(&worker);
 	channel_loop_init(worker.loop);
 	child_confine(&child);
 	worker_sandbox();

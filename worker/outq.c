@@ -203,6 +203,7 @@ outq_gone(struct worker *w, struct session *s, ssize_t r)
 {
 	if (r != -1) {
 		s->bytes_out += (uint64_t)r;
+		counters_add(COUNTER_WSS_BYTES_OUT, (uint64_t)r);
 		return (r);
 	}
 	if (errno == EAGAIN || errno == EINTR)
@@ -426,15 +427,11 @@ outq_write(struct worker *w, struct session *s)
 	memset(&msg, 0, sizeof(msg));
 	msg.msg_iov = iov;
 	msg.msg_iovlen = (size_t)outq_pieces(q, iov, outq_allowance(w, q));
-	n = sendmsg(s->io.fd, &msg, MSG_NOSIGNAL);
-	if (n == -1) {
-		if (errno != EAGAIN && errno != EINTR)
-			broken_mark(w, s);
+	n = outq_gone(w, s, sendmsg(s->io.fd, &msg, MSG_NOSIGNAL));
+	if (n <= 0)
 		return;
-	}
 	q->progress = w->tick;
 	q->took += (uint32_t)n;
-	s->bytes_out += (uint64_t)n;
 	w->queued -= q->data.size;
 	outq_sent(q, (size_t)n);
 	w->queued += q->data.size;

@@ -64,16 +64,19 @@ relay_to_beacon(struct worker *w, enum relay_source from,
     const struct peermap_entry *entry, uint8_t *packet, size_t len)
 {
 	const struct path *path;
+	uint32_t number;
 
-	path = &w->beacons->at[BEACON_DEFAULT];
+	number = BEACON_DEFAULT;
 	if (entry != NULL && entry->beacon != 0 &&
 	    entry->beacon <= PROTO_BEACONS_MAX)
-		path = &w->beacons->at[entry->beacon - 1];
+		number = entry->beacon - 1U;
+	path = &w->beacons->at[number];
 	if (from == RELAY_FROM_BEACON || path->far.port == 0) {
 		counters_add(COUNTER_DROP_NOT_FOUND, 1);
 		return;
 	}
 	counters_add(COUNTER_TO_BEACONS, 1);
+	counters_beacon(BEACON_OUT, beacon_table_column(number));
 	udp_send(w, path, packet, len);
 }
 

@@ -377,3 +377,32 @@ route_write(struct ev_loop *loop, ev_io *io, int revents)
 	if (!route_waits(sib))
 		ev_io_stop(loop, io);
 }
+
+/* Bytes that wait for the other workers. */
+uint64_t
+route_waiting(const struct worker *w)
+{
+	const struct sibling *sib;
+	uint64_t bytes;
+	uint32_t i;
+
+	bytes = 0;
+	for (i = 0; i < w->hello.nworkers; i++) {
+		sib = w->routes.siblings[i];
+		if (sib != NULL)
+			bytes += sib->rest_len + sib->queue.len;
+	}
+	return (bytes);
+}
+
+uint32_t
+route_descriptors(const struct worker *w)
+{
+	uint32_t i, n;
+
+	n = 0;
+	for (i = 0; i < w->hello.nworkers; i++)
+		n += w->routes.siblings[i] != NULL &&
+		     w->routes.siblings[i]->open;
+	return (n);
+}

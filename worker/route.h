@@ -69,6 +69,8 @@ void route_message(struct worker *, struct sibling *, uint32_t type,
 int route_packet(struct worker *, uint32_t number, uint32_t dest,
     uint32_t sender, uint8_t *, size_t);
 void route_flush(struct worker *);
+uint64_t route_waiting(const struct worker *);
+uint32_t route_descriptors(const struct worker *);
 
 /* route_read.c */
 /* What to do with the message there: its length, 0 if incomplete, -1 if bad. */

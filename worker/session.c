@@ -43,7 +43,7 @@ static void
 session_count_load(struct worker *w, int change)
 {
 	w->load += (uint32_t)change;
-	__atomic_store_n(&counters->load, w->load, __ATOMIC_RELAXED);
+	counters_own(OWN_CONNECTIONS, w->load);
 }
 
 /* A place that is free, as it was left; NULL: the table is full. */

@@ -127,7 +127,10 @@ session_recv(struct worker *w, struct session *s, int *kept)
 		iov[0].iov_len = p->total - p->len;
 		iov[1].iov_base = w->rx;
 		iov[1].iov_len = RX_SIZE;
-		return (readv(s->io.fd, iov, 2));
+		r = readv(s->io.fd, iov, 2);
+		if (r > 0)
+			counters_add(COUNTER_WSS_BYTES_IN, (uint64_t)r);
+		return (r);
 	}
 	n = 0;
 	if (p != NULL) {
@@ -137,7 +140,9 @@ session_recv(struct worker *w, struct session *s, int *kept)
 	r = recv(s->io.fd, w->rx + n, RX_SIZE - n, 0);
 	if (r <= 0)
 		return (r);
-	free(inbound_take_pending(w, s));
+	counters_add(COUNTER_WSS_BYTES_IN, (uint64_t)r);
+	if (p != NULL)
+		free(inbound_take_pending(w, s));
 	return ((ssize_t)n + r);
 }
 

@@ -39,6 +39,7 @@ stranger_new(struct strangers *all, uint32_t slot, uint32_t tick)
 	x->slot = slot;
 	x->since = tick;
 	TAILQ_INSERT_TAIL(&all->all, x, all);
+	all->count++;
 	return (x);
 }
 
@@ -102,6 +103,7 @@ stranger_free(struct strangers *all, struct stranger *x)
 	if (x == NULL)
 		return;
 	TAILQ_REMOVE(&all->all, x, all);
+	all->count--;
 	source = x->source;
 	if (source != NULL) {
 		TAILQ_REMOVE(&source->strangers, x, same);

@@ -16,10 +16,11 @@ struct stranger {
 	TAILQ_ENTRY(stranger) same;     /* of one source */
 	struct stranger_source *source; /* NULL: not known yet */
 	uint32_t slot;
-	uint32_t since; /* tick */
-	int done;       /* boolean: answered for good */
-	uint32_t nonce; /* number of the challenge's */
-	uint32_t ts;    /* of the challenge, unix seconds */
+	uint32_t since;   /* tick */
+	int done;         /* boolean: answered for good */
+	uint32_t nonce;   /* number of the challenge's */
+	uint32_t ts;      /* of the challenge, unix seconds */
+	uint64_t replied; /* clock_ns() */
 };
 TAILQ_HEAD(stranger_list, stranger);
 
@@ -36,6 +37,7 @@ LIST_HEAD(stranger_bucket, stranger_source);
 
 struct strangers {
 	struct stranger_list all; /* the first to go first */
+	uint32_t count;
 	uint64_t key[2];
 	struct stranger_bucket sources[STRANGER_BUCKETS];
 };
@@ -45,6 +47,12 @@ static inline struct stranger *
 stranger_oldest(const struct strangers *strangers)
 {
 	return (TAILQ_FIRST(&strangers->all));
+}
+
+static inline uint32_t
+stranger_count(const struct strangers *all)
+{
+	return (all->count);
 }
 
 void stranger_init(struct strangers *);

@@ -110,6 +110,7 @@ timer_cb(struct ev_loop *loop, ev_timer *timer, int revents)
 	while (late-- > 0)
 		timer_tick(w);
 	router_tick(w);
+	measure_next(w);
 }
 
 void

@@ -90,3 +90,22 @@ udp_share(struct worker *w, uint32_t number, const uint8_t addr[16])
 			return (w->udp.sockets[i]);
 	return (NULL);
 }
+
+/* Bytes of datagrams that wait for their sockets. */
+uint64_t
+udp_waiting(const struct worker *w)
+{
+	uint64_t bytes;
+	uint32_t i;
+
+	bytes = 0;
+	for (i = 0; i < w->udp.nsockets; i++)
+		bytes += w->udp.sockets[i]->waiting_bytes;
+	return (bytes);
+}
+
+uint32_t
+udp_descriptors(const struct worker *w)
+{
+	return (w->udp.nsockets);
+}

@@ -21,6 +21,20 @@ struct udp_in {
 	uint8_t *rooms; /* UDP_BATCH of UDP_ROOM bytes */
 };
 
+/* The first n places are as the kernel is to find them. */
+static void
+udp_in_reset(struct udp_in *in, uint32_t n)
+{
+	struct msghdr *hdr;
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		hdr = &in->headers[i].msg_hdr;
+		hdr->msg_namelen = sizeof(in->from[i]);
+		hdr->msg_controllen = sizeof(in->control[i]);
+	}
+}
+
 static struct udp_in *
 udp_in_new(void)
 {
@@ -42,6 +56,7 @@ udp_in_new(void)
 		hdr->msg_iovlen = 1;
 		hdr->msg_control = &in->control[i];
 	}
+	udp_in_reset(in, UDP_BATCH);
 	return (in);
 }
 
@@ -69,16 +84,13 @@ udp_recv(struct ev_loop *loop, ev_io *io, int revents)
 
 	sock = io->data;
 	in = sock->worker->udp.in;
-	for (i = 0; i < UDP_BATCH; i++)
-		in->headers[i].msg_hdr.msg_namelen = sizeof(in->from[i]);
-	for (i = 0; sock->any && i < UDP_BATCH; i++)
-		in->headers[i].msg_hdr.msg_controllen = sizeof(in->control[i]);
 	n = recvmmsg(io->fd, in->headers, UDP_BATCH, 0, NULL);
 	if (n <= 0)
 		return;
 	counters_add(COUNTER_UDP_PACKETS, (uint64_t)n);
 	for (i = 0; i < (uint32_t)n; i++)
 		udp_datagram(sock, in, i);
+	udp_in_reset(in, (uint32_t)n);
 	burst_end(sock->worker);
 }
 

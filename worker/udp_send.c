@@ -191,8 +191,9 @@ udp_send_apart(struct udp_socket *sock, uint32_t i)
 	for (j = 0; j < sock->headers[i].msg_hdr.msg_iovlen; j++) {
 		one.msg_iov = &out->iov[j];
 		if (sendmsg(sock->reader.fd, &one, 0) != -1)
-			continue;
-		if (errno == EAGAIN)
+			counters_add(
+			    COUNTER_UDP_BYTES_OUT, out->iov[j].iov_len);
+		else if (errno == EAGAIN)
 			udp_wait(sock, &out->ends, &out->iov[j]);
 		else
 			counters_add(COUNTER_DROP_UDP_SEND, 1);
@@ -220,6 +221,7 @@ static void
 udp_flush_socket(struct udp_socket *sock)
 {
 	struct udp_out *out;
+	uint64_t bytes;
 	uint32_t i, n;
 	size_t j;
 	int r;
@@ -230,15 +232,18 @@ udp_flush_socket(struct udp_socket *sock)
 			udp_control_out(sock, &sock->headers[i].msg_hdr,
 			    &sock->out[i].ends, &sock->out[i].control);
 	i = 0;
+	bytes = 0;
 	while (i < n && STAILQ_EMPTY(&sock->waiting)) {
 		r = sendmmsg(sock->reader.fd, sock->headers + i, n - i, 0);
 		if (r > 0)
-			i += (uint32_t)r;
+			for (; r > 0; r--)
+				bytes += sock->headers[i++].msg_len;
 		else if (errno == EAGAIN)
 			break;
 		else if (udp_failed(sock, i, errno))
 			i++;
 	}
+	counters_add(COUNTER_UDP_BYTES_OUT, bytes);
 	for (; i < n; i++) {
 		out = &sock->out[i];
 		for (j = 0; j < sock->headers[i].msg_hdr.msg_iovlen; j++)
@@ -290,6 +295,8 @@ udp_write(struct ev_loop *loop, ev_io *io, int revents)
 			return;
 		if (n == -1)
 			counters_add(COUNTER_DROP_UDP_SEND, 1);
+		else
+			counters_add(COUNTER_UDP_BYTES_OUT, (uint64_t)n);
 		STAILQ_REMOVE_HEAD(&sock->waiting, entry);
 		sock->waiting_bytes -= waiting->len;
 		free(waiting);

@@ -40,6 +40,14 @@ struct worker;
 #define WHEEL_BUCKETS 512 /* 128 s; a later deadline is looked at again */
 #define LISTENERS_MAX PROTO_LISTENERS_MAX
 
+/* How long turns of the loop take, measure.c. */
+struct measure {
+	ev_check begin;
+	ev_prepare end;
+	uint64_t began;   /* clock_ns() */
+	uint64_t relayed; /* packets until then */
+};
+
 struct beacon_table;
 struct source_table;
 struct udp_socket;
@@ -134,6 +142,7 @@ struct worker {
 
 	ev_prepare turn; /* turn.c */
 	ev_timer ticker; /* timer.c */
+	struct measure measure;
 	uint32_t wheel[WHEEL_BUCKETS];
 
 	uint8_t *rx; /* RX_SIZE bytes, RX_HEADROOM before them */
@@ -228,10 +237,11 @@ burst_is_begun(const struct worker *w)
 /* accept.c */
 const char *accept_listen(struct worker *, const struct msg_listener *, int);
 void accept_start(struct worker *);
+uint32_t accept_descriptors(const struct worker *);
 
 /* beacons.c */
 const char *beacons_set(struct worker *, const struct msg_beacon *);
-int beacons_known(const struct worker *, const struct endpoint *, int);
+uint32_t beacons_known(const struct worker *, const struct endpoint *, int);
 void beacons_sync(
     struct worker *, const struct path *, const uint8_t *, size_t);
 const char *beacons_send_sync(
@@ -275,6 +285,10 @@ void from_auth_open(struct worker *, int);
 /* from_parent.c */
 void from_parent_init(struct worker *);
 
+/* measure.c */
+void measure_init(struct worker *);
+void measure_next(struct worker *);
+
 /* relay.c */
 enum relay_source { RELAY_FROM_WSS, RELAY_FROM_UDP, RELAY_FROM_BEACON };
 void relay_packet(
@@ -294,6 +308,8 @@ void turn_init(struct worker *);
 /* udp.c */
 const char *udp_open(struct worker *, const struct msg_udp *, int, io_cb);
 void udp_start(struct worker *);
+uint64_t udp_waiting(const struct worker *);
+uint32_t udp_descriptors(const struct worker *);
 struct udp_socket *udp_share(struct worker *, uint32_t, const uint8_t[16]);
 
 /* udp_recv.c */

@@ -225,6 +225,7 @@ PARTS = {
     "head": "session_head",
     "inbound": "inbound",
     "login": "login",
+    "measure": "measure",
     "pongs": "session session_control",
     "proxies": "networks",
     "punch": "punch",

@@ -39,6 +39,7 @@ ELSEWHERE = {
     "parent/from_worker": "from_child",
     "parent/gossip_send": "gossip",     # Syncs, in and out
     "parent/newfile": "block_file",     # written and read by it
+    "worker/measure": "timer",          # which sets it going
     "parent/resolver": "resolve",       # a process of its own
     "parent/resolver_sandbox": "resolve",
     "worker/route_read": "route_recv",  # what it reads for
@@ -54,6 +55,7 @@ BY_PROGRAMS = {
     "parent/main": "puts the rest together",
     "worker/main": "puts the rest together",
     "parent/from_ctl_block": "a request, a call, an answer",
+    "common/self": "what the kernel says of a process, which /proc is asked for",
     "parent/from_metrics": "a table of two lines",
     "parent/from_router": "two lines of a table, answered by what others know",
     "parent/local_socket": "a socket, or the end of the program",

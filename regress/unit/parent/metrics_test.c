@@ -31,10 +31,10 @@ page_of(const struct process *p)
 static uint64_t
 sum(void)
 {
-	uint64_t all[COUNTER_MAX];
+	struct counters all;
 
-	metrics_sum(&parent, all);
-	return (all[COUNTER_FRAMES_IN]);
+	metrics_sum(&parent, &all);
+	return (all.value[COUNTER_FRAMES_IN]);
 }
 
 /* A child could otherwise end us with a SIGBUS. */
@@ -83,15 +83,15 @@ test_loads(void)
 
 	p = parent.workers[0].child;
 	p->sessions = 10;
-	page_of(p)->load = 15;
+	page_of(p)->own[OWN_CONNECTIONS] = 15;
 	CHECK(metrics_load(p) == 15);
 	metrics_publish_loads(&parent);
 	CHECK(loads[0] == 15 && loads[1] == 0);
-	page_of(p)->load = 3;
+	page_of(p)->own[OWN_CONNECTIONS] = 3;
 	metrics_publish_loads(&parent);
 	CHECK(loads[0] == 10);
 	/* Not even as one that is not there. */
-	page_of(p)->load = UINT64_MAX;
+	page_of(p)->own[OWN_CONNECTIONS] = UINT64_MAX;
 	metrics_publish_loads(&parent);
 	CHECK(loads[0] == UINT32_MAX - 1);
 	p->state = CHILD_STARTING;

@@ -21,15 +21,18 @@ gossip_heard(const struct parent *of)
 }
 
 void
-metrics_sum(struct parent *of, uint64_t sum[COUNTER_MAX])
+metrics_sum(struct parent *of, struct counters *sum)
 {
-	sum[COUNTER_FRAMES_IN] = 4711;
+	memset(sum, 0, sizeof(*sum));
+	sum->value[COUNTER_FRAMES_IN] = 4711;
+	sum->histogram[HISTOGRAM_LOGIN].sum = 99;
+	sum->beacon[BEACON_OUT][0] = 8;
 }
 
-uint32_t
-metrics_load(const struct process *p)
+uint64_t
+metrics_own(const struct process *p, enum own own)
 {
-	return (33);
+	return (p->place->role->id == ROLE_WORKER ? 33U + own : 0);
 }
 
 static struct sums_data data;
@@ -109,10 +112,35 @@ test_each_process(void)
 	CHECK(p->value[PROCESS_UP] && p->value[PROCESS_SESSIONS] == 5);
 	CHECK(p->value[PROCESS_RESTARTS] == 2);
 	CHECK(p->value[PROCESS_CONNECTIONS] == 33);
+	CHECK(p->value[PROCESS_QUEUED_UDP] == 33 + OWN_QUEUED_UDP);
+	p = &data.process[0];
+	CHECK(p->value[PROCESS_MEMORY] != 0 && p->value[PROCESS_FDS] > 3);
 	p = &data.process[3];
 	CHECK(p->number == 1 && !p->value[PROCESS_UP]);
 	p = &data.process[4];
 	CHECK(p->role == ROLE_METRICS && p->value[PROCESS_CONNECTIONS] == 0);
+}
+
+/* What an earlier beacon of its number had done is not its own. */
+static void
+test_other_beacons(void)
+{
+	struct source source;
+
+	CHECK(published() && data.beacon[0].port == 0);
+	CHECK(data.histogram[HISTOGRAM_LOGIN].sum == 99);
+	memset(&source, 0, sizeof(source));
+	source.addr[15] = 1;
+	source.port = 9001;
+	source.heard = 1;
+	source.base[BEACON_OUT] = 5;
+	parent.gossip.sources = &source;
+	parent.gossip.nsources = 1;
+	CHECK(published() && data.beacon[0].port == 9001);
+	CHECK(memcmp(data.beacon[0].addr, source.addr, 16) == 0);
+	CHECK(data.beacon[0].value[BEACON_VALUE_UP] == 1);
+	CHECK(data.beacon[0].value[BEACON_VALUE_OUT] == 3);
+	parent.gossip.nsources = 0;
 }
 
 /* There is nobody whom it could be told. */
@@ -134,6 +162,7 @@ main(void)
 	RUN(test_memory_that_only_we_write);
 	RUN(test_how_things_are);
 	RUN(test_each_process);
+	RUN(test_other_beacons);
 	RUN(test_nothing_without_a_reader);
 	return (test_failed());
 }

@@ -23,7 +23,7 @@ has(uint8_t host, uint16_t port)
 	struct endpoint end;
 
 	end = parts_endpoint(host, port);
-	return (beacon_table_has(table, end.addr, port));
+	return (beacon_table_has(table, end.addr, port) != 0);
 }
 
 static void

@@ -52,7 +52,7 @@ relay_packet(struct worker *of, enum relay_source from, uint32_t *hint,
 	relayed = from;
 }
 
-int
+uint32_t
 beacons_known(const struct worker *of, const struct endpoint *at, int port)
 {
 	return (beacon);

@@ -39,6 +39,12 @@ accept_start(struct worker *of)
 	began++;
 }
 
+uint32_t
+accept_descriptors(const struct worker *of)
+{
+	return (1);
+}
+
 const char *
 beacons_set(struct worker *of, const struct msg_beacon *msg)
 {
@@ -160,6 +166,36 @@ void
 udp_start(struct worker *of)
 {
 	began++;
+}
+
+struct sibling *
+router_channel(struct worker *of)
+{
+	return (NULL);
+}
+
+uint64_t
+udp_waiting(const struct worker *of)
+{
+	return (10);
+}
+
+uint32_t
+udp_descriptors(const struct worker *of)
+{
+	return (2);
+}
+
+uint64_t
+route_waiting(const struct worker *of)
+{
+	return (20);
+}
+
+uint32_t
+route_descriptors(const struct worker *of)
+{
+	return (4);
 }
 
 /* Says that, with a descriptor or without; data may be NULL. */
