@@ -47,7 +47,7 @@ struct upper {
 enum session_state {
 	SESSION_FREE,
 	SESSION_PROXY,   /* the header of the PROXY protocol is coming in */
-	SESSION_HEAD,    /* the HTTP head is coming in */
+	SESSION_HEAD,    /* the HTTP head is coming in, up to here no frame */
 	SESSION_NONCE,   /* upgraded; auth owes us a nonce */
 	SESSION_REPLY,   /* challenge sent */
 	SESSION_VERIFY,  /* reply handed to auth */

@@ -19,24 +19,34 @@
  * is incomplete.
  */
 
+/* What comes before the frames: a proxy's header, perhaps, and the head. */
+static size_t
+session_begins(
+    struct worker *w, struct session *s, const uint8_t *bytes, size_t len)
+{
+	size_t n;
+
+	n = 0;
+	if (s->state == SESSION_PROXY)
+		n = session_proxy(w, s, bytes, len);
+	if (s->state == SESSION_HEAD)
+		n += session_head(w, s, bytes + n, len - n);
+	return (n);
+}
+
 /* Whatever the state: deals with bytes, returns how many were dealt with. */
 static size_t
 session_consume(struct worker *w, struct session *s, uint8_t *bytes, size_t len,
     size_t *total)
 {
-	size_t n, head;
+	size_t n;
 
 	n = 0;
 	*total = 0;
-	if (s->state == SESSION_PROXY)
-		n = session_proxy(w, s, bytes, len);
-	if (s->state == SESSION_PROXY)
-		return (0);
-	if (s->state == SESSION_HEAD) {
-		head = session_head(w, s, bytes + n, len - n);
-		if (head == 0)
+	if (s->state <= SESSION_HEAD) {
+		n = session_begins(w, s, bytes, len);
+		if (s->state <= SESSION_HEAD)
 			return (n);
-		n += head;
 	} else if (s->skip > 0) {
 		n = s->skip < len ? s->skip : len;
 		if (s->skip != SKIP_ALL)
