@@ -149,7 +149,7 @@ __wrap_control_bind(struct parent *parent)
 	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	REQUIRE(fd != -1);
 	operator_listener(fd);
-	parent->control->listener.fd = fd;
+	parent->control->socket.fd = fd;
 }
 
 int

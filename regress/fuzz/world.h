@@ -88,7 +88,7 @@ void world_map_clear(void);
 
 /* world_net.c: the network as far as the kernel does not play it. */
 void net_start(void);
-void net_offer(int, const uint8_t[16], uint16_t);
+void net_offer(int fd, const uint8_t addr[16], uint16_t, int proxied);
 int net_took(int);
 void net_mood(uint8_t);
 void net_little(size_t);

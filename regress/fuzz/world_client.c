@@ -82,7 +82,36 @@ client_hang_up(struct client *c)
 	world.ended = 1;
 }
 
-/* how: from where it comes, how little the worker's kernel holds for it. */
+/* With what a proxy begins a connection; some do not do it well, or not yet. */
+static void
+client_header(struct client *c, int which)
+{
+#define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} headers[8] = {
+#define HEADER(s) { s, sizeof(s) - 1 }
+		HEADER("PROXY TCP4 192.0.2.9 192.0.2.1 4711 443\r\n"),
+		HEADER("PROXY TCP6 2001:db8::9 ::1 4711 443\r\n"),
+		HEADER(SIGNATURE "\x21\x11\0\x0f\xc0\0\x02\x09\xc0\0\x02\x01"
+				 "\x12\x67\x01\xbb\x04\0\0"),
+		HEADER("PROXY UNKNOWN\r\n"),
+		HEADER(SIGNATURE "\x20\0\0\0"),
+		HEADER("PROXY TCP4 127.0.0.3 127.0.0.1 4711 443\r\n"),
+		HEADER(SIGNATURE "\x21\x11"),
+		HEADER(""),
+#undef HEADER
+	};
+
+	client_add(c, headers[which].bytes, headers[which].len);
+	(void)client_push(c, sizeof(c->tx));
+}
+
+/*
+ * how: from where it comes, how little the worker's kernel holds for it, and
+ * whether a header of the PROXY protocol comes first, and which.
+ */
 void
 client_connect(struct client *c, uint8_t how)
 {
@@ -108,7 +137,9 @@ client_connect(struct client *c, uint8_t how)
 		addr[12] = 127;
 		addr[15] = 1;
 	}
-	net_offer(pair[1], addr, port);
+	net_offer(pair[1], addr, port, how & 0x40);
+	if (how & 0x40)
+		client_header(c, how >> 3 & 7);
 }
 
 /* Room for len bytes that are to be sent, or NULL. */

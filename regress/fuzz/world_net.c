@@ -26,7 +26,14 @@
  * that would are taken here.  Clients are offered one by one; datagrams go
  * to and from a few addresses, and there is nothing else to send to.
  */
-enum file { FILE_LISTENER, FILE_UDP4, FILE_UDP6, FILE_SHARE, FILES };
+enum file {
+	FILE_LISTENER,
+	FILE_PROXIED, /* a listener for the PROXY protocol */
+	FILE_UDP4,
+	FILE_UDP6,
+	FILE_SHARE,
+	FILES
+};
 
 #define OFFERS      CLIENTS
 #define DATAGRAMS   64
@@ -35,6 +42,7 @@ enum file { FILE_LISTENER, FILE_UDP4, FILE_UDP6, FILE_SHARE, FILES };
 
 struct offer {
 	int fd;
+	enum file file;
 	uint16_t port;
 	uint8_t addr[16];
 };
@@ -120,7 +128,7 @@ recognize(int fd)
 	for (i = 0; i < FILES; i++)
 		if (st.st_ino == net.inodes[i] && net.fds[i] == -1) {
 			net.fds[i] = fd;
-			loop_ready(fd, i == FILE_LISTENER ? 0 : EV_WRITE);
+			loop_ready(fd, i < FILE_UDP4 ? 0 : EV_WRITE);
 		}
 }
 
@@ -176,6 +184,8 @@ net_start(void)
 		net.fds[i] = -1;
 	web.proxy_protocol = 0;
 	give(FILE_LISTENER, PW_LISTENER, &web, sizeof(web));
+	web.proxy_protocol = 1;
+	give(FILE_PROXIED, PW_LISTENER, &web, sizeof(web));
 	proxies();
 	udp.kind = UDP_LISTENER;
 	for (udp.number = 0; udp.number < 2; udp.number++)
@@ -238,9 +248,12 @@ net_has_cut(void)
 	return (net.cut);
 }
 
-/* A client wants to be accepted; fd is the worker's end of it. */
+/*
+ * A client wants to be accepted, where the PROXY protocol is spoken perhaps; fd
+ * is the worker's end of it.
+ */
 void
-net_offer(int fd, const uint8_t addr[16], uint16_t port)
+net_offer(int fd, const uint8_t addr[16], uint16_t port, int proxied)
 {
 	struct offer *offer;
 
@@ -250,10 +263,11 @@ net_offer(int fd, const uint8_t addr[16], uint16_t port)
 	}
 	offer = &net.offers[net.noffers++];
 	offer->fd = fd;
+	offer->file = proxied ? FILE_PROXIED : FILE_LISTENER;
 	offer->port = port;
 	memcpy(offer->addr, addr, 16);
 	net.acked[fd % FDS] = 0;
-	loop_ready(net.fds[FILE_LISTENER], EV_READ);
+	loop_ready(net.fds[offer->file], EV_READ);
 }
 
 /* Grows whenever a channel may have something to be read. */
@@ -295,10 +309,14 @@ int
 __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 {
 	struct offer offer;
+	uint32_t i;
 
-	REQUIRE(file_of(fd) == FILE_LISTENER);
+	REQUIRE(file_of(fd) < FILE_UDP4);
 	REQUIRE(flags == (SOCK_NONBLOCK | SOCK_CLOEXEC));
-	if (net.noffers == 0) {
+	for (i = 0; i < net.noffers; i++)
+		if ((int)net.offers[i].file == file_of(fd))
+			break;
+	if (i == net.noffers) {
 		loop_ready(fd, 0);
 		errno = EAGAIN;
 		return (-1);
@@ -308,8 +326,9 @@ __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 		errno = net.room & 1 ? EMFILE : ECONNABORTED;
 		return (-1);
 	}
-	offer = net.offers[0];
-	memmove(&net.offers[0], &net.offers[1], --net.noffers * sizeof(offer));
+	offer = net.offers[i];
+	memmove(&net.offers[i], &net.offers[i + 1],
+	    (--net.noffers - i) * sizeof(offer));
 	*len = fill_address(sa, offer.addr, offer.port);
 	net.accepted++;
 	net.session[offer.fd % FDS] = 1;
