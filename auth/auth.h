@@ -83,7 +83,6 @@ struct auth {
 	ev_idle work;
 	ev_timer drain; /* until the parent has read */
 	ev_timer again; /* until the second walk */
-	struct log_limit refusals;
 	/* The registry.  Without one the two timers do not run. */
 	struct msg_registry_conf conf; /* rate 0: none */
 	struct registry registry;

@@ -34,6 +34,7 @@ from_parent_settings(void *owner, const void *data, size_t len, int fd)
 	auth = owner;
 	memcpy(&auth->settings, data, sizeof(auth->settings));
 	auth->has_settings = 1;
+	log_set_level((int)auth->settings.log_level);
 	return (NULL);
 }
 

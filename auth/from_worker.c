@@ -55,7 +55,6 @@ from_worker_nonces(void *owner, const void *data, size_t len, int fd)
 	iov[1].iov_len = wanted->count * PROTO_NONCE_LEN;
 	if (channel_sendv(&w->channel, AW_NONCES, 0, iov, 2) == -1)
 		return (from_worker_deaf);
-	counters_add(COUNTER_CHALLENGES, wanted->count);
 	from_worker_spend(w);
 	return (NULL);
 }

@@ -15,15 +15,15 @@
  */
 static const struct {
 	enum counter counter;
-	const char *reason; /* for the log */
-} login_results[] = { [VERIFY_OK] = { COUNTER_VERIFY_OK, NULL },
-	[VERIFY_OK_LEGACY] = { COUNTER_VERIFY_OK, NULL },
-	[VERIFY_NO_NONCE] = { COUNTER_VERIFY_NONCE, "nonce not valid" },
-	[VERIFY_BAD_TIME] = { COUNTER_VERIFY_AGE, "not in time" },
-	[VERIFY_NO_KEY] = { COUNTER_VERIFY_UNKNOWN, "no key known" },
-	[VERIFY_WRONG_SIG] = { COUNTER_VERIFY_SIGNATURE, "wrong signature" },
+	uint32_t refused; /* enum refused_reason; 0: it is admitted */
+} login_results[] = { [VERIFY_OK] = { COUNTER_VERIFY_OK, 0 },
+	[VERIFY_OK_LEGACY] = { COUNTER_VERIFY_OK, 0 },
+	[VERIFY_NO_NONCE] = { COUNTER_VERIFY_NONCE, REFUSED_NONCE },
+	[VERIFY_BAD_TIME] = { COUNTER_VERIFY_AGE, REFUSED_AGE },
+	[VERIFY_NO_KEY] = { COUNTER_VERIFY_UNKNOWN, REFUSED_UNKNOWN },
+	[VERIFY_WRONG_SIG] = { COUNTER_VERIFY_SIGNATURE, REFUSED_SIGNATURE },
 	[VERIFY_UNANSWERED] = {
-	    COUNTER_VERIFY_UNANSWERED, "the registry does not say" } };
+	    COUNTER_VERIFY_UNANSWERED, REFUSED_UNANSWERED } };
 
 static void
 login_admit(
@@ -42,16 +42,16 @@ login_admit(
 }
 
 static int
-login_refuse(struct auth_worker *w, enum auth_to_worker type,
-    const struct msg_verify *verify, const char *reason)
+login_refuse(
+    struct auth_worker *w, const struct msg_verify *verify, uint32_t reason)
 {
 	struct msg_refused msg;
 
-	log_limited(&w->auth->refusals, clock_seconds(),
-	    "%s: node %u refused: %s", w->name, verify->node, reason);
 	msg.slot = verify->slot;
 	msg.serial = verify->serial;
-	return (channel_send(&w->channel, type, 0, -1, &msg, sizeof(msg)));
+	msg.reason = reason;
+	return (
+	    channel_send(&w->channel, AW_REFUSED, 0, -1, &msg, sizeof(msg)));
 }
 
 /* Returns 0, or -1 if the worker does not read. */
@@ -59,16 +59,14 @@ static int
 login_conclude(struct auth_worker *w, const struct msg_verify *msg,
     enum verify_result result, uint64_t keyid)
 {
-	const char *reason;
+	uint32_t refused;
 
 	counters_add(login_results[result].counter, 1);
 	if (result == VERIFY_OK_LEGACY)
 		counters_add(COUNTER_VERIFY_LEGACY, 1);
-	reason = login_results[result].reason;
-	if (reason != NULL)
-		return (login_refuse(w,
-		    result == VERIFY_UNANSWERED ? AW_LATER : AW_REFUSED, msg,
-		    reason));
+	refused = login_results[result].refused;
+	if (refused != 0)
+		return (login_refuse(w, msg, refused));
 	login_admit(w, msg, keyid);
 	return (0);
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/failures.h"
+
 /*
  * One page of counters per child, written by that child alone, read by the
  * parent without a message (as numbers that may be lies).  The list gives, in
@@ -18,6 +20,7 @@
 #define METRIC_ACTIVE_PEERS "pilot_beacon_wss_active" /* a gauge */
 
 #define WSS     "pilot_beacon_wss_"
+#define FAILURE WSS "failures_total"
 #define BRIDGE  "pilot_beacon_relay_bridge_total"
 #define DROP    "pilot_beacon_drops_total"
 #define REFUSED "pilot_beacon_wss_refused_total"
@@ -28,6 +31,9 @@
 #define LOOKUPS "pilot_beacon_registry_lookups_total"
 
 /* clang-format off */
+#define COUNTER_FAILURE(X, id, stage, reason, level, help) \
+	X(FAIL_##id, \
+	    FAILURE "{stage=\"" stage "\",reason=\"" reason "\"}", help)
 #define COUNTER_LIST(X) \
 	X(UPGRADE_OK, WSS "connections_total{outcome=\"upgrade_ok\"}", \
 	    "WebSocket upgrades accepted (UpgradeOK)") \
@@ -37,6 +43,7 @@
 	    "challenges answered and admitted (AuthOK)") \
 	X(AUTH_FAIL, WSS "connections_total{outcome=\"auth_fail\"}", \
 	    "challenges failed, timed out or abandoned (AuthFail)") \
+	FAILURE_LIST(COUNTER_FAILURE, X) \
 	X(FRAMES_IN, WSS "frames_in_total", \
 	    "binary messages from authenticated peers (FramesIn)") \
 	X(FRAMES_OUT, WSS "frames_out_total", \
@@ -191,7 +198,8 @@
 	    "endpoints not noted because too many came at once") \
 	X(FIRST_KEYS_FULL, "pilot_beacon_first_keys_full_total", \
 	    "keys from Discovers refused because the table is full") \
-	X(CHALLENGES, "pilot_beacon_auth_challenges_total", "nonces issued") \
+	X(CHALLENGES, "pilot_beacon_auth_challenges_total", \
+	    "challenges sent to clients") \
 	X(VERIFY_OK, "pilot_beacon_auth_verified_total{outcome=\"ok\"}", \
 	    "replies whose signature was right") \
 	X(VERIFY_UNKNOWN, \

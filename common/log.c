@@ -18,11 +18,14 @@
 
 #include "common/counters.h"
 #include "common/log.h"
+#include "common/log_fields.h"
 #include "common/log_syslog.h"
 
 static enum log_target log_target = LOG_TO_STDERR;
 static const char *log_procname = "beacond";
 static int log_to_journal; /* boolean */
+static int log_level = LOG_INFO;
+static int log_json; /* boolean */
 
 /*
  * Does standard error lead to systemd's journal?  Then it takes the priority of
@@ -70,7 +73,7 @@ log_stderr_ready(void)
 
 /* One write a line, so that lines of processes never mix. */
 static void
-log_stderr(int priority, const char *procname, const char *text)
+log_stderr(int priority, const char *text)
 {
 	char line[LOG_LINE_MAX], mark[8];
 	int n;
@@ -82,7 +85,7 @@ log_stderr(int priority, const char *procname, const char *text)
 	mark[0] = '\0';
 	if (log_to_journal)
 		(void)snprintf(mark, sizeof(mark), "<%d>", priority & 7);
-	n = snprintf(line, sizeof(line), "%s%s: %s\n", mark, procname, text);
+	n = snprintf(line, sizeof(line), "%s%s\n", mark, text);
 	if (n < 0)
 		return;
 	if ((size_t)n >= sizeof(line)) {
@@ -95,7 +98,79 @@ log_stderr(int priority, const char *procname, const char *text)
 
 /* A full log channel loses the line, never the process. */
 static void
-log_parent(int priority, const char *text)
+log_parent(const void *line, size_t len)
+{
+	if (send(LOG_CHILD_FD, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
+		counters_add(COUNTER_LOG_MUTED, 1);
+}
+
+/* Lines of a lower level than this priority of syslog(3) are not written. */
+void
+log_set_level(int priority)
+{
+	log_level = priority;
+}
+
+/* json: boolean; else lines are text. */
+void
+log_set_json(int json)
+{
+	log_json = json;
+}
+
+/* Boolean: are lines of this priority written? */
+int
+log_wanted(int priority)
+{
+	return (priority <= log_level);
+}
+
+/* The name of this process. */
+const char *
+log_name(void)
+{
+	return (log_procname);
+}
+
+/* Begins a line of fields, of the process procname. */
+void
+log_begin(struct log_fields *f, int priority, const char *procname)
+{
+	log_fields_begin(f, log_json, priority, procname);
+}
+
+/* Writes it. */
+void
+log_end(struct log_fields *f, int priority)
+{
+	const char *line;
+
+	line = log_fields_end(f);
+	if (log_target != LOG_TO_SYSLOG)
+		log_stderr(priority, line);
+	else if (log_syslog(priority, line) == -1)
+		counters_add(COUNTER_LOG_MUTED, 1);
+}
+
+/*
+ * A child hands over a struct event.  Returns 0 if this process is no child and
+ * writes its lines itself.
+ */
+int
+log_event(const void *event, size_t len)
+{
+	uint8_t line[LOG_LINE_MAX];
+
+	if (log_target != LOG_TO_PARENT)
+		return (0);
+	line[0] = LOG_CHILD_EVENT;
+	memcpy(line + 1, event, len);
+	log_parent(line, 1 + len);
+	return (1);
+}
+
+static void
+log_child_line(int priority, const char *text)
 {
 	char line[LOG_LINE_MAX];
 	int n;
@@ -105,25 +180,27 @@ log_parent(int priority, const char *text)
 		return;
 	if ((size_t)n >= sizeof(line))
 		n = sizeof(line) - 1;
-	(void)send(LOG_CHILD_FD, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	log_parent(line, (size_t)n);
 }
 
 /* Hands one finished line to where the lines of this process go. */
 void
 log_line(int priority, const char *procname, const char *text)
 {
-	switch (log_target) {
-	case LOG_TO_PARENT:
-		log_parent(priority, text);
-		break;
-	case LOG_TO_SYSLOG:
-		if (log_syslog(priority, procname, text) == -1)
-			counters_add(COUNTER_LOG_MUTED, 1);
-		break;
-	case LOG_TO_STDERR:
-		log_stderr(priority, procname, text);
-		break;
+	struct log_fields f;
+
+	if (!log_wanted(priority))
+		return;
+	if (log_target == LOG_TO_PARENT) {
+		log_child_line(priority, text);
+		return;
 	}
+	log_begin(&f, priority, procname);
+	if (log_json)
+		log_fields_bytes(&f, "message", text, strlen(text));
+	else
+		log_fields_rest(&f, text);
+	log_end(&f, priority);
 }
 
 /* For a call that needs no particular right, and failed all the same. */

@@ -6,17 +6,20 @@
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
  * One log for all processes.  The parent and beaconctl write to stderr or
  * syslog; a child has neither (its sandbox forbids both) and hands each line
  * to the parent through descriptor LOG_CHILD_FD, one datagram a line:
- * one byte of syslog priority, then the text.  The parent adds the name of the
- * process, which it knows from the descriptor and never from the text.
+ * one byte of syslog priority, then the text; or LOG_CHILD_EVENT, then a struct
+ * event.  The parent adds the name of the process, which it knows from the
+ * descriptor and never from the text.
  */
-#define LOG_CHILD_FD 4
-#define LOG_LINE_MAX 1024 /* bytes of one line, priority byte included */
+#define LOG_CHILD_FD    4
+#define LOG_CHILD_EVENT 'E'
+#define LOG_LINE_MAX    1024 /* bytes of one line, priority byte included */
 
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_PARENT };
 
@@ -29,7 +32,16 @@ struct log_limit {
 #define LOG_LIMIT_LINES  10
 #define LOG_LIMIT_PERIOD 10
 
+struct log_fields;
+
 void log_init(const char *, enum log_target);
+void log_set_level(int);
+void log_set_json(int);
+int log_wanted(int);
+const char *log_name(void);
+void log_begin(struct log_fields *, int, const char *);
+void log_end(struct log_fields *, int);
+int log_event(const void *, size_t);
 void log_line(int, const char *procname, const char *text);
 const char *log_remedy(int);
 void log_warn(const char *, ...) __attribute__((format(printf, 1, 2)));

@@ -96,11 +96,11 @@ log_syslog_send(const char *line, size_t len)
 }
 
 /*
- * Writes a line: "procname: text", of a priority as in syslog(3).  Returns 0,
- * or -1 if it is lost: nobody reads.
+ * Writes a line of a priority as in syslog(3).  Returns 0, or -1 if it is lost:
+ * nobody reads.
  */
 int
-log_syslog(int priority, const char *procname, const char *text)
+log_syslog(int priority, const char *text)
 {
 	char line[LOG_SYSLOG_HEAD + LOG_LINE_MAX], when[32];
 	struct tm tm;
@@ -112,9 +112,8 @@ log_syslog(int priority, const char *procname, const char *text)
 	    strftime(when, sizeof(when), "%b %e %H:%M:%S", &tm) == 0)
 		when[0] = '\0';
 	/* RFC 3164 */
-	n = snprintf(line, sizeof(line), "<%d>%s %s[%d]: %s: %s",
-	    LOG_DAEMON | priority, when, log_syslog_ident, (int)getpid(),
-	    procname, text);
+	n = snprintf(line, sizeof(line), "<%d>%s %s[%d]: %s",
+	    LOG_DAEMON | priority, when, log_syslog_ident, (int)getpid(), text);
 	if (n < 0)
 		return (-1);
 	if ((size_t)n >= sizeof(line))

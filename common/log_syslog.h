@@ -11,6 +11,6 @@
  * nobody reads costs lines, and never stops us.
  */
 void log_syslog_open(const char *);
-int log_syslog(int, const char *procname, const char *text);
+int log_syslog(int, const char *);
 
 #endif /* COMMON_LOG_SYSLOG_H */

@@ -19,9 +19,8 @@
  * order; times that beaconctl is told are unix seconds, all others of
  * common/clock.h unless said.
  *
- * A connection in a worker is named by (slot, serial): slot is its place in
- * the worker's table, serial grows with each use of the place.  worker is the
- * number of a worker, epoch grows with each of its restarts.
+ * A connection in a worker is named by (slot, serial): its place in the table,
+ * and how often that was used.  epoch grows with each restart of a worker.
  */
 #define BEACOND_VERSION "0.1"
 
@@ -94,10 +93,11 @@ struct msg_settings {
 	uint32_t forwarded;            /* boolean: by RFC 7239 */
 	uint32_t max_sockets;          /* connections this worker may hold */
 	uint32_t router_drop; /* boolean: without a router, nobody routes */
+	uint32_t log_level;            /* as in syslog(3); none beyond it */
 	uint32_t steered; /* boolean: datagrams come by common/steer.h */
 	uint32_t steer_key;
 };
-PROTO_STRUCT(msg_settings, 80);
+PROTO_STRUCT(msg_settings, 84);
 
 struct msg_address {
 	uint8_t addr[16];
@@ -383,9 +383,8 @@ PROTO_STRUCT(msg_grant, 88);
 /* ---- auth -> worker --------------------------------------------------- */
 enum auth_to_worker {
 	AW_NONCES = 0x600, /* msg_nonces + count * PROTO_NONCE_LEN bytes */
-	AW_REFUSED,        /* msg_refused: close 1008, whatever the reason */
-	AW_GRANTED,        /* msg_granted */
-	AW_LATER           /* msg_refused: close 1013, it could not be said */
+	AW_REFUSED,        /* msg_refused */
+	AW_GRANTED         /* msg_granted */
 };
 
 /*
@@ -403,8 +402,9 @@ PROTO_STRUCT(msg_nonces, 16);
 struct msg_refused {
 	uint32_t slot;
 	uint32_t serial;
+	uint32_t reason; /* enum refused_reason, common/failures.h */
 };
-PROTO_STRUCT(msg_refused, 8);
+PROTO_STRUCT(msg_refused, 12);
 
 struct msg_granted {
 	uint32_t request;

@@ -23,6 +23,7 @@ enum ctl_request {
 	CTL_DROP,                 /* msg_ctl_node */
 	CTL_BLOCK,                /* msg_ctl_block */
 	CTL_UNBLOCK,              /* msg_ctl_block */
+	CTL_LOG_LEVEL,            /* msg_ctl_level */
 	CTL_RELOAD,               /* empty */
 	CTL_STOP                  /* empty */
 };
@@ -43,6 +44,11 @@ struct msg_ctl_node {
 	uint32_t node;
 };
 PROTO_STRUCT(msg_ctl_node, 4);
+
+struct msg_ctl_level {
+	uint32_t level; /* LOG_ERR to LOG_INFO, as in syslog(3) */
+};
+PROTO_STRUCT(msg_ctl_level, 4);
 
 struct msg_ctl_summary {
 	char version[PROTO_VERSION_LEN];

@@ -34,6 +34,7 @@ enum action {
 	ACTION_DROP,
 	ACTION_BLOCK,
 	ACTION_UNBLOCK,
+	ACTION_LOG_LEVEL,
 	ACTION_RELOAD,
 	ACTION_STOP,
 	ACTION_KEYGEN,
@@ -57,6 +58,7 @@ struct command {
 	enum action action;
 	uint32_t node;              /* of show peer, show node and drop */
 	struct msg_ctl_block block; /* of block and unblock */
+	uint32_t level;             /* of log level, as in syslog(3) */
 	int argc;    /* keygen and probe: their own command line, */
 	char **argv; /* of which argv[0] is the word itself */
 };

@@ -55,8 +55,9 @@ json_u64(uint64_t n)
 static int
 json_is_list(enum action action)
 {
-	return (action == ACTION_SHOW_PEERS || action == ACTION_SHOW_NODES ||
-		action == ACTION_SHOW_BEACONS || action == ACTION_SHOW_BLOCKED);
+	return (action == ACTION_SHOW_METRICS || action == ACTION_SHOW_PEERS ||
+		action == ACTION_SHOW_NODES || action == ACTION_SHOW_BEACONS ||
+		action == ACTION_SHOW_BLOCKED);
 }
 
 static void
@@ -105,21 +106,41 @@ json_child(const struct msg_ctl_child *m)
 	    json_u64(m->since)));
 }
 
+/* Of name{key="value",...}, as counters_name() has it. */
+static json_t *
+json_labels(const char *name)
+{
+	const char *key, *value;
+	json_t *labels;
+	size_t len;
+
+	labels = json_object();
+	for (key = strchr(name, '{'); key != NULL; key = strchr(value, ',')) {
+		key++;
+		len = strcspn(key, "=");
+		value = key + len + 2;
+		if (json_object_setn_new(labels, key, len,
+			json_stringn(value, strcspn(value, "\""))) == -1)
+			errx(CTL_FAILED, "json: out of memory");
+	}
+	return (labels);
+}
+
+static void
+json_metric(const char *name, uint64_t value)
+{
+	json_row(json_pack("{s:s%, s:o, s:o}", "name", name, strcspn(name, "{"),
+	    "labels", json_labels(name), "value", json_u64(value)));
+}
+
 static void
 json_metrics(const uint64_t value[COUNTER_MAX + 1])
 {
-	json_t *object;
 	int i;
 
-	object = json_object();
 	for (i = 0; i < COUNTER_MAX; i++)
-		if (json_object_set_new(object, counters_name((enum counter)i),
-			json_u64(value[i])) == -1)
-			errx(CTL_FAILED, "json: out of memory");
-	if (json_object_set_new(object, METRIC_ACTIVE_PEERS,
-		json_u64(value[COUNTER_MAX])) == -1)
-		errx(CTL_FAILED, "json: out of memory");
-	json_row(object);
+		json_metric(counters_name((enum counter)i), value[i]);
+	json_metric(METRIC_ACTIVE_PEERS, value[COUNTER_MAX]);
 }
 
 static json_t *

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "common/address.h"
 #include "common/blocks.h"
@@ -20,6 +21,7 @@ enum token_kind {
 	T_FROM,   /* a network */
 	T_LIMIT,  /* how many rows */
 	T_END,    /* the command may end here */
+	T_LEVEL,  /* a keyword that is a level, from LOG_ERR on */
 	T_REST    /* a keyword; what follows is for the command itself */
 };
 
@@ -116,11 +118,25 @@ static const struct token t_show[] = {
 	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
 };
 
+static const struct token t_level[] = {
+	{ T_LEVEL, "error", ACTION_LOG_LEVEL, NULL },
+	{ T_LEVEL, "warning", ACTION_LOG_LEVEL, NULL },
+	{ T_LEVEL, "notice", ACTION_LOG_LEVEL, NULL },
+	{ T_LEVEL, "info", ACTION_LOG_LEVEL, NULL },
+	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
+};
+
+static const struct token t_log[] = {
+	{ T_KEYWORD, "level", ACTION_NONE, t_level },
+	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
+};
+
 static const struct token t_main[] = {
 	{ T_KEYWORD, "show", ACTION_NONE, t_show },
 	{ T_KEYWORD, "drop", ACTION_DROP, t_drop },
 	{ T_KEYWORD, "block", ACTION_BLOCK, t_block },
 	{ T_KEYWORD, "unblock", ACTION_UNBLOCK, t_target },
+	{ T_KEYWORD, "log", ACTION_NONE, t_log },
 	{ T_KEYWORD, "reload", ACTION_RELOAD, NULL },
 	{ T_KEYWORD, "stop", ACTION_STOP, NULL },
 	{ T_REST, "keygen", ACTION_KEYGEN, NULL },
@@ -294,14 +310,19 @@ match(
 		[T_LIMIT] = "not a number of rows:",
 		[T_TIME] = "not a time (such as 90s, 30m, 12h or 7d):",
 	};
+	const struct token *found;
 
 	if (word == NULL) {
 		complain(err, "a word is missing", NULL, table);
 		return (NULL);
 	}
 	if (table->kind == T_KEYWORD || table->kind == T_REST ||
-	    table->kind == T_END)
-		return (match_keyword(table, word, err));
+	    table->kind == T_END || table->kind == T_LEVEL) {
+		found = match_keyword(table, word, err);
+		if (found != NULL && found->kind == T_LEVEL)
+			cmd->level = (uint32_t)(LOG_ERR + (found - table));
+		return (found);
+	}
 	if (match_value(table->kind, word, cmd) == 0)
 		return (table);
 	complain(err, what[table->kind], word, NULL);

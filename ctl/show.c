@@ -41,6 +41,7 @@ static const struct request requests[] = {
 	{ ACTION_DROP, "drop", CTL_DROP, { 0, 0 }, "not connected" },
 	{ ACTION_BLOCK, "block", CTL_BLOCK, { 0, 0 }, NULL },
 	{ ACTION_UNBLOCK, "unblock", CTL_UNBLOCK, { 0, 0 }, NULL },
+	{ ACTION_LOG_LEVEL, "log level", CTL_LOG_LEVEL, { 0, 0 }, NULL },
 	{ ACTION_RELOAD, "reload", CTL_RELOAD, { 0, 0 }, NULL },
 	{ ACTION_STOP, "stop", CTL_STOP, { 0, 0 }, NULL },
 };
@@ -144,6 +145,8 @@ ask(struct client *c, const struct request *r, const struct command *cmd)
 	node.node = cmd->node;
 	if (r->missing != NULL)
 		client_request(c, r->type, &node, sizeof(node));
+	else if (r->type == CTL_LOG_LEVEL)
+		client_request(c, r->type, &cmd->level, sizeof(cmd->level));
 	else if (r->type == CTL_BLOCK || r->type == CTL_UNBLOCK)
 		client_request(c, r->type, &cmd->block, sizeof(cmd->block));
 	else
@@ -209,7 +212,7 @@ reload(struct client *c, const struct request *r, const struct command *cmd)
 	return (error == 0 ? CTL_OK : CTL_FAILED);
 }
 
-/* drop, block, unblock */
+/* drop, block, unblock, log level */
 static int
 act(struct client *c, const struct request *r, const struct command *cmd)
 {
@@ -267,6 +270,7 @@ control(const struct command *cmd, const char *path, int json)
 	case ACTION_RELOAD:
 		status = reload(&client, r, cmd);
 		break;
+	case ACTION_LOG_LEVEL:
 	case ACTION_DROP:
 	case ACTION_BLOCK:
 	case ACTION_UNBLOCK:

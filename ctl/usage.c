@@ -18,6 +18,7 @@ static const char usage_text[] =
     "       beaconctl [-j] [-s SOCKET] show peer NODE | node NODE\n"
     "       beaconctl [-s SOCKET] drop NODE | unblock NODE | unblock NETWORK\n"
     "       beaconctl [-s SOCKET] block NODE | NETWORK [for TIME]\n"
+    "       beaconctl [-s SOCKET] log level error | warning | notice | info\n"
     "       beaconctl [-s SOCKET] reload | stop\n"
     "       beaconctl keygen [-n NODE] FILE\n"
     "       beaconctl [-j] probe [-c COUNT] [-w SECONDS] [-W LIMITS]\n"

@@ -4,7 +4,6 @@
  */
 
 #include "common/clock.h"
-#include "common/log.h"
 #include "parent/parent.h"
 
 /* Tells a worker that the client in (slot, serial) is not let in. */
@@ -33,8 +32,6 @@ admit_close(struct parent *parent, const struct peermap_entry *entry,
 	    sizeof(msg));
 }
 
-static struct log_limit admit_flaps;
-
 /*
  * Two daemons with one identity replace each other for ever.  Counts in the
  * entry; returns 1 when this replacement is one too many.
@@ -46,13 +43,8 @@ admit_flapping(struct peermap_entry *entry, uint32_t now)
 		entry->rwindow = now;
 		entry->replaced = 0;
 	}
-	if (entry->replaced >= REPLACE_MAX) {
-		log_limited(&admit_flaps, now,
-		    "node %u refused: it has replaced its session %d times "
-		    "within %d seconds (two daemons with one key?)",
-		    entry->node, REPLACE_MAX, REPLACE_WINDOW);
+	if (entry->replaced >= REPLACE_MAX)
 		return (1);
-	}
 	entry->replaced++;
 	return (0);
 }

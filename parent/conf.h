@@ -91,9 +91,11 @@ struct config {
 	uint32_t max_peers; /* 0: unlimited */
 	uint32_t max_frame; /* bytes */
 	int legacy_signatures;
-	int forwarded;                 /* boolean: proxies write Forwarded */
-	uint32_t source_packet_limit;  /* packets/s; 0: off */
-	uint32_t source_byte_limit;    /* bytes/s; 0: off */
+	int log_json;                 /* boolean */
+	int log_level;                /* 0: LOG_ERR, 1: LOG_WARNING and so on */
+	int forwarded;                /* boolean: proxies write Forwarded */
+	uint32_t source_packet_limit; /* packets/s; 0: off */
+	uint32_t source_byte_limit;   /* bytes/s; 0: off */
 	uint32_t source_upgrade_limit; /* upgrades/s; 0: off */
 	uint32_t source_node_limit;    /* UDP nodes; 0: off */
 	int require_punch_grant;

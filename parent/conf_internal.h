@@ -37,7 +37,7 @@
 
 enum conf_type {
 	CONF_NUMBER,
-	CONF_CHOICE, /* one of two words */
+	CONF_CHOICE, /* one of a few words */
 	CONF_STRING,
 	CONF_HOST,    /* NAME port PORT or, if it may be, "/PATH" */
 	CONF_BEACON,  /* ADDRESS port PORT, at most once */
@@ -61,9 +61,9 @@ struct conf_directive {
 	 */
 	uint32_t min;
 	uint32_t max;
-	const char *zero; /* CONF_NUMBER: the word for 0; CONF_CHOICE: too */
-	const char *one;  /* CONF_CHOICE: the word for 1 */
-	int bare;         /* CONF_CHOICE: 1 if no word follows */
+	const char *zero;         /* CONF_NUMBER: the word for 0 */
+	const char *const *words; /* CONF_CHOICE: for 0, 1, ...; then NULL */
+	int bare;                 /* CONF_CHOICE: 1 if no word follows */
 };
 
 struct conf_place {

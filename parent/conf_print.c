@@ -108,7 +108,7 @@ conf_print(const struct config *conf, FILE *fp)
 			break;
 		case CONF_CHOICE:
 			fprintf(fp, "%s %s\n", d->name,
-			    *(const int *)field ? d->one : d->zero);
+			    d->words[*(const int *)field]);
 			break;
 		case CONF_STRING:
 			print_string(d->name, field, fp);

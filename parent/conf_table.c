@@ -26,11 +26,11 @@
 		.offset = FIELD(field), .number = value, .min = lo, .max = hi \
 	}
 #define SECONDS(words, field, value) NUMBER(words, field, value, 1, SECONDS_MAX)
-#define CHOICE(words, field, value, no, yes, alone)                       \
-	{                                                                 \
-		.name = words, .syntax = yes "|" no, .type = CONF_CHOICE, \
-		.offset = FIELD(field), .number = value, .zero = no,      \
-		.one = yes, .bare = alone                                 \
+#define CHOICE(text, field, value, no, yes, alone)                             \
+	{                                                                      \
+		.name = text, .syntax = yes "|" no, .type = CONF_CHOICE,       \
+		.offset = FIELD(field), .number = value,                       \
+		.words = (const char *const[]){ no, yes, NULL }, .bare = alone \
 	}
 /* begun: what is named if it has changed and only a restart changes it. */
 #define STRING(words, field, value, bytes, begun)                       \
@@ -54,6 +54,10 @@
 		.name = words, .syntax = "NETWORK|{ NETWORK ... }", \
 		.type = CONF_NETWORK, .kind = k                     \
 	}
+
+/* From LOG_ERR on, as syslog(3) numbers them. */
+static const char *const conf_levels[] = { "error", "warning", "notice", "info",
+	NULL };
 
 /* One that begins with all the words of another stands before it. */
 /* clang-format off */
@@ -94,6 +98,10 @@ const struct conf_directive conf_directives[] = {
 	STRING("worker user", worker_user, "", CONF_USER_MAX - 1, "user"),
 	STRING("auth user", auth_user, "", CONF_USER_MAX - 1, "user"),
 	STRING("metrics user", metrics_user, "", CONF_USER_MAX - 1, "user"),
+	CHOICE("log format", log_json, 0, "text", "json", 0),
+	{ .name = "log level", .syntax = "error|warning|notice|info",
+	    .type = CONF_CHOICE, .offset = FIELD(log_level), .number = 3,
+	    .words = conf_levels },
 	SECONDS("auth timeout", auth_timeout, 10),
 	SECONDS("idle timeout", idle_timeout, 90),
 	SECONDS("ping interval", ping_interval, 30),

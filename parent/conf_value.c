@@ -37,16 +37,17 @@ static void
 set_choice(
     struct conf_parser *p, const struct conf_directive *d, const char *word)
 {
-	int *field;
+	const char *last;
+	int value;
 
-	field = (int *)((char *)p->conf + d->offset);
-	if (strcmp(word, d->zero) == 0)
-		*field = 0;
-	else if (strcmp(word, d->one) == 0)
-		*field = 1;
-	else
-		conf_error(p, "\"%s\" takes %s or %s, not \"%s\"", d->name,
-		    d->one, d->zero, word);
+	for (value = 0; d->words[value] != NULL; value++)
+		if (strcmp(word, d->words[value]) == 0) {
+			*(int *)((char *)p->conf + d->offset) = value;
+			return;
+		}
+	last = strrchr(d->syntax, '|');
+	conf_error(p, "\"%s\" takes %.*s or %s, not \"%s\"", d->name,
+	    (int)(last - d->syntax), d->syntax, last + 1, word);
 }
 
 static void
@@ -252,7 +253,7 @@ conf_value_set(struct conf_parser *p, const struct conf_directive *d, int first)
 	if (mark_given(p, d) == -1)
 		return;
 	if (d->bare && p->nwords == first) {
-		set_choice(p, d, d->one);
+		set_choice(p, d, d->words[1]);
 		return;
 	}
 	if (check_form(p, d, first) == -1)

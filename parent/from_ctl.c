@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -368,6 +369,21 @@ from_ctl_reload(void *owner, const void *data, size_t len, int fd)
 	return (NULL);
 }
 
+/* Until the next reload. */
+static const char *
+from_ctl_log_level(void *owner, const void *data, size_t len, int fd)
+{
+	const struct msg_ctl_level *msg;
+	struct control_client *client;
+
+	client = owner;
+	msg = data;
+	if (msg->level < LOG_ERR || msg->level > LOG_INFO)
+		return (control_done(client, EINVAL));
+	wiring_log(client->control->parent, (int)msg->level);
+	return (control_done(client, 0));
+}
+
 static const char *
 from_ctl_shutdown(void *owner, const void *data, size_t len, int fd)
 {
@@ -396,6 +412,7 @@ const struct channel_rule from_ctl_rules[] = {
 	RULE(CTL_DROP, sizeof(struct msg_ctl_node), from_ctl_drop),
 	RULE(CTL_BLOCK, sizeof(struct msg_ctl_block), from_ctl_block),
 	RULE(CTL_UNBLOCK, sizeof(struct msg_ctl_block), from_ctl_unblock),
+	RULE(CTL_LOG_LEVEL, sizeof(struct msg_ctl_level), from_ctl_log_level),
 	RULE(CTL_RELOAD, 0, from_ctl_reload),
 	RULE(CTL_STOP, 0, from_ctl_shutdown),
 };

@@ -7,10 +7,12 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/event.h"
 #include "common/log.h"
 #include "parent/parent.h"
 
@@ -43,6 +45,22 @@ logfd_allowed(struct process *p)
 	return (0);
 }
 
+/* An event; one that cannot be is dropped.  n: bytes behind the mark. */
+static void
+logfd_event(struct process *p, const unsigned char *bytes, size_t n)
+{
+	struct event e;
+
+	if (n != sizeof(e))
+		return;
+	memcpy(&e, bytes, sizeof(e));
+	if (event_valid(&e))
+		event_write(p->place->name,
+		    p->place->role->id == ROLE_WORKER ? p->place->number
+						      : EVENT_NO_WORKER,
+		    &e);
+}
+
 static int
 logfd_line(struct process *p)
 {
@@ -59,6 +77,10 @@ logfd_line(struct process *p)
 		return (0);
 	if (!logfd_allowed(p))
 		return (1);
+	if (line[0] == LOG_CHILD_EVENT) {
+		logfd_event(p, line + 1, (size_t)n - 1);
+		return (1);
+	}
 	priority = line[0] - '0';
 	if (priority < LOG_CRIT || priority > LOG_DEBUG)
 		priority = LOG_WARNING;

@@ -281,6 +281,7 @@ main(int argc, char **argv)
 	parent.roles = roles;
 	parent.conf = configuration(&options);
 	parent.conf_start = parent.conf;
+	wiring_log_conf(&parent);
 	parent.conf_file = options.file;
 	parent.foreground = options.foreground;
 	parent.started = clock_seconds();

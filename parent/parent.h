@@ -66,7 +66,7 @@
 #define COMPLAINTS_MAX 2
 #define COMPLAINT_COST 60
 
-#define LOG_CHILD_LINES 200 /* of one child, per second, in all ways */
+#define LOG_CHILD_LINES 500 /* of one child, per second, in all ways */
 
 #define BACKOFF_FIRST 0.1 /* seconds; the first restart is at once */
 #define BACKOFF_MAX   10.
@@ -189,6 +189,7 @@ struct parent {
 	uint32_t nworkers;
 	int ready;
 	int reloading; /* boolean: a reload is not over yet */
+	int log_level; /* as in syslog(3) */
 	int stopping;  /* 1: children end; 2: they are being killed */
 
 	struct listeners listeners;
@@ -355,5 +356,7 @@ void wiring_introduce_metrics(struct process *);
 void wiring_introduce_worker(struct process *);
 void wiring_settings(struct process *);
 void wiring_networks(struct process *);
+void wiring_log(struct parent *, int level);
+void wiring_log_conf(struct parent *);
 
 #endif /* PARENT_PARENT_H */

@@ -220,6 +220,7 @@ reload_all(struct parent *parent)
 	if (parent->conf != parent->conf_start)
 		conf_free(parent->conf);
 	parent->conf = conf;
+	wiring_log_conf(parent);
 	reload_tell(parent);
 	log_info("configuration read again");
 	if (fd != -1)

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -64,9 +65,36 @@ wiring_settings(struct process *p)
 	s.max_sockets = p->parent->max_sockets;
 	s.router_drop =
 	    conf->router_drop != 0 && conf->router_socket[0] != '\0';
+	s.log_level = (uint32_t)p->parent->log_level;
 	s.steered = p->parent->steered != 0;
 	s.steer_key = p->parent->steer_key;
 	process_send(p, p->place->role->settings, -1, &s, sizeof(s));
+}
+
+/* The log as it is configured; children are told with the other settings. */
+void
+wiring_log_conf(struct parent *parent)
+{
+	parent->log_level = LOG_ERR + parent->conf->log_level;
+	log_set_level(parent->log_level);
+	log_set_json(parent->conf->log_json);
+}
+
+/*
+ * From now on lines of this level and above are written, as syslog(3) numbers
+ * them, by us and by the children.
+ */
+void
+wiring_log(struct parent *parent, int level)
+{
+	struct place *place;
+	uint32_t i;
+
+	parent->log_level = level;
+	log_set_level(level);
+	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
+		if (place->child != NULL)
+			wiring_settings(place->child);
 }
 
 static void

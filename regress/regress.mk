@@ -80,15 +80,15 @@ unit_parent/from_child := $(filter-out %/main.c,$(wildcard parent/*.c))
 # What a session needs to write, and to read.
 worker_outq	   := $(call in,worker,broken chunks outq stranger wheel)
 worker_session	   := $(worker_outq) \
-		      $(call in,worker,gather inbound session tell)
+		      $(call in,worker,gather inbound report session tell)
 worker_http	   := $(call in,worker,http http_forwarded http_host http_text \
 		      networks)
 
 unit_worker/accept := $(call in,worker,accept stranger)
-unit_worker/beacons := $(call in,worker,beacon_table beacons limit tell udp \
+unit_worker/beacons := $(call in,worker,beacon_table beacons limit report tell udp \
 		      udp_control udp_send)
 unit_worker/broken := $(call in,worker,broken stranger wheel)
-unit_worker/datagram := $(call in,worker,datagram lookup)
+unit_worker/datagram := $(call in,worker,datagram lookup report)
 unit_worker/discover := $(call in,worker,discover packet)
 unit_worker/from_parent := $(call in,worker,from_parent networks)
 unit_worker/gather := $(worker_outq) worker/gather.c
@@ -96,20 +96,20 @@ unit_worker/http   := $(worker_http)
 unit_worker/http_forwarded := $(call in,worker,http_forwarded http_text networks)
 unit_worker/http_host := $(call in,worker,http_host http_text)
 unit_worker/http_response := $(worker_http) worker/http_response.c
-unit_worker/login  := $(call in,worker,login login_reply)
+unit_worker/login  := $(call in,worker,login login_reply report)
 unit_worker/outq   := $(worker_outq)
 unit_worker/outq_control := $(worker_session)
 unit_worker/outq_pace := $(worker_session)
 unit_worker/proxy_header := $(call in,worker,http_text proxy_header)
-unit_worker/punch  := $(call in,worker,limit networks packet punch)
-unit_worker/relay  := $(call in,worker,relay lookup packet)
+unit_worker/punch  := $(call in,worker,limit networks packet punch report)
+unit_worker/relay  := $(call in,worker,relay report lookup packet)
 unit_worker/session := $(worker_session)
 unit_worker/session_control := $(call in,worker,session_control ws_utf8)
 unit_worker/session_frame := $(call in,worker,inbound session_frame ws_utf8)
 unit_worker/session_head := $(worker_http) \
-		      $(call in,worker,http_response proxy_header session_head \
+		      $(call in,worker,http_response proxy_header report session_head \
 		      session_proxy)
-unit_worker/session_proxy := $(call in,worker,http_text networks proxy_header \
+unit_worker/session_proxy := $(call in,worker,http_text networks proxy_header report \
 		      session_proxy)
 unit_worker/session_read := $(call in,worker,inbound session_read)
 unit_worker/route  := $(call in,worker,route route_read route_recv)

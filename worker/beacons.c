@@ -10,6 +10,7 @@
 #include "worker/beacon_table.h"
 #include "worker/limit.h"
 #include "worker/packet.h"
+#include "worker/report.h"
 #include "worker/worker.h"
 
 /*
@@ -116,12 +117,14 @@ beacons_sync(struct worker *w, const struct path *path, const uint8_t *packet,
 	source = &path->far;
 	if (!w->settings.gossip_from_any && !beacons_known(w, source, 0)) {
 		counters_add(COUNTER_SYNC_STRANGER, 1);
+		report_source(EVENT_SYNC_STRANGER, source->addr, source->port);
 		return;
 	}
 	count = (uint32_t)packet[5] << 8 | packet[6];
 	/* Bytes behind the last id are ignored. */
 	if (len < PACKET_SYNC_LEN + 4 * (size_t)count) {
 		counters_add(COUNTER_SYNC_BAD, 1);
+		report_source(EVENT_SYNC_MALFORMED, source->addr, source->port);
 		return;
 	}
 	if (!tell_may_have_heard(w, source->addr, 0))

@@ -27,10 +27,12 @@ blocked_end(struct worker *w, const struct msg_address *net)
 		if (s->state == SESSION_OPEN)
 			session_removed(w, s, CLOSE_REVOKED);
 		else if (session_is_upgraded(s))
-			login_fail(w, s);
+			login_fail(w, s, WHY_BLOCKED);
 		/* A proxy has not said yet for whom it speaks. */
-		else if (!session_is_proxy(w, s))
+		else if (!session_is_proxy(w, s)) {
+			s->why = WHY_BLOCKED;
 			broken_mark(w, s);
+		}
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "worker/limit.h"
 #include "worker/lookup.h"
 #include "worker/packet.h"
+#include "worker/report.h"
 #include "worker/worker.h"
 
 /*
@@ -41,6 +42,14 @@ datagram_discover(struct worker *w, const struct path *path,
 		discover(w, path, &entry, packet, len);
 }
 
+/* It names a node that is connected by WebSocket, or none, as its sender. */
+static void
+datagram_spoofed(const struct endpoint *source, uint32_t claimed)
+{
+	counters_add(COUNTER_DROP_SENDER, 1);
+	report_spoofed(EVENT_SPOOFED_DATAGRAM, source, 0, claimed);
+}
+
 static void
 datagram_punch(struct worker *w, const struct path *path, const uint8_t *packet,
     size_t len)
@@ -51,7 +60,7 @@ datagram_punch(struct worker *w, const struct path *path, const uint8_t *packet,
 
 	requester = packet_u32(packet + 1);
 	if (requester == 0 || datagram_entry(w, requester, &entry)) {
-		counters_add(COUNTER_DROP_SENDER, 1);
+		datagram_spoofed(&path->far, requester);
 		return;
 	}
 	held = discover_note(w, requester, path, &entry, 0, 0) == NOTED_HELD;
@@ -66,7 +75,7 @@ datagram_relay(struct worker *w, const struct endpoint *source, uint8_t *packet,
 	uint32_t beacon;
 
 	if (datagram_entry(w, packet_u32(packet + 1), &entry)) {
-		counters_add(COUNTER_DROP_SENDER, 1);
+		datagram_spoofed(source, packet_u32(packet + 1));
 		return;
 	}
 	beacon = beacons_known(w, source, 1);

@@ -23,15 +23,7 @@ from_auth_nonces(void *owner, const void *data, size_t len, int fd)
 static const char *
 from_auth_refused(void *owner, const void *data, size_t len, int fd)
 {
-	login_refused(owner, data);
-	return (NULL);
-}
-
-static const char *
-from_auth_later(void *owner, const void *data, size_t len, int fd)
-{
-	login_later(owner, data);
-	return (NULL);
+	return (login_refused(owner, data));
 }
 
 static const char *
@@ -50,8 +42,6 @@ static const struct channel_rule from_auth_rules[] = {
 	    AW_REFUSED, sizeof(struct msg_refused), ~0U, from_auth_refused),
 	CHANNEL_RULE(
 	    AW_GRANTED, sizeof(struct msg_granted), ~0U, from_auth_granted),
-	CHANNEL_RULE(
-	    AW_LATER, sizeof(struct msg_refused), ~0U, from_auth_later),
 };
 
 static void

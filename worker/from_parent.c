@@ -42,6 +42,7 @@ from_parent_settings(void *owner, const void *data, size_t len, int fd)
 
 	w = owner;
 	memcpy(&w->settings, data, sizeof(w->settings));
+	log_set_level((int)w->settings.log_level);
 	router_otherwise(
 	    w, w->settings.router_drop ? &router_drop : &relay_upper);
 	if (w->sessions == NULL) {

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "worker/http.h"
 #include "worker/login_reply.h"
+#include "worker/report.h"
 #include "worker/worker.h"
 
 /*
@@ -90,6 +91,7 @@ login_challenge(struct session *s, const struct nonce *nonce, uint8_t *frame)
 	size_t header;
 	int len;
 
+	counters_add(COUNTER_CHALLENGES, 1);
 	s->state = SESSION_REPLY;
 	s->stranger->nonce = nonce->number;
 	s->stranger->ts = (uint32_t)((clock_ns() + nonce->wall) / CLOCK_SECOND);
@@ -185,8 +187,9 @@ login_nonces(
 
 /* Whatever was wrong with it, the client hears the same. */
 void
-login_fail(struct worker *w, struct session *s)
+login_fail(struct worker *w, struct session *s, enum session_why why)
 {
+	s->why = (uint8_t)why;
 	session_close(w, s, WS_STATUS_POLICY, "auth failed");
 }
 
@@ -201,7 +204,7 @@ login_message(struct worker *w, struct session *s, int opcode,
 	session_send_pongs(w, s);
 	if (s->state != SESSION_REPLY || opcode != WS_TEXT ||
 	    login_reply_parse((const char *)payload, len, &reply) == -1) {
-		login_fail(w, s);
+		login_fail(w, s, WHY_MALFORMED);
 		return;
 	}
 	verify.slot = session_slot(w, s);
@@ -243,6 +246,7 @@ login_open(struct worker *w, const struct msg_open *msg)
 	stranger_free(&w->strangers, s->stranger);
 	s->stranger = NULL;
 	s->state = SESSION_OPEN;
+	s->since = w->tick;
 	s->peer.generation = msg->generation;
 	s->map_number = peermap_find(&w->map, s->peer.node);
 	s->peer.hint = PEERMAP_NONE;
@@ -256,32 +260,39 @@ login_open(struct worker *w, const struct msg_open *msg)
 	iov.iov_len = header + sizeof(json) - 1;
 	(void)outq_frames(w, s, &iov, 1, iov.iov_len, 1);
 	wheel_set(w, s);
+	report_login(s);
 }
 
-/* AW_REFUSED: auth did not believe the client. */
-void
+/*
+ * AW_REFUSED: auth did not believe the client, or could not learn whether to.
+ * Returns NULL, or what is wrong with the message.
+ */
+const char *
 login_refused(struct worker *w, const struct msg_refused *msg)
 {
+	static const enum session_why why[REFUSED_MAX] = {
+		[REFUSED_NONCE] = WHY_NONCE,
+		[REFUSED_AGE] = WHY_AGE,
+		[REFUSED_UNKNOWN] = WHY_UNKNOWN,
+		[REFUSED_SIGNATURE] = WHY_SIGNATURE,
+		[REFUSED_UNANSWERED] = WHY_UNANSWERED,
+	};
 	struct session *s;
 
-	s = session_find(
-	    w, msg->slot, msg->serial, SESSION_STATE_BIT(SESSION_VERIFY));
-	if (s != NULL)
-		login_fail(w, s);
-}
-
-/* AW_LATER: auth could not learn whether to believe the client. */
-void
-login_later(struct worker *w, const struct msg_refused *msg)
-{
-	struct session *s;
-
+	if (msg->reason == 0 || msg->reason >= REFUSED_MAX)
+		return ("refusal without a reason");
 	s = session_find(
 	    w, msg->slot, msg->serial, SESSION_STATE_BIT(SESSION_VERIFY));
 	if (s == NULL)
-		return;
+		return (NULL);
+	if (msg->reason != REFUSED_UNANSWERED) {
+		login_fail(w, s, why[msg->reason]);
+		return (NULL);
+	}
 	counters_add(COUNTER_REFUSED_UNANSWERED, 1);
+	s->why = WHY_UNANSWERED;
 	session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
+	return (NULL);
 }
 
 /* PW_REFUSE: auth believed the client, but the parent does not let it in. */
@@ -296,12 +307,13 @@ login_refuse(struct worker *w, const struct msg_refuse *msg)
 		return;
 	if (msg->reason == REFUSE_BLOCKED) {
 		counters_add(COUNTER_REFUSED_BLOCKED, 1);
-		login_fail(w, s);
+		login_fail(w, s, WHY_BLOCKED);
 		return;
 	}
 	counters_add(msg->reason == REFUSE_CAPACITY ? COUNTER_REFUSED_CAPACITY
 						    : COUNTER_REFUSED_FLAPPING,
 	    1);
+	s->why = msg->reason == REFUSE_CAPACITY ? WHY_CAPACITY : WHY_FLAPPING;
 	session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/proto.h"
+#include "worker/session.h"
 #include "worker/tick.h"
 
 struct session;
@@ -48,9 +49,8 @@ void login_message(
 const char *login_nonces(
     struct worker *, const struct msg_nonces *, const uint8_t *);
 void login_open(struct worker *, const struct msg_open *);
-void login_fail(struct worker *, struct session *);
-void login_refused(struct worker *, const struct msg_refused *);
-void login_later(struct worker *, const struct msg_refused *);
+void login_fail(struct worker *, struct session *, enum session_why);
+const char *login_refused(struct worker *, const struct msg_refused *);
 void login_refuse(struct worker *, const struct msg_refuse *);
 void login_auth_lost(struct worker *);
 void login_top_up(struct worker *);

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "worker/limit.h"
 #include "worker/packet.h"
+#include "worker/report.h"
 #include "worker/worker.h"
 
 /*
@@ -39,6 +40,7 @@ punch_within_limits(struct worker *w, const struct endpoint *from)
 	    (most == 0 || persecond_take(&w->punch.total, w->now, 1, most)))
 		return (1);
 	counters_add(COUNTER_PUNCH_RATE, 1);
+	report_source(EVENT_PUNCH_RATE, from->addr, from->port);
 	return (0);
 }
 
@@ -125,6 +127,13 @@ punch_ask(struct worker *w, const struct path *path, const uint8_t *packet)
 		grant->request = 0;
 }
 
+static void
+punch_no_grant(const struct path *from)
+{
+	counters_add(COUNTER_PUNCH_GRANT, 1);
+	report_source(EVENT_PUNCH_GRANT, from->far.addr, from->far.port);
+}
+
 /*
  * One PunchRequest of at least PACKET_PUNCH_LEN bytes.  from is how it came;
  * is_endpoint 0: over WebSocket, or from an address that is not taken for the
@@ -146,7 +155,7 @@ punch_request(struct worker *w, const struct path *from, int is_endpoint,
 	else if (len >= PACKET_PUNCH_GRANT_LEN)
 		punch_ask(w, &path, packet);
 	else
-		counters_add(COUNTER_PUNCH_GRANT, 1);
+		punch_no_grant(from);
 }
 
 /* AW_GRANTED: what auth says of a grant. */
@@ -162,5 +171,5 @@ punch_granted(struct worker *w, const struct msg_granted *msg)
 	if (msg->ok)
 		punch(w, &grant->path, grant->requester, grant->target);
 	else
-		counters_add(COUNTER_PUNCH_GRANT, 1);
+		punch_no_grant(&grant->path);
 }

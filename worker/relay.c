@@ -10,6 +10,7 @@
 #include "worker/beacon_table.h"
 #include "worker/lookup.h"
 #include "worker/packet.h"
+#include "worker/report.h"
 #include "worker/worker.h"
 
 /*
@@ -115,6 +116,15 @@ relay_packet(struct worker *w, enum relay_source from, uint32_t *hint,
 		relay_to_beacon(w, from, found ? &entry : NULL, packet, len);
 }
 
+/* A packet of a WebSocket peer that names another node as its sender. */
+static void
+relay_spoofed(const struct origin *peer, const uint8_t *packet)
+{
+	counters_add(COUNTER_DROP_SENDER, 1);
+	report_spoofed(
+	    EVENT_SPOOFED_PEER, &peer->at, peer->node, packet_u32(packet + 1));
+}
+
 /* A Relay from a WebSocket peer, which may speak for its own node only. */
 static void
 relay_from_peer(
@@ -125,7 +135,7 @@ relay_from_peer(
 		return;
 	}
 	if (packet_u32(packet + 1) != peer->node) {
-		counters_add(COUNTER_DROP_SENDER, 1);
+		relay_spoofed(peer, packet);
 		return;
 	}
 	relay_packet(w, RELAY_FROM_WSS, &peer->hint, packet, len);
@@ -161,7 +171,7 @@ relay_punch(struct worker *w, const struct origin *peer, const uint8_t *packet,
 		return;
 	}
 	if (packet_u32(packet + 1) != peer->node) {
-		counters_add(COUNTER_DROP_SENDER, 1);
+		relay_spoofed(peer, packet);
 		return;
 	}
 	memset(&path, 0, sizeof(path));

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "worker/report.h"
 #include "worker/worker.h"
 
 /* The table of sessions: places are used again, memory follows their number. */
@@ -113,7 +114,10 @@ session_new(
 	return (s);
 }
 
-/* What leaving a state means to others; the state itself is the caller's. */
+/*
+ * What leaving a state means to others, and that it is logged once; the state
+ * itself is the caller's.
+ */
 static void
 session_leave(struct worker *w, struct session *s)
 {
@@ -122,10 +126,18 @@ session_leave(struct worker *w, struct session *s)
 	case SESSION_REPLY:
 	case SESSION_VERIFY:
 		counters_add(COUNTER_AUTH_FAIL, 1);
+		report_end(s, w->tick);
 		break;
 	case SESSION_OPEN:
+		report_end(s, w->tick);
 		w->upper.peer(w, &s->peer, 0);
 		tell_closed(w, s->peer.node, s->peer.generation);
+		break;
+	case SESSION_HEAD:
+		if (s->why == WHY_HALF_OPEN)
+			report_refused(s, EVENT_REQUEST_CROWDED, 0, NULL, 0);
+		else if (s->why == WHY_BLOCKED)
+			report_refused(s, EVENT_REQUEST_BLOCKED, 0, NULL, 0);
 		break;
 	default:
 		break;
@@ -139,8 +151,10 @@ session_leave(struct worker *w, struct session *s)
 void
 session_drained(struct worker *w)
 {
-	if (w->draining && w->nupgraded == 0)
-		exit(0);
+	if (!w->draining || w->nupgraded > 0)
+		return;
+	event_flush(1);
+	exit(0);
 }
 
 /* The slot is free again. */
@@ -183,8 +197,7 @@ session_make_room(struct worker *w, const struct stranger *x)
 	if (x == NULL || (!x->done && w->tick - x->since < STRANGER_TICKS))
 		return (0);
 	counters_add(COUNTER_REFUSED_HALF_OPEN, 1);
-	log_limited(&w->crowds, w->now,
-	    "connections that have not logged in make room for newer ones");
+	w->sessions[x->slot].why = WHY_HALF_OPEN;
 	broken_mark(w, &w->sessions[x->slot]);
 	return (1);
 }
@@ -282,14 +295,27 @@ session_fail(struct worker *w, struct session *s, int code, const char *reason)
 
 /* Counts, logs and ends what no peer may do, RFC 6455 section 7.1.7. */
 void
-session_violation(
-    struct worker *w, struct session *s, int code, const char *what)
+session_violation(struct worker *w, struct session *s, enum session_why why)
 {
+	int code;
+
+	switch (why) {
+	case WHY_TOO_BIG:
+		code = WS_STATUS_TOO_BIG;
+		break;
+	case WHY_UTF8:
+		code = WS_STATUS_BAD_DATA;
+		break;
+	default:
+		code = WS_STATUS_PROTOCOL_ERROR;
+		break;
+	}
 	counters_add(code == WS_STATUS_TOO_BIG ? COUNTER_TOO_BIG
 					       : COUNTER_PROTOCOL_ERRORS,
 	    1);
-	log_limited(&w->violations, w->now, "node %u: %s", s->peer.node, what);
-	session_fail(w, s, code, what);
+	s->why = (uint8_t)why;
+	session_fail(
+	    w, s, code, report_what(why == WHY_PROXY ? WHY_MASK : why));
 }
 
 /* For want of memory or of auth; it was not the client's fault. */
@@ -297,6 +323,7 @@ void
 session_try_later(struct worker *w, struct session *s)
 {
 	counters_add(COUNTER_REFUSED_BUSY, 1);
+	s->why = WHY_BUSY;
 	if (session_is_upgraded(s))
 		session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
 	else
@@ -308,6 +335,7 @@ void
 session_crowded_out(struct worker *w, struct session *s)
 {
 	counters_add(COUNTER_REFUSED_CROWDED, 1);
+	s->why = WHY_CROWDED;
 	if (session_is_upgraded(s)) {
 		session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
 		session_stop_listening(w, s);
@@ -327,12 +355,15 @@ session_removed(struct worker *w, struct session *s, uint32_t reason)
 {
 	if (reason == CLOSE_REPLACED) {
 		counters_add(COUNTER_REPLACED, 1);
+		s->why = WHY_REPLACED;
 		session_close(w, s, WS_STATUS_NORMAL, "replaced");
 	} else if (reason == CLOSE_DROPPED) {
 		counters_add(COUNTER_DROPPED, 1);
+		s->why = WHY_DROPPED;
 		session_close(w, s, WS_STATUS_POLICY, "closed by the operator");
 	} else {
 		counters_add(COUNTER_REVOKED, 1);
+		s->why = WHY_REVOKED;
 		session_close(w, s, WS_STATUS_POLICY, "auth failed");
 	}
 }
@@ -356,8 +387,10 @@ session_close_all(struct worker *w, int code, const char *reason)
 {
 	uint32_t i;
 
-	for (i = 0; i < w->nslots; i++)
+	for (i = 0; i < w->nslots; i++) {
+		w->sessions[i].why = WHY_SHUTDOWN;
 		session_close(w, &w->sessions[i], code, reason);
+	}
 }
 
 /*

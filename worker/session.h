@@ -57,6 +57,42 @@ enum session_state {
 	SESSION_BROKEN   /* it ended in this turn of the loop, see broken.c */
 };
 
+/* Why a connection ends, for the log (report.c); the first cause counts. */
+enum session_why {
+	WHY_LOST, /* TCP has ended */
+	WHY_CLOSED,
+	WHY_PROXY,
+	WHY_REPLACED,
+	WHY_REVOKED,
+	WHY_DROPPED,
+	WHY_ROUTER,
+	WHY_SHUTDOWN,
+	WHY_IDLE,
+	WHY_SLOW,
+	WHY_BUSY,
+	WHY_CROWDED,   /* its incomplete messages */
+	WHY_HALF_OPEN, /* it made room before it had logged in */
+	/* What no peer may do. */
+	WHY_MASK,
+	WHY_HEADER,
+	WHY_FRAGMENT,
+	WHY_UTF8,
+	WHY_CLOSE_FRAME,
+	WHY_TOO_BIG,
+	/* Only before login. */
+	WHY_TIMEOUT,
+	WHY_MALFORMED,
+	WHY_NONCE,
+	WHY_AGE,
+	WHY_UNKNOWN,
+	WHY_SIGNATURE,
+	WHY_UNANSWERED,
+	WHY_CAPACITY,
+	WHY_FLAPPING,
+	WHY_BLOCKED,
+	WHY_MAX
+};
+
 #define SESSION_STATE_BIT(state) (1U << (state))
 
 #define SKIP_ALL UINT32_MAX /* as a session's skip: all that comes */
@@ -91,6 +127,8 @@ struct session {
 	uint8_t state;      /* enum session_state */
 	uint8_t was;        /* its state before SESSION_BROKEN */
 	uint8_t outlet;     /* 1 + place in gather.outlets; 0: none */
+	uint8_t why;        /* enum session_why, when it ends */
+	uint32_t since;     /* tick of the login */
 };
 
 /* Bytes of pongs in one write, 16 of the largest; one more has room behind. */
@@ -124,7 +162,7 @@ int session_join_source(struct worker *, struct session *);
 void session_drained(struct worker *);
 void session_close(struct worker *, struct session *, int, const char *);
 void session_fail(struct worker *, struct session *, int, const char *);
-void session_violation(struct worker *, struct session *, int, const char *);
+void session_violation(struct worker *, struct session *, enum session_why);
 void session_send_pongs(struct worker *, struct session *);
 void session_stop_listening(struct worker *, struct session *);
 void session_close_all(struct worker *, int, const char *);

@@ -41,9 +41,9 @@ session_peer_closes(
 	if (ws_close_parse(payload, len, &code) == -1 ||
 	    (len > 2 && (ws_utf8_check(&utf8, payload + 2, len - 2) == -1 ||
 			    !ws_utf8_done(utf8)))) {
-		session_violation(
-		    w, s, WS_STATUS_PROTOCOL_ERROR, "bad close frame");
+		session_violation(w, s, WHY_CLOSE_FRAME);
 	} else {
+		s->why = WHY_CLOSED;
 		/* A frame without a code cannot be answered with 1005. */
 		session_fail(w, s, len == 0 ? WS_STATUS_NORMAL : code, "");
 	}

@@ -68,7 +68,7 @@ session_utf8(struct worker *w, struct session *s, uint32_t *state,
 	if (ws_utf8_check(state, payload, len) == 0 &&
 	    (!fin || ws_utf8_done(*state)))
 		return (0);
-	session_violation(w, s, WS_STATUS_BAD_DATA, "text is not UTF-8");
+	session_violation(w, s, WHY_UTF8);
 	return (-1);
 }
 
@@ -152,15 +152,15 @@ session_check_frame(
 	size_t have, most;
 
 	if (!h->masked) {
+		/* Caddy, when it reloads, ends what it relays like this. */
 		session_violation(
-		    w, s, WS_STATUS_PROTOCOL_ERROR, "frame without a mask");
+		    w, s, h->opcode == WS_CLOSE ? WHY_PROXY : WHY_MASK);
 		return (-1);
 	}
 	if (WS_OPCODE_IS_CONTROL(h->opcode))
 		return (0);
 	if ((h->opcode == WS_CONTINUATION) != (s->message != NULL)) {
-		session_violation(
-		    w, s, WS_STATUS_PROTOCOL_ERROR, "fragment out of turn");
+		session_violation(w, s, WHY_FRAGMENT);
 		return (-1);
 	}
 	have = s->message != NULL ? s->message->len : 0;
@@ -168,9 +168,11 @@ session_check_frame(
 	if (have <= most && h->payload_len <= most - have)
 		return (0);
 	if (s->state == SESSION_OPEN)
-		session_violation(w, s, WS_STATUS_TOO_BIG, "message too big");
-	else
+		session_violation(w, s, WHY_TOO_BIG);
+	else {
+		s->why = WHY_TOO_BIG;
 		session_fail(w, s, WS_STATUS_POLICY, "auth failed");
+	}
 	return (-1);
 }
 
@@ -212,8 +214,7 @@ session_frames(struct worker *w, struct session *s, uint8_t *bytes, size_t len,
 		if (r == 0)
 			break;
 		if (r == -1) {
-			session_violation(
-			    w, s, WS_STATUS_PROTOCOL_ERROR, "bad frame header");
+			session_violation(w, s, WHY_HEADER);
 			return (len);
 		}
 		/* While we close, only the peer's close frame is looked for. */

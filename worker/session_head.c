@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "worker/http.h"
 #include "worker/limit.h"
+#include "worker/report.h"
 #include "worker/worker.h"
 
 /* The HTTP side of a connection, doc/protocol.md 1. */
@@ -40,6 +41,39 @@ session_respond(struct worker *w, struct session *s,
 	wheel_set(w, s);
 }
 
+/* A request that is no upgrade was refused with this status. */
+static enum event_kind
+session_request_event(int status)
+{
+	switch (status) {
+	case 404:
+		return (EVENT_REQUEST_PATH);
+	case 405:
+		return (EVENT_REQUEST_METHOD);
+	case 408:
+		return (EVENT_REQUEST_TIMEOUT);
+	case 414:
+	case 431:
+		return (EVENT_REQUEST_LARGE);
+	default:
+		return (EVENT_REQUEST_BAD);
+	}
+}
+
+/* So was an upgrade, for what it is. */
+static enum event_kind
+session_upgrade_event(int status)
+{
+	switch (status) {
+	case 403:
+		return (EVENT_UPGRADE_ORIGIN);
+	case 426:
+		return (EVENT_UPGRADE_VERSION);
+	default:
+		return (EVENT_UPGRADE_BAD);
+	}
+}
+
 /* An answer to a head that did not come in, or not whole. */
 void
 session_answer(struct worker *w, struct session *s, int status)
@@ -47,6 +81,7 @@ session_answer(struct worker *w, struct session *s, int status)
 	struct http_request request;
 
 	counters_add(COUNTER_HTTP_ERRORS, 1);
+	report_refused(s, session_request_event(status), status, NULL, 0);
 	memset(&request, 0, sizeof(request));
 	session_respond(w, s, &request, status);
 }
@@ -73,27 +108,35 @@ session_forwarded(
 	    kind == FORWARDED ? "Forwarded" : "X-Forwarded-For");
 }
 
-/* 101, or why this upgrade that is well-formed is refused all the same. */
+/*
+ * 101, or the status with which this upgrade that is well-formed is refused all
+ * the same, and *event.
+ */
 static int
-session_admission(struct worker *w, struct session *s)
+session_admission(struct worker *w, struct session *s, enum event_kind *event)
 {
 	uint32_t connected;
 
-	if (w->draining)
+	if (w->draining) {
+		*event = EVENT_UPGRADE_SHUTDOWN;
 		return (503);
+	}
 	if (blocked(w, s->peer.at.addr)) {
 		counters_add(COUNTER_REFUSED_BLOCKED, 1);
+		*event = EVENT_UPGRADE_BLOCKED;
 		return (403);
 	}
 	connected = atomic_load_explicit(
 	    &w->map.header->sessions, memory_order_relaxed);
 	if (w->settings.max_peers != 0 && connected >= w->settings.max_peers) {
 		counters_add(COUNTER_REFUSED_CAPACITY, 1);
+		*event = EVENT_UPGRADE_CAPACITY;
 		return (503);
 	}
 	/* Said now, as nothing but a 101 may come before a close frame. */
 	if (!login_has_room(w)) {
 		counters_add(COUNTER_REFUSED_BUSY, 1);
+		*event = EVENT_UPGRADE_BUSY;
 		return (503);
 	}
 	/* All clients of a proxy that names none would share one limit. */
@@ -102,6 +145,7 @@ session_admission(struct worker *w, struct session *s)
 		 w->settings.source_upgrade_limit) ||
 		!session_join_source(w, s))) {
 		counters_add(COUNTER_REFUSED_RATE, 1);
+		*event = EVENT_UPGRADE_RATE;
 		return (429);
 	}
 	return (101);
@@ -132,14 +176,17 @@ session_head(
     struct worker *w, struct session *s, const uint8_t *bytes, size_t len)
 {
 	struct http_request request;
+	enum event_kind event;
 	int status;
 
 	if (!http_request_parse(bytes, len, &request))
 		return (0);
 	session_forwarded(w, s, &request);
 	status = request.status;
+	event = request.upgrade ? session_upgrade_event(status)
+				: session_request_event(status);
 	if (status == 101)
-		status = session_admission(w, s);
+		status = session_admission(w, s, &event);
 	if (status == 200 && w->draining)
 		status = 503;
 	if (status == 101) {
@@ -152,6 +199,8 @@ session_head(
 		counters_add(COUNTER_HTTP_PROBES, 1);
 	else
 		counters_add(COUNTER_HTTP_ERRORS, 1);
+	if (request.upgrade || !request.probe)
+		report_refused(s, event, status, bytes, len);
 	session_respond(w, s, &request, status);
 	return (len);
 }

@@ -29,12 +29,15 @@ session_client_known(struct worker *w, struct session *s)
 {
 	if (session_is_proxy(w, s))
 		return;
-	if (blocked(w, s->peer.at.addr))
+	if (blocked(w, s->peer.at.addr)) {
 		counters_add(COUNTER_REFUSED_BLOCKED, 1);
-	else if (session_join_source(w, s))
+		s->why = WHY_BLOCKED;
+	} else if (session_join_source(w, s))
 		return;
-	else
+	else {
 		counters_add(COUNTER_REFUSED_HALF_OPEN, 1);
+		s->why = WHY_HALF_OPEN;
+	}
 	broken_mark(w, s);
 }
 

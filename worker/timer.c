@@ -4,6 +4,7 @@
  */
 
 #include "common/clock.h"
+#include "common/event.h"
 #include "worker/worker.h"
 
 /* The ticks, and what a session's turn on the wheel (wheel.c) means to it. */
@@ -36,6 +37,7 @@ timer_open_session(struct worker *w, struct session *s)
 
 	if (timer_is_idle(w, s)) {
 		counters_add(COUNTER_IDLE_DISCONNS, 1);
+		s->why = WHY_IDLE;
 		session_close(w, s, WS_STATUS_GOING_AWAY, "idle timeout");
 		return;
 	}
@@ -43,6 +45,7 @@ timer_open_session(struct worker *w, struct session *s)
 	    w->tick - s->outq->progress >= TICKS(w->settings.write_timeout) &&
 	    !outq_progress(w, s)) {
 		counters_add(COUNTER_WRITE_TIMEOUTS, 1);
+		s->why = WHY_SLOW;
 		broken_mark(w, s);
 		return;
 	}
@@ -68,7 +71,7 @@ timer_session(struct worker *w, struct session *s)
 		case SESSION_NONCE:
 		case SESSION_REPLY:
 		case SESSION_VERIFY:
-			login_fail(w, s);
+			login_fail(w, s, WHY_TIMEOUT);
 			break;
 		default:
 			broken_mark(w, s);
@@ -103,6 +106,7 @@ timer_cb(struct ev_loop *loop, ev_timer *timer, int revents)
 
 	w = timer->data;
 	w->now = clock_seconds();
+	event_flush(0);
 	/* Ticks that were missed are made up for, a turn at a time. */
 	late = timer_now() - w->tick;
 	if (late > WHEEL_BUCKETS)

@@ -127,8 +127,6 @@ struct worker {
 	uint32_t nbroken;
 	uint32_t load;      /* slots in use */
 	uint32_t nupgraded; /* SESSION_NONCE to SESSION_CLOSING */
-	struct log_limit violations;
-	struct log_limit crowds;
 
 	size_t queued; /* bytes allocated for all outqs: outq.c */
 	struct inbound inbound[INBOUND_KINDS];

@@ -105,8 +105,7 @@ hear_worker(void)
 			memcpy(&first_nonce, imsg.data, sizeof(first_nonce));
 			continue;
 		}
-		REQUIRE(imsg_get_type(&imsg) == AW_REFUSED ||
-			imsg_get_type(&imsg) == AW_LATER);
+		REQUIRE(imsg_get_type(&imsg) == AW_REFUSED);
 		REQUIRE(imsg_get_data(&imsg, &msg, sizeof(msg)) == 0);
 		end_of(msg.slot, msg.serial);
 	}

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "common/channel.h"
@@ -91,6 +92,7 @@ world_settings(uint8_t how)
 	s.max_peers = how & 0x01 ? 2 : 0;
 	s.max_frame = how & 0x02 ? 2000 : MESSAGE_MAX;
 	s.legacy_signatures = 1;
+	s.log_level = LOG_INFO;
 	s.source_packet_limit = how & 0x04 ? 4 : 0;
 	s.source_upgrade_limit = how & 0x08 ? 1 : 0;
 	s.require_punch_grant = (how & 0x10) != 0;
@@ -418,6 +420,7 @@ world_judge(uint32_t which, uint8_t verdict)
 	    (--world.nverifies - which) * sizeof(verify));
 	refuse.slot = refused.slot = verify.slot;
 	refuse.serial = refused.serial = verify.serial;
+	refused.reason = 1 + (uint32_t)(verdict >> 2) % (REFUSED_MAX - 1);
 	refuse.reason = 1 + (verdict >> 2 & 1);
 	switch (verdict & 3) {
 	case 0:

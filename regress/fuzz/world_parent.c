@@ -182,6 +182,7 @@ says_stale(uint32_t number, uint8_t how)
 
 	refused.slot = refuse.slot = close.slot = how % (SESSIONS + 1);
 	refused.serial = refuse.serial = close.generation = number;
+	refused.reason = 1 + how % (REFUSED_MAX - 1);
 	refuse.reason = REFUSE_FLAPPING;
 	close.reason = CLOSE_REVOKED;
 	granted.request = number;

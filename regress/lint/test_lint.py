@@ -108,6 +108,7 @@ def test_one_file_gives_the_time():
         r"\b(%s)\s*\(|\bCLOCK_[A-Z]+TIME\w*\b|\bev_periodic\b" %
             "|".join(calls), "not by common/clock.h", code))
     wall = {"auth/from_worker.c", "common/clock.c", "common/clock.h",
+        "common/log_fields.c",
         "common/log_syslog.c", "ctl/output_registry.c",
         "ctl/output_text.c", "ctl/probe_judge.c", "parent/block_file.c",
         "parent/from_ctl.c", "parent/from_ctl_block.c",
@@ -116,6 +117,22 @@ def test_one_file_gives_the_time():
     report(grep([path for path in programs()
             if os.path.relpath(path, ROOT) not in wall],
         r"\bclock_wall\w*", "wall time where nobody reads it", code))
+
+
+def test_the_manual_has_every_event():
+    """common/event.h with its level, and nothing else."""
+    text = "".join(read(os.path.join(ROOT, "common", name))
+        for name in ("event.h", "failures.h"))
+    want = {(m[2], m[3] or "-", m[1].lower()) for m in re.finditer(
+        r'X\(\w+, ([A-Z]+), "([a-z-]+)", "(\w*)"\)', text)}
+    want |= {(m[1] + "-refused", m[2], m[3].lower()) for m in re.finditer(
+        r'F\(X, \w+, "(\w+)", "(\w+)", ([A-Z]+),', text)}
+    assert len(want) > 40, want
+    want.remove(("kept-back", "-", "notice"))
+    want.add(("kept-back", "any", "of them"))
+    found = re.findall(r"^\.It Li (\S+) Ta (?:Li )?(\S+) Ta ([^\n]+?) Ta ",
+        read(os.path.join(ROOT, "etc", "beacond.8")), re.M)
+    assert sorted(found) == sorted(want)
 
 
 def test_no_trailing_space():

@@ -297,7 +297,10 @@ class Beacon:
         return json.loads(out)
 
     def metrics(self):
-        return self.ctl("show", "metrics")
+        """Every counter, by the name that Prometheus has for it."""
+        return {m["name"] + ("{%s}" % ",".join(map('%s="%s"'.__mod__,
+            m["labels"].items())) if m["labels"] else ""): m["value"]
+            for m in self.ctl("show", "metrics")}
 
     def metric(self, name, **labels):
         """Value of a counter by a part of its name and its labels."""

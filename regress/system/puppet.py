@@ -240,7 +240,7 @@ class Puppet(threading.Thread):
 
     def refused(self):
         """Auth's next answer is a refusal: (slot, serial)."""
-        return struct.unpack("=II", self.auth.expect(P.AW_REFUSED))
+        return struct.unpack("=II", self.auth.expect(P.AW_REFUSED)[:8])
 
 
 class Steering:

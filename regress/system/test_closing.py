@@ -106,8 +106,8 @@ def test_one_message_that_is_too_big_is_logged_and_counted_once():
         b.wait_peers(0)
         b.wait_metric(1, "too_big")
         assert b.metric("protocol_errors") == 0
-        lines = [line for line in b.lines if "node 1" in line]
-        assert len(lines) == 1 and "too big" in lines[0], lines
+        lines = [line for line in b.lines if "node=1 " in line]
+        assert len(lines) == 2 and "reason=too_big" in lines[1], lines
 
 
 def test_refused_frame_that_goes_on_is_read_to_its_end():

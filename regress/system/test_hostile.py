@@ -485,7 +485,7 @@ def test_log_that_lies():
 AUTH_VIOLATIONS = [
     (message(FOREIGN), UNKNOWN),
     (admit(), UNKNOWN),
-    (message(P.AW_REFUSED, bytes(8)), UNKNOWN),
+    (message(P.AW_REFUSED, bytes(12)), UNKNOWN),
     (message(P.AP_READY, bytes(32)), UNKNOWN),
     (message(P.WA_NONCES, length=0), MALFORMED),
     (message(P.WA_NONCES, length=15), MALFORMED),
@@ -854,7 +854,7 @@ def test_auth_against_workers():
         message(P.AW_NONCES, length=0x7fffffff),
         message(P.AW_NONCES, struct.pack("=IIQ", 1, 2, 0) + bytes(32)),
         message(P.AW_NONCES, struct.pack("=IIQ", 1, 65, 0) + bytes(32)),
-        message(P.AW_REFUSED, bytes(8), mark=True)]
+        message(P.AW_REFUSED, bytes(12), mark=True)]
 
     def places(role, number, epoch):
         return role == "auth" and 2 <= epoch <= 5
@@ -866,7 +866,7 @@ def test_auth_against_workers():
                 channel = puppet.others[number]
                 # What it was not asked for, of what it does not know.
                 for slot in (0, 1, 1 << 20, GARBAGE):
-                    channel.send(P.AW_REFUSED, struct.pack("=II", slot, 1))
+                    channel.send(P.AW_REFUSED, struct.pack("=III", slot, 1, 1))
                     channel.send(P.AW_GRANTED, struct.pack("=II", slot, 1))
                 channel.raw(acts.pop())
                 drain(channel)

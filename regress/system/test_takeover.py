@@ -479,5 +479,5 @@ def test_a_flood_on_standard_error_costs_a_number():
         wait_for(lambda: b.metric("log_muted") > 10000)
         seconds = time.monotonic() - start + 2
         said = sum(line == "worker[0]: x" for line in b.lines)
-        assert 0 < said <= 200 * seconds, "%d in %g s" % (said, seconds)
+        assert 0 < said <= 500 * seconds, "%d in %g s" % (said, seconds)
 

@@ -235,7 +235,8 @@ refused(uint32_t i)
 	struct msg_refused msg;
 
 	return (get(&worker, AW_REFUSED, &msg, sizeof(msg)) &&
-		msg.slot == 100 + i && msg.serial == 200 + i);
+		msg.slot == 100 + i && msg.serial == 200 + i &&
+		msg.reason > 0 && msg.reason < REFUSED_UNANSWERED);
 }
 
 /* All that is set before the first message. */

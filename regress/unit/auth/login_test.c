@@ -145,12 +145,11 @@ became(void)
 	if (imsgbuf_get(&worker, &imsg) != 1 &&
 	    (imsgbuf_read(&worker) != 1 || imsgbuf_get(&worker, &imsg) != 1))
 		return ('w');
-	what = imsg_get_type(&imsg) == AW_REFUSED ? 'r'
-	       : imsg_get_type(&imsg) == AW_LATER ? 'l'
-						  : '?';
-	if (imsg_get_data(&imsg, &refused, sizeof(refused)) == -1 ||
-	    refused.slot != 4 || refused.serial != 5)
-		what = '?';
+	what = '?';
+	if (imsg_get_type(&imsg) == AW_REFUSED &&
+	    imsg_get_data(&imsg, &refused, sizeof(refused)) == 0 &&
+	    refused.slot == 4 && refused.serial == 5)
+		what = refused.reason == REFUSED_UNANSWERED ? 'l' : 'r';
 	imsg_free(&imsg);
 	return (what);
 }

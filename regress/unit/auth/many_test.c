@@ -56,10 +56,11 @@ hear_worker(void)
 
 	while (imsgbuf_get(&worker, &imsg) == 1) {
 		memcpy(&msg, imsg.data, sizeof(msg));
-		if (imsg_get_type(&imsg) == AW_REFUSED)
-			nrefused++;
-		else if (imsg_get_type(&imsg) == AW_LATER)
+		if (imsg_get_type(&imsg) == AW_REFUSED &&
+		    msg.reason == REFUSED_UNANSWERED)
 			dial_later(msg.slot);
+		else if (imsg_get_type(&imsg) == AW_REFUSED)
+			nrefused++;
 		else if (imsg_get_type(&imsg) == AW_NONCES) {
 			memcpy(&first_nonce, imsg.data, sizeof(first_nonce));
 			has_nonces = 1;

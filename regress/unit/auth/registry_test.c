@@ -25,6 +25,21 @@ pass(double seconds)
  */
 static uint32_t nrefused, nlater;
 
+/* Counts the message that came, if it is an AW_REFUSED. */
+static void
+count_refused(void)
+{
+	struct msg_refused msg;
+
+	if (imsg_get_type(&imsg) != AW_REFUSED)
+		return;
+	memcpy(&msg, imsg.data, sizeof(msg));
+	if (msg.reason == REFUSED_UNANSWERED)
+		nlater++;
+	else
+		nrefused++;
+}
+
 static int
 nonces_in_a_flood(void)
 {
@@ -33,10 +48,8 @@ nonces_in_a_flood(void)
 	wanted.count = PROTO_NONCES_MAX;
 	if (!put(&worker, WA_NONCES, -1, &wanted, sizeof(wanted)))
 		return (0);
-	while (next(&worker) == 1 && imsg_get_type(&imsg) != AW_NONCES) {
-		nrefused += imsg_get_type(&imsg) == AW_REFUSED;
-		nlater += imsg_get_type(&imsg) == AW_LATER;
-	}
+	while (next(&worker) == 1 && imsg_get_type(&imsg) != AW_NONCES)
+		count_refused();
 	if (imsg_get_type(&imsg) != AW_NONCES)
 		return (0);
 	memcpy(&first_nonce, imsg.data, sizeof(first_nonce));
@@ -67,11 +80,22 @@ in(uint32_t node, const uint8_t *key)
 }
 
 static int
-told(uint32_t type)
+told_refused(void)
 {
 	struct msg_refused msg;
 
-	return (get(&worker, type, &msg, sizeof(msg)));
+	return (get(&worker, AW_REFUSED, &msg, sizeof(msg)) &&
+		msg.reason != REFUSED_UNANSWERED);
+}
+
+/* It could not be said. */
+static int
+told_later(void)
+{
+	struct msg_refused msg;
+
+	return (get(&worker, AW_REFUSED, &msg, sizeof(msg)) &&
+		msg.reason == REFUSED_UNANSWERED);
 }
 
 static uint64_t
@@ -139,18 +163,18 @@ unknown_and_wrong(void)
 	CHECK(reply(101, sk));
 	CHECK(fake_lookups() == 1);
 	CHECK(fake_gone(101));
-	CHECK(told(AW_REFUSED));
+	CHECK(told_refused());
 	/* For two seconds nothing is asked again. */
 	pass(1.9);
 	CHECK(reply(101, sk));
-	CHECK(told(AW_REFUSED));
+	CHECK(told_refused());
 	CHECK(fake_lookups() == 0);
 	pass(0.2);
 	CHECK(reply(101, sk));
 	CHECK(fake_lookups() == 1);
 	CHECK(fake_found(101, pk2, PROTO_KEY_LEN));
 	/* It has registered since: not with this key. */
-	CHECK(told(AW_REFUSED));
+	CHECK(told_refused());
 	CHECK(reply(101, sk2));
 	CHECK(in(101, pk2));
 	CHECK(quiet());
@@ -165,7 +189,7 @@ no_answer_is_not_cached(void)
 	pass(2.9);
 	CHECK(quiet());
 	pass(0.1);
-	CHECK(told(AW_LATER));
+	CHECK(told_later());
 	/* The answer comes late, and is still worth something. */
 	CHECK(fake_found(102, pk, PROTO_KEY_LEN));
 	fake_hear();
@@ -174,7 +198,7 @@ no_answer_is_not_cached(void)
 	CHECK(reply(103, sk));
 	CHECK(fake_lookups() == 1);
 	CHECK(fake_error("node 103: request failed"));
-	CHECK(told(AW_LATER));
+	CHECK(told_later());
 	/* It may have been the rate: a breath before the next. */
 	CHECK(auth.registry.budget.left == 0);
 	CHECK(reply(103, sk));
@@ -209,7 +233,7 @@ rotation(void)
 	/* It does not fit any more, so the registry is asked. */
 	CHECK(fake_lookups() == 1);
 	CHECK(fake_found(NODE, pk2, PROTO_KEY_LEN));
-	CHECK(told(AW_REFUSED));
+	CHECK(told_refused());
 	CHECK(counted(COUNTER_LOOKUP_FORCED) == forced + 2);
 	CHECK(quiet());
 	pass(31);
@@ -223,11 +247,11 @@ wrong_signatures_in_a_loop(void)
 	CHECK(reply(NODE, sk));
 	CHECK(fake_lookups() == 1);
 	CHECK(fake_found(NODE, pk2, PROTO_KEY_LEN));
-	CHECK(told(AW_REFUSED));
+	CHECK(told_refused());
 	for (i = 0; i < 29; i++) {
 		pass(1);
 		CHECK(reply(NODE, sk));
-		CHECK(told(AW_REFUSED));
+		CHECK(told_refused());
 	}
 	CHECK(fake_lookups() == 0);
 	pass(1);
@@ -235,13 +259,13 @@ wrong_signatures_in_a_loop(void)
 	CHECK(fake_lookups() == 1);
 	/* That was not answered: it does not count as asked. */
 	pass(3);
-	CHECK(told(AW_LATER));
+	CHECK(told_later());
 	CHECK(fake_found(NODE, pk2, PROTO_KEY_LEN));
 	CHECK(fake_lookups() == 0);
 	CHECK(reply(NODE, sk));
 	CHECK(fake_lookups() == 1);
 	CHECK(fake_found(NODE, pk2, PROTO_KEY_LEN));
-	CHECK(told(AW_REFUSED));
+	CHECK(told_refused());
 	CHECK(quiet());
 }
 
@@ -307,10 +331,8 @@ flood_of_strangers(void)
 	CHECK(auth.store.learned.count == keys);
 	CHECK(counted(COUNTER_KEYS_EVICTED) == 0);
 	pass(3);
-	while (next(&worker) == 1) {
-		nrefused += imsg_get_type(&imsg) == AW_REFUSED;
-		nlater += imsg_get_type(&imsg) == AW_LATER;
-	}
+	while (next(&worker) == 1)
+		count_refused();
 	CHECK(auth.lookups.nwaiting == 0 && lookup_queued(&auth.lookups) == 0);
 	CHECK(nrefused > 300 && nrefused + nlater == 10000);
 	/* What nobody waits for any more was not asked. */
@@ -364,7 +386,7 @@ closed_in_mid_pipeline(void)
 	/* And no third time. */
 	CHECK(ended_and_in(10));
 	for (i = 0; i < 20; i++)
-		CHECK(told(AW_LATER));
+		CHECK(told_later());
 	CHECK(quiet());
 	CHECK(auth.lookups.nwaiting == 0);
 }
@@ -377,7 +399,7 @@ silent(void)
 	CHECK(reply(300, sk));
 	CHECK(fake_lookups() == 1);
 	pass(3);
-	CHECK(told(AW_LATER));
+	CHECK(told_later());
 	pass(2);
 	CHECK(quiet());
 	/* Known nodes come in all the while. */
@@ -395,7 +417,7 @@ silent(void)
 	CHECK(reply(301, sk));
 	CHECK(quiet());
 	pass(3);
-	CHECK(told(AW_LATER));
+	CHECK(told_later());
 }
 
 /* What is no answer ends the connection, and is not remembered. */
@@ -408,7 +430,7 @@ violation(const void *bytes, size_t len)
 	    !fake_ended(REGISTRY_VIOLATION, 1))
 		return (0);
 	pass(3);
-	return (told(AW_LATER) && quiet());
+	return (told_later() && quiet());
 }
 
 static void
@@ -457,7 +479,7 @@ answers_that_were_not_asked_for(void)
 	CHECK(fake_lookups() == 1);
 	CHECK(fake_gone(200));
 	CHECK(fake_ended(REGISTRY_VIOLATION, 1));
-	CHECK(told(AW_LATER));
+	CHECK(told_later());
 	CHECK(fake_connect());
 	fake_hear();
 	CHECK(fake_found(401, pk, PROTO_KEY_LEN));
@@ -482,19 +504,19 @@ keys_that_are_none(void)
 	CHECK(reply(402, sk));
 	CHECK(fake_lookups() == 1);
 	CHECK(fake_found(402, key, 31));
-	CHECK(told(AW_REFUSED));
+	CHECK(told_refused());
 	CHECK(reply(403, sk));
 	CHECK(fake_lookups() == 1);
 	CHECK(fake_found(403, key, 255));
-	CHECK(told(AW_REFUSED));
+	CHECK(told_refused());
 	CHECK(reply(404, sk));
 	CHECK(fake_lookups() == 1);
 	CHECK(fake_found(404, key, 0));
-	CHECK(told(AW_REFUSED));
+	CHECK(told_refused());
 	CHECK(reply(200, sk2));
 	CHECK(fake_lookups() == 1);
 	CHECK(fake_found(200, key, 31));
-	CHECK(told(AW_REFUSED));
+	CHECK(told_refused());
 	CHECK(reply(200, sk));
 	CHECK(in(200, pk));
 	CHECK(quiet());
@@ -549,12 +571,12 @@ json(void)
 	CHECK(fake_lookups() == 1 && fake_asked[0] == 500);
 	CHECK(fake_object_say("{\"type\":\"error\","
 			      "\"error\":\"node 500: node not found\"}"));
-	CHECK(told(AW_REFUSED));
+	CHECK(told_refused());
 	CHECK(reply(501, sk));
 	CHECK(reply(502, sk));
 	CHECK(fake_lookups() == 2);
 	CHECK(fake_object_say("{\"error\":\"rate limited\"}"));
-	CHECK(told(AW_LATER));
+	CHECK(told_later());
 	CHECK(fake_object_say("{\"type\":\"lookup_ok\",\"node_id\":501,"
 			      "\"public_key\":\"\"}"));
 	CHECK(fake_ended(REGISTRY_VIOLATION, 1));
@@ -570,7 +592,7 @@ json(void)
 	/* And not of another. */
 	CHECK(fake_connect());
 	pass(3);
-	CHECK(told(AW_LATER));
+	CHECK(told_later());
 	CHECK(quiet());
 }
 
@@ -673,7 +695,7 @@ an_outage_ends_no_session(void)
 	CHECK(reply(202, sk));
 	fake_hear();
 	pass(3);
-	CHECK(told(AW_LATER));
+	CHECK(told_later());
 	session(2, 202, 0, pk);
 }
 
@@ -693,11 +715,11 @@ no_registry(void)
 	conf.burst = conf.refresh = 1;
 	CHECK(put(&parent, PA_REGISTRY_CONF, -1, &conf, sizeof(conf)));
 	CHECK(fake_ended(REGISTRY_DROPPED, 1));
-	CHECK(told(AW_LATER));
+	CHECK(told_later());
 	CHECK(reply(600, sk));
-	CHECK(told(AW_REFUSED));
+	CHECK(told_refused());
 	CHECK(reply(203, sk));
-	CHECK(told(AW_REFUSED));
+	CHECK(told_refused());
 	CHECK(auth.store.learned.count == 0);
 	memset(&msg, 0, sizeof(msg));
 	msg.serial = 99;

@@ -63,14 +63,14 @@ say(const char *text)
 {
 	memset(sent, 0, sizeof(sent));
 	connects = polls = 0;
-	return (log_syslog(LOG_WARNING, "worker[1]", text));
+	return (log_syslog(LOG_WARNING, text));
 }
 
 static void
 test_a_line_as_rfc_3164_has_it(void)
 {
 	refusal = 0;
-	CHECK(say("hello") == 0);
+	CHECK(say("worker[1]: hello") == 0);
 	CHECK(strncmp(sent, "<28>Nov ", 8) == 0 && sent[19] == ' ');
 	CHECK(strncmp(sent + 20, "ident[", 6) == 0);
 	CHECK(strstr(sent, "]: worker[1]: hello") != NULL);

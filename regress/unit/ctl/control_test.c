@@ -228,18 +228,29 @@ metrics_text(void)
 static void
 metrics_json(void)
 {
-	json_t *root;
+	json_t *labels, *root, *row;
+	const char *name;
+	json_int_t value;
 
 	CHECK(begin(ACTION_SHOW_METRICS, 1, CTL_SHOW_METRICS, NULL, 0));
 	send_metrics();
 	CHECK(finish() == CTL_OK);
 	root = json_loads(out, JSON_REJECT_DUPLICATES, NULL);
-	CHECK(json_object_size(root) == COUNTER_MAX + 1);
-	CHECK(json_integer_value(
-		  json_object_get(root, counters_name(COUNTER_FRAMES_IN))) ==
-	      1000 + COUNTER_FRAMES_IN);
-	CHECK(json_integer_value(json_object_get(root, METRIC_ACTIVE_PEERS)) ==
-	      1000 + COUNTER_MAX);
+	CHECK(json_array_size(root) == COUNTER_MAX + 1);
+	row = json_array_get(root, COUNTER_MAX);
+	CHECK(json_unpack(row, "{s:s, s:{!}, s:I!}", "name", &name, "labels",
+		  "value", &value) == 0);
+	CHECK(strcmp(name, METRIC_ACTIVE_PEERS) == 0);
+	CHECK(value == 1000 + COUNTER_MAX);
+	row = json_array_get(root, COUNTER_BRIDGE_WU);
+	CHECK(json_unpack(row, "{s:s, s:o, s:I!}", "name", &name, "labels",
+		  &labels, "value", &value) == 0);
+	CHECK(strcmp(name, "pilot_beacon_relay_bridge_total") == 0);
+	CHECK(value == 1000 + COUNTER_BRIDGE_WU);
+	row = json_pack(
+	    "{s:s, s:s}", "src_transport", "wss", "dst_transport", "udp");
+	CHECK(json_equal(labels, row));
+	json_decref(row);
 	json_decref(root);
 }
 

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <syslog.h>
+
 #include "common/blocks.h"
 #include "ctl/ctl.h"
 #include "regress/unit/test.h"
@@ -79,6 +81,18 @@ whole_word_wins_over_longer(void)
 }
 
 static void
+levels(void)
+{
+	CHECK(parse("log", "level", "error", NULL) == 0);
+	CHECK(cmd.action == ACTION_LOG_LEVEL && cmd.level == LOG_ERR);
+	CHECK(parse("log", "level", "i", NULL) == 0);
+	CHECK(cmd.action == ACTION_LOG_LEVEL && cmd.level == LOG_INFO);
+	CHECK(parse("log", "level", "loud", NULL) == -1);
+	CHECK(strstr(said, "error warning notice info") != NULL);
+	CHECK(parse("log", "level", NULL, NULL) == -1);
+}
+
+static void
 ambiguous(void)
 {
 	CHECK(parse("show", "pee", NULL, NULL) == -1);
@@ -100,7 +114,8 @@ errors_name_the_valid_words(void)
 	CHECK(strstr(said, "beacons") != NULL);
 	CHECK(parse(NULL, NULL, NULL, NULL) == -1);
 	CHECK(strstr(said,
-		  "show drop block unblock reload stop keygen probe") != NULL);
+		  "show drop block unblock log reload stop keygen probe") !=
+	      NULL);
 	CHECK(parse("shows", NULL, NULL, NULL) == -1);
 	CHECK(parse("stop", "now", NULL, NULL) == -1);
 	CHECK(strstr(said, "\"now\"") != NULL);
@@ -196,6 +211,7 @@ main(void)
 {
 	RUN(commands);
 	RUN(whole_word_wins_over_longer);
+	RUN(levels);
 	RUN(ambiguous);
 	RUN(errors_name_the_valid_words);
 	RUN(node_ids);

@@ -16,7 +16,7 @@ session_removed(struct worker *of, struct session *s, uint32_t reason)
 }
 
 void
-login_fail(struct worker *of, struct session *s)
+login_fail(struct worker *of, struct session *s, enum session_why why)
 {
 	failed++;
 }

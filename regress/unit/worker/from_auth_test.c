@@ -10,7 +10,7 @@
 /* What auth may say, and what is done when it breaks the rules or is gone. */
 
 static struct imsgbuf auth;
-static int refused, later, granted, lost, topped_up;
+static int refused, granted, lost, topped_up;
 static uint32_t nonces; /* handed on */
 
 const char *
@@ -23,16 +23,11 @@ login_nonces(
 	return (NULL);
 }
 
-void
+const char *
 login_refused(struct worker *of, const struct msg_refused *msg)
 {
 	refused++;
-}
-
-void
-login_later(struct worker *of, const struct msg_refused *msg)
-{
-	later++;
+	return (NULL);
 }
 
 void
@@ -101,7 +96,6 @@ test_each_message_goes_to_its_own(void)
 	connect_auth();
 	CHECK(topped_up == 1 && lost == 0);
 	CHECK(says(AW_REFUSED, &who, sizeof(who)) && refused == 1);
-	CHECK(says(AW_LATER, &who, sizeof(who)) && later == 1);
 	CHECK(says(AW_GRANTED, &grant, sizeof(grant)) && granted == 1);
 	CHECK(says_nonces(1, 1) && nonces == 1);
 	CHECK(says_nonces(PROTO_NONCES_MAX, PROTO_NONCES_MAX));
@@ -140,7 +134,7 @@ static void
 test_what_is_not_its_to_say_ends_it(void)
 {
 	static const struct msg_refused who;
-	static const uint32_t types[] = { PW_OPEN, WA_VERIFY, AW_LATER + 1 };
+	static const uint32_t types[] = { PW_OPEN, WA_VERIFY, AW_GRANTED + 1 };
 	size_t i;
 
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {

@@ -410,16 +410,23 @@ test_refusals_in_their_words(void)
 	s = verifying();
 	refused.slot = 0;
 	refused.serial = s->serial;
-	login_refused(&w, &refused);
-	CHECK(closed == WS_STATUS_POLICY);
+	refused.reason = REFUSED_SIGNATURE;
+	CHECK(login_refused(&w, &refused) == NULL);
+	CHECK(closed == WS_STATUS_POLICY && s->why == WHY_SIGNATURE);
 	/* It is not there any more. */
 	closed = 0;
-	login_later(&w, &refused);
+	refused.reason = REFUSED_UNANSWERED;
+	CHECK(login_refused(&w, &refused) == NULL);
 	CHECK(closed == 0 && COUNTED(REFUSED_UNANSWERED) == unanswered);
 	goes(0);
 	s = verifying();
-	login_later(&w, &refused);
-	CHECK(closed == WS_STATUS_TRY_LATER);
+	refused.reason = 0;
+	CHECK(login_refused(&w, &refused) != NULL);
+	refused.reason = REFUSED_MAX;
+	CHECK(login_refused(&w, &refused) != NULL && closed == 0);
+	refused.reason = REFUSED_UNANSWERED;
+	CHECK(login_refused(&w, &refused) == NULL);
+	CHECK(closed == WS_STATUS_TRY_LATER && s->why == WHY_UNANSWERED);
 	CHECK(COUNTED(REFUSED_UNANSWERED) == unanswered + 1);
 	goes(0);
 	memset(&refuse, 0, sizeof(refuse));

@@ -18,7 +18,7 @@ broken_mark(struct worker *of, struct session *s)
 }
 
 void
-session_violation(struct worker *of, struct session *s, int code, const char *x)
+session_violation(struct worker *of, struct session *s, enum session_why why)
 {
 	violations++;
 	s->state = SESSION_CLOSING;

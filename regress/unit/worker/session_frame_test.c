@@ -41,9 +41,11 @@ session_control(struct worker *of, struct session *x, const struct ws_header *h,
 }
 
 void
-session_violation(struct worker *of, struct session *x, int code, const char *y)
+session_violation(struct worker *of, struct session *x, enum session_why why)
 {
-	violation = code;
+	violation = why == WHY_TOO_BIG ? WS_STATUS_TOO_BIG
+		    : why == WHY_UTF8  ? WS_STATUS_BAD_DATA
+				       : WS_STATUS_PROTOCOL_ERROR;
 	x->state = SESSION_CLOSING;
 	x->skip = SKIP_ALL;
 	free(inbound_take_message(of, x));

@@ -172,15 +172,15 @@ test_a_violation_is_answered_and_no_longer_heard(void)
 	s = made(SESSION_OPEN, 1);
 	memcpy(w.pongs.bytes, "\x8a\1x", 3);
 	w.pongs.len = 3;
-	session_violation(&w, s, WS_STATUS_PROTOCOL_ERROR, "no");
+	session_violation(&w, s, WHY_CLOSE_FRAME);
 	CHECK(s->skip == SKIP_ALL && s->state == SESSION_CLOSING);
 	/* Pings that came before get their pongs. */
-	CHECK(strcmp(got(), "\x8a\1x\x88\4\x03\xea"
-			    "no") == 0);
+	CHECK(strcmp(got(), "\x8a\1x\x88\21\x03\xea"
+			    "bad close frame") == 0);
 	CHECK(w.pongs.len == 0);
 	end(s);
 	s = made(SESSION_OPEN, 1);
-	session_violation(&w, s, WS_STATUS_TOO_BIG, "no");
+	session_violation(&w, s, WHY_TOO_BIG);
 	end(s);
 	CHECK(COUNTED(PROTOCOL_ERRORS) == errors + 1);
 	CHECK(COUNTED(TOO_BIG) == big + 1);

@@ -41,9 +41,9 @@ session_proxy_late(struct worker *of, struct session *s)
 }
 
 void
-login_fail(struct worker *of, struct session *s)
+login_fail(struct worker *of, struct session *s, enum session_why why)
 {
-	note("failed");
+	note(why == WHY_TIMEOUT ? "failed" : "?");
 	s->state = SESSION_CLOSING;
 }
 
