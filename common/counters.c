@@ -145,3 +145,20 @@ counters_family_help(enum counter first, char *buf, size_t size)
 	}
 	return (buf);
 }
+
+/* Boolean: does it count what was refused, or failed, or was dropped? */
+int
+counters_is_refusal(enum counter c)
+{
+	static const char *const words[] = { "drops_total", "refused_total",
+		"_fail", "_errors", "_full_total", "too_big", "timeouts",
+		"security", "muted", "verified_total" };
+	size_t i;
+
+	if (strstr(counters_name(c), "outcome=\"ok\"") != NULL)
+		return (0);
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strstr(counters_name(c), words[i]) != NULL)
+			return (1);
+	return (0);
+}

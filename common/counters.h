@@ -344,6 +344,7 @@ uint64_t counters_bound(size_t);
 const char *counters_name(enum counter);
 const char *counters_help(enum counter);
 int counters_begins(enum counter);
+int counters_is_refusal(enum counter);
 size_t counters_family_len(enum counter);
 const char *counters_family_help(enum counter, char *, size_t);
 

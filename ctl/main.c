@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ctl/ctl.h"
+#include "ctl/top.h"
 
 static int
 run(const struct command *cmd, const char *path, int json)
@@ -23,6 +24,8 @@ run(const struct command *cmd, const char *path, int json)
 		return (keygen(cmd->argc, cmd->argv));
 	case ACTION_PROBE:
 		return (probe(cmd->argc, cmd->argv, json));
+	case ACTION_TOP:
+		return (top(cmd->argc, cmd->argv, path));
 	default:
 		return (control(cmd, path, json));
 	}

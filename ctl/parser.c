@@ -141,6 +141,7 @@ static const struct token t_main[] = {
 	{ T_KEYWORD, "stop", ACTION_STOP, NULL },
 	{ T_REST, "keygen", ACTION_KEYGEN, NULL },
 	{ T_REST, "probe", ACTION_PROBE, NULL },
+	{ T_REST, "top", ACTION_TOP, NULL },
 	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
 };
 

@@ -9,6 +9,7 @@
 #include "metrics/out.h"
 #include "metrics/ring.h"
 
+void chart_number(struct out *, double);
 void chart_write(
     struct out *, const struct ring *, enum ring_series, const char *);
 

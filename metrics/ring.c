@@ -15,6 +15,10 @@ static const struct {
 } ring_sources[] = {
 	{ "pilot_beacon_relay_bridge_total", "", RING_RELAYED },
 	{ "pilot_beacon_relay_beacon_total", "", RING_RELAYED },
+	{ "pilot_beacon_wss_bytes_in_total", "", RING_BYTES_IN },
+	{ "pilot_beacon_udp_bytes_total", "", RING_BYTES_IN },
+	{ "pilot_beacon_wss_bytes_out_total", "", RING_BYTES_OUT },
+	{ "pilot_beacon_udp_bytes_out_total", "", RING_BYTES_OUT },
 	{ "pilot_beacon_drops_total", "", RING_DROPPED },
 	{ "pilot_beacon_wss_connections_total", "auth_ok", RING_LOGINS },
 	{ "pilot_beacon_wss_connections_total", "_fail", RING_REFUSED },

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "common/address.h"
 #include "metrics/text.h"
 
 #define TEXT_TOTAL  "_total"
@@ -197,7 +196,7 @@ text_histograms(
 }
 
 /* How the other beacon in a column is called. */
-static const char *
+const char *
 text_beacon(
     const struct sums_data *data, uint32_t column, char text[ADDRESS_TEXT_LEN])
 {

@@ -6,6 +6,7 @@
 #ifndef METRICS_TEXT_H
 #define METRICS_TEXT_H
 
+#include "common/address.h"
 #include "common/sums.h"
 #include "metrics/out.h"
 
@@ -15,6 +16,8 @@
 	"application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 const char *text_role(uint64_t);
+const char *text_beacon(
+    const struct sums_data *, uint32_t, char[ADDRESS_TEXT_LEN]);
 void text_write(struct out *, const struct sums_data *, int openmetrics);
 
 #endif /* METRICS_TEXT_H */

@@ -43,6 +43,7 @@ unit_ctl/ws_client := $(call in,ctl,ws_answer ws_client ws_connect \
 
 unit_metrics/answer := $(call in,metrics,answer out)
 unit_metrics/chart := $(call in,metrics,chart out ring)
+unit_metrics/manual := $(call in,metrics,out)
 unit_metrics/page  := $(call in,metrics,chart out page ring text)
 unit_metrics/text  := $(call in,metrics,out text)
 

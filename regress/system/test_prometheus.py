@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 
+from test_gossip import gossip_peer
 from test_metrics import Metered
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -47,7 +48,8 @@ def test_every_metric_that_is_named_is_told():
         for target in panel["targets"]]
     assert len(shown) > 10 and len({panel["id"]
         for panel in dashboard["panels"]}) == len(dashboard["panels"])
-    with Metered(workers=1) as b:
+    peer, conf = gossip_peer()
+    with peer, Metered(conf + "\n", workers=1, udp=True) as b:
         told = {name.partition("{")[0] for name in b.values()}
         # And so are the labels by which a rule tells them apart.
         text = b.scrape()

@@ -34,7 +34,8 @@ static void
 test_nothing_yet(void)
 {
 	memset(&ring, 0, sizeof(ring));
-	CHECK(strstr(chart(RING_PEERS), "Title: now 0, most 0<") != NULL);
+	CHECK(strstr(chart(RING_PEERS), "Title<b>0</b>") != NULL);
+	CHECK(strstr(text, "most 0<") != NULL);
 	CHECK(strstr(text, "polyline") == NULL);
 	sample(5, 0);
 	CHECK(strstr(chart(RING_PEERS), "polyline") == NULL);
@@ -49,7 +50,8 @@ test_a_line(void)
 	sample(10, 0);
 	sample(5, 0);
 	sample(0, 0);
-	CHECK(strstr(chart(RING_PEERS), "now 0, most 10<") != NULL);
+	CHECK(strstr(chart(RING_PEERS), "<b>0</b>") != NULL);
+	CHECK(strstr(text, "most 10<") != NULL);
 	CHECK(strstr(text, ",4.0 ") != NULL && strstr(text, ",45.0 ") != NULL);
 	CHECK(strstr(text, " 360.0,86.0\"/>") != NULL);
 }
@@ -61,7 +63,8 @@ test_a_flat_line(void)
 	memset(&ring, 0, sizeof(ring));
 	sample(0, 7);
 	sample(0, 7);
-	CHECK(strstr(chart(RING_LOGINS), "now 0.0, most 0.0<") != NULL);
+	CHECK(strstr(chart(RING_LOGINS), "<b>0</b>") != NULL);
+	CHECK(strstr(text, "most 0<") != NULL);
 	CHECK(strstr(text, "points=\"360.0,86.0\"") != NULL);
 }
 
@@ -78,9 +81,31 @@ test_a_whole_ring(void)
 	CHECK(strstr(text, "nan") == NULL && strstr(text, "inf") == NULL);
 }
 
+static const char *
+number(double value)
+{
+	struct out out;
+
+	out = (struct out){ text, sizeof(text), 0, 0 };
+	chart_number(&out, value);
+	return (text);
+}
+
+static void
+test_numbers_for_people(void)
+{
+	CHECK(strcmp(number(0.), "0") == 0);
+	CHECK(strcmp(number(.25), "0.2") == 0);
+	CHECK(strcmp(number(999.), "999") == 0);
+	CHECK(strcmp(number(999.6), "1.0 k") == 0);
+	CHECK(strcmp(number(24700.), "24.7 k") == 0);
+	CHECK(strcmp(number(1.8446744073709552e19), "18.4 E") == 0);
+}
+
 int
 main(void)
 {
+	RUN(test_numbers_for_people);
 	RUN(test_nothing_yet);
 	RUN(test_a_line);
 	RUN(test_a_flat_line);

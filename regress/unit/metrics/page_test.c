@@ -30,6 +30,7 @@ test_values(void)
 	data.gauge[GAUGE_PUBLISHED] = 1000 + 2 * 86400 + 3661;
 	data.gauge[GAUGE_RELOADED] = data.gauge[GAUGE_PUBLISHED] - 59;
 	data.counter[COUNTER_DROP_STALE] = 12;
+	data.counter[COUNTER_DROP_TYPE] = 24;
 	data.nprocesses = 1;
 	data.process[0].role = ROLE_AUTH;
 	CHECK(page(sizeof(buf)) == 0);
@@ -39,7 +40,9 @@ test_values(void)
 	CHECK(strstr(buf, "The last reload failed.") != NULL);
 	CHECK(strstr(buf, "<td>auth</td><td><span class=\"bad\">down") != NULL);
 	CHECK(strstr(buf, "packets for or from a session that was replaced "
-			  "meanwhile</td><td class=\"n\">12<") != NULL);
+			  "meanwhile<div class=\"bar\" "
+			  "style=\"width:50.0%\"></div></td>"
+			  "<td class=\"n\">12<") != NULL);
 	CHECK(strstr(buf, "about to end") == NULL);
 	CHECK(strcmp(buf + strlen(buf) - 8, "</html>\n") == 0);
 }
