@@ -27,6 +27,7 @@
 #define LANDLOCK_FS_READ_FILE   0x0004
 #define LANDLOCK_FS_REMOVE_FILE 0x0020
 #define LANDLOCK_FS_MAKE_REG    0x0100
+#define LANDLOCK_NET_BIND       0x1
 #define LANDLOCK_NET_CONNECT    0x2
 
 struct landlock_ruleset {
@@ -70,13 +71,15 @@ landlock_version(void)
 }
 
 /*
- * A ruleset that allows nothing, as far as this kernel can deny it.  Returns
+ * A ruleset that allows nothing but what is left alone, as far as this kernel
+ * can deny it.  Returns
  * its descriptor; -1, said in the log, if the kernel has no Landlock: the
  * other functions do nothing then.  Any other failure is fatal.
  */
 int
-landlock_new(void)
+landlock_new(unsigned int alone)
 {
+	struct landlock_ruleset ruleset;
 	long version;
 	int fd;
 
@@ -93,8 +96,11 @@ landlock_new(void)
 		fatal("landlock_create_ruleset: version");
 	if (version >= LANDLOCK_VERSIONS)
 		version = LANDLOCK_VERSIONS - 1;
-	fd = (int)syscall(SYS_landlock_create_ruleset,
-	    &landlock_versions[version], sizeof(landlock_versions[0]), 0);
+	ruleset = landlock_versions[version];
+	if (alone & LANDLOCK_BIND)
+		ruleset.net &= ~(uint64_t)LANDLOCK_NET_BIND;
+	fd = (int)syscall(
+	    SYS_landlock_create_ruleset, &ruleset, sizeof(ruleset), 0);
 	if (fd == -1)
 		fatal("landlock_create_ruleset");
 	return (fd);
@@ -173,5 +179,5 @@ landlock_enter(int ruleset)
 void
 landlock_deny_all(void)
 {
-	landlock_enter(landlock_new());
+	landlock_enter(landlock_new(0));
 }

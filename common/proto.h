@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "common/proto_metrics.h"
 #include "common/proto_registry.h"
 
 /*
@@ -24,18 +25,19 @@
  */
 #define BEACOND_VERSION "0.1"
 
-#define PROTO_VERSION_LEN   16
-#define PROTO_WORKERS_MAX   64
-#define PROTO_LISTENERS_MAX 64
-#define PROTO_NONCE_LEN     32
-#define PROTO_KEY_LEN       32
-#define PROTO_SIG_LEN       64
-#define PROTO_NONCES_MAX    64 /* in one AW_NONCES */
-#define PROTO_REASON_LEN    64
-#define PROTO_BEACONS_MAX   4096  /* sources of gossip */
-#define PROTO_SYNC_MAX      16374 /* ids in one Sync datagram */
-#define PROTO_DELIVERY_MAX  32768 /* bytes of a message to a peer */
-#define PROTO_SYNC_CHUNK    2048  /* ids in one WP_SYNC or PW_SYNC */
+#define PROTO_VERSION_LEN      16
+#define PROTO_WORKERS_MAX      64
+#define PROTO_LISTENERS_MAX    64 /* of a kind */
+#define PROTO_LISTENER_NUMBERS 128
+#define PROTO_NONCE_LEN        32
+#define PROTO_KEY_LEN          32
+#define PROTO_SIG_LEN          64
+#define PROTO_NONCES_MAX       64 /* in one AW_NONCES */
+#define PROTO_REASON_LEN       64
+#define PROTO_BEACONS_MAX      4096  /* sources of gossip */
+#define PROTO_SYNC_MAX         16374 /* ids in one Sync datagram */
+#define PROTO_DELIVERY_MAX     32768 /* bytes of a message to a peer */
+#define PROTO_SYNC_CHUNK       2048  /* ids in one WP_SYNC or PW_SYNC */
 
 #define PROTO_PREFIX_NONE    0xffff     /* ends a list of networks */
 #define PROTO_BEACON_DEFAULT UINT32_MAX /* PW_BEACON: the default beacon */
@@ -120,6 +122,8 @@ enum parent_to_worker {
 	PW_COUNTERS,      /* fd: the worker's page */
 	PW_LISTENER,      /* msg_listener + fd: a listening TCP socket */
 	PW_UDP,           /* msg_udp + fd: this worker's socket */
+	PW_UNLISTEN,      /* msg_unlisten: what came by PW_LISTENER or PW_UDP
+			   * is not used any more */
 	PW_AUTH,          /* fd: channel to auth */
 	PW_SIBLING,       /* msg_sibling + fd: channel to another worker */
 	PW_EXEMPT,        /* msg_address: network exempt from punch limits;
@@ -142,23 +146,35 @@ enum parent_to_worker {
 	PW_SHUTDOWN       /* empty: say goodbye to all peers, then exit */
 };
 
-/* kind of a msg_udp */
-enum udp_kind {
-	UDP_LISTENER, /* address from the configuration */
-	UDP_SHARE     /* a further port for gossip; number says which share */
-};
-
+/*
+ * A listener's number is its own among those of its kind, and another's once it
+ * is gone; below PROTO_LISTENER_NUMBERS, as the map keeps it in seven bits.
+ */
 struct msg_listener {
+	uint32_t number;
 	uint32_t
 	    proxy_protocol; /* boolean: connections begin with its header */
 };
-PROTO_STRUCT(msg_listener, 4);
+PROTO_STRUCT(msg_listener, 8);
+
+/* kind of a msg_udp */
+enum udp_kind {
+	UDP_LISTENER, /* address from the configuration */
+	UDP_SHARE     /* a further port for gossip */
+};
 
 struct msg_udp {
 	uint32_t kind;
+	uint32_t listener; /* its number */
+	uint32_t share;    /* which port for gossip it is; 0: UDP_LISTENER */
+};
+PROTO_STRUCT(msg_udp, 12);
+
+struct msg_unlisten {
+	uint32_t udp; /* boolean */
 	uint32_t number;
 };
-PROTO_STRUCT(msg_udp, 8);
+PROTO_STRUCT(msg_unlisten, 8);
 
 struct msg_sibling {
 	uint32_t worker;
@@ -411,27 +427,6 @@ struct msg_granted {
 	uint32_t ok; /* boolean */
 };
 PROTO_STRUCT(msg_granted, 8);
-
-/* ---- parent -> metrics ------------------------------------------------ */
-/*
- * Start: HELLO COUNTERS SUMS LISTENER* START; it answers MP_READY.  No settings
- * and no map: it has no business with either.
- */
-enum parent_to_metrics {
-	PM_HELLO = 0xa00, /* msg_hello */
-	PM_COUNTERS,      /* fd: its page */
-	PM_SUMS,          /* fd: what it may tell, see common/sums.h */
-	PM_LISTENER,      /* fd: a listening TCP socket */
-	PM_START,         /* empty */
-	PM_PING,          /* empty; MP_PONG is wanted at once */
-	PM_SHUTDOWN       /* empty: exit */
-};
-
-/* ---- metrics -> parent ------------------------------------------------ */
-enum metrics_to_parent {
-	MP_READY = 0xb00, /* msg_hello */
-	MP_PONG           /* empty */
-};
 
 /* ---- worker -> worker ------------------------------------------------- */
 enum worker_to_worker {

@@ -63,7 +63,13 @@ from_parent_sums(void *owner, const void *data, size_t len, int fd)
 static const char *
 from_parent_listener(void *owner, const void *data, size_t len, int fd)
 {
-	return (serve_listen(owner, fd));
+	return (serve_listen(owner, data, fd));
+}
+
+static const char *
+from_parent_unlisten(void *owner, const void *data, size_t len, int fd)
+{
+	return (serve_unlisten(owner, data));
 }
 
 static const char *
@@ -87,7 +93,7 @@ from_parent_ping(void *owner, const void *data, size_t len, int fd)
 	const struct metrics *m;
 
 	m = owner;
-	self_tell(m->nlisteners + m->nconns);
+	self_tell(m->ndoors + m->nconns);
 	from_parent_tell(owner, MP_PONG, NULL, 0);
 	return (NULL);
 }
@@ -103,7 +109,10 @@ static const struct channel_rule from_parent_rules[] = {
 	    from_parent_hello),
 	CHANNEL_RULE_FD(PM_COUNTERS, 0, SETTING_UP, from_parent_counters),
 	CHANNEL_RULE_FD(PM_SUMS, 0, SETTING_UP, from_parent_sums),
-	CHANNEL_RULE_FD(PM_LISTENER, 0, SETTING_UP, from_parent_listener),
+	CHANNEL_RULE_FD(PM_LISTENER, sizeof(struct msg_listener), ANY_TIME,
+	    from_parent_listener),
+	CHANNEL_RULE(PM_UNLISTEN, sizeof(struct msg_unlisten), ANY_TIME,
+	    from_parent_unlisten),
 	CHANNEL_RULE(PM_START, 0, SETTING_UP, from_parent_start),
 	CHANNEL_RULE(PM_PING, 0, ANY_TIME, from_parent_ping),
 	CHANNEL_RULE(

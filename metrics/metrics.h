@@ -47,6 +47,14 @@ struct conn {
 	size_t sent;
 };
 
+#define DOORS_MAX (2 * PROTO_LISTENERS_MAX) /* old ones beside new ones */
+
+/* A listener. */
+struct door {
+	ev_io io;
+	uint32_t number;
+};
+
 struct metrics {
 	struct ev_loop *loop;
 	struct channel parent;
@@ -55,8 +63,8 @@ struct metrics {
 	int has_counters; /* boolean */
 	struct ring ring;
 	ev_timer sample;
-	ev_io listeners[PROTO_LISTENERS_MAX];
-	uint32_t nlisteners;
+	struct door *doors[DOORS_MAX];
+	uint32_t ndoors;
 	ev_timer pause;           /* of accepting */
 	TAILQ_HEAD(, conn) conns; /* oldest first */
 	uint32_t nconns;
@@ -70,7 +78,8 @@ void sample_start(struct metrics *);
 
 /* serve.c */
 void serve_init(struct metrics *);
-const char *serve_listen(struct metrics *, int);
+const char *serve_listen(struct metrics *, const struct msg_listener *, int);
+const char *serve_unlisten(struct metrics *, const struct msg_unlisten *);
 void serve_start(struct metrics *);
 
 /* answer.c */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/loop.h"
 #include "metrics/metrics.h"
 
 /*
@@ -156,11 +157,11 @@ serve_watch(struct metrics *m, int on)
 {
 	uint32_t i;
 
-	for (i = 0; i < m->nlisteners; i++)
+	for (i = 0; i < m->ndoors; i++)
 		if (on)
-			ev_io_start(m->loop, &m->listeners[i]);
+			ev_io_start(m->loop, &m->doors[i]->io);
 		else
-			ev_io_stop(m->loop, &m->listeners[i]);
+			ev_io_stop(m->loop, &m->doors[i]->io);
 }
 
 static void
@@ -211,15 +212,40 @@ serve_init(struct metrics *m)
 
 /* PM_LISTENER: fd is a listening socket; served from PM_START on. */
 const char *
-serve_listen(struct metrics *m, int fd)
+serve_listen(struct metrics *m, const struct msg_listener *msg, int fd)
 {
-	ev_io *io;
+	struct door *door;
 
-	if (m->nlisteners == PROTO_LISTENERS_MAX)
+	if (m->ndoors == DOORS_MAX)
 		return ("too many listeners");
-	io = &m->listeners[m->nlisteners++];
-	ev_io_init(io, serve_accept, fd, EV_READ);
-	io->data = m;
+	door = calloc(1, sizeof(*door));
+	if (door == NULL)
+		fatal(NULL);
+	door->number = msg->number;
+	ev_io_init(&door->io, serve_accept, fd, EV_READ);
+	door->io.data = m;
+	m->doors[m->ndoors++] = door;
+	if (m->parent.state == METRICS_RUNNING && !ev_is_active(&m->pause))
+		ev_io_start(m->loop, &door->io);
+	return (NULL);
+}
+
+/* PM_UNLISTEN */
+const char *
+serve_unlisten(struct metrics *m, const struct msg_unlisten *msg)
+{
+	struct door *door;
+	uint32_t i;
+
+	for (i = 0; i < m->ndoors; i++)
+		if (m->doors[i]->number == msg->number)
+			break;
+	if (i == m->ndoors)
+		return ("no such listener");
+	door = m->doors[i];
+	m->doors[i] = m->doors[--m->ndoors];
+	loop_close(m->loop, &door->io);
+	free(door);
 	return (NULL);
 }
 

@@ -38,7 +38,8 @@ gossip_ports_send(
 		return;
 	}
 	udp.kind = UDP_SHARE;
-	udp.number = share;
+	udp.listener = listener->number;
+	udp.share = share;
 	process_send(worker, PW_UDP, fd, &udp, sizeof(udp));
 }
 
@@ -52,6 +53,16 @@ gossip_ports_introduce(struct process *worker)
 	TAILQ_FOREACH(listener, &worker->parent->listeners, entry)
 		for (i = 1; i < listener->nshares; i++)
 			gossip_ports_send(worker, listener, i);
+}
+
+/* A reload has brought more of them: all since the last that were there. */
+void
+gossip_ports_added(struct parent *parent, const struct listener *listener)
+{
+	uint32_t i;
+
+	for (i = listener->nshares_before; i < listener->nshares; i++)
+		gossip_ports_send(gossip_ports_owner(parent), listener, i);
 }
 
 /* One address of each family is enough to reach everybody. */

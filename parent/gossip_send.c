@@ -255,7 +255,7 @@ gossip_send_reload(struct parent *parent)
 	gossip_next_round(&parent->gossip);
 }
 
-/* If there is a port to send from. */
+/* If there is a port to send from now, and was none before. */
 void
 gossip_send_start(struct parent *parent)
 {
@@ -265,7 +265,7 @@ gossip_send_start(struct parent *parent)
 	udp = 0;
 	TAILQ_FOREACH(listener, &parent->listeners, entry)
 		udp |= listener->kind == LISTENER_UDP;
-	if (!udp)
+	if (!udp || parent->gossip.shares != 0)
 		return;
 	parent->gossip.shares = 1;
 	ev_timer_init(&parent->gossip.tick, gossip_step, 1., GOSSIP_INTERVAL);

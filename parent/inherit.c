@@ -7,6 +7,7 @@
 
 #include <netinet/in.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,14 @@
 #define INHERIT_FIRST (STDERR_FILENO + 1)
 #define INHERIT_MAX   1024
 
-static int inherit_fds[INHERIT_MAX]; /* -1: taken */
+/*
+ * What a service manager has opened is open for as long as it wants, whatever
+ * we do; and as we may have no other means to get it again, we keep it.
+ */
+static struct {
+	int fd;    /* -1: closed, as it was of no use */
+	int taken; /* boolean */
+} inherited[INHERIT_MAX];
 static int inherit_nfds;
 
 /* How many the environment says are ours. */
@@ -56,7 +64,8 @@ inherit_sockets(void)
 		    fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
 		    fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
 			fatal("socket %d of the service manager", fd);
-		inherit_fds[i] = fd;
+		inherited[i].fd = fd;
+		inherited[i].taken = 0;
 	}
 	if (attributes_close_above(INHERIT_FIRST + inherit_nfds - 1) == -1)
 		fatal("close_range, then close of each descriptor");
@@ -108,10 +117,11 @@ inherit_take_if(int type, const struct sockaddr_storage *ss, int any_port)
 	int fd, i;
 
 	for (i = 0; i < inherit_nfds; i++) {
-		fd = inherit_fds[i];
-		if (fd == -1 || !inherit_is(fd, type, ss, any_port))
+		fd = inherited[i].fd;
+		if (fd == -1 || inherited[i].taken ||
+		    !inherit_is(fd, type, ss, any_port))
 			continue;
-		inherit_fds[i] = -1;
+		inherited[i].taken = 1;
 		return (fd);
 	}
 	return (-1);
@@ -134,20 +144,78 @@ inherit_take_port(int type, const struct sockaddr_storage *ss)
 	return (inherit_take_if(type, ss, 1));
 }
 
-/* After all were taken: a socket without its line in the configuration. */
-void
-inherit_close(void)
+static int
+inherit_find(int fd)
 {
 	int i;
 
-	for (i = 0; i < inherit_nfds; i++) {
-		if (inherit_fds[i] == -1)
-			continue;
-		log_warnx("socket %d of the service manager: no \"listen\" "
-			  "line has its address, nor is it a further UDP port "
-			  "of one; closed",
-		    inherit_fds[i]);
-		(void)close(inherit_fds[i]);
-	}
-	inherit_nfds = 0;
+	for (i = 0; i < inherit_nfds; i++)
+		if (inherited[i].fd == fd)
+			return (i);
+	return (-1);
+}
+
+/* One of those that the service manager has opened; -1: there is none. */
+int
+inherit_any(void)
+{
+	int i;
+
+	for (i = 0; i < inherit_nfds; i++)
+		if (inherited[i].fd != -1)
+			return (inherited[i].fd);
+	return (-1);
+}
+
+/* Boolean: has the service manager opened it? */
+int
+inherit_has(int fd)
+{
+	return (fd != -1 && inherit_find(fd) != -1);
+}
+
+/*
+ * The caller does not use it any more.  Returns 1 if it came from here, and is
+ * kept until it is taken again; 0: the caller closes it.
+ */
+int
+inherit_keep(int fd)
+{
+	int i;
+
+	i = inherit_find(fd);
+	if (i == -1)
+		return (0);
+	inherited[i].taken = 0;
+	return (1);
+}
+
+/* Closes a socket that is of no use, wherever it came from. */
+void
+inherit_drop(int fd)
+{
+	int error, i;
+
+	error = errno;
+	i = inherit_find(fd);
+	if (i != -1)
+		inherited[i].fd = -1;
+	(void)close(fd);
+	errno = error;
+}
+
+/* After all were taken: a socket without its line in the configuration. */
+void
+inherit_report(void)
+{
+	int i;
+
+	for (i = 0; i < inherit_nfds; i++)
+		if (inherited[i].fd != -1 && !inherited[i].taken)
+			log_warnx(
+			    "socket %d of the service manager: no "
+			    "\"listen\" line has its address, nor is it "
+			    "a further UDP port of one; kept for a reload "
+			    "that names it",
+			    inherited[i].fd);
 }

@@ -15,6 +15,10 @@
 void inherit_sockets(void);
 int inherit_take(int, const struct sockaddr_storage *);
 int inherit_take_port(int, const struct sockaddr_storage *);
-void inherit_close(void);
+int inherit_any(void);
+int inherit_has(int);
+int inherit_keep(int);
+void inherit_drop(int);
+void inherit_report(void);
 
 #endif /* PARENT_INHERIT_H */

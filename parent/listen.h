@@ -31,14 +31,26 @@ struct conf_address;
 struct parent;
 struct process;
 
-enum listener_kind { LISTENER_WEBSOCKET, LISTENER_UDP, LISTENER_METRICS };
+enum listener_kind {
+	LISTENER_WEBSOCKET,
+	LISTENER_UDP,
+	LISTENER_METRICS,
+	LISTENER_KINDS
+};
 
 struct listener {
 	TAILQ_ENTRY(listener) entry;
 	enum listener_kind kind;
-	int proxy_protocol;         /* boolean; of LISTENER_WEBSOCKET */
-	struct sockaddr_storage ss; /* as bound */
+	int proxy_protocol;            /* boolean; of LISTENER_WEBSOCKET */
+	uint32_t number;               /* as children know it */
+	struct sockaddr_storage named; /* as it stands in the configuration */
+	struct sockaddr_storage ss;    /* as bound */
 	socklen_t sslen;
+	/* Of a reload, listen_change.c.  Booleans: */
+	int wanted; /* the configuration has it */
+	int fresh;  /* and had it not before */
+	int beside; /* bound beside another that goes */
+	uint32_t nshares_before;
 	int shares[SHARES_MAX]; /* UDP: further ports, for gossip; from 1 on */
 	uint32_t nshares;       /* UDP: 1: none yet */
 	int nfds; /* UDP: see listen_udp.c; else one, for all workers */
@@ -47,9 +59,14 @@ struct listener {
 TAILQ_HEAD(listeners, listener);
 
 /* listen.c */
+int listen_named(const struct conf_address *, enum listener_kind *);
+struct listener *listen_open(
+    struct parent *, const struct conf_address *, int beside);
+void listen_free(struct listener *);
 void listen_all(struct parent *);
 int listen_has(const struct parent *, enum listener_kind);
-void listen_print(struct parent *);
+void listen_print(const struct listener *);
+void listen_print_all(const struct parent *);
 void listen_close(struct parent *);
 
 /* listen_address.c */
@@ -63,7 +80,7 @@ int listen_check(struct process *);
 int listen_chown(struct parent *, uid_t);
 
 /* listen_fail.c */
-void listen_fail(const struct conf_address *, int) __attribute__((noreturn));
+int listen_fail(const struct conf_address *, int);
 
 /* listen_socket.c */
 int listen_failed(const char *call);
@@ -71,6 +88,7 @@ const char *listen_failed_call(void);
 int listen_bind(
     int type, int reuse, const struct sockaddr_storage *, socklen_t);
 int listen_bound(struct listener *, int fd);
+int listen_same_network(int a, int b);
 int listen_inherited(
     int fd, int type, const struct sockaddr_storage *, socklen_t);
 int listen_accepts(int fd);
@@ -80,7 +98,7 @@ int listen_udp_works(int fd, const struct sockaddr_storage *, socklen_t);
 /* listen_udp.c */
 int listen_udp_socket(const struct listener *);
 int listen_udp_share(const struct listener *);
-void listen_udp(
+int listen_udp(
     const struct parent *, struct listener *, const struct conf_address *);
 void listen_udp_further(struct parent *);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "parent/inherit.h"
 #include "parent/parent.h"
 
 /*
@@ -54,7 +55,7 @@ listen_check_udp(const struct process *dead, const struct listener *listener,
 	new = open_new(listener);
 	listen_report(dead, listener, new == -1 ? errno : 0);
 	if (*fd != -1)
-		(void)close(*fd);
+		inherit_drop(*fd);
 	*fd = new;
 }
 

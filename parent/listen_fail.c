@@ -76,12 +76,16 @@ listen_remedy(const struct conf_address *address, int error)
 	case EADDRINUSE:
 		return ("; stop the program that uses it or take another port");
 	case EACCES:
-		return ("; ports below 1024 need root or CAP_NET_BIND_SERVICE");
+		return ("; ports below 1024 need root or CAP_NET_BIND_SERVICE, "
+			"which are given up after the start: restart for it");
 	case EADDRNOTAVAIL:
 		return ("; the address is not one of this machine");
 	case ESHUTDOWN:
 		return ("; somebody has shut down the service manager's "
 			"socket: restart its socket unit");
+	case ENETUNREACH:
+		return ("; the service manager's sockets are of another "
+			"network than ours: name it in beacond.socket");
 	case EAFNOSUPPORT:
 		if (listen_is_without_ipv6(address))
 			return ("; there is no IPv6 here: name an IPv4 "
@@ -93,8 +97,8 @@ listen_remedy(const struct conf_address *address, int error)
 	}
 }
 
-/* Ends the daemon: what cannot be bound, as listen_failed() and error say. */
-void
+/* What cannot be bound, as listen_failed() and error say.  Returns -1. */
+int
 listen_fail(const struct conf_address *address, int error)
 {
 	const struct conf_address *rival;
@@ -103,12 +107,15 @@ listen_fail(const struct conf_address *address, int error)
 	listen_text(&address->ss, text);
 	rival = error == EADDRINUSE ? listen_rival(address) : NULL;
 	if (rival != NULL)
-		fatalx("%s:%d: cannot listen on %s: %s: %s; %s:%d has that "
-		       "port: 0.0.0.0 takes all of IPv4, * and :: all of IPv4 "
-		       "and IPv6, so remove one of the two lines",
+		log_warnx(
+		    "%s:%d: cannot listen on %s: %s: %s; %s:%d has that "
+		    "port: 0.0.0.0 takes all of IPv4, * and :: all of IPv4 "
+		    "and IPv6, so remove one of the two lines",
 		    address->file, address->line, text, listen_failed_call(),
 		    strerror(error), rival->file, rival->line);
-	fatalx("%s:%d: cannot listen on %s: %s: %s%s", address->file,
-	    address->line, text, listen_failed_call(), strerror(error),
-	    listen_remedy(address, error));
+	else
+		log_warnx("%s:%d: cannot listen on %s: %s: %s%s", address->file,
+		    address->line, text, listen_failed_call(), strerror(error),
+		    listen_remedy(address, error));
+	return (-1);
 }

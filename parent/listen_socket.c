@@ -127,14 +127,42 @@ listen_inherited(
 	}
 	if (error == 0)
 		return (fd);
-	(void)close(fd);
+	inherit_drop(fd);
 	errno = error;
 	return (listen_failed("socket of the service manager"));
 }
 
+/*
+ * Those of a service manager may be of a network that we are not in; what we
+ * bind is of no use then, though its address is the same.  b is -1 if it was
+ * lost.  Returns a, or -1 with errno (and a closed) if they are not of one.
+ */
+int
+listen_same_network(int a, int b)
+{
+	uint64_t one, two;
+	socklen_t len;
+	int error;
+
+	error = 0;
+	len = sizeof(one);
+	if (b == -1)
+		return (a);
+	if (getsockopt(a, SOL_SOCKET, SO_NETNS_COOKIE, &one, &len) == -1 ||
+	    getsockopt(b, SOL_SOCKET, SO_NETNS_COOKIE, &two, &len) == -1)
+		error = errno;
+	else if (one != two)
+		error = ENETUNREACH;
+	if (error == 0 || error == ENOPROTOOPT) /* before Linux 5.14 */
+		return (a);
+	inherit_drop(a);
+	errno = error;
+	return (listen_failed("getsockopt NETNS_COOKIE"));
+}
+
 /* "::" alone takes IPv4 too. */
 static int
-listen_options(int fd, const struct sockaddr_storage *ss, int reuse)
+listen_options(int fd, int type, const struct sockaddr_storage *ss, int reuse)
 {
 	int on, v6only;
 
@@ -142,6 +170,10 @@ listen_options(int fd, const struct sockaddr_storage *ss, int reuse)
 	v6only = !listen_is_any(ss);
 	if (reuse != 0 &&
 	    setsockopt(fd, SOL_SOCKET, reuse, &on, sizeof(on)) == -1)
+		return (listen_failed("setsockopt"));
+	/* Or what was accepted by another at the port would be in the way. */
+	if (type == SOCK_STREAM &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
 		return (listen_failed("setsockopt"));
 	if (ss->ss_family == AF_INET6 &&
 	    setsockopt(
@@ -152,7 +184,8 @@ listen_options(int fd, const struct sockaddr_storage *ss, int reuse)
 
 /*
  * A socket of the service manager or a new one; reuse is the option with which
- * it is bound, or 0.  Returns the descriptor, or -1 with errno.
+ * it is bound (TCP: besides SO_REUSEADDR), or 0.  Returns the descriptor, or -1
+ * with errno.
  */
 int
 listen_bind(
@@ -166,9 +199,9 @@ listen_bind(
 	fd = socket(ss->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return (listen_failed("socket"));
-	if (listen_options(fd, ss, reuse) == 0) {
+	if (listen_options(fd, type, ss, reuse) == 0) {
 		if (bind(fd, (const void *)ss, len) == 0)
-			return (fd);
+			return (listen_same_network(fd, inherit_any()));
 		(void)listen_failed("bind");
 	}
 	error = errno;

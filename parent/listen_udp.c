@@ -55,37 +55,9 @@ listen_udp_ready(int fd, const struct sockaddr_storage *ss)
 		return (fd);
 	error = errno;
 	(void)listen_failed("setsockopt");
-	(void)close(fd);
+	inherit_drop(fd);
 	errno = error;
 	return (-1);
-}
-
-/*
- * Those of a service manager may be of a network that we are not in; what we
- * bind is of no use then, though its address is the same.  b is -1 if it was
- * lost.  Returns a, or -1 with errno (and a closed) if they are not of one.
- */
-static int
-listen_same_network(int a, int b)
-{
-	uint64_t one, two;
-	socklen_t len;
-	int error;
-
-	error = 0;
-	len = sizeof(one);
-	if (b == -1)
-		return (a);
-	if (getsockopt(a, SOL_SOCKET, SO_NETNS_COOKIE, &one, &len) == -1 ||
-	    getsockopt(b, SOL_SOCKET, SO_NETNS_COOKIE, &two, &len) == -1)
-		error = errno;
-	else if (one != two)
-		error = ENETUNREACH;
-	if (error == 0 || error == ENOPROTOOPT) /* before Linux 5.14 */
-		return (a);
-	(void)close(a);
-	errno = error;
-	return (listen_failed("getsockopt NETNS_COOKIE"));
 }
 
 /* One more that shares the port.  The descriptor, or -1 with errno. */
@@ -96,8 +68,6 @@ listen_udp_socket(const struct listener *listener)
 
 	fd = listen_bind(
 	    SOCK_DGRAM, SO_REUSEPORT, &listener->ss, listener->sslen);
-	if (fd != -1 && listener->nfds > 0)
-		fd = listen_same_network(fd, listener->fds[0]);
 	return (fd == -1 ? -1 : listen_udp_ready(fd, &listener->ss));
 }
 
@@ -140,49 +110,61 @@ listen_udp_first(const struct parent *parent, const struct listener *listener)
 }
 
 /* All that a service manager has opened, or some would have no reader. */
-static void
+static int
 listen_udp_inherited(
     struct listener *listener, const struct conf_address *address)
 {
 	int fd;
 
 	while ((fd = inherit_take(SOCK_DGRAM, &listener->ss)) != -1) {
-		if (listener->nfds == LISTEN_UDP_MAX)
-			fatalx("%s:%d: more than %d sockets of the service "
-			       "manager have this address and port",
+		if (listener->nfds == LISTEN_UDP_MAX) {
+			log_warnx("%s:%d: more than %d sockets of the service "
+				  "manager have this address and port",
 			    address->file, address->line, LISTEN_UDP_MAX);
+			(void)inherit_keep(fd);
+			return (-1);
+		}
 		fd = listen_inherited(
 		    fd, SOCK_DGRAM, &listener->ss, listener->sslen);
 		if (fd == -1 || listen_udp_ready(fd, &listener->ss) == -1)
-			listen_fail(address, errno);
+			return (listen_fail(address, errno));
 		listener->fds[listener->nfds++] = fd;
 	}
+	return (0);
 }
 
 /*
- * At least one socket for each worker; fatal if they cannot be had.
+ * At least one socket for each worker.  Returns 0, or -1 with the reason logged
+ * if they cannot be had.
  */
-void
+int
 listen_udp(const struct parent *parent, struct listener *listener,
     const struct conf_address *address)
 {
 	int fd, inherited;
 
-	listen_udp_inherited(listener, address);
+	if (listen_udp_inherited(listener, address) == -1)
+		return (-1);
 	inherited = listener->nfds;
 	while ((uint32_t)listener->nfds < parent->nworkers) {
 		fd = listener->nfds == 0 ? listen_udp_first(parent, listener)
 					 : listen_udp_socket(listener);
-		if (fd == -1 && inherited > 0)
-			fatalx("%s:%d: %d UDP sockets of the service manager "
-			       "for %u workers, and no others can be had (%s): "
-			       "one ListenDatagram= for each worker",
+		if (fd == -1 && inherited > 0) {
+			log_warnx(
+			    "%s:%d: %d UDP sockets of the service manager "
+			    "for %u workers, and no others can be had (%s): "
+			    "one ListenDatagram= for each worker",
 			    address->file, address->line, inherited,
 			    parent->nworkers, strerror(errno));
-		if (fd == -1 || listen_bound(listener, fd) == -1)
-			listen_fail(address, errno);
+			return (-1);
+		}
+		if (fd == -1)
+			return (listen_fail(address, errno));
 		listener->fds[listener->nfds++] = fd;
+		if (listen_bound(listener, fd) == -1)
+			return (listen_fail(address, errno));
 	}
+	return (0);
 }
 
 /*
@@ -198,7 +180,6 @@ listen_udp_further(struct parent *parent)
 	TAILQ_FOREACH(listener, &parent->listeners, entry) {
 		if (listener->kind != LISTENER_UDP)
 			continue;
-		listener->nshares = 1;
 		while (
 		    listener->nshares < SHARES_MAX &&
 		    (fd = inherit_take_port(SOCK_DGRAM, &listener->ss)) != -1) {
@@ -230,7 +211,5 @@ listen_udp_share(const struct listener *listener)
 	else
 		((struct sockaddr_in6 *)(void *)&ss)->sin6_port = 0;
 	fd = listen_bind(SOCK_DGRAM, SO_REUSEADDR, &ss, listener->sslen);
-	if (fd != -1)
-		fd = listen_same_network(fd, listener->fds[0]);
 	return (fd == -1 ? -1 : listen_udp_ready(fd, &listener->ss));
 }

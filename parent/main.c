@@ -292,7 +292,7 @@ main(int argc, char **argv)
 	detach(&parent);
 
 	start_loop(&parent);
-	listen_print(&parent);
+	listen_print_all(&parent);
 	supervise_init(&parent);
 	gossip_init(&parent);
 	resolve_watch(&parent.resolve, parent.loop);

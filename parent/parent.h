@@ -136,6 +136,7 @@ struct place {
 	uint32_t epoch;        /* children that were started for it */
 	uint32_t restarts;
 	int was_ready; /* boolean: some child of it was */
+	int retired;   /* boolean: nobody is to hold it any more */
 	ev_tstamp backoff;
 	uint32_t deaths;       /* in the window that began at ... */
 	uint32_t deaths_since; /* clock_seconds() */
@@ -193,7 +194,8 @@ struct parent {
 	int stopping;  /* 1: children end; 2: they are being killed */
 
 	struct listeners listeners;
-	int steered; /* boolean: datagrams come as common/steer.h says */
+	int steered;   /* boolean: datagrams come as common/steer.h says */
+	int unsteered; /* boolean: they do not, and never will */
 	uint32_t steer_key;
 	struct pmap map;
 	struct blocks *blocks;   /* of nodes and networks: block.c */
@@ -336,6 +338,7 @@ void sums_publish(struct parent *);
 
 /* steer.c */
 void steer_all(struct parent *);
+void steer_more(struct parent *);
 void steer_no_more(struct parent *);
 int steer_reaches(const struct process *, const uint8_t[16], uint32_t);
 
@@ -346,6 +349,7 @@ void token_read(int fd, char token[PROTO_TOKEN_LEN]);
 /* supervise.c */
 void supervise_init(struct parent *);
 void supervise_start_all(struct parent *);
+void supervise_metrics(struct parent *, int);
 const char *supervise_ready(struct process *, const struct msg_hello *);
 
 /* wiring.c */
@@ -354,6 +358,8 @@ void wiring_connect(struct process *a, struct process *b);
 void wiring_introduce_auth(struct process *);
 void wiring_introduce_metrics(struct process *);
 void wiring_introduce_worker(struct process *);
+void wiring_listener(struct process *, const struct listener *);
+void wiring_unlisten(struct process *, const struct listener *);
 void wiring_settings(struct process *);
 void wiring_networks(struct process *);
 void wiring_log(struct parent *, int level);

@@ -7,43 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "parent/notify.h"
 #include "parent/parent.h"
+#include "parent/reload_listen.h"
 
 #define RELOAD_REFUSED "serving; a reload was refused, see the log"
-
-/* The next address from this one on of those kinds. */
-static struct conf_address *
-reload_next(struct conf_address *address, enum conf_address_kind kind,
-    enum conf_address_kind other)
-{
-	while (
-	    address != NULL && address->kind != kind && address->kind != other)
-		address = TAILQ_NEXT(address, entry);
-	return (address);
-}
-
-static int
-reload_same(const struct config *old, const struct config *new,
-    enum conf_address_kind kind, enum conf_address_kind other)
-{
-	struct conf_address *a, *b;
-
-	a = reload_next(TAILQ_FIRST(&old->addresses), kind, other);
-	b = reload_next(TAILQ_FIRST(&new->addresses), kind, other);
-	while (a != NULL && b != NULL) {
-		if (a->kind != b->kind || a->sslen != b->sslen ||
-		    a->proxy_protocol != b->proxy_protocol ||
-		    memcmp(&a->ss, &b->ss, a->sslen) != 0)
-			return (0);
-		a = reload_next(TAILQ_NEXT(a, entry), kind, other);
-		b = reload_next(TAILQ_NEXT(b, entry), kind, other);
-	}
-	return (a == NULL && b == NULL);
-}
 
 static void
 reload_needs_restart(const char *what)
@@ -58,10 +30,6 @@ reload_compare(const struct config *old, const struct config *new)
 	const char *last, *what;
 	size_t next;
 
-	if (!reload_same(old, new, CONF_LISTEN, CONF_LISTEN_UDP))
-		reload_needs_restart("listen");
-	if (!reload_same(old, new, CONF_METRICS, CONF_METRICS))
-		reload_needs_restart("metrics on");
 	last = "";
 	for (next = 0; (what = conf_changed(old, new, &next)) != NULL;) {
 		if (strcmp(what, last) != 0)
@@ -183,22 +151,59 @@ reload_keep_keys(const struct parent *parent, struct config *conf)
 	    conf->keys_file, parent->conf->keys_file, sizeof(conf->keys_file));
 }
 
-/* The key file as it is to be, -1: none.  Returns 0, or -1: it can't be had. */
+/* What a reload needs before it changes anything. */
+struct reload_needs {
+	int keys; /* the key file, open; -1: there is to be none */
+	struct listen_change listeners;
+};
+
+/*
+ * All that may fail: a reload is done whole or not at all.  Returns 0, or why
+ * it is not done, with the reason logged.
+ */
 static int
-reload_open_keys(const struct config *conf, int *fd)
+reload_prepare(
+    struct parent *parent, struct config *conf, struct reload_needs *needs)
 {
-	*fd = -1;
-	if (conf->keys_file[0] == '\0')
+	reload_keep_keys(parent, conf);
+	needs->keys = -1;
+	if (conf->keys_file[0] != '\0') {
+		needs->keys = keys_open(conf->keys_file);
+		if (needs->keys == -1)
+			return (ENOKEY);
+	}
+	if (reload_listen_prepare(parent, conf, &needs->listeners) == 0)
 		return (0);
-	*fd = keys_open(conf->keys_file);
-	return (*fd == -1 ? -1 : 0);
+	if (needs->keys != -1)
+		(void)close(needs->keys);
+	return (EINVAL);
+}
+
+/* Nothing of this can fail. */
+static void
+reload_commit(
+    struct parent *parent, struct config *conf, struct reload_needs *needs)
+{
+	reload_compare(parent->conf_start, conf);
+	reload_keep_registry(parent, conf);
+	if (parent->conf != parent->conf_start)
+		conf_free(parent->conf);
+	parent->conf = conf;
+	wiring_log_conf(parent);
+	reload_listen_commit(parent, &needs->listeners);
+	reload_tell(parent);
+	reload_listen_tell(parent);
+	log_info("configuration read again");
+	if (needs->keys != -1)
+		keys_send_fd(parent, needs->keys);
 }
 
 static int
 reload_all(struct parent *parent)
 {
+	struct reload_needs needs;
 	struct config *conf;
-	int error, fd;
+	int error;
 
 	if (strcmp(parent->conf_file, "-") == 0) {
 		log_warnx("the configuration came from standard input: "
@@ -208,23 +213,14 @@ reload_all(struct parent *parent)
 	conf = reload_read(parent->conf_file, &error);
 	if (conf == NULL)
 		return (error);
-	/* Before anything changes: a reload is done whole or not at all. */
-	reload_keep_keys(parent, conf);
-	if (reload_open_keys(conf, &fd) == -1) {
-		log_warnx("reload: no key file, nothing changed");
+	error = reload_prepare(parent, conf, &needs);
+	if (error != 0) {
+		log_warnx("reload: %s, nothing changed",
+		    error == ENOKEY ? "no key file" : "no listeners like that");
 		conf_free(conf);
-		return (ENOKEY);
+		return (error);
 	}
-	reload_compare(parent->conf_start, conf);
-	reload_keep_registry(parent, conf);
-	if (parent->conf != parent->conf_start)
-		conf_free(parent->conf);
-	parent->conf = conf;
-	wiring_log_conf(parent);
-	reload_tell(parent);
-	log_info("configuration read again");
-	if (fd != -1)
-		keys_send_fd(parent, fd);
+	reload_commit(parent, conf, &needs);
 	return (0);
 }
 

@@ -123,7 +123,7 @@ resolver_sandbox_files(void)
 	int ruleset;
 	size_t i;
 
-	ruleset = landlock_new();
+	ruleset = landlock_new(0);
 	for (i = 0; i < sizeof(resolver_files) / sizeof(resolver_files[0]); i++)
 		if (realpath(resolver_files[i], path) != NULL)
 			landlock_allow(ruleset, path, LANDLOCK_READ);

@@ -139,7 +139,8 @@ sandbox_landlock(const struct parent *parent)
 	size_t i;
 	int ruleset;
 
-	ruleset = landlock_new();
+	/* A reload may bring a listener at whatever port. */
+	ruleset = landlock_new(LANDLOCK_BIND);
 	for (i = 0; i < sizeof(sandbox_system) / sizeof(sandbox_system[0]); i++)
 		landlock_allow(
 		    ruleset, sandbox_system[i].path, sandbox_system[i].access);

@@ -298,42 +298,59 @@ steer_stop(struct parent *parent)
 	const struct listener *listener;
 
 	parent->steered = 0;
+	parent->unsteered = 1;
 	TAILQ_FOREACH(listener, &parent->listeners, entry)
 		if (listener->kind == LISTENER_UDP)
 			steer_detach(listener);
 }
 
-/*
- * Once, when the sockets are there and nobody reads them yet.  What cannot be
- * steered on all of them is not relied upon at all.
- */
+/* What cannot be steered on all of them is not relied upon at all. */
+static void
+steer_one(struct parent *parent, const struct listener *listener)
+{
+	char text[LISTEN_TEXT];
+	const char *reason;
+
+	if (listener->kind != LISTENER_UDP || parent->unsteered)
+		return;
+	parent->steered = 1;
+	if (parent->nworkers == 1)
+		return;
+	reason = steer_listener(listener, parent->steer_key, parent->nworkers);
+	if (reason == NULL)
+		return;
+	listen_text(&listener->ss, text);
+	log_warnx("%s: datagrams are not steered by their source (%s), so any "
+		  "worker's word about any source is taken",
+	    text, reason);
+	steer_stop(parent);
+}
+
+/* At start, when the sockets are there and nobody reads them yet. */
 void
 steer_all(struct parent *parent)
 {
 	const struct listener *listener;
-	char text[LISTEN_TEXT];
-	const char *reason;
 
 	if (getrandom(&parent->steer_key, sizeof(parent->steer_key), 0) !=
 	    sizeof(parent->steer_key))
 		fatal("getrandom");
-	TAILQ_FOREACH(listener, &parent->listeners, entry) {
-		if (listener->kind != LISTENER_UDP)
-			continue;
-		parent->steered = 1;
-		if (parent->nworkers == 1)
-			continue;
-		reason = steer_listener(
-		    listener, parent->steer_key, parent->nworkers);
-		if (reason == NULL)
-			continue;
-		listen_text(&listener->ss, text);
-		log_warnx("%s: datagrams are not steered by their source (%s), "
-			  "so any worker's word about any source is taken",
-		    text, reason);
-		steer_stop(parent);
-		return;
-	}
+	TAILQ_FOREACH(listener, &parent->listeners, entry)
+		steer_one(parent, listener);
+}
+
+/*
+ * Those that a reload has bound, likewise.  The key stays: what was steered to
+ * a worker is steered to it still.  The caller tells the workers.
+ */
+void
+steer_more(struct parent *parent)
+{
+	const struct listener *listener;
+
+	TAILQ_FOREACH(listener, &parent->listeners, entry)
+		if (listener->fresh)
+			steer_one(parent, listener);
 }
 
 /*

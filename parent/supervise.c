@@ -118,6 +118,15 @@ supervise_deaths(struct place *place)
 		    place->name, place->deaths, DEATHS_WINDOW);
 }
 
+/* Nobody holds it any more, and process_place() does not know it. */
+static void
+supervise_retire(struct place *place)
+{
+	ev_timer_stop(place->parent->loop, &place->restart);
+	place->retired = 0;
+	place->role = NULL;
+}
+
 /* All that a dead child leaves behind. */
 static void
 supervise_bury(struct process *p)
@@ -148,6 +157,10 @@ supervise_reaped(struct ev_loop *loop, ev_child *w, int revents)
 	supervise_bury(w->data);
 	if (parent->stopping) {
 		shutdown_reaped(parent);
+		return;
+	}
+	if (place->retired) {
+		supervise_retire(place);
 		return;
 	}
 	if (!place->was_ready && !parent->ready)
@@ -207,7 +220,8 @@ supervise_restart(struct ev_loop *loop, ev_timer *w, int revents)
 	place = w->data;
 	if (place->parent->stopping)
 		return;
-	place->restarts++;
+	if (place->epoch > 0)
+		place->restarts++;
 	p = supervise_spawn(place);
 	if (p == NULL) {
 		supervise_later(place);
@@ -302,6 +316,32 @@ supervise_start_all(struct parent *parent)
 	}
 	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
 		process_send(place->child, place->role->start, -1, NULL, 0);
+}
+
+/*
+ * Metrics begin to be wanted or are wanted no more, by a reload.  One that ends
+ * and is wanted again meanwhile is started anew when it has ended.
+ */
+void
+supervise_metrics(struct parent *parent, int wanted)
+{
+	struct place *place;
+
+	place = &parent->metrics;
+	if (wanted && place->role == NULL) {
+		supervise_place(parent, place, ROLE_METRICS, 0);
+		place->backoff = 0.;
+		supervise_later(place);
+	}
+	if (place->role == NULL)
+		return;
+	place->retired = !wanted;
+	if (wanted)
+		return;
+	if (place->child == NULL)
+		supervise_retire(place);
+	else
+		process_send(place->child, place->role->shutdown, -1, NULL, 0);
 }
 
 static int

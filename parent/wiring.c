@@ -109,38 +109,67 @@ wiring_hello(struct process *p)
 	process_send(p, p->place->role->hello, -1, &hello, sizeof(hello));
 }
 
+/* A worker's own sockets of that address. */
 static void
-wiring_listeners(struct process *p, enum listener_kind kind)
+wiring_udp(struct process *p, const struct listener *listener)
 {
-	struct msg_listener web;
-	struct listener *listener;
-	struct msg_udp udp;
+	struct msg_udp msg;
 	int i;
 
-	udp.kind = UDP_LISTENER;
-	udp.number = 0;
-	TAILQ_FOREACH(listener, &p->parent->listeners, entry) {
-		if (listener->kind != kind)
-			continue;
-		if (kind == LISTENER_METRICS) {
+	msg.kind = UDP_LISTENER;
+	msg.listener = listener->number;
+	msg.share = 0;
+	/* One that was lost leaves its number behind. */
+	for (i = (int)p->place->number; i < listener->nfds;
+	     i += (int)p->parent->nworkers)
+		if (listener->fds[i] != -1)
 			process_send_copy(
-			    p, PM_LISTENER, listener->fds[0], NULL, 0);
-			continue;
-		}
-		if (kind == LISTENER_WEBSOCKET) {
-			web.proxy_protocol = listener->proxy_protocol != 0;
-			process_send_copy(p, PW_LISTENER, listener->fds[0],
-			    &web, sizeof(web));
-			continue;
-		}
-		/* One that was lost leaves its number behind. */
-		for (i = (int)p->place->number; i < listener->nfds;
-		     i += (int)p->parent->nworkers)
-			if (listener->fds[i] != -1)
-				process_send_copy(p, PW_UDP, listener->fds[i],
-				    &udp, sizeof(udp));
-		udp.number++;
-	}
+			    p, PW_UDP, listener->fds[i], &msg, sizeof(msg));
+}
+
+/* A listener, if it is of a kind that this child serves. */
+void
+wiring_listener(struct process *p, const struct listener *listener)
+{
+	struct msg_listener msg;
+	enum role role;
+
+	role = p->place->role->id;
+	msg.number = listener->number;
+	msg.proxy_protocol = listener->proxy_protocol != 0;
+	if (role == ROLE_WORKER && listener->kind == LISTENER_WEBSOCKET)
+		process_send_copy(
+		    p, PW_LISTENER, listener->fds[0], &msg, sizeof(msg));
+	else if (role == ROLE_WORKER && listener->kind == LISTENER_UDP)
+		wiring_udp(p, listener);
+	else if (role == ROLE_METRICS && listener->kind == LISTENER_METRICS)
+		process_send_copy(
+		    p, PM_LISTENER, listener->fds[0], &msg, sizeof(msg));
+}
+
+/* One that goes, likewise. */
+void
+wiring_unlisten(struct process *p, const struct listener *listener)
+{
+	struct msg_unlisten msg;
+	enum role role;
+
+	role = p->place->role->id;
+	msg.udp = listener->kind == LISTENER_UDP;
+	msg.number = listener->number;
+	if (role == ROLE_METRICS && listener->kind == LISTENER_METRICS)
+		process_send(p, PM_UNLISTEN, -1, &msg, sizeof(msg));
+	else if (role == ROLE_WORKER && listener->kind != LISTENER_METRICS)
+		process_send(p, PW_UNLISTEN, -1, &msg, sizeof(msg));
+}
+
+static void
+wiring_listeners(struct process *p)
+{
+	const struct listener *listener;
+
+	TAILQ_FOREACH(listener, &p->parent->listeners, entry)
+		wiring_listener(p, listener);
 }
 
 /* All networks of a kind; returns how many. */
@@ -204,15 +233,14 @@ wiring_introduce_metrics(struct process *p)
 {
 	sums_publish(p->parent);
 	process_send_copy(p, PM_SUMS, p->parent->sums_fd, NULL, 0);
-	wiring_listeners(p, LISTENER_METRICS);
+	wiring_listeners(p);
 }
 
 /* And a worker. */
 void
 wiring_introduce_worker(struct process *p)
 {
-	wiring_listeners(p, LISTENER_WEBSOCKET);
-	wiring_listeners(p, LISTENER_UDP);
+	wiring_listeners(p);
 	wiring_networks(p);
 	block_introduce(p);
 	gossip_introduce(p);

@@ -7,10 +7,12 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/address.h"
 #include "common/log.h"
+#include "common/loop.h"
 #include "worker/worker.h"
 
 /*
@@ -20,6 +22,7 @@
  * moment and lets that one accept.
  */
 #define ACCEPT_BATCH     16
+#define ACCEPT_LAST      4096 /* of a listener that goes */
 #define ACCEPT_SLACK     8
 #define ACCEPT_STEP_BACK 0.005 /* seconds */
 #define ACCEPT_NO_MEANS  1.0   /* seconds, without descriptors or memory */
@@ -32,9 +35,9 @@ accept_watch(struct worker *w, int on)
 
 	for (i = 0; i < w->accept.nlisteners; i++) {
 		if (on)
-			ev_io_start(w->loop, &w->accept.listeners[i].io);
+			ev_io_start(w->loop, &w->accept.listeners[i]->io);
 		else
-			ev_io_stop(w->loop, &w->accept.listeners[i].io);
+			ev_io_stop(w->loop, &w->accept.listeners[i]->io);
 	}
 }
 
@@ -183,14 +186,47 @@ accept_cb(struct ev_loop *loop, ev_io *io, int revents)
 const char *
 accept_listen(struct worker *w, const struct msg_listener *msg, int fd)
 {
-	struct accept_listener *listener;
+	struct accept_listener *a;
 
 	if (w->accept.nlisteners == LISTENERS_MAX)
 		return ("too many listeners");
-	listener = &w->accept.listeners[w->accept.nlisteners++];
-	listener->proxy_protocol = msg->proxy_protocol != 0;
-	ev_io_init(&listener->io, accept_cb, fd, EV_READ);
-	listener->io.data = w;
+	a = calloc(1, sizeof(*a));
+	if (a == NULL)
+		fatal(NULL);
+	a->number = msg->number;
+	a->proxy_protocol = msg->proxy_protocol != 0;
+	ev_io_init(&a->io, accept_cb, fd, EV_READ);
+	a->io.data = w;
+	w->accept.listeners[w->accept.nlisteners++] = a;
+	/* While all pause, it does, too. */
+	if (w->parent.state == WORKER_RUNNING &&
+	    !ev_is_active(&w->accept.timer))
+		ev_io_start(w->loop, &a->io);
+	return (NULL);
+}
+
+/*
+ * PW_UNLISTEN: who has connected already is served, as the kernel would turn
+ * them away.
+ */
+const char *
+accept_unlisten(struct worker *w, uint32_t number)
+{
+	struct accept_listener *a;
+	uint32_t i, n;
+
+	for (i = 0; i < w->accept.nlisteners; i++)
+		if (w->accept.listeners[i]->number == number)
+			break;
+	if (i == w->accept.nlisteners)
+		return ("no such listener");
+	a = w->accept.listeners[i];
+	w->accept.listeners[i] = w->accept.listeners[--w->accept.nlisteners];
+	for (n = 0; n < ACCEPT_LAST && w->load < w->slots_max; n++)
+		if (accept_one(w, a) == -1)
+			break;
+	loop_close(w->loop, &a->io);
+	free(a);
 	return (NULL);
 }
 

@@ -80,6 +80,16 @@ from_parent_udp(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
+from_parent_unlisten(void *owner, const void *data, size_t len, int fd)
+{
+	const struct msg_unlisten *msg;
+
+	msg = data;
+	return (msg->udp ? udp_close(owner, msg->number)
+			 : accept_unlisten(owner, msg->number));
+}
+
+static const char *
 from_parent_exempt(void *owner, const void *data, size_t len, int fd)
 {
 	return (punch_exempt(owner, data));
@@ -261,10 +271,12 @@ static const struct channel_rule from_parent_rules[] = {
 	    from_parent_settings),
 	CHANNEL_RULE_FD(PW_MAP, 0, WORKER_SETUP, from_parent_map),
 	CHANNEL_RULE_FD(PW_COUNTERS, 0, WORKER_SETUP, from_parent_counters),
-	CHANNEL_RULE_FD(PW_LISTENER, sizeof(struct msg_listener), WORKER_SETUP,
+	CHANNEL_RULE_FD(PW_LISTENER, sizeof(struct msg_listener), ANY_TIME,
 	    from_parent_listener),
 	CHANNEL_RULE_FD(
 	    PW_UDP, sizeof(struct msg_udp), ANY_TIME, from_parent_udp),
+	CHANNEL_RULE(PW_UNLISTEN, sizeof(struct msg_unlisten), ANY_TIME,
+	    from_parent_unlisten),
 	CHANNEL_RULE(PW_EXEMPT, sizeof(struct msg_address), ANY_TIME,
 	    from_parent_exempt),
 	CHANNEL_RULE(

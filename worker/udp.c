@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "common/loop.h"
 #include "worker/udp.h"
 #include "worker/worker.h"
 
@@ -53,8 +54,8 @@ udp_open(struct worker *w, const struct msg_udp *msg, int fd, io_cb reader)
 		-1)
 		fatal("getsockopt");
 	sock->worker = w;
-	sock->number = msg->number;
-	sock->path.listener = msg->number;
+	sock->share = msg->share;
+	sock->path.listener = msg->listener;
 	sock->kind = msg->kind;
 	STAILQ_INIT(&sock->waiting);
 	ev_io_init(&sock->reader, reader, fd, EV_READ);
@@ -62,9 +63,45 @@ udp_open(struct worker *w, const struct msg_udp *msg, int fd, io_cb reader)
 	sock->reader.data = sock;
 	sock->writer.data = sock;
 	w->udp.sockets[w->udp.nsockets++] = sock;
-	/* A further port for gossip may come at any time. */
+	/* After a reload, or a further port for gossip. */
 	if (w->parent.state == WORKER_RUNNING)
 		ev_io_start(w->loop, &sock->reader);
+	return (NULL);
+}
+
+/* What has waited to be sent is lost, as if the way were. */
+static void
+udp_free(struct udp_socket *sock)
+{
+	struct udp_waiting *waiting;
+
+	while ((waiting = STAILQ_FIRST(&sock->waiting)) != NULL) {
+		counters_add(COUNTER_DROP_UDP_SEND, 1);
+		STAILQ_REMOVE_HEAD(&sock->waiting, entry);
+		free(waiting);
+	}
+	ev_io_stop(sock->worker->loop, &sock->writer);
+	loop_close(sock->worker->loop, &sock->reader);
+	free(sock);
+}
+
+/*
+ * PW_UNLISTEN: all sockets of that listener, the further ports too.  No burst
+ * is under way while the parent speaks, but packets of our own may be.
+ */
+const char *
+udp_close(struct worker *w, uint32_t listener)
+{
+	uint32_t i, n;
+
+	udp_flush(w);
+	n = 0;
+	for (i = 0; i < w->udp.nsockets; i++)
+		if (w->udp.sockets[i]->path.listener == listener)
+			udp_free(w->udp.sockets[i]);
+		else
+			w->udp.sockets[n++] = w->udp.sockets[i];
+	w->udp.nsockets = n;
 	return (NULL);
 }
 
@@ -77,15 +114,15 @@ udp_start(struct worker *w)
 		ev_io_start(w->loop, &w->udp.sockets[i]->reader);
 }
 
-/* Our further port of that number for gossip to addr, or NULL. */
+/* Our further port of that share for gossip to addr, or NULL. */
 struct udp_socket *
-udp_share(struct worker *w, uint32_t number, const uint8_t addr[16])
+udp_share(struct worker *w, uint32_t share, const uint8_t addr[16])
 {
 	uint32_t i;
 
 	for (i = 0; i < w->udp.nsockets; i++)
 		if (w->udp.sockets[i]->kind == UDP_SHARE &&
-		    w->udp.sockets[i]->number == number &&
+		    w->udp.sockets[i]->share == share &&
 		    udp_reaches(w->udp.sockets[i], addr))
 			return (w->udp.sockets[i]);
 	return (NULL);

@@ -55,12 +55,13 @@ struct udp_socket {
 	ev_io reader;
 	ev_io writer;
 	struct worker *worker;
-	uint32_t number;
-	uint32_t kind; /* enum udp_kind */
+	uint32_t share; /* of gossip; 0: UDP_LISTENER */
+	uint32_t kind;  /* enum udp_kind */
 	sa_family_t family;
 	int v6only;       /* boolean */
 	int any;          /* boolean: bound to all addresses of this machine */
-	struct path path; /* of the datagram that is being dealt with */
+	struct path path; /* of the datagram that is being dealt with; its
+			   * listener is ours */
 	uint32_t nout;
 	struct mmsghdr headers[UDP_OUT];
 	struct udp_out out[UDP_OUT];

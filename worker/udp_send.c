@@ -36,7 +36,8 @@ udp_carrier(struct worker *w, uint32_t number, const uint8_t addr[16])
 	for (i = 0; i < w->udp.nsockets; i++) {
 		sock = w->udp.sockets[i];
 		if (sock->kind == UDP_LISTENER && udp_reaches(sock, addr) &&
-		    (number == UDP_LISTENER_ANY || sock->number == number))
+		    (number == UDP_LISTENER_ANY ||
+			sock->path.listener == number))
 			return (sock);
 	}
 	return (NULL);

@@ -38,7 +38,7 @@ struct worker;
 
 #define HINTS_SHIFT   12
 #define WHEEL_BUCKETS 512 /* 128 s; a later deadline is looked at again */
-#define LISTENERS_MAX PROTO_LISTENERS_MAX
+#define LISTENERS_MAX (2 * PROTO_LISTENERS_MAX) /* old ones beside new ones */
 
 /* How long turns of the loop take, measure.c. */
 struct measure {
@@ -52,7 +52,7 @@ struct beacon_table;
 struct source_table;
 struct udp_socket;
 
-#define UDP_SOCKETS_MAX 1280  /* a service manager has 1024 at most */
+#define UDP_SOCKETS_MAX 2560  /* twice what may be configured, at a reload */
 #define ENDPOINT_FRESH  20    /* seconds in which a refresh is not told */
 #define REPORTS_MAX     20000 /* WP_ENDPOINTs a second, of each kind */
 
@@ -72,11 +72,12 @@ struct burst {
 
 struct accept_listener {
 	ev_io io;
+	uint32_t number;
 	int proxy_protocol; /* boolean: connections begin with its header */
 };
 
 struct accept {
-	struct accept_listener listeners[LISTENERS_MAX];
+	struct accept_listener *listeners[LISTENERS_MAX];
 	uint32_t nlisteners;
 	ev_timer timer;
 	int waited; /* boolean: stepped back for another worker just now */
@@ -234,6 +235,7 @@ burst_is_begun(const struct worker *w)
 
 /* accept.c */
 const char *accept_listen(struct worker *, const struct msg_listener *, int);
+const char *accept_unlisten(struct worker *, uint32_t);
 void accept_start(struct worker *);
 uint32_t accept_descriptors(const struct worker *);
 
@@ -308,6 +310,7 @@ const char *udp_open(struct worker *, const struct msg_udp *, int, io_cb);
 void udp_start(struct worker *);
 uint64_t udp_waiting(const struct worker *);
 uint32_t udp_descriptors(const struct worker *);
+const char *udp_close(struct worker *, uint32_t);
 struct udp_socket *udp_share(struct worker *, uint32_t, const uint8_t[16]);
 
 /* udp_recv.c */

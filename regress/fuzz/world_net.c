@@ -182,16 +182,18 @@ net_start(void)
 	fuzz_on_close = closed;
 	for (i = 0; i < FILES; i++)
 		net.fds[i] = -1;
-	web.proxy_protocol = 0;
+	memset(&web, 0, sizeof(web));
 	give(FILE_LISTENER, PW_LISTENER, &web, sizeof(web));
 	web.proxy_protocol = 1;
 	give(FILE_PROXIED, PW_LISTENER, &web, sizeof(web));
 	proxies();
 	udp.kind = UDP_LISTENER;
-	for (udp.number = 0; udp.number < 2; udp.number++)
-		give(FILE_UDP4 + udp.number, PW_UDP, &udp, sizeof(udp));
+	udp.share = 0;
+	for (udp.listener = 0; udp.listener < 2; udp.listener++)
+		give(FILE_UDP4 + udp.listener, PW_UDP, &udp, sizeof(udp));
 	udp.kind = UDP_SHARE;
-	udp.number = 1;
+	udp.listener = 0;
+	udp.share = 1;
 	give(FILE_SHARE, PW_UDP, &udp, sizeof(udp));
 	for (i = SOURCE_BEACON; i < SOURCES; i++) {
 		memset(&beacon, 0, sizeof(beacon));

@@ -60,6 +60,8 @@ BY_PROGRAMS = {
     "parent/from_router": "two lines of a table, answered by what others know",
     "parent/local_socket": "a socket, or the end of the program",
     "parent/router": "descriptors for real workers and a real program",
+    "parent/listen_change": "test_relisten.py: sockets that come and go",
+    "parent/reload_listen": "likewise",
     "parent/privs": "rights that only root has to give away",
     "parent/roles": "a table",
     "parent/spawn": "fork and exec of the real programs",

@@ -292,14 +292,3 @@ def test_the_end_of_all_while_somebody_asks():
         s.sendall(b"GET /metrics HTTP/1.1\r\n")
         b.proc.send_signal(signal.SIGTERM)
         b.ends()
-
-
-def test_a_reload_says_that_its_address_needs_a_restart():
-    with Metered(workers=1) as b:
-        with open(b.conf_path, "a") as f:
-            f.write("metrics on 127.0.0.1 port 1\n")
-        before = len(b.lines)
-        b.ctl("reload")
-        b.wait_line('"metrics on" has changed: needs a restart', after=before)
-        assert not any('"listen"' in line for line in b.lines)
-        assert b.scrape()

@@ -290,10 +290,9 @@ def test_reload_says_each_time_what_needs_a_restart():
             b.ctl("reload", text=True)
             b.wait_line("configuration read again", after=lines)
             assert sum(needed in line for line in b.lines) == told, workers
-        b.write_conf('worker user "games"\nlisten on 127.0.0.2 port 0')
+        b.write_conf('worker user "games"')
         b.ctl("reload", text=True)
-        for what in "listen", "user":
-            b.wait_line('"%s" has changed: needs a restart' % what)
+        b.wait_line('"user" has changed: needs a restart')
 
 
 def test_reload_reaches_auth():

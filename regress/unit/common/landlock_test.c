@@ -37,7 +37,7 @@ allow_read(void)
 	int ruleset;
 
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	ruleset = landlock_new();
+	ruleset = landlock_new(0);
 	landlock_allow(ruleset, dir, LANDLOCK_READ);
 	landlock_allow(ruleset, "/nonexistent", LANDLOCK_READ);
 	landlock_enter(ruleset);
@@ -49,7 +49,7 @@ allow_remove(void)
 	int ruleset;
 
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	ruleset = landlock_new();
+	ruleset = landlock_new(0);
 	landlock_allow(ruleset, dir, LANDLOCK_REMOVE);
 	landlock_enter(ruleset);
 }
@@ -218,7 +218,7 @@ kernel_has_landlock(void)
 {
 	int ruleset;
 
-	ruleset = landlock_new();
+	ruleset = landlock_new(0);
 #ifdef SANDBOX_NONE
 	CHECK(ruleset == -1);
 #else

@@ -31,10 +31,16 @@ serve_start(struct metrics *of)
 }
 
 const char *
-serve_listen(struct metrics *of, int fd)
+serve_listen(struct metrics *of, const struct msg_listener *msg, int fd)
 {
 	(void)close(fd);
 	return (++listeners > 2 ? "too many" : NULL);
+}
+
+const char *
+serve_unlisten(struct metrics *of, const struct msg_unlisten *msg)
+{
+	return (NULL);
 }
 
 static void
@@ -45,6 +51,18 @@ say_fd(uint32_t type, size_t size)
 	fd = memfd_create("it", 0);
 	if (fd == -1 || ftruncate(fd, (off_t)size) == -1 ||
 	    imsg_compose(&parent, type, 0, 0, fd, NULL, 0) == -1 ||
+	    imsgbuf_write(&parent) == -1)
+		abort();
+	ev_run(m.loop, EVRUN_NOWAIT);
+}
+
+static void
+say_listener(void)
+{
+	static const struct msg_listener msg;
+
+	if (imsg_compose(&parent, PM_LISTENER, 0, 0, dup(STDERR_FILENO), &msg,
+		sizeof(msg)) == -1 ||
 	    imsgbuf_write(&parent) == -1)
 		abort();
 	ev_run(m.loop, EVRUN_NOWAIT);
@@ -116,7 +134,7 @@ hears_all(void)
 	hello();
 	say_fd(PM_COUNTERS, COUNTERS_BYTES);
 	say_fd(PM_SUMS, SUMS_BYTES);
-	say_fd(PM_LISTENER, 0);
+	say_listener();
 	say(PM_START);
 	if (said() != MP_READY)
 		_exit(DIED);
@@ -180,16 +198,16 @@ static void
 hears_of_too_many_listeners(void)
 {
 	hello();
-	say_fd(PM_LISTENER, 0);
-	say_fd(PM_LISTENER, 0);
-	say_fd(PM_LISTENER, 0);
+	say_listener();
+	say_listener();
+	say_listener();
 }
 
 static void
-hears_of_a_listener_too_late(void)
+hears_of_counters_too_late(void)
 {
 	hears_all();
-	say_fd(PM_LISTENER, 0);
+	say_fd(PM_COUNTERS, COUNTERS_BYTES);
 }
 
 static void
@@ -220,7 +238,7 @@ test_out_of_order(void)
 	CHECK(one_that(hears_hello_twice) == DIED);
 	CHECK(one_that(hears_start_without_counters) == DIED);
 	CHECK(one_that(hears_start_without_sums) == DIED);
-	CHECK(one_that(hears_of_a_listener_too_late) == DIED);
+	CHECK(one_that(hears_of_counters_too_late) == DIED);
 }
 
 static void

@@ -190,28 +190,34 @@ test_without_descriptors(void)
 	/* Nobody is there to: accepting pauses. */
 	no_descriptors = 1;
 	fds[0] = client("x\n");
-	CHECK(!ev_is_active(&m.listeners[0]) && ev_is_active(&m.pause));
+	CHECK(!ev_is_active(&m.doors[0]->io) && ev_is_active(&m.pause));
 	ev_feed_event(m.loop, &m.pause, EV_TIMER);
 	ev_invoke_pending(m.loop);
 	turns(3);
-	CHECK(got(fds[0]) == 5 && ev_is_active(&m.listeners[0]));
+	CHECK(got(fds[0]) == 5 && ev_is_active(&m.doors[0]->io));
 }
 
 static void
 test_no_more_listeners_than_there_is_room_for(void)
 {
-	uint32_t was;
+	struct msg_listener msg;
+	struct msg_unlisten gone;
 
-	was = m.nlisteners;
-	while (m.nlisteners < PROTO_LISTENERS_MAX)
-		CHECK(serve_listen(&m, 0) == NULL);
-	CHECK(serve_listen(&m, 0) != NULL);
-	m.nlisteners = was;
+	memset(&msg, 0, sizeof(msg));
+	memset(&gone, 0, sizeof(gone));
+	msg.number = gone.number = 1;
+	while (m.ndoors < DOORS_MAX)
+		CHECK(serve_listen(&m, &msg, dup(0)) == NULL);
+	CHECK(serve_listen(&m, &msg, 0) != NULL);
+	while (m.ndoors > 1)
+		CHECK(serve_unlisten(&m, &gone) == NULL);
+	CHECK(serve_unlisten(&m, &gone) != NULL);
 }
 
 int
 main(void)
 {
+	static const struct msg_listener first;
 	socklen_t len;
 	int fd;
 
@@ -223,7 +229,7 @@ main(void)
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (fd == -1 || bind(fd, (struct sockaddr *)&at, len) == -1 ||
 	    getsockname(fd, (struct sockaddr *)&at, &len) == -1 ||
-	    listen(fd, 16) == -1 || serve_listen(&m, fd) != NULL)
+	    listen(fd, 16) == -1 || serve_listen(&m, &first, fd) != NULL)
 		return (1);
 	serve_start(&m);
 	RUN(test_a_request_gets_its_answer_and_the_end);

@@ -45,7 +45,7 @@ sent(uint32_t *last)
 	uint32_t n;
 
 	for (n = 0; parts_told(1, PW_UDP, &msg, sizeof(msg)) == 1; n++)
-		*last = msg.kind == UDP_SHARE ? msg.number : 0;
+		*last = msg.kind == UDP_SHARE ? msg.share : 0;
 	return (n);
 }
 

@@ -101,12 +101,24 @@ each_is_taken_once_and_by_its_address(void)
 }
 
 static void
-what_nobody_takes_is_closed(void)
+what_nobody_uses_is_kept(void)
 {
-	inherit_close();
-	CHECK(fcntl(6, F_GETFD) == -1);
-	CHECK(fcntl(3, F_GETFD) != -1);
-	CHECK(inherit_take(SOCK_STREAM, &tcp6) == -1);
+	inherit_report();
+	CHECK(inherit_take(SOCK_STREAM, &tcp6) == 6);
+	CHECK(inherit_keep(4));
+	CHECK(inherit_take(SOCK_DGRAM, &udp) == 4);
+	CHECK(!inherit_keep(7));
+}
+
+static void
+what_is_of_no_use_is_forgotten(void)
+{
+	CHECK(inherit_has(5));
+	inherit_drop(5);
+	CHECK(fcntl(5, F_GETFD) == -1);
+	CHECK(!inherit_has(5));
+	CHECK(!inherit_has(-1));
+	CHECK(inherit_take(SOCK_DGRAM, &udp) == -1);
 }
 
 int
@@ -114,6 +126,7 @@ main(void)
 {
 	RUN(those_of_another_process_are_closed);
 	RUN(each_is_taken_once_and_by_its_address);
-	RUN(what_nobody_takes_is_closed);
+	RUN(what_nobody_uses_is_kept);
+	RUN(what_is_of_no_use_is_forgotten);
 	return (test_failed());
 }

@@ -139,7 +139,7 @@ begin(void)
 static int
 paused(void)
 {
-	return (!ev_is_active(&w.accept.listeners[0].io) &&
+	return (!ev_is_active(&w.accept.listeners[0]->io) &&
 		ev_is_active(&w.accept.timer));
 }
 
@@ -265,27 +265,49 @@ static void
 test_where_proxies_begin_with_a_header(void)
 {
 	begin();
-	w.accept.listeners[0].proxy_protocol = 1;
+	w.accept.listeners[0]->proxy_protocol = 1;
 	connect_and_turn(1);
 	CHECK(proxied == 1 && known == 0 && read_from == 1);
 	begin();
 	welcome = 0;
 	connect_and_turn(1);
 	CHECK(proxied == 1 && read_from == 0);
-	w.accept.listeners[0].proxy_protocol = 0;
+	w.accept.listeners[0]->proxy_protocol = 0;
 }
 
 static void
 test_no_more_listeners_than_there_is_room_for(void)
 {
-	uint32_t was;
+	struct msg_listener msg = plain;
 
-	was = w.accept.nlisteners;
+	msg.number = 1;
 	while (w.accept.nlisteners < LISTENERS_MAX)
-		CHECK(accept_listen(&w, &plain, listener) == NULL);
-	CHECK(accept_listen(&w, &plain, listener) != NULL);
+		CHECK(accept_listen(&w, &msg, dup(listener)) == NULL);
+	CHECK(accept_listen(&w, &msg, listener) != NULL);
 	CHECK(w.accept.nlisteners == LISTENERS_MAX);
-	w.accept.nlisteners = was;
+	while (w.accept.nlisteners > 1)
+		CHECK(accept_unlisten(&w, 1) == NULL);
+	CHECK(accept_unlisten(&w, 1) != NULL);
+}
+
+/* Served at once, unless all pause; and so is who has come before it goes. */
+static void
+test_one_that_comes_and_goes_by_a_reload(void)
+{
+	struct msg_listener msg = plain;
+
+	begin();
+	msg.number = 7;
+	w.parent.state = WORKER_RUNNING;
+	CHECK(accept_listen(&w, &msg, dup(listener)) == NULL);
+	CHECK(ev_is_active(&w.accept.listeners[1]->io));
+	CHECK(accept_unlisten(&w, 7) == NULL && w.accept.nlisteners == 1);
+	refusal = EMFILE;
+	connect_and_turn(1);
+	CHECK(accept_listen(&w, &msg, dup(listener)) == NULL);
+	CHECK(paused() && !ev_is_active(&w.accept.listeners[1]->io));
+	refusal = 0;
+	CHECK(accept_unlisten(&w, 7) == NULL && made == 1);
 }
 
 int
@@ -317,5 +339,6 @@ main(void)
 	RUN(test_one_that_is_not_welcome_is_not_read);
 	RUN(test_where_proxies_begin_with_a_header);
 	RUN(test_no_more_listeners_than_there_is_room_for);
+	RUN(test_one_that_comes_and_goes_by_a_reload);
 	return (test_failed());
 }

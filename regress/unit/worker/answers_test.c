@@ -97,7 +97,7 @@ know(uint32_t number, uint32_t node)
 static int
 set_up(void)
 {
-	static const struct msg_udp msg = { UDP_LISTENER, 0 };
+	static const struct msg_udp msg = { UDP_LISTENER, 0, 0 };
 	struct peermap_entry *entry;
 	struct sockaddr_in sin;
 	int fd, i;

@@ -197,8 +197,8 @@ sync_came(int fd, in_port_t port)
 static void
 sync_leaves_from_the_address_that_is_known(void)
 {
-	static const struct msg_udp kinds[2] = { { UDP_LISTENER, 0 },
-		{ UDP_SHARE, 1 } };
+	static const struct msg_udp kinds[2] = { { UDP_LISTENER, 0, 0 },
+		{ UDP_SHARE, 0, 1 } };
 	struct sockaddr_in to, ports[2];
 	struct msg_sync msg;
 	in_addr_t near;

@@ -33,6 +33,18 @@ accept_listen(struct worker *of, const struct msg_listener *msg, int fd)
 	return (NULL);
 }
 
+const char *
+accept_unlisten(struct worker *of, uint32_t number)
+{
+	return (NULL);
+}
+
+const char *
+udp_close(struct worker *of, uint32_t listener)
+{
+	return (NULL);
+}
+
 void
 accept_start(struct worker *of)
 {
@@ -353,12 +365,10 @@ test_start_needs_all_that_was_promised(void)
 }
 
 static void
-hears_of_a_listener_while_it_runs(void)
+hears_of_a_map_while_it_runs(void)
 {
-	static const struct msg_listener msg;
-
 	start();
-	say(PW_LISTENER, &msg, sizeof(msg), 0);
+	say(PW_MAP, NULL, 0, 0);
 }
 
 static void
@@ -390,7 +400,7 @@ hears_what_a_handler_refuses(void)
 static void
 test_what_comes_out_of_turn_ends_it(void)
 {
-	CHECK(worker_that(hears_of_a_listener_while_it_runs) == DIED);
+	CHECK(worker_that(hears_of_a_map_while_it_runs) == DIED);
 	CHECK(worker_that(hears_of_a_session_too_early) == DIED);
 	CHECK(worker_that(hears_of_a_map_that_is_none) == DIED);
 	CHECK(worker_that(hears_what_a_handler_refuses) == DIED);

@@ -44,7 +44,7 @@ udp_open(struct worker *of, const struct msg_udp *msg, int fd, io_cb reader)
 	sock.worker = of;
 	sock.family = AF_INET;
 	sock.any = 1;
-	sock.path.listener = msg->number;
+	sock.path.listener = msg->listener;
 	ev_io_init(&sock.reader, reader, fd, EV_READ);
 	sock.reader.data = &sock;
 	ev_io_start(of->loop, &sock.reader);
@@ -148,7 +148,7 @@ test_an_empty_one_is_one(void)
 int
 main(void)
 {
-	static const struct msg_udp msg = { UDP_LISTENER, 6 };
+	static const struct msg_udp msg = { UDP_LISTENER, 6, 0 };
 
 	parts_loop();
 	client = bound(INADDR_LOOPBACK, &from);

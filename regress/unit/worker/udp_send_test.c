@@ -60,7 +60,7 @@ bound(in_addr_t host, struct sockaddr_in *sin)
 static int
 set_up(void)
 {
-	static const struct msg_udp msg = { UDP_LISTENER, 0 };
+	static const struct msg_udp msg = { UDP_LISTENER, 0, 0 };
 	struct sockaddr_in sin;
 	int fd;
 

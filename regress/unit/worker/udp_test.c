@@ -21,6 +21,14 @@ udp_write(struct ev_loop *loop, ev_io *io, int revents)
 {
 }
 
+static int flushed;
+
+void
+udp_flush(struct worker *of)
+{
+	flushed++;
+}
+
 static int reads;
 
 static void
@@ -74,7 +82,8 @@ opened(enum udp_kind kind, uint32_t number, in_addr_t host)
 
 	memset(&msg, 0, sizeof(msg));
 	msg.kind = kind;
-	msg.number = number;
+	msg.listener = kind == UDP_LISTENER ? number : 0;
+	msg.share = kind == UDP_LISTENER ? 0 : number;
 	if (udp_open(&w, &msg, bound(host, &sin), reader) != NULL)
 		return (NULL);
 	return (w.udp.sockets[w.udp.nsockets - 1]);
@@ -91,6 +100,28 @@ test_what_it_is_bound_to_is_known(void)
 	CHECK(sock->path.listener == 3 && sock->nout == 0);
 	sock = opened(UDP_LISTENER, 4, INADDR_ANY);
 	CHECK(sock != NULL && sock->any);
+}
+
+/* With its further ports, and what waits to be sent by it. */
+static void
+test_one_that_goes_takes_its_own_along(void)
+{
+	struct udp_waiting *waiting;
+	struct udp_socket *stays;
+	uint64_t lost;
+
+	w.udp.nsockets = 0;
+	CHECK(opened(UDP_LISTENER, 0, INADDR_LOOPBACK) != NULL);
+	stays = opened(UDP_LISTENER, 1, INADDR_LOOPBACK);
+	CHECK(opened(UDP_SHARE, 1, INADDR_LOOPBACK) != NULL);
+	waiting = calloc(1, sizeof(*waiting));
+	CHECK(waiting != NULL);
+	STAILQ_INSERT_TAIL(&w.udp.sockets[0]->waiting, waiting, entry);
+	lost = COUNTED(DROP_UDP_SEND);
+	CHECK(udp_close(&w, 0) == NULL);
+	CHECK(w.udp.nsockets == 1 && w.udp.sockets[0] == stays);
+	CHECK(COUNTED(DROP_UDP_SEND) == lost + 1 && flushed == 1);
+	CHECK(udp_close(&w, 0) == NULL && w.udp.nsockets == 1);
 }
 
 /* Before PW_START nothing is read; a further port may come later. */
@@ -157,6 +188,7 @@ int
 main(void)
 {
 	parts_loop();
+	RUN(test_one_that_goes_takes_its_own_along);
 	RUN(test_what_it_is_bound_to_is_known);
 	RUN(test_read_from_the_start_on);
 	RUN(test_what_comes_is_the_readers);
