@@ -113,10 +113,9 @@ unit_worker/session_head := $(worker_http) \
 unit_worker/session_proxy := $(call in,worker,http_text networks proxy_header report \
 		      session_proxy)
 unit_worker/session_read := $(call in,worker,inbound session_read)
-unit_worker/route  := $(call in,worker,route route_read route_recv)
-unit_worker/router_recv := $(call in,worker,route route_read router \
+unit_worker/route  := $(call in,worker,route route_recv)
+unit_worker/router_recv := $(call in,worker,route router \
 		      router_recv ws_utf8)
-unit_worker/route_recv := $(call in,worker,route_read route_recv)
 unit_worker/timer  := $(call in,worker,measure timer wheel)
 unit_worker/udp_recv := $(call in,worker,udp_control udp_recv)
 unit_worker/udp_send := $(call in,worker,udp udp_control udp_send)

@@ -212,31 +212,16 @@ outq_gone(struct worker *w, struct session *s, ssize_t r)
 	return (-1);
 }
 
-/*
- * Sends whole frames, or queues what the kernel does not take; len is the sum
- * of iov, frames their number.  Returns how many were sent or wait: none if the
- * session is broken, or breaks by it.
- */
-uint32_t
-outq_frames(struct worker *w, struct session *s, struct iovec *iov, int n,
-    size_t len, uint32_t frames)
+/* Queues what is left of whole frames, as outq_frames(); `sent` bytes are gone. */
+static uint32_t __attribute__((noinline))
+outq_rest(struct worker *w, struct session *s, const struct iovec *iov, int n,
+    size_t sent, uint32_t frames)
 {
 	uint32_t dropped;
-	size_t sent;
-	ssize_t r;
 	int i;
 
-	if (s->state == SESSION_BROKEN)
+	if (outq_get(w, s, sent) == NULL)
 		return (0);
-	r = 0;
-	if (s->outq == NULL) {
-		r = outq_gone(w, s, outq_send(s->io.fd, iov, n, len));
-		if (r == (ssize_t)len)
-			return (frames);
-		if (r == -1 || outq_get(w, s, (size_t)r) == NULL)
-			return (0);
-	}
-	sent = (size_t)r;
 	dropped = 0;
 	for (i = 0; i < n; i++) {
 		if (sent >= iov[i].iov_len) {
@@ -252,6 +237,31 @@ outq_frames(struct worker *w, struct session *s, struct iovec *iov, int n,
 	}
 	counters_add(COUNTER_DROP_QUEUE_FULL, dropped);
 	return (frames - dropped);
+}
+
+/*
+ * Sends whole frames, or queues what the kernel does not take; len is the sum
+ * of iov, frames their number.  Returns how many were sent or wait: none if the
+ * session is broken, or breaks by it.
+ */
+uint32_t
+outq_frames(struct worker *w, struct session *s, struct iovec *iov, int n,
+    size_t len, uint32_t frames)
+{
+	ssize_t r;
+
+	if (s->state == SESSION_BROKEN)
+		return (0);
+	r = 0;
+	if (s->outq == NULL) {
+		r = outq_send(s->io.fd, iov, n, len);
+		if (r == (ssize_t)len)
+			return (frames);
+		r = outq_gone(w, s, r);
+		if (r == -1)
+			return (0);
+	}
+	return (outq_rest(w, s, iov, n, (size_t)r, frames));
 }
 
 /*

@@ -132,7 +132,7 @@ route_open(struct worker *w, uint32_t number, int fd, io_cb reader)
 }
 
 /* Copies a small packet to the stage; NULL without memory. */
-static uint8_t *
+static inline uint8_t *__attribute__((always_inline))
 route_stage(struct worker *w, const uint8_t *payload, size_t len)
 {
 	uint8_t *to;

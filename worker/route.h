@@ -72,13 +72,6 @@ void route_flush(struct worker *);
 uint64_t route_waiting(const struct worker *);
 uint32_t route_descriptors(const struct worker *);
 
-/* route_read.c */
-/* What to do with the message there: its length, 0 if incomplete, -1 if bad. */
-typedef ssize_t (*route_take_fn)(struct sibling *, uint8_t *, size_t);
-/* What to do at the end of it; reason NULL: the other end closed it. */
-typedef void (*route_lost_fn)(struct sibling *, const char *reason);
-int route_read(struct sibling *, route_take_fn, route_lost_fn);
-
 /* route_recv.c */
 const char *route_recv_open(struct worker *, uint32_t, int);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "worker/route_read.h"
 #include "worker/worker.h"
 
 /*

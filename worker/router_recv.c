@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "worker/lookup.h"
+#include "worker/route_read.h"
 #include "worker/worker.h"
 #include "worker/ws_utf8.h"
 

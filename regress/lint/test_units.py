@@ -42,7 +42,6 @@ ELSEWHERE = {
     "worker/measure": "timer",          # which sets it going
     "parent/resolver": "resolve",       # a process of its own
     "parent/resolver_sandbox": "resolve",
-    "worker/route_read": "route_recv",  # what it reads for
     "worker/router": "router_recv",     # the other direction
     "parent/sandbox_files": "sandbox",  # what it allows is what that needs
 }

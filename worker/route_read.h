@@ -3,6 +3,9 @@
  * SPDX-License-Identifier: ISC
  */
 
+#ifndef WORKER_ROUTE_READ_H
+#define WORKER_ROUTE_READ_H
+
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -10,8 +13,18 @@
 
 #include "worker/worker.h"
 
+/*
+ * How a channel in bulk is read.  Here, so that what becomes of a message is no
+ * call through a pointer: all packets for another worker pass.
+ */
+
+/* What to do with the message there: its length, 0 if incomplete, -1 if bad. */
+typedef ssize_t (*route_take_fn)(struct sibling *, uint8_t *, size_t);
+/* What to do at the end of it; reason NULL: the other end closed it. */
+typedef void (*route_lost_fn)(struct sibling *, const char *reason);
+
 /* Deals with the n bytes at w->rx and keeps what is incomplete. */
-static int
+static inline int
 route_read_bytes(struct sibling *sib, size_t n, route_take_fn take)
 {
 	struct worker *w;
@@ -39,7 +52,7 @@ route_read_bytes(struct sibling *sib, size_t n, route_take_fn take)
  * may overwrite it, and keeps it until burst_end(); lost is told of the end.
  * Returns 1 if there may be more to read.
  */
-int
+static inline int
 route_read(struct sibling *sib, route_take_fn take, route_lost_fn lost)
 {
 	struct worker *w;
@@ -63,3 +76,5 @@ route_read(struct sibling *sib, route_take_fn take, route_lost_fn lost)
 	}
 	return ((size_t)n == room && sib->open);
 }
+
+#endif /* WORKER_ROUTE_READ_H */
