@@ -52,3 +52,20 @@ install-frame: $(FRAME) $(BUILD)/beacond-frame.pc
 uninstall-frame:
 	rm -f $(addprefix $(DESTDIR),$(FRAME_INSTALLED))
 	-rmdir $(DESTDIR)$(INCLUDEDIR)/beacond
+
+# The clients in Python and Go, and what shows how they are used.
+FRAMEDIR   ?= $(PREFIX)/share/beacond/frame
+FRAME_CLIENTS := $(wildcard frame/python/*.py frame/go/go.mod frame/go/*.go \
+	      frame/go/cmd/*/*.go)
+
+install-frame: install-frame-clients
+uninstall-frame: uninstall-frame-clients
+
+.PHONY: install-frame-clients uninstall-frame-clients
+install-frame-clients:
+	$(foreach f,$(FRAME_CLIENTS),$(INSTALL) -D -m 644 $(f) \
+	    $(DESTDIR)$(FRAMEDIR)/$(f:frame/%=%) &&) :
+
+uninstall-frame-clients:
+	rm -rf $(DESTDIR)$(FRAMEDIR)
+	-rmdir $(DESTDIR)$(PREFIX)/share/beacond

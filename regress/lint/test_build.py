@@ -85,6 +85,9 @@ def test_another_prefix_is_all_that_is_installed_speaks_of():
             "/opt/there/share/man/man7/beacond-keys.7",
             "/opt/there/share/bash-completion/completions/beaconctl",
             "/opt/there/share/zsh/site-functions/_beaconctl",
+            "/opt/there/share/beacond/frame/python/beacond_frame.py",
+            "/opt/there/share/beacond/frame/go/go.mod",
+            "/opt/there/share/beacond/frame/go/cmd/relay/main.go",
             "/opt/there/share/examples/beacond/beacond.service"} <= set(files)
         for name in files:
             if "/share/" in name:

@@ -1,0 +1,3 @@
+module beacond/frame
+
+go 1.19

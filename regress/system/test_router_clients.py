@@ -1,0 +1,249 @@
+# Copyright (c) 2026 The beacond authors
+# SPDX-License-Identifier: ISC
+
+"""The clients of the router socket do what the relay does, and what they say."""
+
+import os
+import signal
+import struct
+import tempfile
+import threading
+
+import pytest
+
+import keys
+import test_failures
+import test_relay
+import test_sessions
+import test_slow
+from beacon import limit, wait_for
+from client import deliver, login, pair_on_workers, relay
+from frame_clients import CLIENTS, TALKERS, ClientBeacon, Program, command
+from test_registry import OPEN, enter, outcomes, refused, waiting
+from test_router import Routed, generation
+
+SHARED = [
+    test_relay.test_all_sizes_on_the_same_worker,
+    test_relay.test_all_sizes_on_different_workers,
+    test_relay.test_all_sizes_with_one_worker,
+    test_relay.test_all_sizes_with_four_workers,
+    test_relay.test_relay_to_oneself,
+    test_relay.test_empty_payload,
+    test_relay.test_fragmented_packet,
+    test_relay.test_order_of_a_flow_is_kept,
+    test_relay.test_source_packet_limit_can_be_off,
+    test_sessions.test_newest_connection_wins,
+    test_sessions.test_newest_stays_reachable_after_clean_up_of_the_old,
+    test_sessions.test_old_connection_that_does_not_read_cleans_up_nothing,
+    test_sessions.test_no_frame_of_a_replaced_session_is_handed_on,
+    test_sessions.test_no_frame_is_handed_on_behind_the_first_of_the_new_session,
+    test_slow.test_peer_that_does_not_read_is_dropped_after_the_write_timeout,
+    test_failures.test_killed_worker_costs_only_its_own_peers,
+    test_failures.test_new_worker_takes_part,
+    test_failures.test_both_workers_killed,
+]
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request):
+    return request.param
+
+
+@pytest.fixture(params=TALKERS)
+def talker(request):
+    return request.param
+
+
+@pytest.fixture
+def routed(client, monkeypatch):
+    monkeypatch.setattr(ClientBeacon, "client", client)
+    return ClientBeacon
+
+
+def relaying(client, b, *args):
+    return Program(command(client, "relay") + [b.router_path, *args])
+
+
+@limit(120)
+@pytest.mark.parametrize("test", SHARED, ids=lambda test: test.__name__[5:])
+def test_as_by_the_relay(routed, test, monkeypatch):
+    monkeypatch.setitem(test.__globals__, "Beacon", routed)
+    test()
+
+
+@limit(120)
+def test_what_cannot_be_delivered_harms_nobody(routed):
+    with routed() as b, login(b, 1) as one, login(b, 2) as two:
+        for dest in 0, 3, 4294967295:
+            one.send_to(dest, b"nobody")
+        for sender in 0, 2, 4294967295:
+            one.send_packet(relay(sender, 2, b"forged"))
+        for packet in b"", b"\x05", b"\x77junk", relay(1, 2, b"")[:-1]:
+            one.send_packet(packet)
+        one.send_packet(relay(1, 2, bytes(65527)))
+        one.send_packet(relay(1, 2, bytes(32764)))
+        one.send_to(2, b"next")
+        two.expect_from(1, b"next")
+        assert b.metric("frames_out") == 1
+
+
+@limit(120)
+def test_peers_come_and_go(routed):
+    with routed() as b, login(b, 31) as other:
+        for _ in range(3):
+            peers = [login(b, node) for node in range(1, 25)]
+            for peer in peers:
+                other.send_to(peer.node, b"hello")
+            for peer in peers:
+                peer.expect_from(31, b"hello")
+                peer.send_to(31, b"goodbye")
+                peer.close()
+            got = sorted(other.recv_packet() for _ in peers)
+            assert got == sorted(deliver(peer.node, b"goodbye")
+                for peer in peers)
+
+
+@pytest.mark.parametrize("client, sig",
+    [(client, signal.SIGKILL) for client in CLIENTS] +
+    [(CLIENTS[0], signal.SIGSTOP)])
+def test_one_that_dies_or_stalls_costs_no_session(client, sig):
+    with Routed("source packet limit 0") as b, relaying(client, b) as program:
+        one, two, rest = pair_on_workers(b, True)
+        one.send_to(two.node, b"by the program")
+        two.expect_from(one.node, b"by the program")
+        program.proc.send_signal(sig)
+        if sig == signal.SIGKILL:
+            wait_for(lambda: b.without() == 1)
+        else:
+            for _ in range(400):
+                one.send_to(two.node, bytes(32000))
+            b.wait_line("the router does not read", 25)
+        one.send_to(two.node, b"by the relay")
+        while two.recv_packet() != deliver(one.node, b"by the relay"):
+            pass
+        for peer in [one, two] + rest:
+            peer.in_step()
+            peer.close()
+
+
+@limit(120)
+def test_leaving_in_good_order_loses_nothing(client):
+    count = 4000
+    with Routed("source packet limit 0") as b, relaying(client, b) as program:
+        one, two, rest = pair_on_workers(b, True)
+        leaver = threading.Thread(target=program.leave)
+        for n in range(count):
+            one.send_to(two.node, struct.pack(">I", n))
+            if n == count // 4:
+                leaver.start()
+        got = [struct.unpack(">BII", two.recv_packet())[2]
+            for _ in range(count)]
+        assert sorted(got) == list(range(count))
+        leaver.join()
+        for peer in [one, two] + rest:
+            peer.close()
+
+
+def talk(client, b):
+    return Program(command(client, "talk") + [b.router_path])
+
+
+@limit(120)
+def test_what_its_methods_say(talker):
+    with Routed(workers=1) as b, login(b, 1) as early, \
+            talk(talker, b) as program:
+        assert program.greeting == ["before nowhere yet",
+            "ready at 127.0.0.1:%d" % b.port]
+        assert program.ask("count") == "count 1"
+        assert program.ask("connected", 1) == "connected true"
+        for node in 0, 2, 4294967295:
+            assert program.ask("connected", node) == "connected false"
+            assert program.ask("write", node, "00") == "written false"
+            assert program.ask("close", node, 1000, "") == "closed false"
+        early.send_packet(b"\xab")
+        assert program.hear() == "frame 1 ab"
+        assert program.ask("write", 1, "cdef") == "written true"
+        assert early.recv_packet() == b"\xcd\xef"
+        for size in 0, 32769:
+            assert program.ask("write", 1, "00" * size) == "written false"
+        with login(b, 2) as peer:
+            number = generation(b, 2)
+            assert program.hear() == "came 2 %d" % number
+            assert program.ask("count") == "count 2"
+            program.say("close", 2, 4321, "that is enough")
+            peer.expect_close(4321, "that is enough")
+            assert {program.hear(), program.hear()} == {"closed true",
+                "gone 2 %d" % number}
+        assert program.ask("metrics") == "metrics 2 0 2 0 1 1 0 1"
+        assert program.ask("connected", 2) == "connected false"
+        program.proc.stdin.close()
+        assert program.hear() == "left false 0 false <nil>"
+        assert program.proc.wait(10) == 0
+        early.in_step()
+
+
+@limit(120)
+def test_what_is_refused_comes_back(talker):
+    with Routed(workers=1) as b, login(b, 1, rcvbuf=4096) as slow, \
+            talk(talker, b) as program:
+        data = "ab" * 32768
+        said = set()
+        while "refused 1 2 " + data not in said:
+            program.say("write", 1, data)
+            said.add(program.hear())
+        assert "written true" in said
+        assert b.peer(1) is not None
+        slow.close()
+
+
+@limit(120)
+def test_the_end_of_the_beacon_is_told(talker):
+    with Routed(workers=1) as b, talk(talker, b) as program:
+        b.stop()
+        assert program.hear().startswith("error ")
+        assert program.ask("connected", 1) == "connected false"
+        assert program.ask("metrics").startswith("metrics ")
+        program.proc.stdin.close()
+        assert program.hear().startswith("left ")
+        program.proc.wait(10)
+
+
+@limit(120)
+def test_who_comes_second_is_told_so(talker):
+    with Routed() as b, b.router():
+        with pytest.raises(AssertionError, match="another program is there"):
+            talk(talker, b)
+
+
+@limit(120)
+def test_it_knows_the_keys(talker):
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        path = os.path.join(directory, "keys.sock")
+        known = os.path.join(directory, "keys")
+        with open(known, "w") as f:
+            f.write("".join(map(keys.line, [1, *range(10, 60)])))
+        with Routed('registry "%s"\n%s' % (path, OPEN), nodes=None) as b:
+            with relaying(talker, b, path, known) as program:
+                wait_for(lambda: b.ctl("show", "registry")["link"] == "up",
+                    10)
+                enter(b, 1)
+                refused(b, 1, signer=2)
+                refused(b, 3)
+                # Many requests in one read.
+                peers = waiting(b, range(10, 60))
+                assert set(outcomes(peers)) == {"in"}
+                peers[0].node, peers[1].node = 10, 11
+                peers[0].send_to(11, b"x")
+                peers[1].expect_from(10, b"x")
+                program.leave()
+            for peer in peers:
+                peer.in_step()
+                peer.close()
+            # A socket that was left behind is in nobody's way.
+            with relaying(talker, b, path, known) as program:
+                program.kill()
+            assert os.path.exists(path)
+            with relaying(talker, b, path, known) as program:
+                program.leave()
+            assert not os.path.exists(path)
