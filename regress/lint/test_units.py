@@ -25,7 +25,9 @@ ELSEWHERE = {
     "auth/from_worker": "dispatch",
     "auth/from_parent_registry": "registry",
     "auth/from_registry": "registry",
+    "common/event_text": "event",       # the line of one
     "common/imsg_send": "imsg",         # the other end of it
+    "common/log_fields": "event",       # what that line is made of
     "parent/conf_address": "conf",      # a text goes in, a config comes out
     "parent/conf_host": "conf",
     "parent/conf_lex": "conf",
@@ -49,6 +51,7 @@ ELSEWHERE = {
 # Whose logic is what they make of others, or of the kernel: the programs' own
 # tests show it.
 BY_PROGRAMS = {
+    "worker/report": "a table, whose lines regress/system/test_events.py reads",
     "auth/main": "puts the rest together",
     "metrics/main": "puts the rest together",
     "parent/main": "puts the rest together",
