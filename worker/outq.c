@@ -212,7 +212,9 @@ outq_gone(struct worker *w, struct session *s, ssize_t r)
 	return (-1);
 }
 
-/* Queues what is left of whole frames, as outq_frames(); `sent` bytes are gone. */
+/*
+ * Queues what is left of whole frames, as outq_frames(); `sent` bytes are gone.
+ */
 static uint32_t __attribute__((noinline))
 outq_rest(struct worker *w, struct session *s, const struct iovec *iov, int n,
     size_t sent, uint32_t frames)
