@@ -60,9 +60,8 @@ struct conf_host {
 
 struct config {
 	struct conf_addresses addresses;
-	struct conf_files files; /* but for standard input */
-	int denied;              /* boolean: one of them may not be read */
-	uint32_t workers;        /* 0: auto */
+	struct conf_files files;           /* but for standard input */
+	uint32_t workers;                  /* 0: auto */
 	char keys_file[CONF_PATH_MAX];     /* "": none */
 	char keys_snapshot[CONF_PATH_MAX]; /* likewise, and so are the next */
 	char keys_cache[CONF_PATH_MAX];
@@ -79,8 +78,8 @@ struct config {
 	char control_socket[CONF_PATH_MAX];
 	char router_socket[CONF_PATH_MAX]; /* "": none */
 	char router_user[CONF_USER_MAX];   /* "": same as user */
-	int router_drop; /* boolean: without a router, nobody routes */
-	char user[CONF_USER_MAX];         /* "": none */
+	int router_drop;          /* boolean: without a router, nobody routes */
+	char user[CONF_USER_MAX]; /* "": none */
 	char worker_user[CONF_USER_MAX];  /* "": same as user */
 	char auth_user[CONF_USER_MAX];    /* "": same as user */
 	char metrics_user[CONF_USER_MAX]; /* "": same as user */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "parent/conf_internal.h"
+#include "parent/denied.h"
 
 static void complain(struct conf_parser *, const struct conf_place *,
     const char *, va_list) __attribute__((format(printf, 3, 0)));
@@ -151,8 +152,9 @@ conf_source_open(struct conf_parser *p, const char *path)
 	/* O_NONBLOCK: a FIFO must not keep the daemon waiting. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd == -1 || fstat(fd, &st) == -1) {
-		p->conf->denied |= errno == EACCES;
-		conf_error(p, "%s: %s", path, strerror(errno));
+		conf_error(p, "%s: %s%s%s", path, strerror(errno),
+		    errno == EACCES ? "; " : "",
+		    errno == EACCES ? denied_why(path) : "");
 		goto fail;
 	}
 	if (check_file(p, path, &st) == -1)

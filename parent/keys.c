@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "parent/denied.h"
 #include "parent/parent.h"
 
 /*
@@ -27,9 +28,7 @@ keys_open(const char *path)
 	if (fd == -1) {
 		log_warn("keys file %s: %s", path,
 		    errno == ENOENT ? "create it, or set \"keys file\""
-				    : "our user must be allowed to read it "
-				      "(after a change, in a directory that "
-				      "was in use at the start)");
+				    : denied_why(path));
 		return (-1);
 	}
 	if (fstat(fd, &st) == -1) {

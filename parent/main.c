@@ -159,6 +159,7 @@ prepare(struct parent *parent)
 		fatal("open /dev/null");
 	parent->nworkers = count_workers(parent->conf->workers);
 	privs_limits(parent);
+	privs_check_files(parent);
 	spawn_open_programs(parent);
 	privs_prepare(parent);
 	control_check(parent);

@@ -294,6 +294,7 @@ void metrics_publish_loads(struct parent *);
 
 /* privs.c */
 void privs_limits(struct parent *);
+void privs_check_files(const struct parent *);
 void privs_prepare(struct parent *);
 void privs_drop(struct parent *);
 int privs_hand_over(void);

@@ -57,6 +57,25 @@ privs_limits(struct parent *parent)
 		fatal("setrlimit CORE");
 }
 
+/* Enough descriptors for all peers?  Later is too late to hear of it. */
+void
+privs_check_files(const struct parent *parent)
+{
+	uint64_t have;
+	uint32_t wanted;
+
+	wanted = parent->conf->max_peers;
+	have = (uint64_t)parent->max_sockets * parent->nworkers;
+	if (wanted == 0 || have >= wanted)
+		return;
+	log_warnx("\"max peers\" is %u, but the limit of open files has room "
+		  "for %ju only: with %u workers it takes LimitNOFILE=%u (or "
+		  "ulimit -Hn)",
+	    wanted, (uintmax_t)have, parent->nworkers,
+	    (wanted + parent->nworkers - 1) / parent->nworkers +
+		PRIVS_FILES_KEPT);
+}
+
 /*
  * Does the user namespace have this user?  The kernel ignores what it does not
  * have, and says nothing; but it always tells who was it before.

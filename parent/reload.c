@@ -48,14 +48,6 @@ reload_log_errors(char *errors)
 			log_warnx("%s", line);
 }
 
-static void
-reload_log_denied(void)
-{
-	log_warnx("reload: our user must be allowed to read it, and it must "
-		  "lie in a directory that was in use at the start; a restart "
-		  "allows another");
-}
-
 /*
  * Reads the configuration as the file has it now into conf.  Returns 0, EINVAL
  * (it has errors, now logged), or ENOMEM.
@@ -79,8 +71,6 @@ reload_parse(struct config *conf, const char *path)
 	if (errors != NULL)
 		reload_log_errors(errors);
 	free(errors);
-	if (conf->denied)
-		reload_log_denied();
 	return (result);
 }
 
@@ -190,6 +180,7 @@ reload_commit(
 		conf_free(parent->conf);
 	parent->conf = conf;
 	wiring_log_conf(parent);
+	privs_check_files(parent);
 	reload_listen_commit(parent, &needs->listeners);
 	reload_tell(parent);
 	reload_listen_tell(parent);

@@ -165,8 +165,8 @@ sandbox_landlock(const struct parent *parent)
 	sandbox_allow_directory(
 	    ruleset, parent->conf->control_socket, LANDLOCK_REMOVE);
 	if (parent->conf->router_socket[0] != '\0')
-		sandbox_allow_directory(ruleset, parent->conf->router_socket,
-		    LANDLOCK_REMOVE);
+		sandbox_allow_directory(
+		    ruleset, parent->conf->router_socket, LANDLOCK_REMOVE);
 	landlock_enter(ruleset);
 }
 

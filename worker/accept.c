@@ -119,7 +119,13 @@ accept_failed(struct worker *w, int error)
 	case ENOBUFS:
 		if (accept_make_room(w))
 			return (0);
-		accept_step_aside(w, strerror(error));
+		accept_step_aside(w,
+		    error == EMFILE ? "Too many open files: the limit of this "
+				      "process (LimitNOFILE=, ulimit -Hn)"
+		    : error == ENFILE
+			? "Too many open files in system: the limit of the "
+			  "machine (sysctl fs.file-max)"
+			: strerror(error));
 		break;
 	default:
 		break;
@@ -174,7 +180,10 @@ accept_cb(struct ev_loop *loop, ev_io *io, int revents)
 	w->accept.waited = 0;
 	for (i = 0; i < ACCEPT_BATCH; i++) {
 		if (w->load >= w->slots_max && !accept_make_room(w)) {
-			accept_step_aside(w, "no place for one more");
+			accept_step_aside(w,
+			    "no place for one more: as many connections are "
+			    "open as the limit of open files has room for "
+			    "(LimitNOFILE=, ulimit -Hn)");
 			return;
 		}
 		if (accept_one(w, (struct accept_listener *)io) == -1)

@@ -161,3 +161,27 @@ def test_files_that_may_not_grow():
     assert lines is not None
     said = "\n".join(lines)
     assert re.search("ftruncate to [0-9]+ bytes: File too large", said), said
+
+
+def test_descriptors_that_are_too_few_for_max_peers():
+    with Beacon("max peers 1000", workers=2, nofile=300) as b:
+        b.wait_line('"max peers" is 1000, but the limit of open files has room '
+            "for 472 only: with 2 workers it takes LimitNOFILE=564 ")
+        before = len(b.lines)
+        b.write_conf("max peers 472")
+        b.ctl("reload")
+        assert not any("max peers" in line for line in b.lines[before:])
+        b.write_conf("max peers 473")
+        b.ctl("reload", text=True)
+        b.wait_line('"max peers" is 473, but .* 472 only', after=before)
+
+
+def test_a_file_that_its_rights_forbid():
+    b = Beacon(unprivileged=True)
+    with b:
+        before = len(b.lines)
+        os.chmod(b.conf_path, 0)
+        b.ctl("reload", text=True, ok=1)
+        b.wait_line("Permission denied; our user must be allowed to read it",
+            after=before)
+        os.chmod(b.conf_path, 0o644)
