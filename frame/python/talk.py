@@ -10,6 +10,7 @@ on standard output what comes.
     write NODE HEX           written true | false
     connected NODE           connected true | false
     close NODE CODE REASON   closed true | false
+    flood NODE COUNT THREADS flooded N: that were written of COUNT by each thread
     count                    count N
     metrics                  metrics, the eight numbers
                              frame NODE HEX
@@ -20,7 +21,9 @@ on standard output what comes.
 It leaves at the end of its input.
 """
 
+import concurrent.futures
 import dataclasses
+import struct
 import sys
 
 import beacond_frame
@@ -31,6 +34,15 @@ def say(*words):
         for word in words), flush=True)
 
 
+def flood(node, count, threads):
+    """Writes frames of two numbers each: of the thread and of the frame."""
+    def write(thread):
+        return sum(server.write_frame(node, struct.pack(">II", thread, n))
+            for n in range(count))
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        return sum(pool.map(write, range(threads)))
+
+
 def do(words):
     what, numbers = words[0], [int(word) for word in words[1:2]]
     if what == "write":
@@ -39,6 +51,8 @@ def do(words):
         say("connected", server.is_connected(*numbers))
     elif what == "close":
         say("closed", server.close_peer(*numbers, int(words[2]), words[3]))
+    elif what == "flood":
+        say("flooded", flood(*numbers, int(words[2]), int(words[3])))
     elif what == "count":
         say("count", server.peer_count())
     elif what == "metrics":

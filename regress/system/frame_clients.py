@@ -12,8 +12,8 @@ import sys
 from beacon import BUILD
 from test_router import Routed
 
-FRAME = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir,
-    os.pardir, "frame")
+FRAME = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir,
+    os.pardir, "frame"))
 CLIENTS = ["c", "go", "python"]
 TALKERS = ["go", "python"]      # those with a program to talk to
 

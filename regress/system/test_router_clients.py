@@ -3,7 +3,9 @@
 
 """The clients of the router socket do what the relay does, and what they say."""
 
+import glob
 import os
+import re
 import signal
 import struct
 import tempfile
@@ -18,10 +20,12 @@ import test_sessions
 import test_slow
 from beacon import limit, wait_for
 from client import deliver, login, pair_on_workers, relay
-from frame_clients import CLIENTS, TALKERS, ClientBeacon, Program, command
+from frame_clients import CLIENTS, FRAME, TALKERS, ClientBeacon, Program, \
+    command, go
 from test_registry import OPEN, enter, outcomes, refused, waiting
 from test_router import Routed, generation
 
+ROOT = os.path.dirname(FRAME)
 SHARED = [
     test_relay.test_all_sizes_on_the_same_worker,
     test_relay.test_all_sizes_on_different_workers,
@@ -216,6 +220,20 @@ def test_who_comes_second_is_told_so(talker):
 
 
 @limit(120)
+def test_many_threads_write_at_once(talker):
+    threads, count = 4, 2000
+    with Routed(workers=1) as b, login(b, 1) as peer, \
+            talk(talker, b) as program:
+        assert program.ask("flood", 1, count, threads) == "flooded %d" % (
+            threads * count)
+        got = [struct.unpack(">II", peer.recv_packet())
+            for _ in range(threads * count)]
+        # Of each thread all, in their order.
+        assert sorted(got) == sorted(got, key=lambda one: one[0])
+        assert len(set(got)) == threads * count
+
+
+@limit(120)
 def test_it_knows_the_keys(talker):
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
@@ -247,3 +265,72 @@ def test_it_knows_the_keys(talker):
             with relaying(talker, b, path, known) as program:
                 program.leave()
             assert not os.path.exists(path)
+
+
+@limit(180)
+def test_what_go_tests_by_itself():
+    go("vet", "./...")
+    assert "ok" in go("test", "-count=1", ".")
+
+
+def test_python_wants_what_is_required(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(os.path.join(FRAME, "python"))
+    from beacond_frame import Config, Server
+    for wrong in [Config("", print), Config("r", None),
+            Config("r", print, pub_key_lookup=print),
+            Config("r", print, key_socket="k")]:
+        with pytest.raises(ValueError):
+            Server(wrong)
+    server = Server(Config(str(tmp_path / "none"), print,
+        pub_key_lookup=print, key_socket=str(tmp_path / "keys")))
+    with pytest.raises(FileNotFoundError):
+        server.start()
+    assert not server.write_frame(1, b"x") and not server.is_connected(1)
+    assert server.peer_count() == 0 and server.addr() == ""
+    assert server.metrics().auth_ok == 0
+    assert list(tmp_path.iterdir()) == []
+    server.close()
+    server.close()
+
+
+# What the documentation of the Go package has.
+DOCUMENTED = {"New", "Start", "Addr", "WriteFrame", "IsConnected", "PeerCount",
+    "Metrics", "Close", "Config.BindAddr", "Config.PubKeyLookup",
+    "Config.OnFrame", "Config.AuthTimeout", "Config.IdleTimeout",
+    "Config.MaxPeers", "DefaultAuthTimeout", "DefaultIdleTimeout",
+    "MaxFrameSize", "OnFrameFn", "PubKeyLookupFn", "Metrics.UpgradeOK",
+    "Metrics.UpgradeFail", "Metrics.AuthOK", "Metrics.AuthFail",
+    "Metrics.FramesIn", "Metrics.FramesOut", "Metrics.IdleDisconns",
+    "Metrics.ActivePeers"}
+
+
+def read(*patterns):
+    return "".join(open(path).read() for pattern in patterns
+        for path in sorted(glob.glob(os.path.join(ROOT, pattern))))
+
+
+def test_the_table_for_who_comes_from_the_go_package():
+    """Each item is answered by what there is, and shown by a test."""
+    text = read("README.md").split("| the Go package's |")[1].split("\n\n")[0]
+    rows = [line.strip("|").split("|") for line in text.splitlines()[2:]]
+    assert {len(row) for row in rows} == {3}
+    words = [[re.findall("`([^`]+)`", cell) for cell in row] for row in rows]
+    assert DOCUMENTED <= {name for row in words for name in row[0]}
+    there = read("frame/go/*.go", "frame/frame.h", "frame/python/*.py",
+        "parent/conf_table.c", "etc/beacond-metrics.7")
+    tests = set(re.findall(r"^(?:def|func) (\w+)\(", read(
+        "regress/system/test_*.py", "frame/go/*_test.go"), re.M))
+    for row, (_, answers, shown) in zip(rows, words):
+        assert [word for word in answers if word not in there] == [], row
+        assert shown and set(shown) <= tests, row
+
+
+def test_the_constants_are_the_defaults():
+    source = read("frame/go/wss.go")
+    default = dict(re.findall(r"^([a-z ]+) (\d+)$", read(
+        "regress/config/defaults.ok"), re.M))
+    for name, directive in ("DefaultAuthTimeout", "auth timeout"), (
+            "DefaultIdleTimeout", "idle timeout"):
+        assert "%s = %s * time.Second" % (name, default[directive]) in source
+    assert "MaxFrameSize = 64 * 1024\n" in source
+    assert default["max frame"] == str(64 * 1024)

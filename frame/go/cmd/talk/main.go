@@ -9,6 +9,7 @@
 //	write NODE HEX           written true | false
 //	connected NODE           connected true | false
 //	close NODE CODE REASON   closed true | false
+//	flood NODE COUNT THREADS flooded N: that were written of COUNT by each thread
 //	count                    count N
 //	metrics                  metrics, the eight numbers
 //	                         frame NODE HEX
@@ -21,12 +22,15 @@ package main
 
 import (
 	"bufio"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"log"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	wss "beacond/frame"
 )
@@ -37,6 +41,27 @@ func onPeer(node, generation uint32, came bool) {
 		word = "came"
 	}
 	fmt.Println(word, node, generation)
+}
+
+// flood writes frames of two numbers each: of the thread and of the frame.
+func flood(server *wss.Server, node, count, threads uint32) uint32 {
+	var written atomic.Uint32
+	var running sync.WaitGroup
+	for t := uint32(0); t < threads; t++ {
+		running.Add(1)
+		go func(t uint32) {
+			defer running.Done()
+			for n := uint32(0); n < count; n++ {
+				frame := binary.BigEndian.AppendUint32(nil, t)
+				frame = binary.BigEndian.AppendUint32(frame, n)
+				if server.WriteFrame(node, frame) {
+					written.Add(1)
+				}
+			}
+		}(t)
+	}
+	running.Wait()
+	return written.Load()
 }
 
 func do(server *wss.Server, words []string) {
@@ -53,6 +78,8 @@ func do(server *wss.Server, words []string) {
 	case "close":
 		fmt.Println("closed", server.ClosePeer(number(1), uint16(number(2)),
 			words[3]))
+	case "flood":
+		fmt.Println("flooded", flood(server, number(1), number(2), number(3)))
 	case "count":
 		fmt.Println("count", server.PeerCount())
 	case "metrics":
