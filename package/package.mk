@@ -21,7 +21,7 @@ deps-check-package:
 # The source tree of the package is this one with debian/ at its top.  Nothing
 # of this make's own settings is to get into it.
 package: deps-package
-	@rm -rf $(PACKAGE)/beacond* && mkdir -p $(PACKAGE)/beacond-$(VERSION)
+	@rm -rf $(PACKAGE)/*beacond* && mkdir -p $(PACKAGE)/beacond-$(VERSION)
 	@tar -c --exclude=./.git --exclude=./build --exclude=./$(BUILD) \
 	    --exclude=__pycache__ . | tar -x -C $(PACKAGE)/beacond-$(VERSION)
 	@cp -r package/debian $(PACKAGE)/beacond-$(VERSION)
