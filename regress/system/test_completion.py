@@ -99,10 +99,11 @@ def test_the_program_says_which_words_there_are():
 
 def test_every_option_is_known_to_the_shells():
     usage = say("beaconctl", "-h")[1]
-    probe = re.search(r"probe (.*?)\n +beaconctl", usage, re.S)[1]
     for name in "beaconctl", "_beaconctl":
         with open(os.path.join(ETC, name)) as f:
             text = f.read()
-        for option in set(re.findall(r"-\w\b", probe)):
-            assert re.search(r"[ (=\x22]%s[ )]" % option,
-                re.search(r"probe\)(.*?);;", text, re.S)[1]), option
+        for command in "probe", "top":
+            takes = re.search(command + r" (.*?)\n +beaconctl", usage, re.S)[1]
+            known = re.search(command + r"\)(.*?);;", text, re.S)[1]
+            for option in set(re.findall(r"-\w\b", takes)):
+                assert re.search(option + r"\b", known), option
