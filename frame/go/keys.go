@@ -116,10 +116,10 @@ func (k *keySource) accept() {
 // serve answers until the beacon goes, or breaks the rules.
 func (k *keySource) serve(conn net.Conn) {
 	defer func() {
-		conn.Close()
 		k.mu.Lock()
 		delete(k.conns, conn)
 		k.mu.Unlock()
+		conn.Close()
 	}()
 	said := bufio.NewReader(conn)
 	answers := bufio.NewWriter(conn)

@@ -366,8 +366,12 @@ class Server:
             if channel.open:        # there was nothing: a wakeup too many
                 return
             alive = False           # another thread has met its successor
-        for message in channel.messages():
-            self._happened(channel, *message)
+        try:
+            for message in channel.messages():
+                self._happened(channel, *message)
+        except Error as why:
+            _log.error("worker %d: %s", channel.worker, why)
+            alive = False
         if not alive:
             self._ended(channel)
 
@@ -384,7 +388,7 @@ class Server:
         elif kind == _LEFT:
             channel.left = True
         elif kind != _JOINED:
-            raise Error("a worker breaks the rules: %#x" % kind)
+            raise Error("%#x is no message of a channel" % kind)
 
     @staticmethod
     def _call(function, *args):

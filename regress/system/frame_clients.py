@@ -4,12 +4,17 @@
 """The clients of the router socket that are shipped, and beacons with one."""
 
 import fcntl
+import mmap
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import threading
 
 from beacon import BUILD
+import router as R
 from test_router import Routed
 
 FRAME = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir,
@@ -123,3 +128,69 @@ class ClientBeacon(Routed):
                     if "router_refused" in k)
         return got
 
+
+class FakeBeacon:
+    """What a program sees of one, of which it can say anything.
+
+    Workers 3 and 60; in the map nodes 5 (at 3), 6 (at 9, which is not running)
+    and 7 (known, not connected).
+    """
+
+    def __init__(self, path):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen()
+        self.map_fd = os.memfd_create("map")
+        os.ftruncate(self.map_fd, R.MAP_BYTES)
+        self.map = mmap.mmap(self.map_fd, R.MAP_BYTES)
+        self.channels = {}
+        struct.pack_into("=I4xQQII", self.map, 0, 0x62656d32, 12345, 6789,
+            2 << 1 | 1, 2)
+        # Half 1, four places, none of them empty, one that says nothing.
+        struct.pack_into("=IIII", self.map, 8396800, 2000000, 1, 2, 3)
+        for i, entry in enumerate([(5, 50, 3), (6, 60, 9), (7, 0, 0)]):
+            struct.pack_into("=III4xB", self.map, 16785408 + 64 * i, 8, *entry)
+
+    def attach(self, client):
+        """The program, to which everything was said."""
+        argv = command(client, "talk") + [self.listener.getsockname()]
+        threading.Thread(target=self.greet, daemon=True).start()
+        return Program(argv)
+
+    def greet(self):
+        self.sock = self.listener.accept()[0]
+        hello = R.message(R.HELLO, data=struct.pack("=I", R.VERSION))
+        assert self.sock.recv(100) == hello
+        self.send(R.WELCOME, data=struct.pack("=IIII", R.VERSION, 65536,
+            32768, 0), fd=self.map_fd)
+        for worker in 3, 60:
+            self.channel(worker)
+        self.send(R.ADDRESS, data=bytes(15) + b"\1" + struct.pack("=I", 443))
+        self.send(R.ATTACHED)
+
+    def channel(self, worker):
+        ours, theirs = socket.socketpair()
+        ours.settimeout(R.BOUND)
+        ours.sendall(R.message(R.JOINED))
+        self.channels[worker] = R.Stream(ours)
+        self.send(R.CHANNEL, worker, fd=theirs.fileno())
+        theirs.close()
+
+    def send(self, kind, node=0, data=b"", fd=None):
+        message = R.message(kind, node, data=data)
+        if fd is None:
+            self.sock.sendall(message)
+        else:
+            marked = bytearray(message)
+            struct.pack_into("=I", marked, 4, len(message) | 1 << 31)
+            socket.send_fds(self.sock, [marked], [fd])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for stream in self.channels.values():
+            stream.close()
+        self.sock.close()
+        self.listener.close()
+        os.close(self.map_fd)

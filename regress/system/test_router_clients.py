@@ -3,25 +3,27 @@
 
 """The clients of the router socket do what the relay does, and what they say."""
 
+import contextlib
 import glob
 import os
 import re
 import signal
+import socket
 import struct
 import tempfile
-import threading
 
 import pytest
 
 import keys
+import router as R
 import test_failures
 import test_relay
 import test_sessions
 import test_slow
 from beacon import limit, wait_for
-from client import deliver, login, pair_on_workers, relay
-from frame_clients import CLIENTS, FRAME, TALKERS, ClientBeacon, Program, \
-    command, go
+from client import BINARY, NO_MASK, deliver, frame, login, pair_on_workers, relay
+from frame_clients import CLIENTS, FRAME, TALKERS, ClientBeacon, FakeBeacon, \
+    Program, command, go
 from test_registry import OPEN, enter, outcomes, refused, waiting
 from test_router import Routed, generation
 
@@ -132,18 +134,27 @@ def test_one_that_dies_or_stalls_costs_no_session(client, sig):
 
 @limit(120)
 def test_leaving_in_good_order_loses_nothing(client):
-    count = 4000
+    count = 2000
     with Routed("source packet limit 0") as b, relaying(client, b) as program:
         one, two, rest = pair_on_workers(b, True)
-        leaver = threading.Thread(target=program.leave)
-        for n in range(count):
-            one.send_to(two.node, struct.pack(">I", n))
-            if n == count // 4:
-                leaver.start()
+
+        def send(first):
+            one.send(b"".join(frame(BINARY, relay(one.node, two.node,
+                struct.pack(">I", n)), mask=NO_MASK)
+                for n in range(first, first + count)))
+            one.in_step()
+
+        send(0)
+        # Much lies before it when it is told to leave, and more comes after.
+        program.proc.send_signal(signal.SIGSTOP)
+        send(count)
+        program.proc.send_signal(signal.SIGTERM)
+        program.proc.send_signal(signal.SIGCONT)
+        send(2 * count)
         got = [struct.unpack(">BII", two.recv_packet())[2]
-            for _ in range(count)]
-        assert sorted(got) == list(range(count))
-        leaver.join()
+            for _ in range(3 * count)]
+        assert sorted(got) == list(range(3 * count))
+        program.leave()
         for peer in [one, two] + rest:
             peer.close()
 
@@ -265,6 +276,126 @@ def test_it_knows_the_keys(talker):
             with relaying(talker, b, path, known) as program:
                 program.leave()
             assert not os.path.exists(path)
+
+
+def strangers(path, count):
+    socks = [socket.socket(socket.AF_UNIX) for _ in range(count)]
+    for sock in socks:
+        sock.settimeout(10)
+        sock.connect(path)
+    return socks
+
+
+@limit(120)
+def test_strangers_at_the_key_socket(talker, tmp_path):
+    path, known = str(tmp_path / "keys.sock"), tmp_path / "keys"
+    known.write_text(keys.line(1))
+    with Routed() as b, relaying(talker, b, path, str(known)) as program:
+        for wrong in b"GET / HTTP/1.1\r\n", b"PILT\2", b"PILT\1" + bytes(4), \
+                b"PILT\1\xff\xff\xff\xff\2":
+            for sock in strangers(path, 1):
+                sock.sendall(wrong.ljust(10))
+                assert sock.recv(100) == b""
+                sock.close()
+        crowd = strangers(path, 20)
+        refused = 0
+        for sock in crowd:
+            try:
+                sock.sendall(b"PILT\1\0\0\0\1\1")
+                refused += sock.recv(100) != b"\0\0\0\1\x81"
+            except (BrokenPipeError, ConnectionResetError):
+                refused += 1
+        assert refused == 12
+        # What is cut, or no request, costs no other.
+        crowd[0].sendall(b"\0\0\0\5\2\0")
+        crowd[1].sendall(b"\0\0\0\1\7")
+        assert crowd[1].recv(100)[4] == 0xff
+        crowd[2].sendall(b"\0\0\0\5\2\0\0\0\1")
+        assert crowd[2].recv(100)[4:9] == b"\x82\0\0\0\1"
+        for sock in crowd:
+            sock.close()
+        program.leave()
+
+
+@limit(120)
+def test_many_flows_lose_nothing(routed):
+    with routed("source packet limit 0") as b:
+        peers = [login(b, node) for node in range(1, 21)]
+        flows = [test_relay.Flow(one, two, 100)
+            for one, two in zip(peers, peers[1:] + peers[:1])]
+        test_relay.pump(flows)
+        for peer in peers:
+            # Nothing more may come.
+            peer.in_step()
+            peer.close()
+
+
+@pytest.fixture
+def fake(tmp_path):
+    with FakeBeacon(str(tmp_path / "router")) as beacon:
+        yield beacon
+
+
+@limit(120)
+def test_how_the_map_is_read(talker, fake):
+    with fake.attach(talker) as program:
+        assert program.greeting[-1] == "ready at [::1]:443"
+        assert program.ask("count") == "count 2"
+        for node, there in (5, "true"), (6, "true"), (7, "false"), (8, "false"):
+            assert program.ask("connected", node) == "connected " + there
+        # It says where to write to; that worker is not running.
+        assert program.ask("write", 6, "aa") == "written false"
+        assert program.ask("write", 5, "aa") == "written true"
+        fake.channels[3].expect(R.WRITE, 5, 0, b"\xaa")
+        assert program.ask("close", 5, 1000, "why") == "closed true"
+        fake.channels[3].expect(R.CLOSE, 5, 50, struct.pack("=I", 1000) +
+            b"why")
+        # Of a session that another has replaced nothing is handed on.
+        for number in 49, 50:
+            fake.channels[3].send(R.FRAME, 5, number, b"%d" % number)
+        assert program.hear() == "frame 5 " + b"50".hex()
+
+
+LIES = [R.message(0xeff), R.message(R.JOINED, data=b"x"),
+    R.message(R.FRAME, 5, 50, bytes(65537)), R.message(R.REFUSED, 5, 1),
+    struct.pack("=IIII", R.FRAME, 15, 5, 50),
+    struct.pack("=IIII", R.FRAME, 1 << 31 | 16, 5, 50)]
+
+
+@limit(120)
+def test_a_worker_that_lies_is_done_without(talker, fake):
+    with fake.attach(talker) as program:
+        for lie in LIES:
+            old = fake.channels[3]
+            try:
+                old.sock.sendall(lie)
+            except (BrokenPipeError, ConnectionResetError):
+                pass            # its first bytes were enough
+            old.expect_end()
+            fake.channel(3)
+            fake.channels[3].send(R.FRAME, 5, 50, b"x")
+            assert program.hear() == "frame 5 78"
+        fake.send(R.FRAME)
+        assert program.hear().startswith("error ")
+        assert program.ask("write", 5, "aa") == "written false"
+
+
+@limit(120)
+def test_a_channel_that_is_not_replaced_is_the_end(tmp_path):
+    with contextlib.ExitStack() as stack:
+        programs = []
+        for talker in TALKERS:
+            fake = stack.enter_context(FakeBeacon(str(tmp_path / talker)))
+            programs.append(stack.enter_context(fake.attach(talker)))
+            # It takes its time for that: others may come.
+            for worker in 60, 3:
+                fake.channels[worker].close()
+            fake.channel(60)
+            fake.channels[60].send(R.FRAME, 9, 1, b"x")
+            assert programs[-1].hear() == "frame 9 78"
+        for program in programs:
+            assert "worker 3" in program.hear()
+            assert program.ask("connected", 5) == "connected false"
 
 
 @limit(180)
