@@ -93,7 +93,12 @@ tell again; make -s install-systemd >/dev/null 2>&1; echo $?
 tell kept; grep -c . /etc/beacond/keys
 beaconctl keygen -n 8 /root/key8 >/root/nodes
 registry() { python3 -B regress/system/registry.py "$@" /root/nodes \
-    >/dev/null 2>&1 & }
+    >/dev/null 2>&1 &
+    for _ in $(seq 100); do
+        { [ -S "$2" ] || : </dev/tcp/127.0.0.1/"$2"; } 2>/dev/null && break
+        sleep 0.1
+    done
+}
 asks() {
     sed -i '/^registry/d' /etc/beacond.conf
     printf '%%s\nkeys cache "/var/lib/beacond/cache"\n' "$1" |
