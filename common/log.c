@@ -183,12 +183,23 @@ log_child_line(int priority, const char *text)
 	log_parent(line, (size_t)n);
 }
 
+static void (*log_told)(const char *, const char *);
+
+/* Who hears every line as well, whatever the level. */
+void
+log_also(void (*told)(const char *procname, const char *text))
+{
+	log_told = told;
+}
+
 /* Hands one finished line to where the lines of this process go. */
 void
 log_line(int priority, const char *procname, const char *text)
 {
 	struct log_fields f;
 
+	if (log_told != NULL)
+		log_told(procname, text);
 	if (!log_wanted(priority))
 		return;
 	if (log_target == LOG_TO_PARENT) {

@@ -38,6 +38,7 @@ void log_init(const char *, enum log_target);
 void log_set_level(int);
 void log_set_json(int);
 int log_wanted(int);
+void log_also(void (*)(const char *procname, const char *text));
 const char *log_name(void);
 void log_begin(struct log_fields *, int, const char *);
 void log_end(struct log_fields *, int);

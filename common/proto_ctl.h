@@ -37,8 +37,15 @@ enum ctl_reply {
 	CTL_BEACON,          /* msg_ctl_beacon */
 	CTL_BLOCKED,         /* msg_ctl_blocked */
 	CTL_REGISTRY,        /* msg_ctl_registry */
+	CTL_SAID,            /* msg_ctl_said: while it is done */
 	CTL_END              /* msg_ctl_end */
 };
+
+/* A line of the log. */
+struct msg_ctl_said {
+	char text[512]; /* NUL-terminated */
+};
+PROTO_STRUCT(msg_ctl_said, 512);
 
 struct msg_ctl_node {
 	uint32_t node;

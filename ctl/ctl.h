@@ -97,6 +97,7 @@ union row {
 	struct msg_ctl_beacon beacon;
 	struct msg_ctl_blocked blocked;
 	struct msg_ctl_registry registry;
+	struct msg_ctl_said said;
 	struct msg_ctl_end end;
 };
 

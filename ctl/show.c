@@ -42,7 +42,7 @@ static const struct request requests[] = {
 	{ ACTION_BLOCK, "block", CTL_BLOCK, { 0, 0 }, NULL },
 	{ ACTION_UNBLOCK, "unblock", CTL_UNBLOCK, { 0, 0 }, NULL },
 	{ ACTION_LOG_LEVEL, "log level", CTL_LOG_LEVEL, { 0, 0 }, NULL },
-	{ ACTION_RELOAD, "reload", CTL_RELOAD, { 0, 0 }, NULL },
+	{ ACTION_RELOAD, "reload", CTL_RELOAD, { CTL_SAID, 0 }, NULL },
 	{ ACTION_STOP, "stop", CTL_STOP, { 0, 0 }, NULL },
 };
 
@@ -67,6 +67,8 @@ row_size(uint32_t type)
 		return (sizeof(struct msg_ctl_blocked));
 	case CTL_REGISTRY:
 		return (sizeof(struct msg_ctl_registry));
+	case CTL_SAID:
+		return (sizeof(struct msg_ctl_said));
 	case CTL_END:
 		return (sizeof(struct msg_ctl_end));
 	default:
@@ -108,6 +110,10 @@ row_print(const struct output *out, const struct request *r, uint32_t type,
 		break;
 	case CTL_REGISTRY:
 		out->registry(&row->registry);
+		break;
+	case CTL_SAID:
+		(void)fprintf(stderr, "%.*s\n", (int)sizeof(row->said.text),
+		    row->said.text);
 		break;
 	}
 }
@@ -200,10 +206,10 @@ reload(struct client *c, const struct request *r, const struct command *cmd)
 	error = converse(c, r, cmd, NULL);
 	if (error == EINVAL)
 		warnx("reload: the configuration has errors and the old one"
-		      " stays in force; beacond's log names them");
+		      " stays in force");
 	else if (error == ENOKEY)
 		warnx("reload: the key file cannot be read or has no keys, and"
-		      " the old keys stay; beacond's log says more");
+		      " the old keys stay");
 	else if (error == ETIMEDOUT)
 		warnx("reload: the keys are still being read; beacond's log"
 		      " says when they count");

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -212,6 +213,24 @@ control_accept(struct ev_loop *loop, ev_io *w, int revents)
 	ev_timer_start(loop, &control->pause);
 }
 
+static struct control *control_told;
+
+/* What is said while a reload is done is said to whoever asked for it. */
+static void
+control_said(const char *procname, const char *text)
+{
+	struct control_client *client;
+	struct msg_ctl_said row;
+
+	memset(&row, 0, sizeof(row));
+	(void)snprintf(row.text, sizeof(row.text), "%s%s%s",
+	    strcmp(procname, "beacond") == 0 ? "" : procname,
+	    strcmp(procname, "beacond") == 0 ? "" : ": ", text);
+	TAILQ_FOREACH(client, &control_told->clients, entry)
+		if (client->job == JOB_RELOADING || client->job == JOB_RELOAD)
+			(void)control_row(client, CTL_SAID, &row, sizeof(row));
+}
+
 /* Begins to serve operators; rules is the table of what they may ask. */
 void
 control_start(
@@ -222,6 +241,8 @@ control_start(
 	control = parent->control;
 	control->rules = rules;
 	control->nrules = nrules;
+	control_told = control;
+	log_also(control_said);
 	ev_timer_init(&control->pause, control_unpause, 0., 0.);
 	control->pause.data = control;
 	ev_io_init(
@@ -291,6 +312,7 @@ control_stop(struct parent *parent)
 	struct control *control;
 
 	control = parent->control;
+	log_also(NULL);
 	while ((client = TAILQ_FIRST(&control->clients)) != NULL) {
 		(void)imsgbuf_write(&client->channel.imsgbuf);
 		control_drop(client);

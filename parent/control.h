@@ -31,7 +31,14 @@
 #define CONTROL_READY 0x1 /* a request may come */
 #define CONTROL_BUSY  0x2 /* one is being answered */
 
-enum control_job { JOB_NONE, JOB_PEERS, JOB_NODES, JOB_STAT, JOB_RELOAD };
+enum control_job {
+	JOB_NONE,
+	JOB_PEERS,
+	JOB_NODES,
+	JOB_STAT,
+	JOB_RELOADING,
+	JOB_RELOAD
+};
 
 struct control_client {
 	TAILQ_ENTRY(control_client) entry;

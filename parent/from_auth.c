@@ -74,6 +74,7 @@ from_auth_keys(void *owner, const void *data, size_t len, int fd)
 	if (p->parent->keys_asked == 0)
 		return ("keys that it was not given");
 	p->parent->keys_asked--;
+	logfd_drain(p);
 	keys = data;
 	if (keys->result > KEYS_SUPERSEDED)
 		return ("keys with a result that there is not");

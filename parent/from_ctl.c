@@ -358,6 +358,7 @@ from_ctl_reload(void *owner, const void *data, size_t len, int fd)
 	int error;
 
 	client = owner;
+	client->job = JOB_RELOADING;
 	error = reload(client->control->parent);
 	if (error != 0)
 		return (control_done(client, error));

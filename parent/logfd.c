@@ -164,14 +164,23 @@ logfd_open(struct process *p, int fd, int words)
 	p->words_len = 0;
 }
 
+/* What it has said so far, before what it says elsewhere is acted upon. */
+void
+logfd_drain(struct process *p)
+{
+	int i;
+
+	for (i = 0; i < LOG_CHILD_LINES && logfd_line(p); i++)
+		continue;
+}
+
 /* Prints the last words of a child that has died. */
 void
 logfd_close(struct process *p)
 {
 	int i;
 
-	for (i = 0; i < LOG_CHILD_LINES && logfd_line(p); i++)
-		continue;
+	logfd_drain(p);
 	for (i = 0; i < LOG_CHILD_LINES && logfd_words(p); i++)
 		continue;
 	logfd_words_line(p);

@@ -283,6 +283,7 @@ void keys_send_fd(struct parent *, int);
 /* logfd.c */
 void logfd_open(struct process *, int fd, int words);
 void logfd_close(struct process *);
+void logfd_drain(struct process *);
 
 /* metrics.c */
 int metrics_page(struct process *);

@@ -45,6 +45,7 @@ static const struct {
 	{ CTL_NODE, sizeof(struct msg_ctl_entry) },
 	{ CTL_BEACON, sizeof(struct msg_ctl_beacon) },
 	{ CTL_BLOCKED, sizeof(struct msg_ctl_blocked) },
+	{ CTL_SAID, sizeof(struct msg_ctl_said) },
 	{ CTL_END, sizeof(struct msg_ctl_end) },
 };
 

@@ -3,8 +3,10 @@
 
 """Listeners that a reload adds and removes: nobody else notices."""
 
+import os
 import re
 import socket
+import subprocess
 
 import pytest
 
@@ -246,3 +248,24 @@ def test_an_address_begins_and_ceases_to_be_for_proxies():
         reload(b, LISTEN % port, listen=False)
         login(b, 3).close()
         one.in_step()
+
+
+def test_whoever_asks_for_a_reload_hears_what_came_of_it():
+    with Beacon() as b:
+        def said(conf, ok):
+            b.write_conf(conf)
+            run = subprocess.run([os.path.join(b.programs, "beaconctl"), "-s",
+                b.socket, "reload"], stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, text=True, timeout=15)
+            assert run.returncode == ok, run
+            return run.stderr
+        with open(b.keys_path, "a") as f:
+            f.write("nonsense\n")
+        text = said("", 0)
+        assert re.search(r"^auth: .*keys:33: ", text, re.M), text
+        assert "32 keys read" in text and "1 lines skipped" in text, text
+        b.write_conf("nonsense")
+        assert re.search(r"^%s:\d+: .*nonsense" % re.escape(b.conf_path),
+            said("nonsense", 1), re.M)
+        assert '"user" has changed: needs a restart' in said(
+            'worker user "games"', 0)
