@@ -29,15 +29,6 @@
 #define OUTQ_WRITE_MIN (16U << 10) /* bytes at a time, to any peer */
 #define OUTQ_IOV       20
 
-/* Length of one of our own frames: unmasked, at most 64 KiB. */
-static size_t
-outq_frame_len(const uint8_t *frame)
-{
-	if (frame[1] < 126)
-		return (2 + (size_t)frame[1]);
-	return (4 + ((size_t)frame[2] << 8 | frame[3]));
-}
-
 static void
 outq_watch(struct worker *w, struct session *s, int events)
 {
@@ -212,9 +203,7 @@ outq_gone(struct worker *w, struct session *s, ssize_t r)
 	return (-1);
 }
 
-/*
- * Queues what is left of whole frames, as outq_frames(); `sent` bytes are gone.
- */
+/* Queues the rest of whole frames, of which `sent` bytes are gone. */
 static uint32_t __attribute__((noinline))
 outq_rest(struct worker *w, struct session *s, const struct iovec *iov, int n,
     size_t sent, uint32_t frames)

@@ -34,6 +34,15 @@ struct outq {
 	uint8_t control_sent;
 };
 
+/* Length of one of our own frames: unmasked, at most 64 KiB. */
+static inline size_t
+outq_frame_len(const uint8_t *frame)
+{
+	if (frame[1] < 126)
+		return (2 + (size_t)frame[1]);
+	return (4 + ((size_t)frame[2] << 8 | frame[3]));
+}
+
 void outq_free(struct worker *, struct session *);
 void outq_control(struct worker *, struct session *, const uint8_t *, size_t);
 uint32_t outq_frames(
