@@ -71,7 +71,8 @@ static void
 report_text(struct event *e, const void *text, size_t len)
 {
 	e->text_len = (uint32_t)MIN(len, sizeof(e->text));
-	memcpy(e->text, text, e->text_len);
+	if (len > 0)
+		memcpy(e->text, text, e->text_len);
 }
 
 /* The session has just become one. */

@@ -223,7 +223,7 @@ udp_socket(struct sockaddr_in *sin, int flags)
 static void
 udp_make(struct worker *w)
 {
-	static const struct msg_udp msg = { UDP_LISTENER, 0 };
+	static const struct msg_udp msg = { .kind = UDP_LISTENER };
 	const char *why;
 
 	why = udp_recv_open(w, &msg, udp_socket(&udp_address, SOCK_NONBLOCK));

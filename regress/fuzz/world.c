@@ -14,6 +14,7 @@
 #include "common/child.h"
 #include "common/clock.h"
 #include "common/counters.h"
+#include "common/failures.h"
 #include "common/log.h"
 #include "regress/fuzz/loop.h"
 #include "regress/fuzz/world.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/failures.h"
 #include "regress/fuzz/world.h"
 
 /* What a parent may say to its worker besides what a login asks for. */

@@ -83,7 +83,7 @@ WHOLE = {"auth/dispatch", "auth/many", "auth/registry", "auth/warm",
     "parent/conf", "parent/conf_file", "parent/from_child", "parent/gossip",
     "parent/sandbox",
     "worker/answers", "worker/outq_control", "worker/outq_pace",
-    "common/imsg_fd"}
+    "common/imsg_fd", "metrics/manual"}
 
 
 @functools.lru_cache()
