@@ -1,12 +1,12 @@
-# The library for routers and sources of keys, and the smallest router, which is
-# built as a stranger's would be: with what is installed of us.
+# The library for routers and sources of keys, and the smallest of either, which
+# are built as a stranger's would be: with what is installed of us.
 
 LIBDIR	   ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 
 FRAME	   := $(BUILD)/libbeacond-frame.a
 FRAME_H	   := $(BUILD)/include/beacond/frame.h
-FRAME_RELAY := $(BUILD)/frame-relay
+FRAME_EXAMPLES := $(BUILD)/frame-relay $(BUILD)/frame-keys
 FRAME_OBJS := $(patsubst %,$(BUILD)/obj/%.o,frame/frame frame/keys frame/link \
 	      common/fdstat common/peermap)
 
@@ -23,7 +23,7 @@ $(FRAME_H): frame/frame.h
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
-$(FRAME_RELAY): frame/examples/relay.c $(FRAME) $(FRAME_H)
+$(FRAME_EXAMPLES): $(BUILD)/frame-%: frame/examples/%.c $(FRAME) $(FRAME_H)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -std=gnu11 -I$(BUILD)/include $(ALL_LDFLAGS) \
 	    -o $@ $< $(FRAME)
@@ -33,7 +33,7 @@ $(BUILD)/beacond-frame.pc: frame/beacond-frame.pc
 	$(Q)sed -e 's,@LIBDIR@,$(LIBDIR),' -e 's,@INCLUDEDIR@,$(INCLUDEDIR),' \
 	    $< >$@
 
-all: $(FRAME) $(FRAME_RELAY)
+all: $(FRAME) $(FRAME_EXAMPLES)
 
 FRAME_INSTALLED := $(LIBDIR)/libbeacond-frame.a $(INCLUDEDIR)/beacond/frame.h \
 	      $(LIBDIR)/pkgconfig/beacond-frame.pc

@@ -70,6 +70,18 @@ def relaying(client, b, *args):
     return Program(command(client, "relay") + [b.router_path, *args])
 
 
+@contextlib.contextmanager
+def knowing(client, b, path, known):
+    """The relay, which knows the keys too; in C that is another program."""
+    with relaying(client, b, *([] if client == "c" else [path, known])) as \
+            program, contextlib.ExitStack() as stack:
+        if client == "c":
+            stack.callback(program.leave)
+            program = stack.enter_context(Program(command(client, "keys") +
+                [path, known]))
+        yield program
+
+
 @limit(120)
 @pytest.mark.parametrize("test", SHARED, ids=lambda test: test.__name__[5:])
 def test_as_by_the_relay(routed, test, monkeypatch):
@@ -245,7 +257,7 @@ def test_many_threads_write_at_once(talker):
 
 
 @limit(120)
-def test_it_knows_the_keys(talker):
+def test_it_knows_the_keys(client):
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         path = os.path.join(directory, "keys.sock")
@@ -253,7 +265,7 @@ def test_it_knows_the_keys(talker):
         with open(known, "w") as f:
             f.write("".join(map(keys.line, [1, *range(10, 60)])))
         with Routed('registry "%s"\n%s' % (path, OPEN), nodes=None) as b:
-            with relaying(talker, b, path, known) as program:
+            with knowing(client, b, path, known) as program:
                 wait_for(lambda: b.ctl("show", "registry")["link"] == "up",
                     10)
                 enter(b, 1)
@@ -270,10 +282,10 @@ def test_it_knows_the_keys(talker):
                 peer.in_step()
                 peer.close()
             # A socket that was left behind is in nobody's way.
-            with relaying(talker, b, path, known) as program:
+            with knowing(client, b, path, known) as program:
                 program.kill()
             assert os.path.exists(path)
-            with relaying(talker, b, path, known) as program:
+            with knowing(client, b, path, known) as program:
                 program.leave()
             assert not os.path.exists(path)
 
