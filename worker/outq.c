@@ -245,10 +245,9 @@ outq_frames(struct worker *w, struct session *s, struct iovec *iov, int n,
 		return (0);
 	r = 0;
 	if (s->outq == NULL) {
-		r = outq_send(s->io.fd, iov, n, len);
+		r = outq_gone(w, s, outq_send(s->io.fd, iov, n, len));
 		if (r == (ssize_t)len)
 			return (frames);
-		r = outq_gone(w, s, r);
 		if (r == -1)
 			return (0);
 	}
