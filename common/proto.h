@@ -10,6 +10,7 @@
 
 #include "common/proto_metrics.h"
 #include "common/proto_registry.h"
+#include "common/proto_stat.h"
 
 /*
  * Everything that the processes say to each other (doc/architecture.md 2), one
@@ -95,8 +96,8 @@ struct msg_settings {
 	uint32_t forwarded;            /* boolean: by RFC 7239 */
 	uint32_t max_sockets;          /* connections this worker may hold */
 	uint32_t router_drop; /* boolean: without a router, nobody routes */
-	uint32_t log_level;            /* as in syslog(3); none beyond it */
-	uint32_t steered; /* boolean: datagrams come by common/steer.h */
+	uint32_t log_level;   /* as in syslog(3); none beyond it */
+	uint32_t steered;     /* boolean: datagrams come by common/steer.h */
 	uint32_t steer_key;
 };
 PROTO_STRUCT(msg_settings, 84);
@@ -140,7 +141,7 @@ enum parent_to_worker {
 	PW_REFUSE,        /* msg_refuse: it is not going to be */
 	PW_CLOSE,         /* msg_close: replaced or revoked */
 	PW_BLOCK,         /* msg_address: blocked (number 1), or no more (0) */
-	PW_STAT,          /* msg_stat: WP_STAT is wanted */
+	PW_STAT,          /* msg_stat + msg_stat_session*: WP_STAT is wanted */
 	PW_SYNC,          /* msg_sync + u32 ids: gossip to send */
 	PW_PING,          /* empty; WP_PONG is wanted at once */
 	PW_SHUTDOWN       /* empty: say goodbye to all peers, then exit */
@@ -207,13 +208,6 @@ struct msg_close {
 };
 PROTO_STRUCT(msg_close, 12);
 
-struct msg_stat {
-	uint32_t slot;
-	uint32_t generation;
-	uint32_t request; /* comes back in the answer */
-};
-PROTO_STRUCT(msg_stat, 12);
-
 /* Another beacon, and where it knows us. */
 struct msg_beacon {
 	uint8_t addr[16];
@@ -242,7 +236,7 @@ PROTO_STRUCT(msg_sync, 56);
 enum worker_to_parent {
 	WP_READY = 0x200, /* msg_hello */
 	WP_CLOSED,        /* msg_closed: an open session has ended */
-	WP_STAT,          /* msg_stat_reply */
+	WP_STAT,          /* msg_stat + msg_stat_row* */
 	WP_ENDPOINT,      /* msg_endpoint: a Discover was seen */
 	WP_SYNC,          /* msg_sync + u32 ids: gossip received */
 	WP_PONG           /* empty */
@@ -253,17 +247,6 @@ struct msg_closed {
 	uint32_t generation;
 };
 PROTO_STRUCT(msg_closed, 8);
-
-struct msg_stat_reply {
-	uint32_t request;
-	uint32_t known; /* boolean: slot and generation are an open session */
-	uint64_t frames_in;
-	uint64_t frames_out;
-	uint8_t addr[16]; /* of the client, as the proxy reported it */
-	uint32_t port;
-	uint32_t queued; /* bytes that wait for the peer to read */
-};
-PROTO_STRUCT(msg_stat_reply, 48);
 
 struct msg_endpoint {
 	uint32_t node;

@@ -91,14 +91,9 @@ struct msg_ctl_peer {
 	uint32_t slot;
 	uint32_t generation;
 	uint64_t since;
-	/* The rest comes from the worker; zero in CTL_SHOW_PEERS. */
-	uint64_t frames_in;
-	uint64_t frames_out;
-	uint8_t addr[16];
-	uint32_t port;
-	uint32_t queued;
+	struct msg_stat_row stat; /* not known: its worker does not answer */
 };
-PROTO_STRUCT(msg_ctl_peer, 64);
+PROTO_STRUCT(msg_ctl_peer, 88);
 
 /* All that the peer map has of a node; zero means: not by that transport. */
 struct msg_ctl_entry {

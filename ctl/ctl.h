@@ -42,15 +42,17 @@ enum action {
 	ACTION_TOP
 };
 
-enum sort_key { SORT_NOT, SORT_NODE, SORT_AGE };
+/* The last two of peers only. */
+enum sort_key { SORT_NOT, SORT_NODE, SORT_AGE, SORT_TRAFFIC, SORT_QUEUE };
 
 /* Which rows of show peers and show nodes, and in which order. */
 struct selection {
 	enum sort_key sort;
 	uint32_t most;     /* rows; 0: all */
 	uint32_t worker;   /* number + 1; 0: any, or none */
-	uint8_t from[16];  /* a network, of UDP addresses */
+	uint8_t from[16];  /* a network, of peers' or UDP addresses */
 	uint32_t from_len; /* bits + 1; 0: any, or none */
+	uint64_t traffic;  /* peers: at least so many bytes, both ways */
 };
 
 /* What the words of a command line say. */

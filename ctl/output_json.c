@@ -143,36 +143,29 @@ json_metrics(const uint64_t value[COUNTER_MAX + 1])
 	json_metric(METRIC_ACTIVE_PEERS, value[COUNTER_MAX]);
 }
 
+/* What a worker knows; null if it does not answer. */
 static json_t *
-json_session(const struct msg_ctl_peer *m)
+json_stat(const struct msg_stat_row *stat, uint64_t n)
 {
-	return (json_pack("{s:o, s:o, s:o, s:o, s:o}", "node",
-	    json_u64(m->node), "worker", json_u64(m->worker), "slot",
-	    json_u64(m->slot), "generation", json_u64(m->generation), "since",
-	    json_u64(m->since)));
+	return (stat->known ? json_u64(n) : json_null());
 }
 
 static void
 json_peer(const struct msg_ctl_peer *m)
 {
-	json_t *more, *object;
+	const struct msg_stat_row *s;
 
-	object = json_session(m);
-	more = json_pack("{s:b, s:o, s:o, s:o, s:o}", "connected", 1, "address",
-	    json_address(m->addr, m->port), "frames_in", json_u64(m->frames_in),
-	    "frames_out", json_u64(m->frames_out), "queued",
-	    json_u64(m->queued));
-	if (object == NULL || more == NULL ||
-	    json_object_update(object, more) == -1)
-		errx(CTL_FAILED, "json: out of memory");
-	json_decref(more);
-	json_row(object);
-}
-
-static void
-json_peer_row(const struct msg_ctl_peer *m)
-{
-	json_row(json_session(m));
+	s = &m->stat;
+	json_row(json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o,"
+			   " s:o, s:o}",
+	    "node", json_u64(m->node), "worker", json_u64(m->worker), "slot",
+	    json_u64(m->slot), "generation", json_u64(m->generation), "since",
+	    json_u64(m->since), "connected", 1, "address",
+	    json_address(s->addr, s->port), "frames_in",
+	    json_stat(s, s->frames_in), "frames_out",
+	    json_stat(s, s->frames_out), "bytes_in", json_stat(s, s->bytes_in),
+	    "bytes_out", json_stat(s, s->bytes_out), "queued",
+	    json_stat(s, s->queued)));
 }
 
 static json_t *
@@ -260,7 +253,7 @@ const struct output output_json = {
 	.child = json_child,
 	.metrics = json_metrics,
 	.peer = json_peer,
-	.peer_row = json_peer_row,
+	.peer_row = json_peer,
 	.node = json_node,
 	.node_row = json_node,
 	.beacon = json_beacon,

@@ -16,8 +16,8 @@ text_begin(enum action action)
 {
 	switch (action) {
 	case ACTION_SHOW_PEERS:
-		printf("%-10s %6s %8s %-20s %s\n", "NODE", "WORKER", "SLOT",
-		    "SINCE", "AGE");
+		printf("%-10s %6s %-24s %12s %12s %10s %s\n", "NODE", "WORKER",
+		    "ADDRESS", "BYTES IN", "BYTES OUT", "QUEUED", "AGE");
 		break;
 	case ACTION_SHOW_NODES:
 		printf("%-10s %-10s %-24s %s\n", "NODE", "WEBSOCKET", "UDP",
@@ -118,22 +118,36 @@ text_peer(const struct msg_ctl_peer *m)
 	printf("worker      %" PRIu32 ", slot %" PRIu32 ", generation %" PRIu32
 	       "\n",
 	    m->worker, m->slot, m->generation);
-	printf("address     %s\n", format_address(m->addr, m->port, addr));
 	printf("since       %s (%s)\n", format_time(m->since, when),
 	    format_age(m->since, clock_wall(), age));
-	printf("frames in   %" PRIu64 "\n", m->frames_in);
-	printf("frames out  %" PRIu64 "\n", m->frames_out);
-	printf("queued      %" PRIu32 " bytes\n", m->queued);
+	if (!m->stat.known) {
+		printf("its worker does not tell the rest\n");
+		return;
+	}
+	printf("address     %s\n",
+	    format_address(m->stat.addr, m->stat.port, addr));
+	printf("frames in   %" PRIu64 "\n", m->stat.frames_in);
+	printf("frames out  %" PRIu64 "\n", m->stat.frames_out);
+	printf("bytes in    %" PRIu64 "\n", m->stat.bytes_in);
+	printf("bytes out   %" PRIu64 "\n", m->stat.bytes_out);
+	printf("queued      %" PRIu32 " bytes\n", m->stat.queued);
 }
 
 static void
 text_peer_row(const struct msg_ctl_peer *m)
 {
-	char age[FORMAT_AGE_LEN], when[FORMAT_TIME_LEN];
+	char addr[FORMAT_ADDRESS_LEN], age[FORMAT_AGE_LEN];
 
-	printf("%-10" PRIu32 " %6" PRIu32 " %8" PRIu32 " %-20s %s\n", m->node,
-	    m->worker, m->slot, format_time(m->since, when),
-	    format_age(m->since, clock_wall(), age));
+	(void)format_age(m->since, clock_wall(), age);
+	if (m->stat.known)
+		printf("%-10" PRIu32 " %6" PRIu32 " %-24s %12" PRIu64
+		       " %12" PRIu64 " %10" PRIu32 " %s\n",
+		    m->node, m->worker,
+		    format_address(m->stat.addr, m->stat.port, addr),
+		    m->stat.bytes_in, m->stat.bytes_out, m->stat.queued, age);
+	else
+		printf("%-10" PRIu32 " %6" PRIu32 " %-24s %12s %12s %10s %s\n",
+		    m->node, m->worker, "-", "-", "-", "-", age);
 }
 
 static void

@@ -13,16 +13,17 @@
 
 enum token_kind {
 	T_KEYWORD,
-	T_NODE,   /* a node id */
-	T_TARGET, /* a node id or a network */
-	T_TIME,   /* how long */
-	T_SORT,   /* by what rows are sorted */
-	T_WORKER, /* the number of one */
-	T_FROM,   /* a network */
-	T_LIMIT,  /* how many rows */
-	T_END,    /* the command may end here */
-	T_LEVEL,  /* a keyword that is a level, from LOG_ERR on */
-	T_REST    /* a keyword; what follows is for the command itself */
+	T_NODE,    /* a node id */
+	T_TARGET,  /* a node id or a network */
+	T_TIME,    /* how long */
+	T_SORT,    /* by what rows are sorted */
+	T_WORKER,  /* the number of one */
+	T_FROM,    /* a network */
+	T_TRAFFIC, /* how many bytes */
+	T_LIMIT,   /* how many rows */
+	T_END,     /* the command may end here */
+	T_LEVEL,   /* a keyword that is a level, from LOG_ERR on */
+	T_REST     /* a keyword; what follows is for the command itself */
 };
 
 /*
@@ -72,7 +73,7 @@ static const struct token t_drop[] = {
 	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
 };
 
-static const struct token t_peers[5], t_nodes[6];
+static const struct token t_peers[7], t_nodes[6];
 
 #define SELECTION(name, kind, word, after)              \
 	static const struct token name[] = {            \
@@ -80,18 +81,22 @@ static const struct token t_peers[5], t_nodes[6];
 		{ T_KEYWORD, NULL, ACTION_NONE, NULL }, \
 	}
 
-SELECTION(t_peers_sort, T_SORT, "node|age", t_peers);
+SELECTION(t_peers_sort, T_SORT, "node|age|traffic|queue", t_peers);
 SELECTION(t_peers_worker, T_WORKER, "WORKER", t_peers);
+SELECTION(t_peers_from, T_FROM, "NETWORK", t_peers);
+SELECTION(t_peers_traffic, T_TRAFFIC, "BYTES", t_peers);
 SELECTION(t_peers_limit, T_LIMIT, "NUMBER", t_peers);
 SELECTION(t_nodes_sort, T_SORT, "node|age", t_nodes);
 SELECTION(t_nodes_worker, T_WORKER, "WORKER", t_nodes);
 SELECTION(t_nodes_from, T_FROM, "NETWORK", t_nodes);
 SELECTION(t_nodes_limit, T_LIMIT, "NUMBER", t_nodes);
 
-static const struct token t_peers[5] = {
+static const struct token t_peers[7] = {
 	{ T_END, "", ACTION_NONE, NULL },
 	{ T_KEYWORD, "sort", ACTION_NONE, t_peers_sort },
 	{ T_KEYWORD, "worker", ACTION_NONE, t_peers_worker },
+	{ T_KEYWORD, "from", ACTION_NONE, t_peers_from },
+	{ T_KEYWORD, "traffic", ACTION_NONE, t_peers_traffic },
 	{ T_KEYWORD, "limit", ACTION_NONE, t_peers_limit },
 	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
 };
@@ -256,17 +261,36 @@ parse_number(const char *word, uint32_t *number, uint32_t lo, uint32_t hi)
 	return (errstr == NULL ? 0 : -1);
 }
 
+/* By one of the keys that may stand there. */
 static int
-parse_selection(enum token_kind kind, const char *word, struct selection *s)
+parse_sort(const struct token *t, const char *word, enum sort_key *sort)
 {
+	static const char *const keys[] = {
+		[SORT_NODE] = "node",
+		[SORT_AGE] = "age",
+		[SORT_TRAFFIC] = "traffic",
+		[SORT_QUEUE] = "queue",
+	};
+	enum sort_key key;
+
+	for (key = SORT_NODE; key <= SORT_QUEUE; key++)
+		if (strcmp(word, keys[key]) == 0 &&
+		    strstr(t->word, word) != NULL) {
+			*sort = key;
+			return (0);
+		}
+	return (-1);
+}
+
+static int
+parse_selection(const struct token *t, const char *word, struct selection *s)
+{
+	const char *errstr;
 	int r;
 
-	switch (kind) {
+	switch (t->kind) {
 	case T_SORT:
-		s->sort = strcmp(word, "age") == 0    ? SORT_AGE
-			  : strcmp(word, "node") == 0 ? SORT_NODE
-						      : SORT_NOT;
-		return (s->sort == SORT_NOT ? -1 : 0);
+		return (parse_sort(t, word, &s->sort));
 	case T_WORKER:
 		r = parse_number(word, &s->worker, 0, PROTO_WORKERS_MAX - 1);
 		s->worker++;
@@ -275,26 +299,26 @@ parse_selection(enum token_kind kind, const char *word, struct selection *s)
 		r = address_network_parse(word, s->from, &s->from_len) - 1;
 		s->from_len++;
 		return (r);
+	case T_TRAFFIC:
+		s->traffic = (uint64_t)strtonum(word, 0, INT64_MAX, &errstr);
+		return (errstr == NULL ? 0 : -1);
 	default:
 		return (parse_number(word, &s->most, 1, UINT32_MAX));
 	}
 }
 
 static int
-match_value(enum token_kind kind, const char *word, struct command *cmd)
+match_value(const struct token *t, const char *word, struct command *cmd)
 {
-	switch (kind) {
+	switch (t->kind) {
 	case T_NODE:
 		return (parse_node(word, &cmd->node));
 	case T_TARGET:
 		return (parse_target(word, &cmd->block));
-	case T_SORT:
-	case T_WORKER:
-	case T_FROM:
-	case T_LIMIT:
-		return (parse_selection(kind, word, &cmd->select));
-	default:
+	case T_TIME:
 		return (parse_seconds(word, &cmd->block.seconds));
+	default:
+		return (parse_selection(t, word, &cmd->select));
 	}
 }
 
@@ -305,9 +329,10 @@ match(
 	static const char *const what[] = {
 		[T_NODE] = "not a node id (1 to 4294967295):",
 		[T_TARGET] = "neither a node id nor a network:",
-		[T_SORT] = "rows are sorted by node or age, not by",
+		[T_SORT] = "rows of this list are not sorted by",
 		[T_WORKER] = "not the number of a worker:",
 		[T_FROM] = "not a network:",
+		[T_TRAFFIC] = "not a number of bytes:",
 		[T_LIMIT] = "not a number of rows:",
 		[T_TIME] = "not a time (such as 90s, 30m, 12h or 7d):",
 	};
@@ -324,7 +349,7 @@ match(
 			cmd->level = (uint32_t)(LOG_ERR + (found - table));
 		return (found);
 	}
-	if (match_value(table->kind, word, cmd) == 0)
+	if (match_value(table, word, cmd) == 0)
 		return (table);
 	complain(err, what[table->kind], word, NULL);
 	return (NULL);

@@ -23,12 +23,32 @@ static struct kept {
 } * kept;
 static size_t nkept, room, printed;
 
+/* Bytes, both ways. */
+static uint64_t
+rows_traffic(const struct msg_ctl_peer *peer)
+{
+	return (peer->stat.bytes_in + peer->stat.bytes_out);
+}
+
+/* Of whom nothing is told, nothing is from anywhere. */
+static int
+rows_peer_wanted(
+    const struct selection *select, const struct msg_ctl_peer *peer)
+{
+	if (select->worker != 0 && peer->worker != select->worker - 1)
+		return (0);
+	if (select->from_len != 0 &&
+	    (!peer->stat.known || !address_within(peer->stat.addr, select->from,
+				      select->from_len - 1)))
+		return (0);
+	return (rows_traffic(peer) >= select->traffic);
+}
+
 static int
 rows_wanted(const struct selection *select, uint32_t type, const union row *row)
 {
 	if (type == CTL_PEER)
-		return (select->worker == 0 ||
-			row->peer.worker == select->worker - 1);
+		return (rows_peer_wanted(select, &row->peer));
 	if (select->worker != 0 && (row->node.generation == 0 ||
 				       row->node.worker != select->worker - 1))
 		return (0);
@@ -38,12 +58,16 @@ rows_wanted(const struct selection *select, uint32_t type, const union row *row)
 					select->from_len - 1)));
 }
 
-/* Of what comes first: the smallest. */
+/* Of what comes first: the smallest.  Of traffic and queues: the largest. */
 static uint64_t
 rows_key(enum sort_key sort, uint32_t type, const union row *row)
 {
 	if (sort == SORT_NODE)
 		return (type == CTL_PEER ? row->peer.node : row->node.node);
+	if (sort == SORT_TRAFFIC)
+		return (UINT64_MAX - rows_traffic(&row->peer));
+	if (sort == SORT_QUEUE)
+		return (UINT64_MAX - row->peer.stat.queued);
 	if (type == CTL_PEER)
 		return (row->peer.since);
 	return (row->node.generation != 0 ? row->node.since : row->node.seen);

@@ -13,11 +13,18 @@
 #include "ctl/ctl.h"
 
 #define TOP_CHILDREN (PROTO_WORKERS_MAX + 3)
-#define TOP_PEERS    128 /* that are asked about at a time */
+#define TOP_PEERS    20 /* the busiest, which are shown */
 
 struct top_peer {
 	struct msg_ctl_peer row;
 	double rate; /* frames a second, both ways */
+};
+
+/* What a peer had done at a sample. */
+struct top_done {
+	uint32_t node;
+	uint32_t generation;
+	uint64_t frames;
 };
 
 /* How things are, and how they were. */
@@ -33,10 +40,11 @@ struct top {
 	uint64_t now[COUNTER_MAX + 1];
 	struct top_peer peers[TOP_PEERS]; /* the busiest first */
 	uint32_t npeers;
-	struct top_peer last[TOP_PEERS]; /* of the sample before */
+	struct top_done *last; /* of all, at the sample before; by node */
 	uint32_t nlast;
-	uint32_t turn;          /* which others are looked at, grows */
-	struct top_peer *asked; /* whose row comes next; NULL: a list comes */
+	struct top_done *done; /* now */
+	uint32_t ndone;
+	uint32_t room; /* of both */
 };
 
 /* top.c */

@@ -11,21 +11,10 @@
 #include "ctl/top.h"
 
 /*
- * One sample is some requests on one connection.  Which peer is busy only its
- * worker knows, and it is asked about one at a time.  So it is TOP_PEERS of
- * them at most that are asked about: those that were the busiest the last time,
- * and as many others, in turn: with more peers than that a busy one is found
- * after some samples, and then stays.
+ * One sample is some requests on one connection.  Which peers are the busiest
+ * all that there are together tell: what each had done at the sample before is
+ * kept of all, the rest of a row of those that are shown.
  */
-#define TOP_KEPT (TOP_PEERS / 2)
-
-/* What comes of one request. */
-struct top_answer {
-	struct top *top;
-	uint32_t seen; /* CTL_PEERs so far */
-	uint32_t skip; /* of them that are not looked at */
-};
-
 static void
 top_take(const struct imsg *imsg, void *row, size_t len)
 {
@@ -34,34 +23,98 @@ top_take(const struct imsg *imsg, void *row, size_t len)
 				 " and beaconctl of one version?)");
 }
 
-static int
-top_knows(const struct top *top, uint32_t node)
+static uint64_t
+top_frames(const struct msg_ctl_peer *peer)
 {
-	uint32_t i;
+	return (peer->stat.frames_in + peer->stat.frames_out);
+}
 
-	for (i = 0; i < top->npeers; i++)
-		if (top->peers[i].row.node == node)
-			return (1);
-	return (0);
+static int
+top_done_order(const void *a, const void *b)
+{
+	const struct top_done *x, *y;
+
+	x = a;
+	y = b;
+	return ((x->node > y->node) - (x->node < y->node));
+}
+
+/* How busy a peer is, by what it had done at the sample before. */
+static double
+top_rate(const struct top *top, const struct msg_ctl_peer *peer)
+{
+	const struct top_done *last;
+	struct top_done key;
+	uint64_t age;
+
+	key.node = peer->node;
+	last =
+	    bsearch(&key, top->last, top->nlast, sizeof(key), top_done_order);
+	if (last != NULL && last->generation == peer->generation &&
+	    top_frames(peer) >= last->frames)
+		return (
+		    (double)(top_frames(peer) - last->frames) / top->seconds);
+	/* Looked at for the first time: on average, since it came. */
+	age =
+	    top->summary.now > peer->since ? top->summary.now - peer->since : 1;
+	return ((double)top_frames(peer) / (double)age);
 }
 
 static void
-top_add_peer(struct top *top, uint32_t node)
+top_note(struct top *top, const struct msg_ctl_peer *peer)
 {
-	if (top->npeers == TOP_PEERS || top_knows(top, node))
+	struct top_done *done;
+
+	if (top->ndone == top->room) {
+		top->room = top->room == 0 ? 1024 : top->room * 2;
+		top->done =
+		    reallocarray(top->done, top->room, sizeof(*top->done));
+		top->last =
+		    reallocarray(top->last, top->room, sizeof(*top->last));
+		if (top->done == NULL || top->last == NULL)
+			err(CTL_FAILED, NULL);
+	}
+	done = &top->done[top->ndone++];
+	done->node = peer->node;
+	done->generation = peer->generation;
+	done->frames = top_frames(peer);
+}
+
+/* Boolean: a comes before b. */
+static int
+top_busier(const struct top_peer *a, const struct top_peer *b)
+{
+	if (a->rate != b->rate)
+		return (a->rate > b->rate);
+	return (a->row.node < b->row.node);
+}
+
+/* Into its place among the busiest, if it is one of them. */
+static void
+top_add_peer(struct top *top, const struct msg_ctl_peer *row)
+{
+	struct top_peer peer;
+	uint32_t i;
+
+	top_note(top, row);
+	peer.row = *row;
+	peer.rate = top_rate(top, row);
+	i = top->npeers;
+	if (i < TOP_PEERS)
+		top->npeers++;
+	else if (top_busier(&peer, &top->peers[--i]) == 0)
 		return;
-	memset(&top->peers[top->npeers], 0, sizeof(top->peers[0]));
-	top->peers[top->npeers++].row.node = node;
+	for (; i > 0 && top_busier(&peer, &top->peers[i - 1]); i--)
+		top->peers[i] = top->peers[i - 1];
+	top->peers[i] = peer;
 }
 
 /* One row of any answer. */
 static void
-top_row(struct top_answer *a, const struct imsg *imsg)
+top_row(struct top *top, const struct imsg *imsg)
 {
 	struct msg_ctl_peer peer;
-	struct top *top;
 
-	top = a->top;
 	switch (imsg_get_type((struct imsg *)imsg)) {
 	case CTL_SUMMARY:
 		top_take(imsg, &top->summary, sizeof(top->summary));
@@ -77,133 +130,59 @@ top_row(struct top_answer *a, const struct imsg *imsg)
 		break;
 	case CTL_PEER:
 		top_take(imsg, &peer, sizeof(peer));
-		if (top->asked != NULL)
-			top->asked->row = peer;
-		else if (a->seen++ >= a->skip)
-			top_add_peer(top, peer.node);
+		if (peer.stat.known)
+			top_add_peer(top, &peer);
 		break;
 	default:
 		errx(CTL_FAILED, "top: unexpected answer");
 	}
 }
 
-/* Sends one request, takes its rows; 0: it found something. */
-static uint32_t
-top_ask(struct top_answer *a, uint32_t type, const void *data, size_t len)
+/* Sends one request, takes its rows. */
+static void
+top_ask(struct top *top, uint32_t type)
 {
-	struct msg_ctl_end end;
 	struct imsg imsg;
 	int last;
 
-	client_request(&a->top->client, type, data, len);
+	client_request(&top->client, type, NULL, 0);
 	do {
-		if (!client_answer(&a->top->client, &imsg))
+		if (!client_answer(&top->client, &imsg))
 			errx(CTL_FAILED, "top: beacond closed the connection");
 		last = imsg_get_type(&imsg) == CTL_END;
-		if (last)
-			top_take(&imsg, &end, sizeof(end));
-		else
-			top_row(a, &imsg);
+		if (!last)
+			top_row(top, &imsg);
 		imsg_free(&imsg);
 	} while (!last);
-	return (end.error);
-}
-
-static uint64_t
-top_frames(const struct msg_ctl_peer *peer)
-{
-	return (peer->frames_in + peer->frames_out);
-}
-
-/* How busy a peer is, by what it had done at the sample before. */
-static double
-top_rate(const struct top *top, const struct msg_ctl_peer *peer)
-{
-	const struct msg_ctl_peer *last;
-	uint64_t age;
-	uint32_t i;
-
-	for (i = 0; i < top->nlast; i++) {
-		last = &top->last[i].row;
-		if (last->node == peer->node &&
-		    last->generation == peer->generation &&
-		    top_frames(peer) >= top_frames(last))
-			return ((double)(top_frames(peer) - top_frames(last)) /
-				top->seconds);
-	}
-	/* Looked at for the first time: on average, since it came. */
-	age =
-	    top->summary.now > peer->since ? top->summary.now - peer->since : 1;
-	return ((double)top_frames(peer) / (double)age);
-}
-
-static int
-top_order(const void *a, const void *b)
-{
-	const struct top_peer *x, *y;
-
-	x = a;
-	y = b;
-	if (x->rate != y->rate)
-		return (x->rate < y->rate ? 1 : -1);
-	return (x->row.node < y->row.node ? -1 : x->row.node > y->row.node);
-}
-
-/* Those that were busy, then others. */
-static void
-top_candidates(struct top *top)
-{
-	struct top_answer list;
-	uint32_t i;
-
-	memcpy(top->last, top->peers, sizeof(top->last));
-	top->nlast = top->npeers;
-	top->npeers = 0;
-	for (i = 0; i < top->nlast && i < TOP_KEPT; i++)
-		top_add_peer(top, top->last[i].row.node);
-	list.top = top;
-	list.seen = 0;
-	list.skip = top->summary.peers > TOP_PEERS
-			? top->turn++ * TOP_KEPT % top->summary.peers
-			: 0;
-	(void)top_ask(&list, CTL_SHOW_PEERS, NULL, 0);
 }
 
 static void
 top_peers(struct top *top)
 {
-	struct top_answer one;
-	struct msg_ctl_node node;
-	uint32_t i, n;
+	struct top_done *done;
 
-	top_candidates(top);
-	n = top->npeers;
+	done = top->last;
+	top->last = top->done;
+	top->nlast = top->ndone;
+	top->done = done;
+	top->ndone = 0;
 	top->npeers = 0;
-	one.top = top;
-	for (i = 0; i < n; i++) {
-		node.node = top->peers[i].row.node;
-		top->asked = &top->peers[top->npeers];
-		if (top_ask(&one, CTL_SHOW_PEER, &node, sizeof(node)) != 0)
-			continue;
-		top->asked->rate = top_rate(top, &top->asked->row);
-		top->npeers++;
-	}
-	top->asked = NULL;
-	qsort(top->peers, top->npeers, sizeof(top->peers[0]), top_order);
+	if (top->nlast != 0)
+		qsort(
+		    top->last, top->nlast, sizeof(*top->last), top_done_order);
+	top_ask(top, CTL_SHOW_PEERS);
 }
 
 /* Asks how things are now. */
 void
 top_sample(struct top *top)
 {
-	struct top_answer a;
 	uint64_t when;
 
-	a.top = top;
 	memcpy(top->before, top->now, sizeof(top->before));
 	top->nchildren = 0;
-	(void)top_ask(&a, CTL_SHOW_SUMMARY, NULL, 0);
-	(void)top_ask(&a, CTL_SHOW_METRICS, NULL, 0);
+	top_ask(top, CTL_SHOW_SUMMARY);
+	top_ask(top, CTL_SHOW_METRICS);
 	when = clock_ns();
 	top->first = top->when == 0;
 	top->seconds = top->first

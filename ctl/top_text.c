@@ -11,7 +11,6 @@
 #include "ctl/top.h"
 
 #define TOP_REASONS 10
-#define TOP_SHOWN   20 /* peers */
 
 /* How often a second; a child's numbers may shrink if they are lies. */
 static double
@@ -147,14 +146,15 @@ top_busiest(const struct top *top, FILE *out)
 
 	fprintf(out, "\n%-10s %6s %11s %12s %12s %9s %s\n", "NODE", "WORKER",
 	    "FRAMES/S", "IN", "OUT", "QUEUED", "ADDRESS");
-	for (i = 0; i < top->npeers && i < TOP_SHOWN; i++) {
+	for (i = 0; i < top->npeers; i++) {
 		peer = &top->peers[i].row;
 		fprintf(out,
 		    "%-10" PRIu32 " %6" PRIu32 " %11.1f %12" PRIu64
 		    " %12" PRIu64 " %9" PRIu32 " %s\n",
 		    peer->node, peer->worker, top->peers[i].rate,
-		    peer->frames_in, peer->frames_out, peer->queued,
-		    format_address(peer->addr, peer->port, address));
+		    peer->stat.frames_in, peer->stat.frames_out,
+		    peer->stat.queued,
+		    format_address(peer->stat.addr, peer->stat.port, address));
 	}
 }
 

@@ -146,6 +146,7 @@ void
 control_wait(struct control_client *client, enum control_job job,
     void (*cb)(struct ev_loop *, ev_timer *, int), double after, double every)
 {
+	ev_timer_stop(client->control->parent->loop, &client->timer);
 	client->job = job;
 	client->channel.state = CONTROL_BUSY;
 	ev_timer_init(&client->timer, cb, after, every);
@@ -249,47 +250,6 @@ control_start(
 	    &control->listener, control_accept, control->socket.fd, EV_READ);
 	control->listener.data = control;
 	ev_io_start(parent->loop, &control->listener);
-}
-
-/* The worker's answer about a JOB_STAT; NULL: there was none in time. */
-void
-control_answer(struct control_client *client, const struct msg_stat_reply *stat)
-{
-	const char *reason;
-
-	if (stat != NULL && !stat->known) {
-		reason = control_done(client, ENOENT);
-	} else {
-		if (stat != NULL) {
-			client->peer.frames_in = stat->frames_in;
-			client->peer.frames_out = stat->frames_out;
-			memcpy(client->peer.addr, stat->addr,
-			    sizeof(client->peer.addr));
-			client->peer.port = stat->port;
-			client->peer.queued = stat->queued;
-		}
-		reason = control_row(client, CTL_PEER, &client->peer,
-			     sizeof(client->peer)) == -1
-			     ? CONTROL_SLOW
-			     : control_done(client, 0);
-	}
-	if (reason != NULL)
-		control_drop(client);
-}
-
-/* A worker has answered about one session: whoever asked gets to know. */
-void
-control_stat(struct process *worker, const struct msg_stat_reply *stat)
-{
-	struct control_client *client;
-
-	TAILQ_FOREACH(client, &worker->parent->control->clients, entry)
-		if (client->job == JOB_STAT &&
-		    client->request == stat->request &&
-		    client->peer.worker == worker->place->number) {
-			control_answer(client, stat);
-			return;
-		}
 }
 
 /* Auth has read the keys that a reload gave it, or keeps those it had. */

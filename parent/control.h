@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "common/channel.h"
+#include "common/peermap.h"
 #include "common/proto_ctl.h"
 #include "parent/local_socket.h"
 
@@ -21,6 +22,7 @@
 #define CONTROL_QUEUE_HIGH  (256U << 10) /* a walk pauses above this */
 #define CONTROL_WALK        65536        /* entries looked at in one turn */
 #define CONTROL_WALK_EVERY  0.01         /* seconds */
+#define CONTROL_PAGE        960          /* sessions asked about at a time */
 #define CONTROL_STAT_WAIT   2.           /* seconds for a worker's answer */
 #define CONTROL_RELOAD_WAIT 8.           /* seconds for auth's, about keys */
 
@@ -35,9 +37,18 @@ enum control_job {
 	JOB_NONE,
 	JOB_PEERS,
 	JOB_NODES,
-	JOB_STAT,
+	JOB_PEER,
 	JOB_RELOADING,
 	JOB_RELOAD
+};
+
+/* Sessions of the map; control_peers.c asks their workers for the rest. */
+struct control_page {
+	uint32_t request;
+	uint32_t nrows;
+	uint64_t asked;  /* a bit for each worker that has not answered yet */
+	uint64_t silent; /* or has not in time, and is not asked again */
+	struct msg_ctl_peer rows[CONTROL_PAGE];
 };
 
 struct control_client {
@@ -47,8 +58,7 @@ struct control_client {
 	ev_timer timer;
 	enum control_job job;
 	uint32_t next;            /* JOB_PEERS, JOB_NODES: entry */
-	uint32_t request;         /* JOB_STAT */
-	struct msg_ctl_peer peer; /* JOB_STAT: as far as it is known */
+	struct control_page page; /* JOB_PEERS, JOB_PEER */
 };
 TAILQ_HEAD(control_clients, control_client);
 
@@ -62,7 +72,7 @@ struct control {
 	ev_timer pause;
 	struct control_clients clients;
 	uint32_t nclients;
-	uint32_t request; /* the last number given to a JOB_STAT */
+	uint32_t request; /* the last number given to a page */
 };
 
 /* control.c */
@@ -70,8 +80,11 @@ int control_row(struct control_client *, enum ctl_reply, const void *, size_t);
 const char *control_done(struct control_client *, int error);
 void control_wait(struct control_client *, enum control_job,
     void (*)(struct ev_loop *, ev_timer *, int), double after, double every);
-void control_answer(struct control_client *, const struct msg_stat_reply *);
 void control_drop(struct control_client *);
+
+/* control_peers.c */
+const char *control_peers(struct control_client *);
+const char *control_peer(struct control_client *, const struct peermap_entry *);
 
 /* from_ctl_block.c */
 const char *from_ctl_drop(void *, const void *, size_t, int fd);

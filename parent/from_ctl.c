@@ -104,17 +104,6 @@ from_ctl_metrics(void *owner, const void *data, size_t len, int fd)
 }
 
 static void
-from_ctl_fill_peer(struct msg_ctl_peer *row, const struct peermap_entry *entry)
-{
-	memset(row, 0, sizeof(*row));
-	row->node = entry->node;
-	row->worker = entry->worker;
-	row->slot = entry->slot;
-	row->generation = entry->generation;
-	row->since = clock_wall_at(entry->since);
-}
-
-static void
 from_ctl_fill_node(const struct parent *parent, struct msg_ctl_entry *row,
     const struct peermap_entry *entry)
 {
@@ -142,32 +131,6 @@ from_ctl_fill_node(const struct parent *parent, struct msg_ctl_entry *row,
 	}
 }
 
-/* The worker has not answered: what the map has is all there is. */
-static void
-from_ctl_no_stat(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	control_answer(w->data, NULL);
-}
-
-/* Asks the owner of the session for what the map does not tell. */
-static const char *
-from_ctl_ask(struct control_client *client, const struct peermap_entry *entry)
-{
-	struct msg_stat stat;
-	struct parent *parent;
-
-	parent = client->control->parent;
-	from_ctl_fill_peer(&client->peer, entry);
-	client->request = ++client->control->request;
-	stat.slot = entry->slot;
-	stat.generation = entry->generation;
-	stat.request = client->request;
-	process_send(parent->workers[entry->worker].child, PW_STAT, -1, &stat,
-	    sizeof(stat));
-	control_wait(client, JOB_STAT, from_ctl_no_stat, CONTROL_STAT_WAIT, 0.);
-	return (NULL);
-}
-
 static const char *
 from_ctl_peer(void *owner, const void *data, size_t len, int fd)
 {
@@ -186,7 +149,7 @@ from_ctl_peer(void *owner, const void *data, size_t len, int fd)
 	entry = pmap_entry(map, number);
 	if (entry->generation == 0)
 		return (control_done(client, ENOENT));
-	return (from_ctl_ask(client, entry));
+	return (control_peer(client, entry));
 }
 
 static const char *
@@ -215,17 +178,11 @@ from_ctl_walk_entry(
     struct control_client *client, const struct peermap_entry *entry)
 {
 	struct msg_ctl_entry node;
-	struct msg_ctl_peer peer;
 
-	if (client->job == JOB_PEERS && entry->generation != 0) {
-		from_ctl_fill_peer(&peer, entry);
-		return (control_row(client, CTL_PEER, &peer, sizeof(peer)));
-	}
-	if (client->job == JOB_NODES && entry->node != 0) {
-		from_ctl_fill_node(client->control->parent, &node, entry);
-		return (control_row(client, CTL_NODE, &node, sizeof(node)));
-	}
-	return (0);
+	if (entry->node == 0)
+		return (0);
+	from_ctl_fill_node(client->control->parent, &node, entry);
+	return (control_row(client, CTL_NODE, &node, sizeof(node)));
 }
 
 /* Goes on with a walk as far as the client reads. */
@@ -259,24 +216,21 @@ from_ctl_walk_on(struct ev_loop *loop, ev_timer *w, int revents)
 }
 
 static const char *
-from_ctl_walk_begin(struct control_client *client, enum control_job job)
-{
-	client->next = 0;
-	control_wait(client, job, from_ctl_walk_on, CONTROL_WALK_EVERY,
-	    CONTROL_WALK_EVERY);
-	return (from_ctl_walk(client));
-}
-
-static const char *
 from_ctl_show_peers(void *owner, const void *data, size_t len, int fd)
 {
-	return (from_ctl_walk_begin(owner, JOB_PEERS));
+	return (control_peers(owner));
 }
 
 static const char *
 from_ctl_show_nodes(void *owner, const void *data, size_t len, int fd)
 {
-	return (from_ctl_walk_begin(owner, JOB_NODES));
+	struct control_client *client;
+
+	client = owner;
+	client->next = 0;
+	control_wait(client, JOB_NODES, from_ctl_walk_on, CONTROL_WALK_EVERY,
+	    CONTROL_WALK_EVERY);
+	return (from_ctl_walk(client));
 }
 
 static int

@@ -26,11 +26,19 @@ from_worker_closed(void *owner, const void *data, size_t len, int fd)
 static const char *
 from_worker_stat(void *owner, const void *data, size_t len, int fd)
 {
-	const struct msg_stat_reply *stat;
+	const struct msg_stat_row *rows;
+	const struct msg_stat *stat;
+	uint32_t i;
 
 	stat = data;
-	control_stat(owner, stat);
-	return (NULL);
+	rows = (const struct msg_stat_row *)(stat + 1);
+	if (stat->count > PROTO_STAT_MAX ||
+	    len != sizeof(*stat) + stat->count * sizeof(*rows))
+		return ("stat of wrong size");
+	for (i = 0; i < stat->count; i++)
+		if (rows[i].known > 1 || rows[i].port > UINT16_MAX)
+			return ("stat with impossible values");
+	return (control_stat(owner, stat, rows));
 }
 
 static const char *
@@ -69,8 +77,10 @@ const struct channel_rule from_worker_rules[] = {
 	    WP_READY, sizeof(struct msg_hello), STARTING, from_worker_ready),
 	CHANNEL_RULE(
 	    WP_CLOSED, sizeof(struct msg_closed), RUNNING, from_worker_closed),
-	CHANNEL_RULE(
-	    WP_STAT, sizeof(struct msg_stat_reply), RUNNING, from_worker_stat),
+	CHANNEL_RULE_RANGE(WP_STAT, sizeof(struct msg_stat),
+	    sizeof(struct msg_stat) +
+		PROTO_STAT_MAX * sizeof(struct msg_stat_row),
+	    RUNNING, from_worker_stat),
 	CHANNEL_RULE(WP_ENDPOINT, sizeof(struct msg_endpoint), RUNNING,
 	    from_worker_endpoint),
 	CHANNEL_RULE_RANGE(WP_SYNC, sizeof(struct msg_sync),

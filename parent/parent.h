@@ -253,7 +253,8 @@ void control_bind(struct parent *);
 const char *control_made(const struct parent *);
 void control_start(struct parent *, const struct channel_rule *, size_t nrules);
 void control_stop(struct parent *);
-void control_stat(struct process *, const struct msg_stat_reply *);
+const char *control_stat(
+    struct process *, const struct msg_stat *, const struct msg_stat_row *);
 void control_reloaded(struct parent *, int);
 
 /* endpoint.c */

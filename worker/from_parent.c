@@ -205,27 +205,47 @@ from_parent_block(void *owner, const void *data, size_t len, int fd)
 	return (blocked_set(owner, data));
 }
 
+static void
+from_parent_stat_row(struct worker *w, const struct msg_stat_session *of,
+    struct msg_stat_row *row)
+{
+	const struct session *s;
+
+	s = session_open_at(w, of->slot, of->generation);
+	if (s == NULL)
+		return;
+	row->known = 1;
+	row->port = s->peer.at.port;
+	memcpy(row->addr, s->peer.at.addr, sizeof(row->addr));
+	row->frames_in = s->frames_in;
+	row->frames_out = s->frames_out;
+	row->bytes_in = s->bytes_in;
+	row->bytes_out = s->bytes_out;
+	row->queued = s->outq == NULL ? 0 : (uint32_t)s->outq->data.len;
+}
+
 static const char *
 from_parent_stat(void *owner, const void *data, size_t len, int fd)
 {
-	struct msg_stat_reply reply;
+	struct {
+		struct msg_stat head;
+		struct msg_stat_row rows[PROTO_STAT_MAX];
+	} reply;
+	const struct msg_stat_session *of;
 	const struct msg_stat *msg;
-	struct session *s;
+	uint32_t i;
 
 	msg = data;
+	of = (const struct msg_stat_session *)(msg + 1);
+	if (msg->count > PROTO_STAT_MAX ||
+	    len != sizeof(*msg) + msg->count * sizeof(*of))
+		return ("stat of wrong size");
 	memset(&reply, 0, sizeof(reply));
-	reply.request = msg->request;
-	s = session_open_at(owner, msg->slot, msg->generation);
-	if (s != NULL) {
-		reply.known = 1;
-		reply.frames_in = s->frames_in;
-		reply.frames_out = s->frames_out;
-		memcpy(reply.addr, s->peer.at.addr, sizeof(reply.addr));
-		reply.port = s->peer.at.port;
-		reply.queued =
-		    s->outq == NULL ? 0 : (uint32_t)s->outq->data.len;
-	}
-	tell_parent(owner, WP_STAT, &reply, sizeof(reply));
+	reply.head = *msg;
+	for (i = 0; i < msg->count; i++)
+		from_parent_stat_row(owner, &of[i], &reply.rows[i]);
+	tell_parent(owner, WP_STAT, &reply,
+	    sizeof(reply.head) + msg->count * sizeof(reply.rows[0]));
 	return (NULL);
 }
 
@@ -302,8 +322,10 @@ static const struct channel_rule from_parent_rules[] = {
 	    from_parent_close),
 	CHANNEL_RULE(
 	    PW_BLOCK, sizeof(struct msg_address), ANY_TIME, from_parent_block),
-	CHANNEL_RULE(
-	    PW_STAT, sizeof(struct msg_stat), WORKER_RUNNING, from_parent_stat),
+	CHANNEL_RULE_RANGE(PW_STAT, sizeof(struct msg_stat),
+	    sizeof(struct msg_stat) +
+		PROTO_STAT_MAX * sizeof(struct msg_stat_session),
+	    WORKER_RUNNING, from_parent_stat),
 	CHANNEL_RULE(PW_PING, 0, ANY_TIME, from_parent_ping),
 	CHANNEL_RULE(PW_SHUTDOWN, 0, ANY_TIME, from_parent_shutdown),
 };

@@ -80,7 +80,6 @@ struct child_play {
 	int bad;       /* boolean: must be */
 	int killed;    /* boolean */
 	int dead;      /* boolean: and buried */
-	uint32_t stat; /* a request that it owes the answer to, or 0 */
 	uint32_t keys; /* PA_KEYS that it has not answered */
 };
 extern struct child_play children[CHILDREN];

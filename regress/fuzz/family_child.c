@@ -181,18 +181,26 @@ hear_close(struct child_play *c, const struct imsg *imsg)
 static void
 hear_stat(struct child_play *c, const struct imsg *imsg)
 {
-	struct msg_stat_reply reply;
+	struct {
+		struct msg_stat head;
+		struct msg_stat_row rows[PROTO_STAT_MAX];
+	} reply;
 	struct msg_stat msg;
+	uint32_t i;
 
-	REQUIRE(imsg_get_data(imsg, &msg, sizeof(msg)) == 0);
-	c->stat = msg.request;
+	REQUIRE(imsg_get_len(imsg) >= sizeof(msg));
+	memcpy(&msg, imsg->data, sizeof(msg));
+	REQUIRE(msg.count > 0 && msg.count <= PROTO_STAT_MAX);
+	REQUIRE(imsg_get_len(imsg) ==
+		sizeof(msg) + msg.count * sizeof(struct msg_stat_session));
 	if (!c->ready || (habits & HABIT_STAT) == 0)
 		return;
 	memset(&reply, 0, sizeof(reply));
-	reply.request = msg.request;
-	reply.known = msg.request & 1;
-	c->stat = 0;
-	child_say(c, WP_STAT, -1, &reply, sizeof(reply));
+	reply.head = msg;
+	for (i = 0; i < msg.count; i++)
+		reply.rows[i].known = (msg.request + i) & 1;
+	child_say(c, WP_STAT, -1, &reply,
+	    sizeof(msg) + msg.count * sizeof(reply.rows[0]));
 }
 
 static void

@@ -76,14 +76,21 @@ says_closed(struct child_play *c, struct input *input)
 static void
 says_stat(struct child_play *c, struct input *input)
 {
-	struct msg_stat_reply reply;
+	struct {
+		struct msg_stat head;
+		struct msg_stat_row row;
+	} reply;
 	uint8_t how;
 
 	how = input_u8(input);
-	memset(&reply, how, sizeof(reply));
-	reply.request = how & 1 ? how : c->stat;
-	reply.known = how >> 1 & 1;
-	c->stat = 0;
+	memset(&reply, 0, sizeof(reply));
+	/* About nothing that anybody waits for. */
+	reply.head.request = UINT32_MAX - how;
+	reply.head.count = 1;
+	reply.row.known = how & 3;
+	reply.row.port = how >> 2 & 1 ? UINT16_MAX : UINT16_MAX + 1U;
+	if (reply.row.known > 1 || reply.row.port > UINT16_MAX)
+		must_die(c);
 	child_say(c, WP_STAT, -1, &reply, sizeof(reply));
 }
 

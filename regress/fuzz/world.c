@@ -286,7 +286,6 @@ hear_sync(const struct imsg *imsg)
 static void
 parent_message(const struct imsg *imsg)
 {
-	struct msg_stat_reply stat;
 	struct msg_endpoint seen;
 	struct msg_closed closed;
 
@@ -299,7 +298,8 @@ parent_message(const struct imsg *imsg)
 		hear_closed(&closed);
 		break;
 	case WP_STAT:
-		REQUIRE(imsg_get_data(imsg, &stat, sizeof(stat)) == 0);
+		REQUIRE(imsg_get_len(imsg) ==
+			sizeof(struct msg_stat) + sizeof(struct msg_stat_row));
 		REQUIRE(world.stats-- > 0);
 		break;
 	case WP_ENDPOINT:

@@ -99,16 +99,20 @@ says_beacon(uint32_t node, uint8_t how)
 static void
 says_stat(uint32_t number, uint8_t how)
 {
-	struct msg_stat msg;
+	struct {
+		struct msg_stat head;
+		struct msg_stat_session of;
+	} msg;
 
-	msg.slot = how % SESSIONS;
-	msg.generation = how;
+	msg.of.slot = how % SESSIONS;
+	msg.of.generation = how;
 	if (world.nopened > 0) {
-		msg.slot = world.opened[number % world.nopened].msg.slot;
-		msg.generation =
+		msg.of.slot = world.opened[number % world.nopened].msg.slot;
+		msg.of.generation =
 		    world.opened[number % world.nopened].msg.generation;
 	}
-	msg.request = number;
+	msg.head.request = number;
+	msg.head.count = 1;
 	world.stats++;
 	world_tell(PW_STAT, -1, &msg, sizeof(msg));
 }

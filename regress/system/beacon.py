@@ -319,7 +319,9 @@ class Beacon:
             value)
 
     def peers(self):
-        return self.ctl("show", "peers")
+        """Who is connected, and where; not what it does."""
+        return [{key: row[key] for key in ("node", "worker", "slot",
+            "generation", "since")} for row in self.ctl("show", "peers")]
 
     def peer(self, node):
         """The session of a node, or None."""

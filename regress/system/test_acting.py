@@ -277,6 +277,18 @@ def test_lists_are_chosen_and_sorted():
         assert len(nodes("peers", "limit", 3)) == 3
         ages = [row["since"] for row in b.ctl("show", "peers", "sort", "age")]
         assert ages == sorted(ages) and len(ages) == 4
+        # Each has sent its login; one does more than the others.
+        clients[2].send_to(5, bytes(5000))
+        clients[0].expect_from(4, bytes(5000))
+        rows = b.ctl("show", "peers", "sort", "traffic")
+        assert {row["node"] for row in rows[:2]} == {4, 5}, rows
+        assert rows[0]["bytes_in"] + rows[0]["bytes_out"] > 5000
+        assert {row["address"] for row in rows} == {
+            "127.0.0.1:%d" % c.sock.getsockname()[1] for c in clients}
+        assert sorted(nodes("peers", "traffic", 5000)) == [4, 5]
+        assert nodes("peers", "sort", "node", "traffic", 1) == [1, 3, 4, 5]
+        assert len(nodes("peers", "from", "127.0.0.0/8")) == 4
+        assert nodes("peers", "from", "192.0.2.0/24") == []
         where = {row["node"]: row["worker"] for row in b.peers()}
         for worker in (0, 1):
             assert nodes("peers", "sort", "node", "worker", worker) == sorted(

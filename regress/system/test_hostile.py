@@ -69,8 +69,19 @@ def complaint(worker=1, epoch=1, reason=b"no\0"):
 KEYS_READ = message(P.AP_KEYS, struct.pack("=III", 0, GARBAGE, GARBAGE))
 
 
-def one_byte_off(kind, size):
-    return [(message(kind, bytes(n)), WRONG_SIZE)
+def stat(request, *rows, count=None):
+    """Of rows (known, port)."""
+    count = len(rows) if count is None else count
+    return message(P.WP_STAT, struct.pack("=II", request, count) + b"".join(
+        struct.pack("=II16sQQQQII", known, port, STRANGER, 1, 1, 1, 1, GARBAGE,
+            0) for known, port in rows))
+
+
+STAT_SIZE = "stat of wrong size"
+
+
+def one_byte_off(kind, size, why=WRONG_SIZE):
+    return [(message(kind, bytes(n)), why)
         for n in (size - 1, size + 1)]
 
 
@@ -102,10 +113,12 @@ FORGED_TYPES = [
     (message(P.CTL_STOP), UNKNOWN),
 ]
 
-WRONG_SIZES = (one_byte_off(P.WP_CLOSED, 8) + one_byte_off(P.WP_STAT, 48) +
+WRONG_SIZES = (one_byte_off(P.WP_CLOSED, 8) + one_byte_off(P.WP_STAT, 72, STAT_SIZE) +
     one_byte_off(P.WP_ENDPOINT, 48) + one_byte_off(P.WP_READY, 32) + [
     (message(P.WP_SYNC, bytes(55)), WRONG_SIZE),
     (message(P.WP_SYNC, bytes(56 + 4 * P.PROTO_SYNC_CHUNK + 1)), WRONG_SIZE),
+    (message(P.WP_STAT, bytes(7)), WRONG_SIZE),
+    (message(P.WP_STAT, bytes(8 + 64 * P.PROTO_STAT_MAX + 1)), WRONG_SIZE),
     (message(P.WP_PONG, bytes(1)), WRONG_SIZE),
 ])
 
@@ -119,6 +132,10 @@ WRONG_VALUES = [
     (endpoint(5, flags=256), "endpoint with unknown flags"),
     (endpoint(5, flags=GARBAGE), "endpoint with unknown flags"),
     (endpoint(5, answer=2), "endpoint with unknown flags"),
+    (stat(1, (1, 9), count=2), STAT_SIZE),
+    (stat(1, count=GARBAGE), STAT_SIZE),
+    (stat(1, (2, 9)), "stat with impossible values"),
+    (stat(1, (1, 65536)), "stat with impossible values"),
 ]
 
 WRONG_SYNCS = [
@@ -279,8 +296,7 @@ def test_what_is_not_so_changes_nothing():
             closed(GARBAGE, GARBAGE),
             endpoint(1, port=4),
             sync(range(1, 100)),
-            b"".join(message(P.WP_STAT, struct.pack("=IIQQ16sII", request, 1,
-                1, 1, STRANGER, GARBAGE, GARBAGE))
+            b"".join(stat(request, (1, 9))
                 for request in [*range(100), GARBAGE]),
         ]))
         puppet.raw(endpoint(5555, port=7) + endpoint(5555, port=8) + FENCE)
@@ -386,7 +402,7 @@ def test_descriptors_where_none_belong():
 @limit(90)
 def test_floods():
     floods = [message(P.WP_PONG), closed(4444, 1),
-        message(P.WP_STAT, bytes(48)), endpoint(5555)]
+        stat(4444), endpoint(5555)]
     with Theatre(len(floods)) as (b, puppets):
         for puppet, data in zip(puppets, floods):
             puppet.channel.flood(data * 10000)
@@ -394,6 +410,43 @@ def test_floods():
                 "flood of messages", 20)
         for puppet in puppets:
             b.wait_new("worker", puppet.pid, puppet.number)
+
+
+def has_session(puppet, node):
+    """Auth and the parent take it that the node has logged in to it."""
+    number, (nonce,) = puppet.nonces()
+    now = int(time.time())
+    puppet.verify(number, node, now, signature(node, nonce, now))
+    puppet.wait_message(P.PW_OPEN)
+
+
+def test_worker_that_tells_nothing_about_its_sessions():
+    """The list waits for it once, and has the others' sessions all the same."""
+    with Theatre(1) as (b, (puppet,)):
+        has_session(puppet, 20)
+        begin = time.monotonic()
+        rows = {row["node"]: row for row in b.ctl("show", "peers")}
+        assert 1.5 < time.monotonic() - begin < 6
+        assert rows[20]["worker"] == 0 and rows[20]["bytes_in"] is None
+        assert rows[20]["address"] is None
+        assert all(row["address"] and row["bytes_in"] for row in rows.values()
+            if row["node"] != 20)
+        leave(b, puppet)
+
+
+def test_worker_that_tells_about_other_sessions_than_asked():
+    with Theatre(1) as (b, (puppet,)):
+        has_session(puppet, 20)
+        asking = threading.Thread(target=b.ctl, args=("show", "peers"))
+        asking.start()
+        request, count = struct.unpack("=II",
+            puppet.wait_message(P.PW_STAT)[:8])
+        assert count == 1
+        puppet.raw(stat(request, (1, 9), (1, 9)))
+        wait_killed(b, "worker[0]", puppet,
+            "stat of other sessions than asked for")
+        asking.join()
+        b.wait_new("worker", puppet.pid, 0)
 
 
 def test_worker_that_does_not_read_is_killed_when_its_queue_is_full():

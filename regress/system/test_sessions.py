@@ -163,6 +163,7 @@ def test_show_peer_tells_about_a_session():
         got = b.ctl("show", "peer", 1)
         assert got["node"] == 1 and got["connected"] is True, got
         assert got["frames_in"] == 3 and got["frames_out"] == 3, got
+        assert got["bytes_in"] > 3 * 14 and got["bytes_out"] > 3 * 12, got
         assert got["address"] == "127.0.0.1:%d" % one.sock.getsockname()[1]
         b.ctl("show", "peer", 2, ok=1)
 

@@ -28,7 +28,7 @@ static int listener;
 static struct imsgbuf server;
 static pid_t client;
 static FILE *outputs[2];
-static char out[65536], said[4096];
+static char out[1 << 18], said[4096];
 
 static void
 client_run(const struct command *cmd, int json)
@@ -121,11 +121,14 @@ a_peer(void)
 	peer.slot = 42;
 	peer.generation = 9;
 	peer.since = 1767225600;
-	peer.frames_in = 1ULL << 40;
-	peer.frames_out = 5;
-	memcpy(peer.addr, addr, sizeof(addr));
-	peer.port = 4000;
-	peer.queued = 17;
+	peer.stat.frames_in = 1ULL << 40;
+	peer.stat.frames_out = 5;
+	memcpy(peer.stat.addr, addr, sizeof(addr));
+	peer.stat.port = 4000;
+	peer.stat.queued = 17;
+	peer.stat.bytes_in = 6000;
+	peer.stat.bytes_out = 7000;
+	peer.stat.known = 1;
 	return (peer);
 }
 
@@ -271,6 +274,7 @@ peer_connected(void)
 	CHECK(strstr(out, "address     192.0.2.1:4000\n") != NULL);
 	CHECK(strstr(out, "since       2026-01-01T00:00:00Z (") != NULL);
 	CHECK(strstr(out, "frames in   1099511627776\n") != NULL);
+	CHECK(strstr(out, "bytes in    6000\nbytes out   7000\n") != NULL);
 	CHECK(begin(ACTION_SHOW_PEER, 1, CTL_SHOW_PEER, &node, sizeof(node)));
 	reply(CTL_PEER, &peer, sizeof(peer));
 	reply_end(0);
@@ -328,8 +332,20 @@ many_peers(void)
 	reply(CTL_PEER, &peer, sizeof(peer));
 	reply_end(0);
 	CHECK(finish() == CTL_OK);
-	CHECK(strstr(out, "500             1       42 2026-01-01T00:00:00Z") !=
-	      NULL);
+	CHECK(strstr(out, "500             1 192.0.2.1:4000   ") != NULL);
+	CHECK(strstr(out, " 6000         7000         17 ") != NULL);
+	/* Its worker does not answer. */
+	memset(&peer.stat, 0, sizeof(peer.stat));
+	CHECK(begin(ACTION_SHOW_PEERS, 0, CTL_SHOW_PEERS, NULL, 0));
+	reply(CTL_PEER, &peer, sizeof(peer));
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	CHECK(strstr(out, "500             1 -   ") != NULL);
+	CHECK(begin(ACTION_SHOW_PEERS, 1, CTL_SHOW_PEERS, NULL, 0));
+	reply(CTL_PEER, &peer, sizeof(peer));
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	CHECK(strstr(out, "\"bytes_out\":null,\"queued\":null") != NULL);
 }
 
 static struct msg_ctl_entry

@@ -175,7 +175,17 @@ rows_are_chosen_and_sorted(void)
 	CHECK(cmd.select.most == 5);
 	CHECK(parse("show", "nodes", "limit", "0") == -1);
 	CHECK(parse("show", "nodes", "worker", "64") == -1);
-	CHECK(parse("show", "peers", "from", "::/0") == -1);
+	CHECK(parse("show", "peers", "from", "::/0") == 0);
+	CHECK(cmd.select.from_len == 1);
+	CHECK(parse("show", "peers", "traffic", "5000000000") == 0);
+	CHECK(cmd.select.traffic == 5000000000);
+	CHECK(parse("show", "peers", "traffic", "-1") == -1);
+	CHECK(parse("show", "peers", "sort", "traffic") == 0);
+	CHECK(cmd.select.sort == SORT_TRAFFIC);
+	CHECK(parse("show", "peers", "sort", "queue") == 0);
+	CHECK(cmd.select.sort == SORT_QUEUE);
+	CHECK(parse("show", "nodes", "sort", "queue") == -1);
+	CHECK(parse("show", "nodes", "traffic", "1") == -1);
 	CHECK(parse("show", "peers", "sort", "size") == -1);
 	CHECK(parse("show", "peers", "sort", NULL) == -1);
 }

@@ -437,9 +437,15 @@ hears_of_the_end_of_sessions(void)
 static void
 asks_for_a_session(void)
 {
-	struct msg_stat_reply reply;
+	struct {
+		struct msg_stat head;
+		struct msg_stat_row rows[2];
+	} reply;
+	struct {
+		struct msg_stat head;
+		struct msg_stat_session of[2];
+	} msg;
 	struct msg_hello ready;
-	struct msg_stat msg;
 	struct session *s;
 
 	start();
@@ -450,22 +456,24 @@ asks_for_a_session(void)
 	s->peer.generation = 5;
 	s->frames_in = 3;
 	s->frames_out = 4;
+	s->bytes_in = 30;
+	s->bytes_out = 40;
 	s->peer.at = parts_endpoint(7, 70);
-	memset(&msg, 0, sizeof(msg));
-	msg.slot = 1;
-	msg.generation = 5;
-	msg.request = 99;
+	msg.head.request = 99;
+	msg.head.count = 2;
+	msg.of[0] = (struct msg_stat_session){ 1, 6 };
+	msg.of[1] = (struct msg_stat_session){ 1, 5 };
 	say(PW_STAT, &msg, sizeof(msg), -1);
 	if (parts_told(&w.parent, &parent, WP_STAT, &reply, sizeof(reply)) !=
 		1 ||
-	    !reply.known || reply.request != 99 || reply.frames_in != 3 ||
-	    reply.frames_out != 4 || reply.port != 70 || reply.queued != 0)
+	    reply.head.request != 99 || reply.head.count != 2)
 		_exit(DIED);
-	msg.generation = 6;
-	say(PW_STAT, &msg, sizeof(msg), -1);
-	if (parts_told(&w.parent, &parent, WP_STAT, &reply, sizeof(reply)) !=
-		1 ||
-	    reply.known || reply.request != 99 || reply.frames_in != 0)
+	if (reply.rows[0].known || reply.rows[0].frames_in != 0)
+		_exit(DIED);
+	if (!reply.rows[1].known || reply.rows[1].frames_in != 3 ||
+	    reply.rows[1].frames_out != 4 || reply.rows[1].bytes_in != 30 ||
+	    reply.rows[1].bytes_out != 40 || reply.rows[1].port != 70 ||
+	    reply.rows[1].queued != 0)
 		_exit(DIED);
 }
 
