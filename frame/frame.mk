@@ -1,4 +1,4 @@
-# The library for routers and sources of keys, and the smallest of either, which
+# The library for routers and sources of keys, and examples of either, which
 # are built as a stranger's would be: with what is installed of us.
 
 LIBDIR	   ?= $(PREFIX)/lib
@@ -6,7 +6,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 
 FRAME	   := $(BUILD)/libbeacond-frame.a
 FRAME_H	   := $(BUILD)/include/beacond/frame.h
-FRAME_EXAMPLES := $(BUILD)/frame-relay $(BUILD)/frame-keys
+FRAME_EXAMPLES := $(addprefix $(BUILD)/frame-,relay keys talk)
 FRAME_OBJS := $(patsubst %,$(BUILD)/obj/%.o,frame/frame frame/keys frame/link \
 	      common/fdstat common/peermap)
 

@@ -20,7 +20,7 @@ from test_router import Routed
 FRAME = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir,
     os.pardir, "frame"))
 CLIENTS = ["c", "go", "python"]
-TALKERS = ["go", "python"]      # those with a program to talk to
+THREADED = ["go", "python"]     # with threads, and a callback for errors
 
 
 def go(*args):
