@@ -47,6 +47,8 @@ unit_metrics/manual := $(call in,metrics,out)
 unit_metrics/page  := $(call in,metrics,chart out page ring text)
 unit_metrics/text  := $(call in,metrics,out text)
 
+unit_parent/control_peers := $(call in,parent,control control_peers \
+		      local_socket peermap_write process)
 unit_parent/admit  := $(call in,parent,admit conf_table peermap_write process)
 unit_parent/block  := $(call in,parent,block block_file conf_table newfile)
 unit_parent/block_file := $(call in,parent,block_file conf_table newfile)

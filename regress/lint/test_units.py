@@ -56,7 +56,6 @@ BY_PROGRAMS = {
     "metrics/main": "puts the rest together",
     "parent/main": "puts the rest together",
     "worker/main": "puts the rest together",
-    "parent/control_peers": "real workers asked, and such as tell lies",
     "parent/from_ctl_block": "a request, a call, an answer",
     "common/self": "what the kernel says of a process, which /proc is asked for",
     "parent/from_metrics": "a table of two lines",
