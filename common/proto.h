@@ -136,6 +136,7 @@ enum parent_to_worker {
 	PW_ENDPOINT,      /* msg_endpoint: the map has it, answer the node */
 	PW_ROUTER,        /* fd: channel to the router, common/proto_frame.h */
 	PW_ROUTER_END,    /* empty: it is gone */
+	PW_DRAIN,         /* msg_drain, common/proto_drain.h */
 	PW_START,         /* empty */
 	PW_OPEN,          /* msg_open: the session is in the map */
 	PW_REFUSE,        /* msg_refuse: it is not going to be */

@@ -24,6 +24,8 @@ enum ctl_request {
 	CTL_BLOCK,                /* msg_ctl_block */
 	CTL_UNBLOCK,              /* msg_ctl_block */
 	CTL_LOG_LEVEL,            /* msg_ctl_level */
+	CTL_DRAIN,                /* msg_ctl_drain */
+	CTL_UNDRAIN,              /* empty */
 	CTL_RELOAD,               /* empty */
 	CTL_STOP                  /* empty */
 };
@@ -160,6 +162,11 @@ struct msg_ctl_registry {
 };
 PROTO_STRUCT(
     msg_ctl_registry, CTL_REGISTRY_NAME + 24 + 64 + 8 * CTL_REGISTRY_COUNTERS);
+
+struct msg_ctl_drain {
+	uint32_t seconds; /* in which peers are closed */
+};
+PROTO_STRUCT(msg_ctl_drain, 4);
 
 struct msg_ctl_end {
 	uint32_t error; /* 0, or an errno: ENOENT for a node not found */

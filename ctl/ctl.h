@@ -15,6 +15,7 @@
 
 #define CTL_SOCKET_DEFAULT "/run/beacond/control.sock"
 #define CTL_ANSWER_TIMEOUT 10 /* seconds without a word from the parent */
+#define DRAIN_SECONDS      60 /* unless something else is said */
 #define CTL_STOP_TIMEOUT   10 /* seconds that beacond may take to end */
 
 /* Exit codes, documented in beaconctl(8). */
@@ -32,6 +33,8 @@ enum action {
 	ACTION_SHOW_REGISTRY,
 	ACTION_SHOW_BLOCKED,
 	ACTION_DROP,
+	ACTION_DRAIN,
+	ACTION_UNDRAIN,
 	ACTION_BLOCK,
 	ACTION_UNBLOCK,
 	ACTION_LOG_LEVEL,

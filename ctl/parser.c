@@ -68,6 +68,12 @@ static const struct token t_block[] = {
 	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
 };
 
+static const struct token t_drain[] = {
+	{ T_END, "", ACTION_NONE, NULL },
+	{ T_KEYWORD, "-t", ACTION_NONE, t_time },
+	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
+};
+
 static const struct token t_drop[] = {
 	{ T_NODE, "NODE", ACTION_NONE, NULL },
 	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
@@ -142,6 +148,8 @@ static const struct token t_main[] = {
 	{ T_KEYWORD, "block", ACTION_BLOCK, t_block },
 	{ T_KEYWORD, "unblock", ACTION_UNBLOCK, t_target },
 	{ T_KEYWORD, "log", ACTION_NONE, t_log },
+	{ T_KEYWORD, "drain", ACTION_DRAIN, t_drain },
+	{ T_KEYWORD, "undrain", ACTION_UNDRAIN, NULL },
 	{ T_KEYWORD, "reload", ACTION_RELOAD, NULL },
 	{ T_KEYWORD, "stop", ACTION_STOP, NULL },
 	{ T_REST, "keygen", ACTION_KEYGEN, NULL },

@@ -42,6 +42,8 @@ static const struct request requests[] = {
 	{ ACTION_BLOCK, "block", CTL_BLOCK, { 0, 0 }, NULL },
 	{ ACTION_UNBLOCK, "unblock", CTL_UNBLOCK, { 0, 0 }, NULL },
 	{ ACTION_LOG_LEVEL, "log level", CTL_LOG_LEVEL, { 0, 0 }, NULL },
+	{ ACTION_DRAIN, "drain", CTL_DRAIN, { 0, 0 }, NULL },
+	{ ACTION_UNDRAIN, "undrain", CTL_UNDRAIN, { 0, 0 }, NULL },
 	{ ACTION_RELOAD, "reload", CTL_RELOAD, { CTL_SAID, 0 }, NULL },
 	{ ACTION_STOP, "stop", CTL_STOP, { 0, 0 }, NULL },
 };
@@ -146,11 +148,16 @@ answer(struct client *c, const struct request *r, union row *row)
 static void
 ask(struct client *c, const struct request *r, const struct command *cmd)
 {
+	struct msg_ctl_drain drain;
 	struct msg_ctl_node node;
 
 	node.node = cmd->node;
+	drain.seconds =
+	    cmd->block.seconds != 0 ? cmd->block.seconds : DRAIN_SECONDS;
 	if (r->missing != NULL)
 		client_request(c, r->type, &node, sizeof(node));
+	else if (r->type == CTL_DRAIN)
+		client_request(c, r->type, &drain, sizeof(drain));
 	else if (r->type == CTL_LOG_LEVEL)
 		client_request(c, r->type, &cmd->level, sizeof(cmd->level));
 	else if (r->type == CTL_BLOCK || r->type == CTL_UNBLOCK)
@@ -280,6 +287,8 @@ control(const struct command *cmd, const char *path, int json)
 	case ACTION_DROP:
 	case ACTION_BLOCK:
 	case ACTION_UNBLOCK:
+	case ACTION_DRAIN:
+	case ACTION_UNDRAIN:
 		status = act(&client, r, cmd);
 		break;
 	case ACTION_STOP:

@@ -19,6 +19,7 @@ static const char usage_text[] =
     "       beaconctl [-s SOCKET] drop NODE | unblock NODE | unblock NETWORK\n"
     "       beaconctl [-s SOCKET] block NODE | NETWORK [for TIME]\n"
     "       beaconctl [-s SOCKET] log level error | warning | notice | info\n"
+    "       beaconctl [-s SOCKET] drain [-t TIME] | undrain\n"
     "       beaconctl [-s SOCKET] reload | stop\n"
     "       beaconctl [-s SOCKET] top [-b] [-d SECONDS] [-n COUNT]\n"
     "       beaconctl keygen [-n NODE] FILE\n"

@@ -87,6 +87,8 @@ struct config {
 	uint32_t idle_timeout;
 	uint32_t ping_interval;
 	uint32_t write_timeout;
+	uint32_t drain_grace;
+	uint32_t drain_on_stop; /* 0: at once */
 	uint32_t max_peers; /* 0: unlimited */
 	uint32_t max_frame; /* bytes */
 	int legacy_signatures;

@@ -106,6 +106,8 @@ const struct conf_directive conf_directives[] = {
 	SECONDS("idle timeout", idle_timeout, 90),
 	SECONDS("ping interval", ping_interval, 30),
 	SECONDS("write timeout", write_timeout, 10),
+	NUMBER("drain grace", drain_grace, 10, 0, SECONDS_MAX),
+	NUMBER("drain on stop", drain_on_stop, 0, 0, SECONDS_MAX),
 	NUMBER("max peers", max_peers, 50000, 0, PEERMAP_NODES_MAX),
 	NUMBER("max frame", max_frame, 65536, 125, 65536),
 	CHOICE("legacy signatures", legacy_signatures, 1, "no", "yes", 0),

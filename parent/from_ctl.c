@@ -80,7 +80,8 @@ from_ctl_summary(void *owner, const void *data, size_t len, int fd)
 	row.key_lines_bad = parent->key_lines_bad;
 	row.nodes = parent->map.live;
 	row.beacons = gossip_heard(parent);
-	row.draining = parent->stopping != 0;
+	row.draining =
+	    parent->stopping != 0 || parent->drain.phase != DRAIN_NOT;
 	if (control_row(client, CTL_SUMMARY, &row, sizeof(row)) == -1 ||
 	    from_ctl_children(client) == -1)
 		return (CONTROL_SLOW);
@@ -340,6 +341,30 @@ from_ctl_log_level(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
+from_ctl_drain(void *owner, const void *data, size_t len, int fd)
+{
+	struct control_client *client;
+	const struct msg_ctl_drain *msg;
+
+	client = owner;
+	msg = data;
+	if (msg->seconds > DRAIN_SECONDS_MAX)
+		return (control_done(client, EINVAL));
+	drain_begin(client->control->parent, msg->seconds);
+	return (control_done(client, 0));
+}
+
+static const char *
+from_ctl_undrain(void *owner, const void *data, size_t len, int fd)
+{
+	struct control_client *client;
+
+	client = owner;
+	drain_end(client->control->parent);
+	return (control_done(client, 0));
+}
+
+static const char *
 from_ctl_shutdown(void *owner, const void *data, size_t len, int fd)
 {
 	struct control_client *client;
@@ -368,6 +393,8 @@ const struct channel_rule from_ctl_rules[] = {
 	RULE(CTL_BLOCK, sizeof(struct msg_ctl_block), from_ctl_block),
 	RULE(CTL_UNBLOCK, sizeof(struct msg_ctl_block), from_ctl_unblock),
 	RULE(CTL_LOG_LEVEL, sizeof(struct msg_ctl_level), from_ctl_log_level),
+	RULE(CTL_DRAIN, sizeof(struct msg_ctl_drain), from_ctl_drain),
+	RULE(CTL_UNDRAIN, 0, from_ctl_undrain),
 	RULE(CTL_RELOAD, 0, from_ctl_reload),
 	RULE(CTL_STOP, 0, from_ctl_shutdown),
 };

@@ -240,7 +240,7 @@ start_loop(struct parent *parent)
 	(void)signal(SIGPIPE, SIG_IGN);
 	parent->loop = loop_open(1);
 	channel_loop_init(parent->loop);
-	watch_signal(parent, &parent->sigterm, SIGTERM, shutdown_signal);
+	watch_signal(parent, &parent->sigterm, SIGTERM, drain_signal);
 	watch_signal(parent, &parent->sigint, SIGINT, shutdown_signal);
 	watch_signal(parent, &parent->sighup, SIGHUP, reload_signal);
 	ev_timer_init(&parent->second, each_second, 1., 1.);
@@ -302,6 +302,7 @@ main(int argc, char **argv)
 	keys_snapshot_init(&parent);
 	keys_cache_init(&parent);
 	control_start(&parent, from_ctl_rules, from_ctl_nrules);
+	drain_init(&parent);
 	router_start(&parent, from_router_rules, from_router_nrules);
 	watchdog_start(&parent);
 	parent_sandbox();

@@ -17,6 +17,8 @@
 #include "common/log.h"
 #include "parent/notify.h"
 
+#define NOTIFY_MORE 10 /* seconds, for the end itself */
+
 static int notify_fd = -1;
 static double notify_interval;
 
@@ -133,4 +135,16 @@ void
 notify_stopping(void)
 {
 	notify_send("STOPPING=1");
+}
+
+/* The end takes so many seconds more than the manager would wait. */
+void
+notify_extend(uint32_t seconds)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text),
+	    "STOPPING=1\nEXTEND_TIMEOUT_USEC=%ju",
+	    (uintmax_t)(seconds + NOTIFY_MORE) * 1000000);
+	notify_send(text);
 }

@@ -6,6 +6,8 @@
 #ifndef PARENT_NOTIFY_H
 #define PARENT_NOTIFY_H
 
+#include <stdint.h>
+
 /*
  * Tells the service manager how we are, sd_notify(3), without its library.
  * Without a manager that asks for it all of this does nothing.
@@ -16,5 +18,6 @@ void notify_ready(const char *status);
 void notify_reloading(void);
 void notify_watchdog(void);
 void notify_stopping(void);
+void notify_extend(uint32_t seconds);
 
 #endif /* PARENT_NOTIFY_H */

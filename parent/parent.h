@@ -22,6 +22,7 @@
 
 #include "parent/beacons.h"
 #include "parent/conf.h"
+#include "parent/drain.h"
 #include "parent/gossip.h"
 #include "parent/keys_store.h"
 #include "parent/holders.h"
@@ -208,6 +209,7 @@ struct parent {
 	struct control *control;
 	struct registry registry;
 	struct router router;
+	struct drain drain;
 	struct resolve resolve;
 	struct beacons beacons;
 	struct keys_snapshot snapshot;

@@ -245,6 +245,7 @@ wiring_introduce_worker(struct process *p)
 	block_introduce(p);
 	gossip_introduce(p);
 	router_introduce(p);
+	drain_introduce(p);
 }
 
 /* What a child is told of itself, before it is connected with the others. */

@@ -158,6 +158,12 @@ from_parent_router_end(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
+from_parent_drain(void *owner, const void *data, size_t len, int fd)
+{
+	return (drain_set(owner, data));
+}
+
+static const char *
 from_parent_start(void *owner, const void *data, size_t len, int fd)
 {
 	struct worker *w;
@@ -278,8 +284,7 @@ from_parent_shutdown(void *owner, const void *data, size_t len, int fd)
 	w = owner;
 	w->draining = 1;
 	if (w->sessions != NULL)
-		session_close_all(
-		    w, WS_STATUS_GOING_AWAY, "beacon shutting down");
+		session_close_all(w, WS_STATUS_GOING_AWAY, DRAIN_GOODBYE);
 	session_drained(w);
 	return (NULL);
 }
@@ -313,6 +318,8 @@ static const struct channel_rule from_parent_rules[] = {
 	    from_parent_sibling),
 	CHANNEL_RULE_FD(PW_ROUTER, 0, ANY_TIME, from_parent_router),
 	CHANNEL_RULE(PW_ROUTER_END, 0, ANY_TIME, from_parent_router_end),
+	CHANNEL_RULE(
+	    PW_DRAIN, sizeof(struct msg_drain), ANY_TIME, from_parent_drain),
 	CHANNEL_RULE(PW_START, 0, WORKER_SETUP, from_parent_start),
 	CHANNEL_RULE(
 	    PW_OPEN, sizeof(struct msg_open), WORKER_RUNNING, from_parent_open),

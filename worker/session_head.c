@@ -117,7 +117,7 @@ session_admission(struct worker *w, struct session *s, enum event_kind *event)
 {
 	uint32_t connected;
 
-	if (w->draining) {
+	if (!drain_takes_peers(w)) {
 		*event = EVENT_UPGRADE_SHUTDOWN;
 		return (503);
 	}
@@ -187,7 +187,7 @@ session_head(
 				: session_request_event(status);
 	if (status == 101)
 		status = session_admission(w, s, &event);
-	if (status == 200 && w->draining)
+	if (status == 200 && !drain_is_healthy(w))
 		status = 503;
 	if (status == 101) {
 		session_upgrade(w, s, &request);

@@ -87,6 +87,7 @@ timer_tick(struct worker *w)
 	struct session *s;
 
 	w->tick++;
+	drain_tick(w);
 	/* A session that is looked at leaves the bucket, so this ends. */
 	while ((s = wheel_take(w)) != NULL)
 		timer_session(w, s);

@@ -17,8 +17,9 @@
 #include "common/counters.h"
 #include "common/log.h"
 #include "common/peermap.h"
-#include "common/proto.h"
+#include "common/proto_drain.h"
 
+#include "worker/drain.h"
 #include "worker/endpoint.h"
 #include "worker/gather.h"
 #include "worker/headroom.h"
@@ -118,6 +119,7 @@ struct worker {
 	uint32_t tick;
 	uint32_t now; /* clock_seconds() of this tick */
 	int draining;
+	struct drain drain;
 
 	/* The table of sessions: session.c, broken.c */
 	struct session *sessions; /* settings.max_sockets of them */

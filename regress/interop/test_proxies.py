@@ -353,3 +353,18 @@ def test_haproxy_sees_whether_beacond_is_up():
         b.stop()
         wait_for(lambda: state()[0] == "DOWN", 15, "DOWN")
         assert proxy.ask(upgrade=False).status == 503
+
+
+def test_haproxy_sends_nobody_before_the_first_peer_is_closed():
+    """It looks each 2 s, and believes the third look."""
+    with fronted("drain grace 9", kinds=(Haproxy,)) as (b, (proxy,)):
+        def state():
+            return proxy.server()["status"].split()[0]
+        wait_for(lambda: proxy.server()["check_status"] == "L7OK", 10, "UP")
+        with login(b, 1) as direct:
+            b.ctl("drain", "-t", "1", text=True)
+            wait_for(lambda: state() == "DOWN", 9, "DOWN")
+            direct.in_step()
+            direct.expect_close(1001)
+        b.note_children()
+        b.ends(10)
