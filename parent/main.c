@@ -240,6 +240,7 @@ start_loop(struct parent *parent)
 	(void)signal(SIGPIPE, SIG_IGN);
 	parent->loop = loop_open(1);
 	channel_loop_init(parent->loop);
+	drain_init(parent);
 	watch_signal(parent, &parent->sigterm, SIGTERM, drain_signal);
 	watch_signal(parent, &parent->sigint, SIGINT, shutdown_signal);
 	watch_signal(parent, &parent->sighup, SIGHUP, reload_signal);
@@ -302,7 +303,6 @@ main(int argc, char **argv)
 	keys_snapshot_init(&parent);
 	keys_cache_init(&parent);
 	control_start(&parent, from_ctl_rules, from_ctl_nrules);
-	drain_init(&parent);
 	router_start(&parent, from_router_rules, from_router_nrules);
 	watchdog_start(&parent);
 	parent_sandbox();

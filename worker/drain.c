@@ -50,17 +50,3 @@ drain_tick(struct worker *w)
 		d->closed++;
 	}
 }
-
-/* Boolean: what /health says. */
-int
-drain_is_healthy(const struct worker *w)
-{
-	return (!w->draining && w->drain.phase == DRAIN_NOT);
-}
-
-/* Boolean: somebody who wants to be a peer may try. */
-int
-drain_takes_peers(const struct worker *w)
-{
-	return (!w->draining && w->drain.phase != DRAIN_CLOSING);
-}

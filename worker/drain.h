@@ -24,7 +24,5 @@ struct drain {
 /* drain.c */
 const char *drain_set(struct worker *, const struct msg_drain *);
 void drain_tick(struct worker *);
-int drain_is_healthy(const struct worker *);
-int drain_takes_peers(const struct worker *);
 
 #endif /* WORKER_DRAIN_H */

@@ -193,6 +193,20 @@ session_open_at(struct worker *w, uint32_t slot, uint32_t generation)
 	return (s);
 }
 
+/* Boolean: what /health says. */
+static inline int
+drain_is_healthy(const struct worker *w)
+{
+	return (!w->draining && w->drain.phase == DRAIN_NOT);
+}
+
+/* Boolean: somebody who wants to be a peer may try. */
+static inline int
+drain_takes_peers(const struct worker *w)
+{
+	return (!w->draining && w->drain.phase != DRAIN_CLOSING);
+}
+
 /* Where the node of an entry is by UDP. */
 static inline void
 path_to(const struct worker *w, struct path *path,

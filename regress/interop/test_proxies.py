@@ -18,7 +18,7 @@ import tempfile
 import time
 
 from beacon import Beacon, limit, wait_for
-from client import Client, request
+from client import Client, login, request
 from peers import PythonPeer
 from test_interop import SIZES, across
 from udp import command

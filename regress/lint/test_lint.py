@@ -238,6 +238,7 @@ def test_parameters_of_one_type_have_names():
 PARTS = {
     "accept": "accept",
     "burst": "burst",
+    "drain": "drain",
     "gather": "gather",
     "gossip": "beacons",
     "head": "session_head",

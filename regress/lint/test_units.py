@@ -59,6 +59,7 @@ BY_PROGRAMS = {
     "parent/from_ctl_block": "a request, a call, an answer",
     "common/self": "what the kernel says of a process, which /proc is asked for",
     "parent/from_metrics": "a table of two lines",
+    "parent/drain": "three timers, and the end of the program: test_drain.py",
     "parent/from_router": "two lines of a table, answered by what others know",
     "parent/local_socket": "a socket, or the end of the program",
     "parent/router": "descriptors for real workers and a real program",

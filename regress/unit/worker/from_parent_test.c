@@ -129,6 +129,12 @@ router_recv_open(struct worker *of, int fd)
 	(void)close(fd);
 }
 
+const char *
+drain_set(struct worker *of, const struct msg_drain *msg)
+{
+	return (NULL);
+}
+
 void
 router_recv_last(struct worker *of)
 {

@@ -74,6 +74,11 @@ router_tick(struct worker *of)
 {
 }
 
+void
+drain_tick(struct worker *of)
+{
+}
+
 /* The loop's next tick. */
 static const char *
 tick(void)
