@@ -200,4 +200,4 @@ def test_reload_of_caddy_ends_its_sessions_and_no_others():
                 across(b, new, stays, [100], "whole")
             assert stays.events.empty()
         # It ends them with a close frame of its own, as no client would.
-        b.wait_line("node 1.*without a mask")
+        b.wait_line("event=end node=1 .*reason=proxy")
