@@ -66,6 +66,7 @@ unit_parent/keys   := $(call in,parent,keys process)
 unit_parent/listen_fail := $(call in,parent,listen_address listen_fail)
 unit_parent/metrics := $(call in,parent,metrics process)
 unit_parent/shutdown := $(call in,parent,process shutdown)
+unit_parent/supervise := $(call in,parent,process supervise)
 unit_parent/sums   := $(call in,parent,process sums)
 unit_parent/keys_cache := $(call in,parent,conf_table keys_cache newfile process)
 unit_parent/keys_snapshot := $(call in,parent,conf_table keys_snapshot process)
@@ -77,6 +78,7 @@ unit_parent/sandbox := $(call in,parent,conf_table control inherit keys listen \
 		      listen_socket listen_udp local_socket newfile notify process \
 		      sandbox sandbox_files shutdown)
 unit_parent/steer  := $(call in,parent,listen_address steer)
+unit_parent/wiring := $(call in,parent,process wiring)
 # What children say is heard by nearly all of it.
 unit_parent/from_child := $(filter-out %/main.c,$(wildcard parent/*.c))
 
