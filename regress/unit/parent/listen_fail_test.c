@@ -44,7 +44,7 @@ address(int i, const char *text, uint16_t port)
 	lines[i].line = 10 + i;
 }
 
-/* Does it end with an error that says so? */
+/* Does it fail, and say so? */
 static int
 says(int because, const char *text)
 {
@@ -59,7 +59,7 @@ says(int because, const char *text)
 	pid = fork();
 	if (pid == 0) {
 		(void)dup2(out[1], STDERR_FILENO);
-		listen_fail(&lines[1], error);
+		_exit(listen_fail(&lines[1], error) == -1);
 	}
 	(void)close(out[1]);
 	n = read(out[0], said, sizeof(said) - 1);
