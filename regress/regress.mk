@@ -64,9 +64,13 @@ unit_parent/gossip_ports := $(call in,parent,gossip_ports process)
 unit_parent/gossip_source := $(call in,parent,gossip_source process)
 unit_parent/keys   := $(call in,parent,keys process)
 unit_parent/listen_fail := $(call in,parent,listen_address listen_fail)
+unit_parent/listen := $(call in,parent,listen listen_address listen_fail \
+		      listen_socket listen_udp)
 unit_parent/listen_check := $(call in,parent,listen_address listen_check \
 		      listen_socket)
 unit_parent/listen_socket := $(call in,parent,listen_address listen_socket)
+unit_parent/listen_udp := $(call in,parent,listen_address listen_fail \
+		      listen_socket listen_udp)
 unit_parent/metrics := $(call in,parent,metrics process)
 unit_parent/shutdown := $(call in,parent,process shutdown)
 unit_parent/supervise := $(call in,parent,process supervise)

@@ -3,15 +3,9 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <sys/socket.h>
-
-#include <netinet/in.h>
-
 #include <errno.h>
-#include <unistd.h>
 
-#include "parent/inherit.h"
-#include "parent/parent.h"
+#include "regress/unit/parent/manager.h"
 #include "regress/unit/test.h"
 
 /* Two workers share a TCP listener, four UDP sockets and one further port. */
@@ -21,24 +15,6 @@ static struct parent parent;
 static struct process workers[2];
 static struct listener tcp, udp;
 static int no_sockets; /* boolean: none can be had */
-
-int
-inherit_take(int type, const struct sockaddr_storage *ss)
-{
-	return (-1);
-}
-
-int
-inherit_any(void)
-{
-	return (-1);
-}
-
-void
-inherit_drop(int fd)
-{
-	(void)close(fd);
-}
 
 static int
 bind_udp(int reuse, const struct listener *listener)
@@ -67,16 +43,10 @@ listen_udp_share(const struct listener *listener)
 }
 
 static void
-loopback(struct listener *listener, enum listener_kind kind)
+add(struct listener *listener, enum listener_kind kind)
 {
-	struct sockaddr_in *four;
-
-	memset(listener, 0, sizeof(*listener));
 	listener->kind = kind;
-	four = (void *)&listener->ss;
-	four->sin_family = AF_INET;
-	four->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	listener->sslen = sizeof(*four);
+	loopback(&listener->ss, &listener->sslen);
 	TAILQ_INSERT_TAIL(&parent.listeners, listener, entry);
 }
 
@@ -94,10 +64,10 @@ begin(void)
 		    sizeof(parent.workers[i].name));
 		workers[i].place = &parent.workers[i];
 	}
-	loopback(&tcp, LISTENER_WEBSOCKET);
+	add(&tcp, LISTENER_WEBSOCKET);
 	tcp.nfds = 1;
 	tcp.fds[0] = listen_bind(SOCK_STREAM, 0, &tcp.ss, tcp.sslen);
-	loopback(&udp, LISTENER_UDP);
+	add(&udp, LISTENER_UDP);
 	for (i = 0; i < SOCKETS; i++) {
 		udp.fds[udp.nfds++] = listen_udp_socket(&udp);
 		if (udp.fds[i] == -1 || listen_bound(&udp, udp.fds[i]) == -1)

@@ -3,57 +3,11 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <sys/socket.h>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <errno.h>
 #include <fcntl.h>
-#include <unistd.h>
 
-#include "parent/inherit.h"
-#include "parent/parent.h"
+#include "regress/unit/parent/manager.h"
 #include "regress/unit/test.h"
-
-/* What a service manager has opened, and what of it was of no use. */
-static int offered = -1, dropped = -1;
-
-int
-inherit_take(int type, const struct sockaddr_storage *ss)
-{
-	int fd;
-
-	fd = offered;
-	offered = -1;
-	return (fd);
-}
-
-int
-inherit_any(void)
-{
-	return (offered);
-}
-
-void
-inherit_drop(int fd)
-{
-	dropped = fd;
-	(void)close(fd);
-}
-
-/* 127.0.0.1, at a port of the kernel's choice. */
-static void
-loopback(struct listener *listener)
-{
-	struct sockaddr_in *four;
-
-	memset(listener, 0, sizeof(*listener));
-	four = (void *)&listener->ss;
-	four->sin_family = AF_INET;
-	four->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	listener->sslen = sizeof(*four);
-}
 
 static int
 bound(int type, int reuse, struct listener *listener)
@@ -66,22 +20,15 @@ bound(int type, int reuse, struct listener *listener)
 	return (fd);
 }
 
-static in_port_t
-port_of(const struct listener *listener)
-{
-	return (((const struct sockaddr_in *)(const void *)&listener->ss)
-		    ->sin_port);
-}
-
 static void
 test_bound_and_no_other_beside_it(void)
 {
 	struct listener listener;
 	int fd;
 
-	loopback(&listener);
+	loopback(&listener.ss, &listener.sslen);
 	fd = bound(SOCK_STREAM, 0, &listener);
-	CHECK(port_of(&listener) != 0);
+	CHECK(port_of(&listener.ss) != 0);
 	CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 	CHECK((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
 	CHECK(!listen_accepts(fd) && listen_again(fd) == 0);
@@ -97,7 +44,7 @@ test_one_port_is_shared_if_both_want_that(void)
 	struct listener listener;
 	int one, other;
 
-	loopback(&listener);
+	loopback(&listener.ss, &listener.sslen);
 	one = bound(SOCK_DGRAM, SO_REUSEPORT, &listener);
 	CHECK(listen_bind(SOCK_DGRAM, 0, &listener.ss, listener.sslen) == -1);
 	CHECK(errno == EADDRINUSE);
@@ -117,7 +64,7 @@ test_a_listener_listens_again(void)
 	struct listener listener, after;
 	int chosen, fd;
 
-	loopback(&listener);
+	loopback(&listener.ss, &listener.sslen);
 	chosen = bound(SOCK_STREAM, 0, &listener);
 	/* By its number, or it loses its port with that. */
 	fd = bound(SOCK_STREAM, 0, &listener);
@@ -126,7 +73,7 @@ test_a_listener_listens_again(void)
 	CHECK(shutdown(fd, SHUT_RD) == 0 && !listen_accepts(fd));
 	CHECK(listen_again(fd) == 0 && listen_accepts(fd));
 	CHECK(listen_bound(&after, fd) == 0);
-	CHECK(port_of(&after) == port_of(&listener));
+	CHECK(port_of(&after.ss) == port_of(&listener.ss));
 	(void)close(fd);
 }
 
@@ -140,7 +87,7 @@ test_a_udp_socket_that_was_shut_down(void)
 	int fd;
 
 	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		loopback(&listener);
+		loopback(&listener.ss, &listener.sslen);
 		fd = bound(SOCK_DGRAM, 0, &listener);
 		CHECK(sendto(fd, "x", 1, 0, (void *)&listener.ss,
 			  listener.sslen) == 1);
@@ -157,22 +104,22 @@ test_those_of_a_service_manager(void)
 	struct listener listener;
 	int fd;
 
-	loopback(&listener);
+	loopback(&listener.ss, &listener.sslen);
 	fd = bound(SOCK_STREAM, 0, &listener);
 	/* It does not listen: mended. */
-	offered = fd;
+	manager_opens(fd);
 	CHECK(listen_bind(SOCK_STREAM, 0, &listener.ss, listener.sslen) == fd);
-	CHECK(listen_accepts(fd) && dropped == -1);
+	CHECK(listen_accepts(fd) && manager_dropped == -1);
 	(void)close(fd);
-	loopback(&listener);
+	loopback(&listener.ss, &listener.sslen);
 	fd = bound(SOCK_DGRAM, 0, &listener);
-	offered = fd;
+	manager_opens(fd);
 	CHECK(listen_bind(SOCK_DGRAM, 0, &listener.ss, listener.sslen) == fd);
 	/* It is shut down: given back. */
 	(void)shutdown(fd, SHUT_RDWR);
-	offered = fd;
+	manager_opens(fd);
 	CHECK(listen_bind(SOCK_DGRAM, 0, &listener.ss, listener.sslen) == -1);
-	CHECK(errno == ESHUTDOWN && dropped == fd);
+	CHECK(errno == ESHUTDOWN && manager_dropped == fd);
 	CHECK(
 	    strcmp(listen_failed_call(), "socket of the service manager") == 0);
 }
