@@ -47,6 +47,7 @@ unit_metrics/manual := $(call in,metrics,out)
 unit_metrics/page  := $(call in,metrics,chart out page ring text)
 unit_metrics/text  := $(call in,metrics,out text)
 
+unit_parent/control := $(call in,parent,control local_socket)
 unit_parent/control_peers := $(call in,parent,control control_peers \
 		      local_socket peermap_write process)
 unit_parent/admit  := $(call in,parent,admit conf_table peermap_write process)
@@ -57,6 +58,8 @@ unit_parent/conf   := $(wildcard parent/conf_*.c)
 unit_parent/conf_file := $(unit_parent/conf)
 unit_parent/endpoint := $(call in,parent,conf_table endpoint holders \
 		      listen_address peermap_write process steer)
+unit_parent/from_ctl := $(call in,parent,control from_ctl local_socket \
+		      metrics peermap_write process)
 unit_parent/gossip := $(call in,parent,conf_table gossip gossip_ports \
 		      gossip_send gossip_source inherit listen_address listen_fail \
 		      listen_socket listen_udp metrics peermap_write process steer)
@@ -150,6 +153,7 @@ UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/unit/%_test)
 # What a test has in the place of the library's.
 $(BUILD)/unit/worker/route_test: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc
 $(BUILD)/unit/auth/many_test: ALL_LDFLAGS += -Wl,--wrap=crypto_sign_verify_detached,--wrap=log_limited
+$(BUILD)/unit/parent/control_test: ALL_LDFLAGS += -Wl,--wrap=getsockopt
 $(BUILD)/unit/common/loop_test: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc
 
 .PHONY: unit check

@@ -70,9 +70,6 @@ BY_PROGRAMS = {
     "parent/spawn": "fork and exec of the real programs",
 }
 
-# To be written; so far the programs' own tests show what they do.
-NOT_YET = {"parent/control", "parent/from_ctl"}
-
 # Files of a role that a test may be linked with, that of its name among them.
 FEW = 12
 
@@ -105,7 +102,7 @@ def files_of(role):
 def test_each_file_has_a_test_or_a_reason():
     files = set().union(*map(files_of, ROLES))
     tests = set(links())
-    others = set(ELSEWHERE) | set(BY_PROGRAMS) | NOT_YET
+    others = set(ELSEWHERE) | set(BY_PROGRAMS)
     assert sorted(files - tests - others) == []
     # And none of the reasons is of yesterday.
     assert others <= files
