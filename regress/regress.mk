@@ -165,11 +165,12 @@ unit-links:
 	@: $(foreach t,$(UNIT_NAMES),\
 	    $(info $(t): $(or $(unit_$(t)),$(wildcard $(t).c))))
 
-# pytest, two tests at a time, on the programs in $(BUILD)/$(1).  How many passed
-# and failed is in $(TALLY) afterwards; 5 says that no test was chosen.
+# pytest, three tests at a time, as most only wait, on the programs in
+# $(BUILD)/$(1).  How many passed and failed is in $(TALLY) afterwards; 5 says
+# that no test was chosen.
 TESTS	   ?=
 TALLY	   := $(abspath $(BUILD))/tally
-PYTEST	   := /usr/bin/python3 -m pytest -q --no-header --tb=short -n 2 \
+PYTEST	   := /usr/bin/python3 -m pytest -q --no-header --tb=short -n 3 \
 	      --continue-on-collection-errors
 define pytest
 echo "tests of $(BUILD)/$(1)"; \

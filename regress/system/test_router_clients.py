@@ -202,6 +202,8 @@ def test_what_its_methods_say(client):
             peer.expect_close(4321, "that is enough")
             assert {program.hear(), program.hear()} == {"closed true",
                 "gone 2 %d" % number}
+        # The worker says it to the program and to the parent at once.
+        wait_for(lambda: not program.ask("connected", 2).endswith("true"))
         assert program.ask("metrics") == "metrics 2 0 2 0 1 1 0 1"
         assert program.ask("connected", 2) == "connected false"
         program.proc.stdin.close()
