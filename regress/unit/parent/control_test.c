@@ -13,6 +13,7 @@
 
 #include "parent/control.h"
 #include "parent/parent.h"
+#include "regress/unit/parent/operator.h"
 #include "regress/unit/test.h"
 
 /* Operators connect to a real control socket; what they may ask is ours. */
@@ -82,16 +83,6 @@ static const struct channel_rule rules[] = {
 	CHANNEL_RULE(CTL_SHOW_NODES, 0, CONTROL_READY, tell_without_end),
 };
 
-/* All that can be done at once is. */
-static void
-turn(void)
-{
-	int i;
-
-	for (i = 0; i < 4; i++)
-		(void)ev_run(parent.loop, EVRUN_NOWAIT);
-}
-
 static void
 begin(void)
 {
@@ -131,31 +122,6 @@ operator_goes(struct imsgbuf *end)
 	turn();
 }
 
-static void
-ask(struct imsgbuf *end, uint32_t type)
-{
-	if (imsg_compose(end, type, 0, 0, -1, NULL, 0) == -1 ||
-	    imsgbuf_write(end) == -1)
-		abort();
-	turn();
-}
-
-/* Boolean: the next that came is of that type; then it is in data. */
-static int
-told(struct imsgbuf *end, uint32_t type, void *data, size_t len)
-{
-	struct imsg imsg;
-	int r;
-
-	if (imsgbuf_get(end, &imsg) != 1 &&
-	    (imsgbuf_read(end) != 1 || imsgbuf_get(end, &imsg) != 1))
-		return (0);
-	r = imsg_get_type(&imsg) == type && imsg_get_len(&imsg) == len &&
-	    imsg_get_data(&imsg, data, len) == 0;
-	imsg_free(&imsg);
-	return (r);
-}
-
 /* Boolean: nothing more is to be read, and never will. */
 static int
 is_closed(const struct imsgbuf *end)
@@ -176,10 +142,10 @@ test_a_request_is_answered(void)
 	CHECK(control_made(&parent)[0] == '\0');
 	operator_comes(&end);
 	CHECK(parent.control->nclients == 1);
-	ask(&end, CTL_SHOW_SUMMARY);
+	ask(&end, CTL_SHOW_SUMMARY, NULL, 0);
 	CHECK(told(&end, CTL_END, &last, sizeof(last)));
 	CHECK(last.error == ENOENT);
-	ask(&end, CTL_SHOW_SUMMARY);
+	ask(&end, CTL_SHOW_SUMMARY, NULL, 0);
 	CHECK(told(&end, CTL_END, &last, sizeof(last)));
 	operator_goes(&end);
 	CHECK(parent.control->nclients == 0);
@@ -237,11 +203,11 @@ test_one_that_does_not_read(void)
 
 	operator_comes(&slow);
 	operator_comes(&other);
-	ask(&slow, CTL_SHOW_NODES);
+	ask(&slow, CTL_SHOW_NODES, NULL, 0);
 	CHECK(
 	    rows > 100 && rows <= CONTROL_QUEUE / sizeof(struct msg_ctl_said));
 	CHECK(parent.control->nclients == 1);
-	ask(&other, CTL_SHOW_SUMMARY);
+	ask(&other, CTL_SHOW_SUMMARY, NULL, 0);
 	CHECK(told(&other, CTL_END, &last, sizeof(last)));
 	operator_goes(&slow);
 	operator_goes(&other);
@@ -253,9 +219,9 @@ test_one_request_at_a_time(void)
 	struct imsgbuf end;
 
 	operator_comes(&end);
-	ask(&end, CTL_RELOAD);
+	ask(&end, CTL_RELOAD, NULL, 0);
 	CHECK(!is_closed(&end) && asked->channel.state == CONTROL_BUSY);
-	ask(&end, CTL_SHOW_SUMMARY);
+	ask(&end, CTL_SHOW_SUMMARY, NULL, 0);
 	CHECK(is_closed(&end) && parent.control->nclients == 0);
 	operator_goes(&end);
 }
@@ -270,7 +236,7 @@ test_a_reload(void)
 
 	operator_comes(&other);
 	operator_comes(&end);
-	ask(&end, CTL_RELOAD);
+	ask(&end, CTL_RELOAD, NULL, 0);
 	log_warnx("a line");
 	control_reloaded(&parent, 0);
 	turn();
@@ -296,7 +262,7 @@ test_the_end(void)
 	struct stat st;
 
 	operator_comes(&end);
-	ask(&end, CTL_RELOAD);
+	ask(&end, CTL_RELOAD, NULL, 0);
 	CHECK(control_done(asked, 0) == NULL);
 	ev_io_stop(parent.loop, &parent.control->listener);
 	control_stop(&parent);

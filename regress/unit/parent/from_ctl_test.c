@@ -9,6 +9,7 @@
 #include "parent/control.h"
 #include "regress/unit/still_clock.h"
 
+#include "regress/unit/parent/operator.h"
 #include "regress/unit/parent/parts.h"
 
 /* An operator asks a parent of which the test does the work. */
@@ -143,47 +144,13 @@ over(void)
 	imsgbuf_clear(&end);
 }
 
-static void
-turn(void)
-{
-	int i;
-
-	for (i = 0; i < 4; i++)
-		(void)ev_run(parent.loop, EVRUN_NOWAIT);
-}
-
-static void
-ask(uint32_t type, const void *data, size_t len)
-{
-	if (imsg_compose(&end, type, 0, 0, -1, data, len) == -1 ||
-	    imsgbuf_write(&end) == -1)
-		abort();
-	turn();
-}
-
-/* Boolean: the next that came is of that type; then it is in data. */
-static int
-told(uint32_t type, void *data, size_t len)
-{
-	struct imsg imsg;
-	int r;
-
-	if (imsgbuf_get(&end, &imsg) != 1 &&
-	    (imsgbuf_read(&end) != 1 || imsgbuf_get(&end, &imsg) != 1))
-		return (0);
-	r = imsg_get_type(&imsg) == type && imsg_get_len(&imsg) == len &&
-	    imsg_get_data(&imsg, data, len) == 0;
-	imsg_free(&imsg);
-	return (r);
-}
-
 /* With which errno the answer ends; -1: it has not. */
 static int
 ended(void)
 {
 	struct msg_ctl_end last;
 
-	if (!told(CTL_END, &last, sizeof(last)))
+	if (!told(&end, CTL_END, &last, sizeof(last)))
 		return (-1);
 	return ((int)last.error);
 }
@@ -204,17 +171,17 @@ test_summary(void)
 	parent.workers[1].restarts = 4;
 	lost = parent.workers[1].child;
 	parent.workers[1].child = NULL;
-	ask(CTL_SHOW_SUMMARY, NULL, 0);
+	ask(&end, CTL_SHOW_SUMMARY, NULL, 0);
 	parent.workers[1].child = lost;
-	CHECK(told(CTL_SUMMARY, &sum, sizeof(sum)));
+	CHECK(told(&end, CTL_SUMMARY, &sum, sizeof(sum)));
 	CHECK(strcmp(sum.version, BEACOND_VERSION) == 0);
 	CHECK(sum.keys == 7 && sum.key_lines_bad == 3 && sum.beacons == 5);
 	CHECK(sum.max_peers == 100 && sum.nodes == 2 && sum.peers == 1);
 	CHECK(sum.now == clock_wall() && !sum.draining);
-	CHECK(told(CTL_CHILD, &child, sizeof(child)));
+	CHECK(told(&end, CTL_CHILD, &child, sizeof(child)));
 	CHECK(child.pid == (uint32_t)getpid() && child.state == CHILD_RUNNING);
 	for (i = 0; i < 4; i++) {
-		CHECK(told(CTL_CHILD, &child, sizeof(child)));
+		CHECK(told(&end, CTL_CHILD, &child, sizeof(child)));
 		if (child.role == ROLE_WORKER && child.worker == 1)
 			CHECK(child.state == CHILD_DOWN && child.pid == 0 &&
 			      child.restarts == 4);
@@ -233,21 +200,21 @@ test_nodes(void)
 
 	begin();
 	node.node = 1;
-	ask(CTL_SHOW_NODE, &node, sizeof(node));
-	CHECK(told(CTL_NODE, &entry, sizeof(entry)));
+	ask(&end, CTL_SHOW_NODE, &node, sizeof(node));
+	CHECK(told(&end, CTL_NODE, &entry, sizeof(entry)));
 	CHECK(entry.node == 1 && entry.generation == 0 && ended() == 0);
 	/* It is known, and not connected. */
-	ask(CTL_SHOW_PEER, &node, sizeof(node));
+	ask(&end, CTL_SHOW_PEER, &node, sizeof(node));
 	CHECK(ended() == ENOENT);
 	node.node = 2;
-	ask(CTL_SHOW_PEER, &node, sizeof(node));
+	ask(&end, CTL_SHOW_PEER, &node, sizeof(node));
 	CHECK(ended() == 0);
 	node.node = 3;
-	ask(CTL_SHOW_NODE, &node, sizeof(node));
+	ask(&end, CTL_SHOW_NODE, &node, sizeof(node));
 	CHECK(ended() == ENOENT);
-	ask(CTL_SHOW_NODES, NULL, 0);
-	CHECK(told(CTL_NODE, &entry, sizeof(entry)) && entry.node == 1);
-	CHECK(told(CTL_NODE, &entry, sizeof(entry)) && entry.node == 2);
+	ask(&end, CTL_SHOW_NODES, NULL, 0);
+	CHECK(told(&end, CTL_NODE, &entry, sizeof(entry)) && entry.node == 1);
+	CHECK(told(&end, CTL_NODE, &entry, sizeof(entry)) && entry.node == 2);
 	CHECK(ended() == 0 && client()->job == JOB_NONE);
 	over();
 }
@@ -260,21 +227,21 @@ test_levels_and_seconds_have_a_range(void)
 
 	begin();
 	to.level = LOG_INFO;
-	ask(CTL_LOG_LEVEL, &to, sizeof(to));
+	ask(&end, CTL_LOG_LEVEL, &to, sizeof(to));
 	CHECK(ended() == 0 && level == LOG_INFO);
 	to.level = LOG_DEBUG;
-	ask(CTL_LOG_LEVEL, &to, sizeof(to));
+	ask(&end, CTL_LOG_LEVEL, &to, sizeof(to));
 	CHECK(ended() == EINVAL && level == LOG_INFO);
 	to.level = LOG_CRIT;
-	ask(CTL_LOG_LEVEL, &to, sizeof(to));
+	ask(&end, CTL_LOG_LEVEL, &to, sizeof(to));
 	CHECK(ended() == EINVAL && level == LOG_INFO);
 	drain.seconds = DRAIN_SECONDS_MAX + 1;
-	ask(CTL_DRAIN, &drain, sizeof(drain));
+	ask(&end, CTL_DRAIN, &drain, sizeof(drain));
 	CHECK(ended() == EINVAL && drains == 0);
 	drain.seconds = DRAIN_SECONDS_MAX;
-	ask(CTL_DRAIN, &drain, sizeof(drain));
+	ask(&end, CTL_DRAIN, &drain, sizeof(drain));
 	CHECK(ended() == 0 && drains == 1);
-	ask(CTL_UNDRAIN, NULL, 0);
+	ask(&end, CTL_UNDRAIN, NULL, 0);
 	CHECK(ended() == 0 && drains == 0);
 	over();
 }
@@ -284,20 +251,20 @@ test_a_reload(void)
 {
 	begin();
 	reload_error = EBUSY;
-	ask(CTL_RELOAD, NULL, 0);
+	ask(&end, CTL_RELOAD, NULL, 0);
 	CHECK(ended() == EBUSY && client()->job == JOB_NONE);
 	reload_error = 0;
-	ask(CTL_RELOAD, NULL, 0);
+	ask(&end, CTL_RELOAD, NULL, 0);
 	CHECK(ended() == 0);
 	/* Auth is to read the keys: the end comes with its answer, ... */
 	keys_to_ask = 1;
-	ask(CTL_RELOAD, NULL, 0);
+	ask(&end, CTL_RELOAD, NULL, 0);
 	CHECK(ended() == -1 && client()->job == JOB_RELOAD);
 	control_reloaded(&parent, 1);
 	turn();
 	CHECK(ended() == 0);
 	/* ... or after some time without one. */
-	ask(CTL_RELOAD, NULL, 0);
+	ask(&end, CTL_RELOAD, NULL, 0);
 	CHECK(ended() == -1);
 	ev_feed_event(parent.loop, &client()->timer, EV_TIMER);
 	turn();
@@ -310,17 +277,17 @@ static void
 test_what_may_not_be_asked(void)
 {
 	begin();
-	ask(CTL_RELOAD, NULL, 0);
+	ask(&end, CTL_RELOAD, NULL, 0);
 	CHECK(client()->channel.state == CONTROL_BUSY && why == NULL);
-	ask(CTL_STOP, NULL, 0);
+	ask(&end, CTL_STOP, NULL, 0);
 	CHECK(why != NULL && client() == NULL && stopped == 0);
 	over();
 	begin();
-	ask(CTL_SHOW_NODE, NULL, 0);
+	ask(&end, CTL_SHOW_NODE, NULL, 0);
 	CHECK(why != NULL && client() == NULL);
 	over();
 	begin();
-	ask(CTL_STOP + 1, NULL, 0);
+	ask(&end, CTL_STOP + 1, NULL, 0);
 	CHECK(why != NULL && client() == NULL);
 	over();
 }
@@ -329,7 +296,7 @@ static void
 test_stop(void)
 {
 	begin();
-	ask(CTL_STOP, NULL, 0);
+	ask(&end, CTL_STOP, NULL, 0);
 	CHECK(stopped == 1 && ended() == 0);
 	over();
 }
