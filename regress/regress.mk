@@ -181,12 +181,13 @@ endef
 # Everything with the strict sandbox, which kills for what the shipped one only
 # denies; unit tests, parsers and packet path with the sanitizers as well.  That
 # clang builds it all is a test, too.  TESTS="-k login" runs fewer.
-check: all
-	@$(MAKE) --no-print-directory WERROR=1 BUILD=$(BUILD)/strict \
+BUILDING   := $(MAKE) --no-print-directory -j$(shell nproc)
+check:
+	@$(BUILDING) all
+	@$(BUILDING) WERROR=1 BUILD=$(BUILD)/strict \
 	    DEFINES=-DSANDBOX_STRICT all unit hostile bench-tests fuzzers
-	@$(MAKE) --no-print-directory WERROR=1 BUILD=$(BUILD)/asan SANITIZE=1 \
-	    all unit
-	@$(MAKE) --no-print-directory WERROR=1 BUILD=$(BUILD)/clang CC=clang all
+	@$(BUILDING) WERROR=1 BUILD=$(BUILD)/asan SANITIZE=1 all unit
+	@$(BUILDING) WERROR=1 BUILD=$(BUILD)/clang CC=clang all
 	@rm -f $(TALLY)
 	@$(call pytest,strict)
 	@$(call pytest,asan,-m sanitized)
