@@ -98,6 +98,26 @@ router_busy(int fd)
 }
 
 static void
+router_unpause(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct router *r;
+
+	r = w->data;
+	ev_io_start(loop, &r->listener);
+}
+
+/* Nobody was accepted: for want of descriptors or memory, not at once again. */
+static void
+router_pause(struct router *r, int error)
+{
+	if (error == EAGAIN || error == EINTR || error == ECONNABORTED)
+		return;
+	ev_io_stop(r->parent->loop, &r->listener);
+	ev_timer_set(&r->pause, 1., 0.);
+	ev_timer_start(r->parent->loop, &r->pause);
+}
+
+static void
 router_accept(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct router *r;
@@ -105,8 +125,10 @@ router_accept(struct ev_loop *loop, ev_io *w, int revents)
 
 	r = w->data;
 	fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd == -1)
+	if (fd == -1) {
+		router_pause(r, errno);
 		return;
+	}
 	if (!router_allowed(r, fd)) {
 		(void)close(fd);
 		return;
@@ -144,6 +166,8 @@ router_start(
 	r->parent = parent;
 	r->rules = rules;
 	r->nrules = nrules;
+	ev_timer_init(&r->pause, router_unpause, 0., 0.);
+	r->pause.data = r;
 	ev_timer_init(&r->hello, router_no_hello, 0., 0.);
 	r->hello.data = r;
 	if (r->socket.what == NULL)

@@ -31,6 +31,7 @@ struct router {
 	const struct channel_rule *rules;
 	size_t nrules;
 	ev_io listener;
+	ev_timer pause; /* of accepting */
 	ev_timer hello;
 	struct channel channel; /* open: somebody is there */
 };
