@@ -125,7 +125,7 @@ rows_next(const struct selection *select, uint32_t *type)
 	static union row row;
 	const struct kept *k;
 
-	if (printed == 0)
+	if (printed == 0 && nkept > 0)
 		qsort(kept, nkept, sizeof(*kept), rows_compare);
 	if (select->sort == SORT_NOT || printed == nkept ||
 	    (select->most != 0 && printed == select->most))

@@ -11,6 +11,9 @@ import contextlib
 import signal
 import struct
 import subprocess
+import time
+
+from websockets.exceptions import InvalidStatusCode
 
 from beacon import children_of, limit, wait_for
 from netns import HostedBeacon, Network, in_own_network
@@ -101,6 +104,17 @@ source upgrade limit 6
         yield b, proxies
 
 
+def admitted(proxy, headers, bound=5.0):
+    """The client's second may be full of its own connections."""
+    end = time.monotonic() + bound
+    while True:
+        try:
+            return proxy.peer(1, extra_headers=headers)
+        except InvalidStatusCode as refused:
+            if refused.status_code != 429 or time.monotonic() > end:
+                raise
+
+
 @limit(120)
 @in_own_network
 def test_the_clients_address_is_known():
@@ -110,7 +124,7 @@ def test_the_clients_address_is_known():
             # What the client says of itself is not believed.
             for headers in ({}, {"X-Forwarded-For": "203.0.113.9",
                     "Forwarded": "for=203.0.113.9"}):
-                with proxy.peer(1, extra_headers=headers) as peer:
+                with admitted(proxy, headers) as peer:
                     check_address(b, proxy, peer)
             check_limits(proxy, source)
         assert b.metric("proxy_refused", reason="malformed") == 0

@@ -156,6 +156,8 @@ class Beacon:
 
     def launch(self, *args):
         """Starts it without waiting for anything."""
+        if self.proc is not None:   # what the last run said is not of this one
+            self.reader.join(5)
         self.lines = []
         self.eof = False
         self.proc = subprocess.Popen(
