@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "parent/parent.h"
+#include <stdlib.h>
+
 #include "regress/unit/test.h"
 
 /*
@@ -29,6 +31,7 @@ set_up(void)
 	uint32_t i;
 	int pair[2];
 
+	free(parent.blocks);
 	memset(&parent, 0, sizeof(parent));
 	parent.loop = ev_default_loop(EVFLAG_NOENV);
 	parent.conf = conf_new();

@@ -43,6 +43,7 @@ add(const char *text, uint32_t node, uint32_t until)
 static void
 load(void)
 {
+	free(parent.blocks);
 	parent.blocks = blocks_new();
 	block_file_load(&parent);
 }

@@ -9,6 +9,8 @@
 #include "common/clock.h"
 #include "parent/block.h"
 #include "parent/parent.h"
+#include <stdlib.h>
+
 #include "regress/unit/test.h"
 
 #define NODE    7
@@ -83,6 +85,7 @@ about(const char *text, uint32_t seconds)
 static void
 begin(void)
 {
+	free(parent.blocks);
 	block_init(&parent);
 	ntold = revoked = forgotten = 0;
 }

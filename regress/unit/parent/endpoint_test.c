@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "parent/parent.h"
+#include <stdlib.h>
+
 #include "regress/unit/test.h"
 
 static struct parent parent;
@@ -16,6 +18,7 @@ static struct process *worker; /* its channel is open in some tests only */
 static int
 set_up(void)
 {
+	free(parent.blocks);
 	memset(&parent, 0, sizeof(parent));
 	parent.loop = ev_default_loop(EVFLAG_NOENV);
 	memset(&child, 0, sizeof(child));

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "parent/parent.h"
+#include <stdlib.h>
+
 #include "regress/unit/still_clock.h"
 #include "regress/unit/test.h"
 
@@ -40,6 +42,7 @@ set_up(enum role role)
 {
 	int pair[2];
 
+	free(parent.blocks);
 	memset(&parent, 0, sizeof(parent));
 	parent.loop = ev_default_loop(EVFLAG_NOENV);
 	parent.conf = conf_new();
