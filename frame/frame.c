@@ -27,6 +27,9 @@
 _Static_assert(BEACOND_FRAME_MAX == FRAME_DATA_MAX &&
 		   BEACOND_FRAME_OUT_MAX == PROTO_DELIVERY_MAX,
     "as the beacon has it");
+_Static_assert(
+    sizeof(struct beacond_frame_metrics) == sizeof(struct msg_frame_metrics),
+    "as the beacon sends it");
 
 #define WORKERS_MAX   PROTO_WORKERS_MAX
 #define CONTROL       WORKERS_MAX /* its number among the links */
@@ -142,10 +145,34 @@ frame_flush_link(struct beacond_frame *bf, uint32_t number)
 	return (0);
 }
 
+/* Is that a message of a worker, and of a length that it can have? */
+static int
+frame_is_of_worker(uint32_t type, size_t len)
+{
+	switch (type) {
+	case FRAME_FRAME:
+		return (1);
+	case FRAME_REFUSED:
+		return (len > 0);
+	case FRAME_CAME:
+	case FRAME_GONE:
+	case FRAME_JOINED:
+	case FRAME_LEFT:
+		return (len == 0);
+	default:
+		return (0);
+	}
+}
+
+/* Returns 0, or -1: a worker says no such thing. */
 static int
 frame_from_worker(struct beacond_frame *bf, struct link *link,
-    const struct imsg_header *header, uint8_t *data, size_t len)
+    const struct imsg_header *header, uint8_t *data, size_t len, int fd)
 {
+	if (fd != -1)
+		(void)close(fd);
+	if (fd != -1 || !frame_is_of_worker(header->type, len))
+		return (-1);
 	switch (header->type) {
 	case FRAME_FRAME:
 		bf->calls.frame(bf->arg, header->peerid, data, len);
@@ -171,8 +198,6 @@ frame_from_worker(struct beacond_frame *bf, struct link *link,
 		if (bf->staying > 0)
 			bf->staying--;
 		break;
-	default:
-		return (-1);
 	}
 	return (0);
 }
@@ -191,6 +216,8 @@ frame_channel(struct beacond_frame *bf, uint32_t number, int fd)
 {
 	if (fd == -1 || number >= WORKERS_MAX)
 		return (-1);
+	if (bf->links[number].fd != -1)
+		frame_lost(bf, number);
 	bf->joining++;
 	bf->lost[number] = 0;
 	return (frame_link(bf, number, fd));
@@ -251,7 +278,7 @@ frame_take(struct beacond_frame *bf, uint32_t number)
 			    bf, &header, data, header.len - sizeof(header), fd);
 		else
 			r = frame_from_worker(bf, link, &header, data,
-			    header.len - sizeof(header));
+			    header.len - sizeof(header), fd);
 		if (r == -1)
 			return (-1);
 	}
@@ -264,20 +291,17 @@ frame_readable(struct beacond_frame *bf, uint32_t number)
 {
 	int i, r;
 
-	for (i = 0; i < LINK_READS; i++) {
+	r = 1;
+	for (i = 0; i < LINK_READS && r == 1; i++) {
+		errno = ECONNRESET;
 		r = link_read(&bf->links[number]);
 		if (r == 1 && frame_take(bf, number) == -1)
-			return (-1);
-		if (r == -1 && number == CONTROL) {
-			errno = ECONNRESET;
-			return (-1);
-		}
-		if (r == -1)
-			frame_lost(bf, number);
-		if (r != 1)
-			break;
+			r = -1;
 	}
-	return (0);
+	/* What a worker says, or does not say, is that worker's business. */
+	if (r == -1 && number != CONTROL)
+		frame_lost(bf, number);
+	return (r == -1 && number == CONTROL ? -1 : 0);
 }
 
 /*

@@ -140,6 +140,8 @@ router_accept(struct ev_loop *loop, ev_io *w, int revents)
 	if (channel_open(&r->channel, loop, fd, "router", r->rules, r->nrules,
 		router_end, r) == -1)
 		return;
+	budget_init(&r->budget, ROUTER_RATE, ROUTER_BURST);
+	r->channel.budget = &r->budget;
 	r->channel.state = ROUTER_NEW;
 	ev_timer_set(&r->hello, ROUTER_HELLO_SECONDS, 0.);
 	ev_timer_start(loop, &r->hello);

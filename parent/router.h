@@ -18,6 +18,8 @@ struct parent;
 struct process;
 
 #define ROUTER_HELLO_SECONDS 10.
+#define ROUTER_BURST         100 /* messages from it at once */
+#define ROUTER_RATE          20  /* and lasting, per second */
 
 /* States of its channel. */
 #define ROUTER_NEW      0x1 /* FRAME_HELLO is to come */
@@ -34,6 +36,7 @@ struct router {
 	ev_timer pause; /* of accepting */
 	ev_timer hello;
 	struct channel channel; /* open: somebody is there */
+	struct budget budget;   /* messages that it may still send */
 };
 
 /* router.c */

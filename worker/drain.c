@@ -46,7 +46,7 @@ drain_tick(struct worker *w)
 		s = &w->sessions[d->next++];
 		if (!session_is_upgraded(s) || s->state == SESSION_CLOSING)
 			continue;
-		session_close(w, s, WS_STATUS_GOING_AWAY, DRAIN_GOODBYE);
+		session_goodbye(w, s);
 		d->closed++;
 	}
 }

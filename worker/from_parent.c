@@ -279,12 +279,12 @@ from_parent_ping(void *owner, const void *data, size_t len, int fd)
 static const char *
 from_parent_shutdown(void *owner, const void *data, size_t len, int fd)
 {
+	static const struct msg_drain at_once = { DRAIN_CLOSING, 0 };
 	struct worker *w;
 
 	w = owner;
 	w->draining = 1;
-	if (w->sessions != NULL)
-		session_close_all(w, WS_STATUS_GOING_AWAY, DRAIN_GOODBYE);
+	(void)drain_set(w, &at_once);
 	session_drained(w);
 	return (NULL);
 }

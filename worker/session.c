@@ -381,16 +381,12 @@ session_superseded(struct worker *w, struct session *s)
 		session_removed(w, s, CLOSE_REVOKED);
 }
 
-/* Closes every WebSocket. */
+/* The beacon is about to end. */
 void
-session_close_all(struct worker *w, int code, const char *reason)
+session_goodbye(struct worker *w, struct session *s)
 {
-	uint32_t i;
-
-	for (i = 0; i < w->nslots; i++) {
-		w->sessions[i].why = WHY_SHUTDOWN;
-		session_close(w, &w->sessions[i], code, reason);
-	}
+	s->why = WHY_SHUTDOWN;
+	session_close(w, s, WS_STATUS_GOING_AWAY, DRAIN_GOODBYE);
 }
 
 /*

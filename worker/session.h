@@ -165,7 +165,7 @@ void session_fail(struct worker *, struct session *, int, const char *);
 void session_violation(struct worker *, struct session *, enum session_why);
 void session_send_pongs(struct worker *, struct session *);
 void session_stop_listening(struct worker *, struct session *);
-void session_close_all(struct worker *, int, const char *);
+void session_goodbye(struct worker *, struct session *);
 struct session *session_find(
     struct worker *, uint32_t slot, uint32_t serial, uint32_t states);
 int session_current(struct worker *, const struct session *);

@@ -118,7 +118,7 @@ struct worker {
 	struct peermap map;
 	uint32_t tick;
 	uint32_t now; /* clock_seconds() of this tick */
-	int draining;
+	int draining; /* boolean: to end with the last session */
 	struct drain drain;
 
 	/* The table of sessions: session.c, broken.c */
@@ -197,14 +197,14 @@ session_open_at(struct worker *w, uint32_t slot, uint32_t generation)
 static inline int
 drain_is_healthy(const struct worker *w)
 {
-	return (!w->draining && w->drain.phase == DRAIN_NOT);
+	return (w->drain.phase == DRAIN_NOT);
 }
 
 /* Boolean: somebody who wants to be a peer may try. */
 static inline int
 drain_takes_peers(const struct worker *w)
 {
-	return (!w->draining && w->drain.phase != DRAIN_CLOSING);
+	return (w->drain.phase != DRAIN_CLOSING);
 }
 
 /* Where the node of an entry is by UDP. */

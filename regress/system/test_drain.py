@@ -55,6 +55,7 @@ def test_in_order_health_then_the_door_then_the_peers_then_the_end():
             wait_for(lambda: upgrade(b) == 503, what="closed to newcomers")
             start = time.monotonic()
             times = sorted(closes(peers + [late], 5))
+        b.wait_line("event=end node=1 .*reason=shutdown")
         assert times[-1] - start < 3
         ends(b)
 

@@ -196,6 +196,15 @@ def test_one_program_at_a_time():
         assert r.step() == R.METRICS_ARE
 
 
+def test_one_that_asks_without_end_is_shown_out():
+    with Routed() as b:
+        with b.router() as r:
+            r.control.sock.sendall(message(R.METRICS) * 500)
+            b.wait_line("router: gone: flood of messages")
+        with b.router() as r:
+            assert r.answer == R.WELCOME
+
+
 def test_another_version_is_refused():
     with Routed() as b:
         with b.router(version=R.VERSION + 1) as r:

@@ -384,8 +384,8 @@ LIES = [R.message(0xeff), R.message(R.JOINED, data=b"x"),
 
 
 @limit(120)
-def test_a_worker_that_lies_is_done_without(talker, fake):
-    with fake.attach(talker) as program:
+def test_a_worker_that_lies_is_done_without(client, fake):
+    with fake.attach(client) as program:
         for lie in LIES:
             old = fake.channels[3]
             try:

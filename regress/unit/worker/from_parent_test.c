@@ -132,6 +132,7 @@ router_recv_open(struct worker *of, int fd)
 const char *
 drain_set(struct worker *of, const struct msg_drain *msg)
 {
+	closed_all += msg->phase == DRAIN_CLOSING && msg->seconds == 0;
 	return (NULL);
 }
 
@@ -144,12 +145,6 @@ void
 session_init(struct worker *of)
 {
 	(void)parts_sessions();
-}
-
-void
-session_close_all(struct worker *of, int code, const char *reason)
-{
-	closed_all++;
 }
 
 void

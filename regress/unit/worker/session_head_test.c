@@ -154,12 +154,12 @@ test_other_requests_are_answered(void)
 static void
 test_while_draining_nobody_comes_in(void)
 {
-	w.draining = 1;
+	w.drain.phase = DRAIN_CLOSING;
 	begin(0);
 	CHECK(status_of(UPGRADE("")) == 503 && asked == 0);
 	begin(0);
 	CHECK(status_of(HEALTH) == 503);
-	w.draining = 0;
+	w.drain.phase = DRAIN_NOT;
 }
 
 static void

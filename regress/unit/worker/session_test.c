@@ -277,8 +277,8 @@ test_frames_before_the_close(void)
 	s->peer.generation = 9;
 	CHECK(session_write_frame(
 	    &w, session_slot(&w, s), 9, bytes + FRAME_HEADROOM, 3));
-	session_close_all(&w, WS_STATUS_GOING_AWAY, "x");
-	CHECK(strcmp(got(), "\x82\3abc\x88\3\x03\xe9x") == 0);
+	session_goodbye(&w, s);
+	CHECK(strcmp(got(), "\x82\3abc\x88\x16\x03\xe9" DRAIN_GOODBYE) == 0);
 	end(s);
 }
 
