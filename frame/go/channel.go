@@ -54,6 +54,7 @@ func (s *Server) addChannel(worker uint32, fd int) error {
 // read gives what comes to whom it is for.
 func (s *Server) read(c *channel) {
 	defer s.running.Done()
+	defer c.dropFds()
 	for {
 		m, err := c.next()
 		if err != nil {
@@ -90,8 +91,15 @@ func (s *Server) happened(c *channel, m received) {
 
 // lost waits for another channel in the place of one that ended.
 func (s *Server) lost(c *channel, err error) {
-	slot := &s.channels[c.worker]
-	if !slot.CompareAndSwap(c, nil) {
+	slot, losses := &s.channels[c.worker], &s.losses[c.worker]
+	s.mu.Lock()
+	alone := slot.CompareAndSwap(c, nil)
+	if alone {
+		*losses++
+	}
+	number := *losses
+	s.mu.Unlock()
+	if !alone {
 		return // it has come already
 	}
 	timer := time.NewTimer(waitReplace)
@@ -99,7 +107,11 @@ func (s *Server) lost(c *channel, err error) {
 	select {
 	case <-s.ended:
 	case <-timer.C:
-		if slot.Load() == nil {
+		s.mu.Lock()
+		// If another came and ended, it is waited for anew.
+		late := slot.Load() == nil && *losses == number
+		s.mu.Unlock()
+		if late {
 			s.end(fmt.Errorf("the channel to worker %d has ended: %w",
 				c.worker, err))
 		}
@@ -141,10 +153,12 @@ func (c *channel) take(spare []byte) []byte {
 }
 
 // add queues a message; false: there is too much already, or the channel has ended.
+// There is room for LEAVE always.
 func (c *channel) add(kind, node, number uint32, data []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || len(c.queue)+headerSize+len(data) > queueMax {
+	full := len(c.queue)+headerSize+len(data) > queueMax
+	if c.closed || full && kind != typeLeave {
 		return false
 	}
 	if len(c.queue) == 0 {
@@ -154,26 +168,25 @@ func (c *channel) add(kind, node, number uint32, data []byte) bool {
 	return true
 }
 
-// finish waits until the worker does without, and has all that was written.
+// finish waits until the worker has all that was written, and takes no more.
 func (c *channel) finish(late time.Time) {
-	timer := time.NewTimer(time.Until(late))
-	defer timer.Stop()
-	select {
-	case <-c.left:
-	case <-timer.C:
-		return
-	}
 	_ = c.conn.SetWriteDeadline(late)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for (len(c.queue) > 0 || c.writing) && !c.closed {
 		c.work.Wait()
 	}
+	c.shut()
 }
 
 func (c *channel) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.shut()
+}
+
+// shut is with the lock.
+func (c *channel) shut() {
 	c.closed = true
 	c.once.Do(func() { close(c.left) })
 	c.work.Broadcast()

@@ -77,6 +77,13 @@ type received struct {
 	fd                 int // or -1
 }
 
+// drop closes a descriptor that nobody takes.
+func (m *received) drop() {
+	if m.fd != -1 {
+		syscall.Close(m.fd)
+	}
+}
+
 // stream is a socket with messages on it.
 type stream struct {
 	conn  *net.UnixConn
@@ -175,6 +182,14 @@ func (t *stream) take(oob []byte) error {
 	return nil
 }
 
+// dropFds closes those whose message has not come.  It is for who reads.
+func (t *stream) dropFds() {
+	for _, fd := range t.fds {
+		syscall.Close(fd)
+	}
+	t.fds = nil
+}
+
 // message appends one to data.
 func message(data []byte, kind, node, number uint32, body []byte) []byte {
 	data = put32(data, kind)
@@ -230,13 +245,22 @@ func (s *Server) attach() error {
 	// If that fails, the beacon has said why, which is read now.
 	_ = s.control.write(message(nil, typeHello, 0, 0, put32(nil, version)))
 	s.addr.Store(nil)
+	if err := s.hear(); err != nil {
+		s.control.dropFds()
+		return err
+	}
+	return conn.SetDeadline(time.Time{})
+}
+
+// hear deals with what comes up to ATTACHED.  With the lock.
+func (s *Server) hear() error {
 	for {
 		m, err := s.control.next()
 		if err != nil {
 			return err
 		}
 		if m.kind == typeAttached {
-			return conn.SetDeadline(time.Time{})
+			return nil
 		}
 		if err := s.said(m); err != nil {
 			return err
@@ -279,16 +303,15 @@ func (s *Server) said(m received) error {
 }
 
 // listen is the goroutine that reads the socket.
-func (s *Server) listen() {
+func (s *Server) listen(control *stream) {
 	defer s.running.Done()
-	s.mu.Lock()
-	control := s.control
-	s.mu.Unlock()
-	for control != nil {
+	defer control.dropFds()
+	for {
 		m, err := control.next()
 		if err == nil {
 			s.mu.Lock()
 			if s.over {
+				m.drop()
 				err = net.ErrClosed
 			} else {
 				err = s.said(m)

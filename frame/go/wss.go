@@ -9,6 +9,7 @@
 package wss
 
 import (
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -121,8 +122,9 @@ type Server struct {
 	control *stream
 	keys    *keySource
 	leaving bool
-	ended   chan struct{} // closed at the end
-	over    bool          // ended is closed
+	losses  [workersMax]uint64 // how often one ended, and no other was there
+	ended   chan struct{}      // closed at the end
+	over    bool               // ended is closed
 	closed  sync.Once
 	running sync.WaitGroup
 }
@@ -162,7 +164,7 @@ func (s *Server) Start() error {
 		return fmt.Errorf("wss: %w", err)
 	}
 	s.running.Add(1)
-	go s.listen()
+	go s.listen(s.control)
 	return nil
 }
 
@@ -248,19 +250,44 @@ func (s *Server) Close() error {
 func (s *Server) leave() {
 	s.mu.Lock()
 	s.leaving = true
-	var all []*channel
 	for i := range s.channels {
 		if c := s.channels[i].Load(); c != nil {
 			c.add(typeLeave, 0, 0, nil)
-			all = append(all, c)
 		}
 	}
 	s.mu.Unlock()
-	late := time.Now().Add(waitAnswer)
-	for _, c := range all {
-		c.finish(late)
+	ctx, cancel := context.WithTimeout(context.Background(), waitAnswer)
+	defer cancel()
+	// What comes on one may be answered on any other, until the last is left.
+	for c := s.staying(); c != nil && ctx.Err() == nil; c = s.staying() {
+		select {
+		case <-c.left:
+		case <-ctx.Done():
+		}
+	}
+	late, _ := ctx.Deadline()
+	for i := range s.channels {
+		if c := s.channels[i].Load(); c != nil {
+			c.finish(late)
+		}
 	}
 	s.end(nil)
+}
+
+// staying returns a channel on which more may come, if there is one.
+func (s *Server) staying() *channel {
+	for i := range s.channels {
+		c := s.channels[i].Load()
+		if c == nil {
+			continue
+		}
+		select {
+		case <-c.left:
+		default:
+			return c
+		}
+	}
+	return nil
 }
 
 // end is called by whoever meets the end first.

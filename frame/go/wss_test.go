@@ -6,6 +6,7 @@ package wss
 import (
 	"crypto/ed25519"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -69,6 +70,46 @@ func TestWithoutABeacon(t *testing.T) {
 	}
 	if s.Start() == nil {
 		t.Error("Start after Close")
+	}
+}
+
+func pair(t *testing.T) [2]int {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|
+		syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fds
+}
+
+func TestAChannelThatComesAfterTheEndIsClosed(t *testing.T) {
+	control, channel := pair(t), pair(t)
+	defer syscall.Close(control[0])
+	defer syscall.Close(channel[0])
+	said := message(nil, typeChannel, 3, 0, nil)
+	copy(said[4:], put32(nil, headerSize|withFd))
+	if err := syscall.Sendmsg(control[0], said,
+		syscall.UnixRights(channel[1]), nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	syscall.Close(channel[1])
+	conn, err := unixConn(control[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	s, err := New(Config{RouterSocket: "r", OnFrame: onFrame})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.running.Add(1)
+	s.listen(newStream(conn, controlRules))
+	n, err := syscall.Read(channel[0], make([]byte, 1))
+	if n != 0 || err != nil {
+		t.Error("it is open: ", err)
 	}
 }
 

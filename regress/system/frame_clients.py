@@ -151,9 +151,9 @@ class FakeBeacon:
         for i, entry in enumerate([(5, 50, 3), (6, 60, 9), (7, 0, 0)]):
             struct.pack_into("=III4xB", self.map, 16785408 + 64 * i, 8, *entry)
 
-    def attach(self, client):
+    def attach(self, client, name="talk"):
         """The program, to which everything was said."""
-        argv = command(client, "talk") + [self.listener.getsockname()]
+        argv = command(client, name) + [self.listener.getsockname()]
         threading.Thread(target=self.greet, daemon=True).start()
         return Program(argv)
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import tempfile
+import time
 
 import pytest
 
@@ -404,7 +405,7 @@ def test_a_worker_that_lies_is_done_without(client, fake):
 @limit(120)
 def test_a_channel_that_is_not_replaced_is_the_end(tmp_path):
     with contextlib.ExitStack() as stack:
-        programs = []
+        fakes, programs = [], []
         for talker in THREADED:
             fake = stack.enter_context(FakeBeacon(str(tmp_path / talker)))
             programs.append(stack.enter_context(fake.attach(talker)))
@@ -414,9 +415,76 @@ def test_a_channel_that_is_not_replaced_is_the_end(tmp_path):
             fake.channel(60)
             fake.channels[60].send(R.FRAME, 9, 1, b"x")
             assert programs[-1].hear() == "frame 9 78"
+            fakes.append(fake)
+        time.sleep(3)
+        for fake, program in zip(fakes, programs):
+            fake.channel(3)
+            fake.channels[3].send(R.FRAME, 9, 1, b"y")
+            assert program.hear() == "frame 9 79"
+        # The time counts from its last end on.
+        since = time.monotonic()
+        for fake in fakes:
+            fake.channels[3].close()
         for program in programs:
             assert "worker 3" in program.hear()
+            assert time.monotonic() - since >= 15
             assert program.ask("connected", 5) == "connected false"
+
+
+@limit(120)
+def test_what_comes_last_is_answered_on_a_channel_that_was_left(client, fake):
+    count = 100
+    with fake.attach(client, "relay") as program:
+        first, last = fake.channels[3], fake.channels[60]
+        program.proc.send_signal(signal.SIGTERM)
+        for channel in first, last:
+            channel.expect(R.LEAVE)
+        first.send(R.LEFT)
+        # More than the socket takes that nobody reads.
+        for n in range(count):
+            last.send(R.FRAME, 9, 1, relay(9, 5, struct.pack(">I", n) +
+                bytes(30000)))
+        last.send(R.LEFT)
+        time.sleep(0.5)
+        for n in range(count):
+            data = first.expect(R.WRITE, 5)
+            assert data[:9] == deliver(9, struct.pack(">I", n))
+        first.expect_end()
+        last.expect_end()
+        program.leave()
+
+
+@limit(120)
+@pytest.mark.parametrize("client", ["go"])
+def test_it_says_that_it_leaves_however_much_waits(client, fake):
+    with fake.attach(client) as program:
+        written = 0
+        for size in 4000, 100, 1:
+            while program.ask("write", 5, "ab" * size) == "written true":
+                written += 1
+        program.proc.stdin.close()
+        for _ in range(written):
+            fake.channels[3].expect(R.WRITE, 5)
+        for channel in fake.channels.values():
+            channel.expect(R.LEAVE)
+            channel.send(R.LEFT)
+        assert program.hear().startswith("left")
+        assert program.proc.wait(10) == 0
+
+
+@limit(120)
+def test_descriptors_that_nobody_takes_are_closed(client, fake):
+    with fake.attach(client) as program:
+        ours, theirs = socket.socketpair()
+        # The message is not whole when the beacon goes.
+        socket.send_fds(fake.sock, [R.message(R.CHANNEL, 4)[:8]],
+            [theirs.fileno()])
+        theirs.close()
+        fake.sock.shutdown(socket.SHUT_WR)
+        assert program.hear().startswith("error ")
+        ours.settimeout(R.BOUND)
+        assert ours.recv(1) == b""
+        ours.close()
 
 
 @limit(180)
