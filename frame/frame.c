@@ -583,6 +583,21 @@ beacond_frame_address(const struct beacond_frame *bf, unsigned int number,
 	return (1);
 }
 
+/* What was written to a worker has left, or it does not take it. */
+static void
+frame_drain(struct beacond_frame *bf, uint32_t number)
+{
+	struct pollfd pfd;
+	struct link *link;
+
+	link = &bf->links[number];
+	pfd.fd = link->fd;
+	pfd.events = POLLOUT;
+	while (link->fd != -1 && link->out_len > 0 &&
+	       poll(&pfd, 1, WAIT_MS) == 1 && link_flush(link) != -1)
+		continue;
+}
+
 static void
 frame_leave(struct beacond_frame *bf)
 {
@@ -592,27 +607,14 @@ frame_leave(struct beacond_frame *bf)
 		if (bf->links[i].fd == -1 || bf->links[i].left)
 			continue;
 		bf->staying++;
+		if (frame_send(bf, i, FRAME_LEAVE, 0, 0, NULL, 0) == 0)
+			continue;
+		/* So much waits that there is no room. */
+		frame_drain(bf, i);
 		(void)frame_send(bf, i, FRAME_LEAVE, 0, 0, NULL, 0);
 	}
 	if (beacond_frame_flush(bf) == 0)
 		(void)frame_wait(bf, &bf->staying);
-}
-
-/* What was written has left, or the beacon does not take it. */
-static void
-frame_drain(struct beacond_frame *bf)
-{
-	struct pollfd pfd;
-	uint32_t i;
-
-	for (i = 0; i < WORKERS_MAX; i++) {
-		pfd.fd = bf->links[i].fd;
-		pfd.events = POLLOUT;
-		while (pfd.fd != -1 && bf->links[i].out_len > 0 &&
-		       poll(&pfd, 1, WAIT_MS) == 1 &&
-		       link_flush(&bf->links[i]) != -1)
-			continue;
-	}
 }
 
 /*
@@ -623,11 +625,14 @@ frame_drain(struct beacond_frame *bf)
 void
 beacond_frame_close(struct beacond_frame *bf)
 {
+	uint32_t i;
+
 	if (bf == NULL)
 		return;
 	if (bf->error == 0) {
 		frame_leave(bf);
-		frame_drain(bf);
+		for (i = 0; i < WORKERS_MAX; i++)
+			frame_drain(bf, i);
 	}
 	frame_free(bf);
 }

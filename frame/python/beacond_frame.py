@@ -10,7 +10,7 @@
             ...                         # dest is not connected: by UDP, say
 
     server = beacond_frame.Server(beacond_frame.Config(
-        socket="/run/beacond/router.sock", on_frame=on_frame))
+        router_socket="/run/beacond/router.sock", on_frame=on_frame))
     server.start()
 
 Needs nothing but Python's standard library, 3.8 or later.
@@ -82,7 +82,7 @@ class LookupLater(Exception):
 @dataclasses.dataclass
 class Config:
     # What "router socket" in beacond.conf(5) names.
-    socket: str
+    router_socket: str
     # on_frame(sender, frame): a binary message of a peer, whose node it is is
     # verified.
     on_frame: typing.Callable
@@ -115,8 +115,8 @@ class Metrics:
 
 class Server:
     def __init__(self, config):
-        if not config.socket or config.on_frame is None:
-            raise ValueError("socket and on_frame are required")
+        if not config.router_socket or config.on_frame is None:
+            raise ValueError("router_socket and on_frame are required")
         if (config.pub_key_lookup is None) != (not config.key_socket):
             raise ValueError("pub_key_lookup and key_socket: both or neither")
         self._config = config
@@ -231,7 +231,7 @@ class Server:
         self._control = _Stream(sock)
         self._addresses = []
         sock.settimeout(_WAIT)
-        sock.connect(self._config.socket)
+        sock.connect(self._config.router_socket)
         try:
             sock.sendall(_message(_HELLO, data=struct.pack("=I", _VERSION)))
         except BrokenPipeError:
@@ -327,12 +327,15 @@ class Server:
             channel = self._channels.get(worker)
             if channel is None:
                 return False
-            if channel.waits + len(data) > _QUEUE:
+            # There is room for LEAVE always.
+            if channel.waits + len(data) > _QUEUE and kind != _LEAVE:
                 return False
             channel.add(_message(kind, node, number, data))
-            known = channel in self._dirty
-            self._dirty.add(channel)
-        if not known and threading.current_thread() is not self._thread:
+            # What is blocked is written when the kernel takes more.
+            news = not channel.blocked and channel not in self._dirty
+            if news:
+                self._dirty.add(channel)
+        if news and threading.current_thread() is not self._thread:
             self._wake()
         return True
 
@@ -521,7 +524,7 @@ class _Stream:
         """False at the end."""
         try:
             got, ancillary, _, _ = self.sock.recvmsg(_READ,
-                socket.CMSG_SPACE(64 * 4))
+                socket.CMSG_SPACE(64 * 4), socket.MSG_CMSG_CLOEXEC)
         except ConnectionResetError:
             return False
         for level, kind, data in ancillary:

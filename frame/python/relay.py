@@ -46,8 +46,8 @@ def lookup(node):
 
 if __name__ == "__main__":
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-    config = beacond_frame.Config(socket=sys.argv[1], on_frame=on_frame,
-        on_error=on_error)
+    config = beacond_frame.Config(router_socket=sys.argv[1],
+        on_frame=on_frame, on_error=on_error)
     if len(sys.argv) > 3:
         config.key_socket = sys.argv[2]
         config.pub_key_lookup = lookup

@@ -61,7 +61,7 @@ def do(words):
 
 if __name__ == "__main__":
     server = beacond_frame.Server(beacond_frame.Config(
-        socket=sys.argv[1],
+        router_socket=sys.argv[1],
         on_frame=lambda node, data: say("frame", node, data.hex()),
         on_refused=lambda node, reason, data: say("refused", node, reason,
             data.hex()),

@@ -4,6 +4,7 @@
 """The clients of the router socket do what the relay does, and what they say."""
 
 import contextlib
+import dataclasses
 import glob
 import os
 import re
@@ -11,6 +12,7 @@ import signal
 import socket
 import struct
 import tempfile
+import threading
 import time
 
 import pytest
@@ -455,7 +457,6 @@ def test_what_comes_last_is_answered_on_a_channel_that_was_left(client, fake):
 
 
 @limit(120)
-@pytest.mark.parametrize("client", ["go"])
 def test_it_says_that_it_leaves_however_much_waits(client, fake):
     with fake.attach(client) as program:
         written = 0
@@ -463,6 +464,7 @@ def test_it_says_that_it_leaves_however_much_waits(client, fake):
             while program.ask("write", 5, "ab" * size) == "written true":
                 written += 1
         program.proc.stdin.close()
+        time.sleep(0.5)
         for _ in range(written):
             fake.channels[3].expect(R.WRITE, 5)
         for channel in fake.channels.values():
@@ -511,6 +513,51 @@ def test_python_wants_what_is_required(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
     server.close()
     server.close()
+
+
+def test_python_leaves_a_channel_alone_that_takes_no_more(monkeypatch, fake):
+    monkeypatch.syspath_prepend(os.path.join(FRAME, "python"))
+    import beacond_frame
+    server = beacond_frame.Server(beacond_frame.Config(
+        fake.listener.getsockname(), print))
+    threading.Thread(target=fake.greet, daemon=True).start()
+    server.start()
+    channel = server._channels[3]
+    while not channel.blocked:
+        assert server.write_frame(5, bytes(30000))
+        time.sleep(0.01)
+    # Each try would copy all that waits.
+    tries = []
+    monkeypatch.setattr(channel, "write", lambda: tries.append(0))
+    for _ in range(100):
+        assert server.write_frame(5, b"x")
+        time.sleep(0.001)
+    monkeypatch.undo()
+    assert tries == []
+    for channel in fake.channels.values():
+        channel.close()
+    server.close()
+
+
+def test_names_in_python_are_those_in_go(monkeypatch):
+    monkeypatch.syspath_prepend(os.path.join(FRAME, "python"))
+    from beacond_frame import Config
+    struct = read("frame/go/wss.go").split("type Config struct {")[1]
+    names = {re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in
+        re.findall(r"^\t([A-Z]\w+) ", struct.split("\n}")[0], re.M)}
+    assert names - {field.name for field in dataclasses.fields(Config)} == {
+        "bind_addr", "auth_timeout", "idle_timeout", "max_peers"}
+    assert {field.name for field in dataclasses.fields(Config)} <= names
+
+
+@limit(120)
+def test_nothing_it_opens_is_handed_on_to_programs_it_starts(client, fake):
+    with fake.attach(client) as program:
+        info = "/proc/%d/fdinfo/" % program.proc.pid
+        flags = {fd: int(re.search("flags:\t([0-7]+)", read(info + fd))[1], 8)
+            for fd in os.listdir(info) if int(fd) > 2}
+        assert len(flags) >= 3
+        assert [fd for fd in flags if not flags[fd] & os.O_CLOEXEC] == []
 
 
 # What the documentation of the Go package has.
