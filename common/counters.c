@@ -152,7 +152,9 @@ counters_is_refusal(enum counter c)
 {
 	static const char *const words[] = { "drops_total", "refused_total",
 		"_fail", "_errors", "_full_total", "too_big", "timeouts",
-		"security", "muted", "verified_total" };
+		"security", "muted", "verified_total", "\"error\"", "\"lost\"",
+		"\"timeout\"", "\"crowded\"", "proxy_unknown",
+		"endpoint_blocked", "endpoint_rate", "unanswered" };
 	size_t i;
 
 	if (strstr(counters_name(c), "outcome=\"ok\"") != NULL)

@@ -75,7 +75,7 @@ log_stderr_ready(void)
 static void
 log_stderr(int priority, const char *text)
 {
-	char line[LOG_LINE_MAX], mark[8];
+	char line[LOG_LINE_MAX + 8], mark[8]; /* a mark and the newline too */
 	int n;
 
 	if (!log_stderr_ready()) {
@@ -86,12 +86,8 @@ log_stderr(int priority, const char *text)
 	if (log_to_journal)
 		(void)snprintf(mark, sizeof(mark), "<%d>", priority & 7);
 	n = snprintf(line, sizeof(line), "%s%s\n", mark, text);
-	if (n < 0)
+	if (n < 0 || (size_t)n >= sizeof(line))
 		return;
-	if ((size_t)n >= sizeof(line)) {
-		n = sizeof(line) - 1;
-		line[n - 1] = '\n';
-	}
 	if (write(STDERR_FILENO, line, (size_t)n) == -1)
 		return;
 }

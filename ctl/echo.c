@@ -209,6 +209,11 @@ echo_find_path(struct echo *e)
 		else if (next += INTERVAL, echo_send(e, next) == -1)
 			failed = e->from;
 	}
+	if (failed == NULL && e->stats->received == 0) {
+		(void)snprintf(e->to->ws->error, WS_ERROR_LEN,
+		    "interrupted before anything came");
+		return (e->to);
+	}
 	return (failed);
 }
 

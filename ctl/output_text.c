@@ -49,7 +49,7 @@ text_summary(const struct msg_ctl_summary *m)
 	printf("beacond %.*s, up %s since %s%s\n", PROTO_VERSION_LEN,
 	    m->version, format_age(m->started, m->now, age),
 	    format_time(m->started, when),
-	    m->draining ? ", shutting down" : "");
+	    m->draining ? ", draining" : "");
 	printf("peers    %" PRIu32, m->peers);
 	if (m->max_peers != 0)
 		printf(" of at most %" PRIu32, m->max_peers);

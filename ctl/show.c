@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/blocks.h"
+#include "common/proto_drain.h"
 #include "ctl/output.h"
 
 /* A command of the control socket: what is sent, which rows may come back. */
@@ -225,7 +226,7 @@ reload(struct client *c, const struct request *r, const struct command *cmd)
 	return (error == 0 ? CTL_OK : CTL_FAILED);
 }
 
-/* drop, block, unblock, log level */
+/* drop, block, unblock, log level, drain, undrain */
 static int
 act(struct client *c, const struct request *r, const struct command *cmd)
 {
@@ -238,6 +239,8 @@ act(struct client *c, const struct request *r, const struct command *cmd)
 		warnx("%s: there is no such block", r->name);
 	else if (error == ENOSPC)
 		warnx("%s: there are %d blocks already", r->name, BLOCKS_MAX);
+	else if (error == EINVAL && r->action == ACTION_DRAIN)
+		warnx("drain: at most %d seconds", DRAIN_SECONDS_MAX);
 	else if (error == EIO)
 		warnx("%s: done, but not kept over a restart: the blocks file"
 		      " cannot be written; beacond's log says more",

@@ -46,7 +46,7 @@ top_head(const struct top *top, FILE *out)
 	    "beacond %.*s, up %s%s   peers %" PRIu32 "   nodes %" PRIu32
 	    "   beacons %" PRIu32 "   keys %" PRIu32 "\n",
 	    PROTO_VERSION_LEN, s->version, format_age(s->started, s->now, age),
-	    s->draining ? ", shutting down" : "", s->peers, s->nodes,
+	    s->draining ? ", draining" : "", s->peers, s->nodes,
 	    s->beacons, s->keys);
 	if (top->first)
 		fprintf(out, "a second, on average since the start:\n");

@@ -222,8 +222,9 @@ admit_is_open(const struct parent *parent, const struct msg_closed *session)
 }
 
 /*
- * Auth says that the key which a session was admitted with is gone.  Returns 1,
- * or 0 if there is no such session (any more).
+ * Auth says that the key which a session was admitted with is gone, or an
+ * operator that its node is blocked.  Returns 1, or 0 if there is no such
+ * session (any more).
  */
 int
 admit_revoke(struct parent *parent, const struct msg_closed *revoke)

@@ -16,18 +16,23 @@
  * decided on and its endpoints noted; a network by the workers.
  */
 
-/* Of the file or an operator's: bits behind the prefix may be set. */
+/* An operator's: bits behind the prefix, or the node, may be set. */
 static int
 block_key(struct block *key, const struct msg_ctl_block *msg)
 {
+	uint32_t node;
+
 	if (msg->prefix > BLOCKS_NODE || msg->seconds > CTL_BLOCK_SECONDS_MAX)
 		return (-1);
 	key->prefix = msg->prefix;
-	memcpy(key->addr, msg->addr, sizeof(key->addr));
 	if (key->prefix != BLOCKS_NODE)
 		address_network(key->addr, msg->addr, key->prefix);
-	else if (block_number(key) == 0)
-		return (-1);
+	else {
+		memcpy(&node, msg->addr, sizeof(node));
+		if (node == 0)
+			return (-1);
+		blocks_node(key->addr, node);
+	}
 	key->until = msg->seconds == 0 ? 0 : clock_seconds() + msg->seconds;
 	return (0);
 }

@@ -28,7 +28,6 @@ block_number(const struct block *block)
 /* block_file.c */
 const char *block_file_text(const struct block *, char text[BLOCK_TEXT_LEN]);
 void block_file_load(struct parent *);
-int block_file_prove(const struct parent *);
 int block_file_save(const struct parent *);
 
 #endif /* PARENT_BLOCK_H */

@@ -48,13 +48,6 @@ block_file_text(const struct block *block, char text[BLOCK_TEXT_LEN])
 	return (text);
 }
 
-/* Can it be written, as who we are?  Returns 0, or -1 with errno. */
-int
-block_file_prove(const struct parent *parent)
-{
-	return (newfile_prove(block_file_path(parent)));
-}
-
 static void
 block_file_write(const struct parent *parent, FILE *stream)
 {
@@ -85,7 +78,7 @@ block_file_save(const struct parent *parent)
 	char new[CONF_PATH_MAX];
 	const char *path;
 	FILE *stream;
-	int fd;
+	int failed, fd;
 
 	path = block_file_path(parent);
 	if (path[0] == '\0')
@@ -100,8 +93,10 @@ block_file_save(const struct parent *parent)
 	}
 	block_file_write(parent, stream);
 	/* What did not get written shows at the end, if not before. */
-	if (ferror(stream) | (fclose(stream) == EOF) ||
-	    rename(new, path) == -1) {
+	failed = fflush(stream) == EOF || ferror(stream);
+	if (fclose(stream) == EOF)
+		failed = 1;
+	if (failed || rename(new, path) == -1) {
 		(void)block_file_failed(path, "write");
 		(void)unlink(new);
 		return (-1);

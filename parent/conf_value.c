@@ -137,7 +137,7 @@ set_network(struct conf_parser *p, const struct conf_directive *d, char *word)
 static void
 set_networks(struct conf_parser *p, const struct conf_directive *d, int first)
 {
-	char buf[CONF_LINE_MAX];
+	char buf[CONF_POOL_MAX]; /* where each word has its NUL: they fit */
 	char *next, *word;
 	size_t len;
 	int n;

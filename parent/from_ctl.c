@@ -80,8 +80,7 @@ from_ctl_summary(void *owner, const void *data, size_t len, int fd)
 	row.key_lines_bad = parent->key_lines_bad;
 	row.nodes = parent->map.live;
 	row.beacons = gossip_heard(parent);
-	row.draining =
-	    parent->stopping != 0 || parent->drain.phase != DRAIN_NOT;
+	row.draining = parent_is_ending(parent);
 	if (control_row(client, CTL_SUMMARY, &row, sizeof(row)) == -1 ||
 	    from_ctl_children(client) == -1)
 		return (CONTROL_SLOW);

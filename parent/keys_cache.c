@@ -27,13 +27,6 @@ keys_cache_path(const struct parent *parent)
 	return (parent->conf_start->keys_cache);
 }
 
-/* Can it be written, as who we are?  Returns 0, or -1 with errno. */
-int
-keys_cache_prove(const struct parent *parent)
-{
-	return (newfile_prove(keys_cache_path(parent)));
-}
-
 /* What was being written is given up, or is done. */
 static void
 keys_cache_end(struct keys_cache *c)

@@ -66,7 +66,6 @@ struct keys_cache {
 
 /* keys_cache.c */
 void keys_cache_init(struct parent *);
-int keys_cache_prove(const struct parent *);
 void keys_cache_introduce(struct process *);
 void keys_cache_lost(struct process *);
 const char *keys_cache_answer(

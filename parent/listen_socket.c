@@ -134,8 +134,9 @@ listen_inherited(
 
 /*
  * Those of a service manager may be of a network that we are not in; what we
- * bind is of no use then, though its address is the same.  b is -1 if it was
- * lost.  Returns a, or -1 with errno (and a closed) if they are not of one.
+ * bind is of no use then, though its address is the same.  b, one of the
+ * manager's, is -1 if there is none.  Returns a, or -1 with errno (and a
+ * closed) if they are not of one.
  */
 int
 listen_same_network(int a, int b)

@@ -51,14 +51,12 @@ logfd_event(struct process *p, const unsigned char *bytes, size_t n)
 {
 	struct event e;
 
-	if (n != sizeof(e))
+	/* Sessions are the workers', and so is what is said of them. */
+	if (n != sizeof(e) || p->place->role->id != ROLE_WORKER)
 		return;
 	memcpy(&e, bytes, sizeof(e));
 	if (event_valid(&e))
-		event_write(p->place->name,
-		    p->place->role->id == ROLE_WORKER ? p->place->number
-						      : EVENT_NO_WORKER,
-		    &e);
+		event_write(p->place->name, p->place->number, &e);
 }
 
 static int

@@ -234,6 +234,13 @@ struct parent {
 	ev_signal sigterm, sigint, sighup;
 };
 
+/* Boolean: it is about to end, or to do without its peers. */
+static inline int
+parent_is_ending(const struct parent *parent)
+{
+	return (parent->stopping != 0 || parent->drain.phase != DRAIN_NOT);
+}
+
 /* admit.c */
 const char *admit_login(struct parent *, const struct msg_admit *);
 const char *admit_closed(struct process *, const struct msg_closed *);

@@ -273,7 +273,8 @@ reload(struct parent *parent)
 	error = reload_all(parent);
 	/* If there is a key file, auth's word about it comes later. */
 	if (error != 0) {
-		parent->reloading = 0;
+		/* One before it may still wait for that word. */
+		parent->reloading = parent->keys_asked != 0;
 		reload_note(parent, 0);
 		notify_ready(RELOAD_REFUSED);
 	} else if (parent->keys_asked == 0)

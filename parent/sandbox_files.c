@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/landlock.h"
-#include "parent/block.h"
+#include "parent/newfile.h"
 #include "parent/parent.h"
 #include "parent/sandbox.h"
 
@@ -95,6 +95,17 @@ sandbox_allow_file(int ruleset, const char *name)
 	while (links++ < SANDBOX_LINKS_MAX && sandbox_follow(path) == 0);
 }
 
+/* A file that is written anew, if there is to be one. */
+static void
+sandbox_prove_new(struct parent *parent, const char *what, const char *path)
+{
+	if (newfile_prove(path) == -1)
+		shutdown_fatal(parent,
+		    "%s %s: %s; our user must be allowed to write to its "
+		    "directory",
+		    what, path, strerror(errno));
+}
+
 /*
  * Can all that a reload reads be read again, as who we are now and as the
  * sandbox has it?  Better to hear of it now.
@@ -114,16 +125,8 @@ sandbox_prove(struct parent *parent)
 			    file->path, strerror(errno));
 		(void)close(fd);
 	}
-	if (keys_cache_prove(parent) == -1)
-		shutdown_fatal(parent,
-		    "keys cache %s: %s; our user must be allowed to write to "
-		    "its directory",
-		    parent->conf->keys_cache, strerror(errno));
-	if (block_file_prove(parent) == -1)
-		shutdown_fatal(parent,
-		    "blocks file %s: %s; our user must be allowed to write to "
-		    "its directory",
-		    parent->conf->blocks_file, strerror(errno));
+	sandbox_prove_new(parent, "keys cache", parent->conf->keys_cache);
+	sandbox_prove_new(parent, "blocks file", parent->conf->blocks_file);
 	if (parent->conf->keys_file[0] == '\0')
 		return;
 	fd = keys_open(parent->conf->keys_file);

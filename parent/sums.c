@@ -85,7 +85,7 @@ sums_gauges(const struct parent *parent, uint64_t gauge[GAUGE_MAX])
 	gauge[GAUGE_KEY_LINES_BAD] = parent->key_lines_bad;
 	sums_registry(&parent->registry.status, gauge);
 	gauge[GAUGE_MAX_FDS] = parent->max_files;
-	gauge[GAUGE_DRAINING] = parent->stopping != 0;
+	gauge[GAUGE_DRAINING] = parent_is_ending(parent);
 	gauge[GAUGE_START] = clock_wall_at(parent->started);
 	gauge[GAUGE_RELOAD_OK] = !parent->reload_failed;
 	gauge[GAUGE_RELOADED] = clock_wall_at(

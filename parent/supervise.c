@@ -82,7 +82,8 @@ supervise_log_death(const struct process *p, int status)
 		return;
 	if (WIFSIGNALED(status))
 		supervise_log_signal(p, WTERMSIG(status));
-	else if (WEXITSTATUS(status) != 0 || !p->parent->stopping)
+	else if (WEXITSTATUS(status) != 0 ||
+		 !(p->parent->stopping || p->place->retired))
 		log_warnx("%s (pid %d) exited with status %d", p->place->name,
 		    p->pid, WEXITSTATUS(status));
 }

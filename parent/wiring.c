@@ -64,7 +64,7 @@ wiring_settings(struct process *p)
 	s.forwarded = conf->forwarded != 0;
 	s.max_sockets = p->parent->max_sockets;
 	s.router_drop =
-	    conf->router_drop != 0 && conf->router_socket[0] != '\0';
+	    conf->router_drop != 0 && p->parent->router.socket.what != NULL;
 	s.log_level = (uint32_t)p->parent->log_level;
 	s.steered = p->parent->steered != 0;
 	s.steer_key = p->parent->steer_key;

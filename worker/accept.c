@@ -234,6 +234,9 @@ accept_unlisten(struct worker *w, uint32_t number)
 	for (n = 0; n < ACCEPT_LAST && w->load < w->slots_max; n++)
 		if (accept_one(w, a) == -1)
 			break;
+	/* Who is beyond that is reset by the kernel. */
+	if (n == ACCEPT_LAST || w->load >= w->slots_max)
+		counters_add(COUNTER_REFUSED_BUSY, 1);
 	loop_close(w->loop, &a->io);
 	free(a);
 	return (NULL);

@@ -12,6 +12,22 @@
  * it comes in, so a session that is open is never looked at again.
  */
 
+static void
+blocked_end_one(struct worker *w, struct session *s)
+{
+	if (s->state == SESSION_OPEN) {
+		session_removed(w, s, CLOSE_REVOKED);
+		return;
+	}
+	counters_add(COUNTER_REFUSED_BLOCKED, 1);
+	if (session_is_upgraded(s)) {
+		login_fail(w, s, WHY_BLOCKED);
+		return;
+	}
+	s->why = WHY_BLOCKED;
+	broken_mark(w, s);
+}
+
 /* The connections from a network that is blocked from now on end. */
 static void
 blocked_end(struct worker *w, const struct msg_address *net)
@@ -21,18 +37,12 @@ blocked_end(struct worker *w, const struct msg_address *net)
 
 	for (i = 0; i < w->nslots; i++) {
 		s = &w->sessions[i];
-		if (s->state == SESSION_FREE ||
+		if (s->state == SESSION_FREE || s->state >= SESSION_CLOSING ||
 		    !address_within(s->peer.at.addr, net->addr, net->prefix))
 			continue;
-		if (s->state == SESSION_OPEN)
-			session_removed(w, s, CLOSE_REVOKED);
-		else if (session_is_upgraded(s))
-			login_fail(w, s, WHY_BLOCKED);
-		/* A proxy has not said yet for whom it speaks. */
-		else if (!session_is_proxy(w, s)) {
-			s->why = WHY_BLOCKED;
-			broken_mark(w, s);
-		}
+		/* A proxy may not have said yet for whom it speaks. */
+		if (session_is_upgraded(s) || !session_is_proxy(w, s))
+			blocked_end_one(w, s);
 	}
 }
 

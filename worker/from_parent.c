@@ -85,8 +85,11 @@ from_parent_unlisten(void *owner, const void *data, size_t len, int fd)
 	const struct msg_unlisten *msg;
 
 	msg = data;
-	return (msg->udp ? udp_close(owner, msg->number)
-			 : accept_unlisten(owner, msg->number));
+	if (!msg->udp)
+		return (accept_unlisten(owner, msg->number));
+	/* Not every worker has a socket of each. */
+	udp_close(owner, msg->number);
+	return (NULL);
 }
 
 static const char *

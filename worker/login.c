@@ -290,7 +290,7 @@ login_refused(struct worker *w, const struct msg_refused *msg)
 		return (NULL);
 	}
 	counters_add(COUNTER_REFUSED_UNANSWERED, 1);
-	s->why = WHY_UNANSWERED;
+	s->why = (uint8_t)why[msg->reason];
 	session_close(w, s, WS_STATUS_TRY_LATER, "try again later");
 	return (NULL);
 }

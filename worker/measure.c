@@ -10,8 +10,9 @@
  * How long packets take.  A turn of the loop begins when it wakes up because
  * packets came, and ends when all of them are handed on, to the kernel or a
  * queue: what a turn takes is the most that relaying has added to a packet.
- * The watchers for it run in one turn of each tick, so that packets pay
- * nothing.
+ * The watchers for it run in each turn until one has relayed, and then not
+ * before the next tick, so that packets pay nothing.  What a router is given is
+ * not of it.
  */
 
 static uint64_t

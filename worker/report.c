@@ -60,7 +60,7 @@ static void
 report_begin(struct event *e, enum event_kind kind, uint32_t node,
     const uint8_t addr[16], uint32_t port)
 {
-	memset(e, 0, offsetof(struct event, text));
+	memset(e, 0, sizeof(*e));
 	e->kind = kind;
 	e->node = node;
 	memcpy(e->addr, addr, sizeof(e->addr));

@@ -133,11 +133,13 @@ session_leave(struct worker *w, struct session *s)
 		w->upper.peer(w, &s->peer, 0);
 		tell_closed(w, s->peer.node, s->peer.generation);
 		break;
+	case SESSION_PROXY:
 	case SESSION_HEAD:
-		if (s->why == WHY_HALF_OPEN)
-			report_refused(s, EVENT_REQUEST_CROWDED, 0, NULL, 0);
-		else if (s->why == WHY_BLOCKED)
+		if (s->why == WHY_BLOCKED)
 			report_refused(s, EVENT_REQUEST_BLOCKED, 0, NULL, 0);
+		else if (s->why == WHY_HALF_OPEN || s->why == WHY_CROWDED ||
+			 s->why == WHY_BUSY)
+			report_refused(s, EVENT_REQUEST_CROWDED, 0, NULL, 0);
 		break;
 	default:
 		break;

@@ -52,7 +52,7 @@ session_proxy_refuse(
 	char text[ADDRESS_TEXT_LEN];
 
 	counters_add(reason, 1);
-	log_limited(&w->disbelieved, w->now, "PROXY header of %s refused: %s",
+	log_limited(&w->refused, w->now, "PROXY header of %s refused: %s",
 	    address_text(s->peer.at.addr, s->peer.at.port, text), what);
 	broken_mark(w, s);
 }

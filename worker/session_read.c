@@ -121,7 +121,21 @@ session_bytes_kept(struct worker *w, struct session *s, size_t n)
 	free(p);
 }
 
-/* As much as there is, in one read.  Returns what read(2) does. */
+/* r: what read(2) has returned, which is returned. */
+static inline ssize_t
+session_came(struct session *s, ssize_t r)
+{
+	if (r > 0) {
+		s->bytes_in += (uint64_t)r;
+		counters_add(COUNTER_WSS_BYTES_IN, (uint64_t)r);
+	}
+	return (r);
+}
+
+/*
+ * As much as there is, in one read.  Returns what read(2) does, with what was
+ * kept of a head or of a frame's.
+ */
 static ssize_t
 session_recv(struct worker *w, struct session *s, int *kept)
 {
@@ -137,20 +151,16 @@ session_recv(struct worker *w, struct session *s, int *kept)
 		iov[0].iov_len = p->total - p->len;
 		iov[1].iov_base = w->rx;
 		iov[1].iov_len = RX_SIZE;
-		r = readv(s->io.fd, iov, 2);
-		if (r > 0)
-			counters_add(COUNTER_WSS_BYTES_IN, (uint64_t)r);
-		return (r);
+		return (session_came(s, readv(s->io.fd, iov, 2)));
 	}
 	n = 0;
 	if (p != NULL) {
 		n = p->len;
 		memcpy(w->rx, p->data, n);
 	}
-	r = recv(s->io.fd, w->rx + n, RX_SIZE - n, 0);
+	r = session_came(s, recv(s->io.fd, w->rx + n, RX_SIZE - n, 0));
 	if (r <= 0)
 		return (r);
-	counters_add(COUNTER_WSS_BYTES_IN, (uint64_t)r);
 	if (p != NULL)
 		free(inbound_take_pending(w, s));
 	return ((ssize_t)n + r);
@@ -170,7 +180,6 @@ session_read(struct worker *w, struct session *s)
 		broken_mark(w, s);
 		return;
 	}
-	s->bytes_in += (uint64_t)n;
 	/*
 	 * The map says first when a node has connected again or lost its key:
 	 * from that moment no frame of this session is handed on.

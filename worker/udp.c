@@ -89,7 +89,7 @@ udp_free(struct udp_socket *sock)
  * PW_UNLISTEN: all sockets of that listener, the further ports too.  No burst
  * is under way while the parent speaks, but packets of our own may be.
  */
-const char *
+void
 udp_close(struct worker *w, uint32_t listener)
 {
 	uint32_t i, n;
@@ -102,7 +102,6 @@ udp_close(struct worker *w, uint32_t listener)
 		else
 			w->udp.sockets[n++] = w->udp.sockets[i];
 	w->udp.nsockets = n;
-	return (NULL);
 }
 
 void

@@ -134,8 +134,9 @@ struct worker {
 	size_t queued; /* bytes allocated for all outqs: outq.c */
 	struct inbound inbound[INBOUND_KINDS];
 	struct strangers strangers;
-	struct networks proxies; /* who is believed about its clients */
-	struct log_limit disbelieved;
+	struct networks proxies;      /* who is believed about its clients */
+	struct log_limit disbelieved; /* proxies, and ... */
+	struct log_limit refused;     /* ... their PROXY headers */
 	struct accept accept;
 	struct head head;
 	struct login login;
@@ -326,7 +327,7 @@ const char *udp_open(struct worker *, const struct msg_udp *, int, io_cb);
 void udp_start(struct worker *);
 uint64_t udp_waiting(const struct worker *);
 uint32_t udp_descriptors(const struct worker *);
-const char *udp_close(struct worker *, uint32_t);
+void udp_close(struct worker *, uint32_t);
 struct udp_socket *udp_share(struct worker *, uint32_t, const uint8_t[16]);
 
 /* udp_recv.c */

@@ -195,7 +195,7 @@ def test_who_connects_from_a_blocked_network_is_hung_up_on():
                 with Client(b.port, source="127.0.0.9") as client:
                     client.send(b"GET /v1/compat HTTP/1.1\r\n")
                     client.expect_end(BOUND)
-            b.wait_metric(8, "refused", reason="blocked")
+            b.wait_metric(9, "refused", reason="blocked")
             one.in_step()
 
 

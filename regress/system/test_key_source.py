@@ -62,8 +62,9 @@ def sourced(conf=""):
             source.stop(signal.SIGKILL)
 
 
-def wait_up(b):
-    wait_for(lambda: b.ctl("show", "registry")["link"] == "up", 10,
+def wait_up(b, up=True):
+    """It is tried again at random times, the longer the longer it is away."""
+    wait_for(lambda: (b.ctl("show", "registry")["link"] == "up") == up, 40,
         "the key source")
 
 
@@ -101,6 +102,7 @@ def test_it_is_restarted():
         source.write(keys.line(1))
         enter(b, 1)
         source.stop()
+        wait_up(b, False)
         enter(b, 1)
         source.write(keys.line(1), keys.line(2))
         source.start()

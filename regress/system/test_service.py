@@ -335,7 +335,8 @@ def test_the_apparmor_profile_is_one_and_has_what_keys_need():
         rules = f.read().split(",\n")
     with open(os.path.join(ROOT, "README.md")) as f:
         text = f.read()
-    for rule, place in (("cache{,.new} rw", 'keys cache "%s/cache"'),
+    for rule, place in (("{cache,blocks}{,.new} rw", 'keys cache "%s/cache"'),
+            ("{cache,blocks}{,.new} rw", 'blocks file "%s/blocks"'),
             ("snapshot.json r", 'keys snapshot "%s/snapshot.json"')):
         at = next(r.split()[-2] for r in rules if r.endswith(rule))
         assert place % os.path.dirname(at) in text, at

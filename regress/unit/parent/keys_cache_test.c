@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "parent/newfile.h"
 #include "parent/parent.h"
 #include "regress/unit/test.h"
 
@@ -191,12 +192,13 @@ test_no_room(void)
 	CHECK(set_up() == 0);
 	put("old", 0600);
 	CHECK(mkdir(fresh, 0700) == 0);
-	CHECK(keys_cache_prove(&parent) == -1);
+	CHECK(newfile_prove(parent.conf_start->keys_cache) == -1);
 	keys_cache_ask(&parent);
 	fd = given(0);
 	CHECK(fd != -1 && say(100) == NULL && !keys_cache_busy(&parent));
 	CHECK(stat(path, &st) == 0 && st.st_size == 3);
-	CHECK(rmdir(fresh) == 0 && keys_cache_prove(&parent) == 0);
+	CHECK(rmdir(fresh) == 0);
+	CHECK(newfile_prove(parent.conf_start->keys_cache) == 0);
 	CHECK(access(fresh, F_OK) == -1);
 	(void)close(fd);
 	tear_down();

@@ -225,11 +225,11 @@ test_settings_are_those_of_the_configuration(void)
 	CHECK(msg.settings.max_sockets == 99 && msg.settings.steered == 1);
 	CHECK(msg.settings.steer_key == 7);
 	/* There is nobody to wait for. */
+	/* Without a socket from the start on, nobody can attach. */
 	CHECK(msg.settings.router_drop == 0);
-	(void)strlcpy(
-	    parts_conf.router_socket, "r", sizeof(parts_conf.router_socket));
+	parent.router.socket.what = "router socket";
 	CHECK(settings_of(W, PW_SETTINGS) && msg.settings.router_drop == 1);
-	parts_conf.router_socket[0] = '\0';
+	parent.router.socket.what = NULL;
 	/* A role without any. */
 	wiring_settings(parent.metrics.child);
 	CHECK(nobody_is_told_more());

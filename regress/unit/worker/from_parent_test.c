@@ -39,10 +39,9 @@ accept_unlisten(struct worker *of, uint32_t number)
 	return (NULL);
 }
 
-const char *
+void
 udp_close(struct worker *of, uint32_t listener)
 {
-	return (NULL);
 }
 
 void
