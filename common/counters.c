@@ -20,11 +20,14 @@ _Static_assert(sizeof(counters_bounds) / sizeof(counters_bounds[0]) ==
 		   HISTOGRAM_BUCKETS - 1,
     "and one bucket above the last");
 
+enum counters_kind { FLOW, LOSS };
+
 static const struct {
+	enum counters_kind kind;
 	const char *name;
 	const char *help;
-} counters_texts[COUNTER_MAX] = {
-#define X(id, name, help) [COUNTER_##id] = { name, help },
+} counters_rows[COUNTER_MAX] = {
+#define X(id, kind, name, help) [COUNTER_##id] = { kind, name, help },
 	COUNTER_LIST(X)
 #undef X
 };
@@ -91,14 +94,21 @@ counters_observe(enum histogram_id id, uint64_t ns)
 const char *
 counters_name(enum counter c)
 {
-	return (counters_texts[c].name);
+	return (counters_rows[c].name);
 }
 
 /* What it counts, in a few words. */
 const char *
 counters_help(enum counter c)
 {
-	return (counters_texts[c].help);
+	return (counters_rows[c].help);
+}
+
+/* Boolean: does it count what was refused, or failed, or was dropped? */
+int
+counters_is_loss(enum counter c)
+{
+	return (counters_rows[c].kind == LOSS);
 }
 
 /* Bytes of its name before the labels, which is its family's name. */
@@ -144,23 +154,4 @@ counters_family_help(enum counter first, char *buf, size_t size)
 		(void)strlcat(buf, counters_help(c), size);
 	}
 	return (buf);
-}
-
-/* Boolean: does it count what was refused, or failed, or was dropped? */
-int
-counters_is_refusal(enum counter c)
-{
-	static const char *const words[] = { "drops_total", "refused_total",
-		"_fail", "_errors", "_full_total", "too_big", "timeouts",
-		"security", "muted", "verified_total", "\"error\"", "\"lost\"",
-		"\"timeout\"", "\"crowded\"", "proxy_unknown",
-		"endpoint_blocked", "endpoint_rate", "unanswered" };
-	size_t i;
-
-	if (strstr(counters_name(c), "outcome=\"ok\"") != NULL)
-		return (0);
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strstr(counters_name(c), words[i]) != NULL)
-			return (1);
-	return (0);
 }

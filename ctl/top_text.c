@@ -124,7 +124,7 @@ top_reasons(const struct top *top, FILE *out)
 	size_t i, n;
 
 	for (c = 0, n = 0; c < COUNTER_MAX; c++)
-		if (top->now[c] != 0 && counters_is_refusal(c))
+		if (top->now[c] != 0 && counters_is_loss(c))
 			reasons[n++] = (struct top_reason){ c,
 				top_rate_of(top, c), top->now[c] };
 	qsort(reasons, n, sizeof(reasons[0]), top_reason_order);

@@ -238,7 +238,7 @@ page_refusals(struct out *out, const uint64_t *value)
 	size_t i, n;
 
 	for (c = 0, n = 0; c < COUNTER_MAX; c++)
-		if (value[c] != 0 && counters_is_refusal(c))
+		if (value[c] != 0 && counters_is_loss(c))
 			counts[n++] = (struct page_count){ c, value[c] };
 	qsort(counts, n, sizeof(counts[0]), page_order);
 	out_printf(out, "<h2>Refused, failed and dropped, by reason</h2>\n");
@@ -264,7 +264,7 @@ page_traffic(struct out *out, const uint64_t *value)
 
 	out_printf(out, "<h2>Traffic and logins</h2>\n<table>\n");
 	for (c = 0; c < COUNTER_MAX; c++)
-		if (value[c] != 0 && !counters_is_refusal(c))
+		if (value[c] != 0 && !counters_is_loss(c))
 			page_row(out, counters_help(c), value[c]);
 	out_printf(out, "</table>\n");
 }

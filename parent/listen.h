@@ -88,7 +88,6 @@ const char *listen_failed_call(void);
 int listen_bind(
     int type, int reuse, const struct sockaddr_storage *, socklen_t);
 int listen_bound(struct listener *, int fd);
-int listen_same_network(int a, int b);
 int listen_inherited(
     int fd, int type, const struct sockaddr_storage *, socklen_t);
 int listen_accepts(int fd);

@@ -138,7 +138,7 @@ listen_inherited(
  * manager's, is -1 if there is none.  Returns a, or -1 with errno (and a
  * closed) if they are not of one.
  */
-int
+static int
 listen_same_network(int a, int b)
 {
 	uint64_t one, two;

@@ -72,10 +72,22 @@ test_names_and_families(void)
 	}
 }
 
+/* Operators see these apart from what goes its way. */
+static void
+test_losses(void)
+{
+	CHECK(counters_is_loss(COUNTER_DROP_NOT_FOUND));
+	CHECK(counters_is_loss(COUNTER_FAIL_LOGIN_NONCE));
+	CHECK(counters_is_loss(COUNTER_ACCEPT_PAUSES));
+	CHECK(!counters_is_loss(COUNTER_FRAMES_IN));
+	CHECK(!counters_is_loss(COUNTER_VERIFY_OK));
+}
+
 int
 main(void)
 {
 	RUN(test_names_and_families);
+	RUN(test_losses);
 	RUN(test_counted_in_the_page_that_was_sent);
 	return (test_failed());
 }
