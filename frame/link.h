@@ -11,11 +11,11 @@
 
 struct imsg_header;
 
-#define LINK_IN_SIZE (64U << 10) /* bytes of one read */
-#define LINK_OUT_MAX (4U << 20)  /* bytes that wait to be sent */
-#define LINK_FULL    (64U << 10) /* of them there are enough for one write */
-#define LINK_READS   4           /* in one turn */
-#define LINK_FDS_MAX 64          /* descriptors whose message is to come */
+#define LINK_IN_SIZE (64U << 10)  /* bytes of one read */
+#define LINK_OUT_MAX (4U << 20)   /* bytes that wait to be sent */
+#define LINK_FULL    (188U << 10) /* enough for one write, see ROUTE_STAGE */
+#define LINK_READS   4            /* in one turn */
+#define LINK_FDS_MAX 64           /* descriptors whose message is to come */
 
 /* A socket with messages on it, read and written in bulk. */
 struct link {

@@ -24,7 +24,14 @@ struct worker;
 #define ROUTE_QUEUE_MAX   (4U << 20) /* bytes that wait for one of them */
 #define ROUTE_EVENTS_MAX  (4U << 20) /* and of events besides */
 #define ROUTE_IOV         256
-#define ROUTE_STAGE       ROUTE_MESSAGE_MAX
+
+/*
+ * Bytes that leave at once.  Each write wakes whoever reads, which costs the
+ * same for any length, and on one core costs a change of processes; so the most
+ * that a socket takes with the buffer that it has if nobody says otherwise.
+ */
+#define ROUTE_STAGE (190U << 10)
+_Static_assert(ROUTE_STAGE >= ROUTE_MESSAGE_MAX, "any message fits");
 
 #define ROUTE_ROUTER PROTO_WORKERS_MAX /* the router's number */
 

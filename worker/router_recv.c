@@ -15,7 +15,12 @@
  * and hang up on them, that is its job; it is believed in nothing else.
  */
 
-#define ROUTER_READS     4  /* in one turn */
+/*
+ * In one turn.  As much as may wait in a program: what stays there until the
+ * next turn tears the bursts of peers asunder, and they stay torn: each peer is
+ * then read and written twice for what was one read and one write.
+ */
+#define ROUTER_READS     16
 #define ROUTER_READS_END 64 /* of what it has said before it went */
 
 #define ROUTER_MESSAGE_MAX (ROUTE_HEADER + FRAME_DATA_MAX)

@@ -264,7 +264,8 @@ class Beacond(Server):
 
     def record(self, path, head):
         """From here to the end; path is for the report."""
-        self.profile = Profile(self.pids, path, head)
+        routers = [self.router.pid] if self.router else []
+        self.profile = Profile(self.pids + routers, path, head)
 
     def stop(self):
         if self.profile is not None:
