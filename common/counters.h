@@ -25,7 +25,6 @@
 #define BRIDGE  "pilot_beacon_relay_bridge_total"
 #define DROP    "pilot_beacon_drops_total"
 #define REFUSED "pilot_beacon_wss_refused_total"
-#define PROXY   "pilot_beacon_proxy_refused_total"
 #define UDP_IN  "pilot_beacon_udp_in_total"
 #define RELOAD  "pilot_beacon_reloads_total"
 #define HTTP    "pilot_beacon_metrics_requests_total"
@@ -94,12 +93,6 @@
 	    "connections given up for newer ones before they had logged in") \
 	X(REFUSED_CROWDED, LOSS, REFUSED "{reason=\"crowded\"}", \
 	    "connections given up for the room of their incomplete messages") \
-	X(PROXY_UNTRUSTED, LOSS, PROXY "{reason=\"untrusted\"}", \
-	    "connections for the PROXY protocol that no trusted proxy made") \
-	X(PROXY_MALFORMED, LOSS, PROXY "{reason=\"malformed\"}", \
-	    "connections that did not begin with a good PROXY header") \
-	X(PROXY_TIMEOUT, LOSS, PROXY "{reason=\"timeout\"}", \
-	    "connections whose PROXY header was not whole in time") \
 	X(FORWARDED_UNKNOWN, LOSS, "pilot_beacon_proxy_unknown_total", \
 	    "requests for which a trusted proxy named no address of a client") \
 	X(TEXT_IGNORED, FLOW, "pilot_beacon_wss_text_ignored_total", \

@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <sodium.h>
+#include <sys/random.h>
+
 #include <string.h>
 
 #include "common/address.h"
@@ -77,8 +78,10 @@ event_source(enum event_kind kind, const uint8_t addr[16], uint32_t now)
 	uint8_t net[16];
 	size_t i;
 
-	if (event_key[0] == 0)
-		randombytes_buf(event_key, sizeof(event_key));
+	/* The parent has no libsodium. */
+	if (event_key[0] == 0 && getrandom(event_key, sizeof(event_key), 0) !=
+				     (ssize_t)sizeof(event_key))
+		fatal("getrandom");
 	address_customer(net, addr);
 	set = event_sources[address_hash(event_key, net, kind) % EVENT_SETS];
 	source = &set[0];

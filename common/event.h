@@ -47,6 +47,14 @@
 	X(PUNCH_GRANT, NOTICE, "punch-refused", "grant") \
 	X(SYNC_STRANGER, NOTICE, "sync-refused", "stranger") \
 	X(SYNC_MALFORMED, NOTICE, "sync-refused", "malformed") \
+	X(DISCOVER_SOURCE, NOTICE, "discover-refused", "source") \
+	X(DISCOVER_FULL, WARNING, "discover-refused", "full") \
+	X(BEACON_LISTED, WARNING, "beacon-refused", "list") \
+	X(BEACON_FULL, WARNING, "beacon-refused", "full") \
+	X(ACCEPT_DESCRIPTORS, WARNING, "accept-paused", "descriptors") \
+	X(ACCEPT_MACHINE, WARNING, "accept-paused", "machine") \
+	X(ACCEPT_MEMORY, WARNING, "accept-paused", "memory") \
+	X(ACCEPT_PLACES, WARNING, "accept-paused", "places") \
 	X(KEPT_BACK, NOTICE, "kept-back", "")
 /* clang-format on */
 
@@ -70,7 +78,7 @@ struct event {
 	uint8_t text[EVENT_TEXT_MAX];   /* any bytes, perhaps a stranger's */
 };
 
-#define EVENT_NO_WORKER UINT32_MAX
+#define EVENT_NO_WORKER UINT32_MAX /* the parent's own */
 
 /*
  * Lines of one kind in EVENT_PERIOD seconds, in all and of one source (an IPv6

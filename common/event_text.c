@@ -34,6 +34,10 @@ static const struct {
 	{ "spoofed", { "claimed" }, NULL },
 	{ "punch-refused", { NULL }, NULL },
 	{ "sync-refused", { NULL }, NULL },
+	{ "proxy-refused", { NULL }, "note" },
+	{ "discover-refused", { NULL }, NULL },
+	{ "beacon-refused", { NULL }, "note" },
+	{ "accept-paused", { NULL }, "note" },
 	{ "kept-back", { "lines", "most" }, "of" },
 };
 

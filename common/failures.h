@@ -14,6 +14,12 @@
  */
 /* clang-format off */
 #define FAILURE_LIST(F, X) \
+	F(X, PROXY_UNTRUSTED, "proxy", "untrusted", NOTICE, \
+	    "connections for the PROXY protocol that no trusted proxy made") \
+	F(X, PROXY_BAD, "proxy", "malformed", NOTICE, \
+	    "connections that did not begin with a good PROXY header") \
+	F(X, PROXY_TIMEOUT, "proxy", "timeout", NOTICE, \
+	    "connections whose PROXY header was not whole in time") \
 	F(X, REQUEST_BAD, "request", "malformed", NOTICE, \
 	    "requests that are no HTTP (400)") \
 	F(X, REQUEST_PATH, "request", "path", NOTICE, \
@@ -26,6 +32,8 @@
 	    "request lines and heads too large (414, 431)") \
 	F(X, REQUEST_CROWDED, "request", "half_open", WARNING, \
 	    "connections without a request given up for newer ones") \
+	F(X, REQUEST_BUSY, "request", "busy", WARNING, \
+	    "connections without a request given up for want of memory") \
 	F(X, REQUEST_BLOCKED, "request", "blocked", NOTICE, \
 	    "connections from a blocked network") \
 	F(X, UPGRADE_BAD, "upgrade", "malformed", NOTICE, \

@@ -6,13 +6,14 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/address.h"
 #include "common/clock.h"
-#include "common/log.h"
 #include "parent/parent.h"
+#include "parent/refusal.h"
 
 /* One that can be spoken to: not everybody, and not a group. */
 static int
@@ -199,14 +200,14 @@ static void
 beacons_add(struct beacons *b, const struct msg_beacon_row *row)
 {
 	struct beacon *beacon;
+	char note[PROTO_HOST_LEN + sizeof(":65535")];
 
 	if (row->port == 0 || beacons_is_self(b->parent->conf, row))
 		return;
 	if (b->ncoming == BEACONS_MAX) {
-		log_limited(&b->full, clock_seconds(),
-		    "the registry lists more than %d beacons: beacon %u is "
-		    "left out",
-		    BEACONS_MAX, row->beacon);
+		(void)snprintf(note, sizeof(note), "%s:%u", row->host,
+		    (uint16_t)row->port);
+		refusal_log(EVENT_BEACON_LISTED, 0, NULL, 0, note);
 		return;
 	}
 	beacon = &b->coming[b->ncoming++];

@@ -40,7 +40,6 @@ struct beacons {
 	char asked[PROTO_HOST_LEN]; /* of the resolver */
 	uint32_t turn;              /* whose name is looked up next */
 	ev_timer tick;
-	struct log_limit full;
 };
 
 void beacons_init(struct parent *);

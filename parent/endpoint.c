@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "parent/parent.h"
+#include "parent/refusal.h"
 
 static int
 endpoint_is_new(
@@ -133,6 +134,8 @@ endpoint_note(struct parent *parent, const struct msg_endpoint *seen)
 	if (!holders_may_take(parent->holders, number, seen->addr,
 		parent->conf->source_node_limit)) {
 		counters_add(COUNTER_ENDPOINT_SOURCE, 1);
+		refusal_log(EVENT_DISCOVER_SOURCE, seen->node, seen->addr,
+		    seen->port, NULL);
 		return (0);
 	}
 	if (number == PEERMAP_NONE ||
@@ -140,6 +143,8 @@ endpoint_note(struct parent *parent, const struct msg_endpoint *seen)
 		number = endpoint_place(parent, seen->node);
 	if (number == PEERMAP_NONE) {
 		counters_add(COUNTER_ENDPOINT_FULL, 1);
+		refusal_log(EVENT_DISCOVER_FULL, seen->node, seen->addr,
+		    seen->port, NULL);
 		return (0);
 	}
 	endpoint_store(parent, number, seen);

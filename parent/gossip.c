@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "parent/parent.h"
+#include "parent/refusal.h"
 
 #define GOSSIP_EXPIRE    90 /* seconds of silence, doc/protocol.md 4.4 */
 #define GOSSIP_IDS_MAX   (UINT16_MAX / 4 + 1) /* more than any datagram has */
@@ -357,14 +358,11 @@ gossip_register_begin(struct parent *parent)
 	gossip_no_peers(parent, GOSSIP_REGISTERED);
 }
 
-static struct log_limit gossip_full;
-
 void
 gossip_register(struct parent *parent, const uint8_t addr[16], uint16_t port)
 {
 	if (gossip_add_peer(parent, addr, port, GOSSIP_REGISTERED) == -1)
-		log_limited(&gossip_full, clock_seconds(),
-		    "registered beacons: too many beacons");
+		refusal_log(EVENT_BEACON_FULL, 0, addr, port, NULL);
 }
 
 void

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/event.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "parent/attributes.h"
@@ -207,6 +208,7 @@ each_second(struct ev_loop *loop, ev_timer *w, int revents)
 	parent = w->data;
 	metrics_publish_loads(parent);
 	endpoint_sweep(parent);
+	event_flush(0);
 	block_expire(parent);
 	gossip_expire(parent);
 	sums_publish(parent);
@@ -271,6 +273,15 @@ watchdog_start(struct parent *parent)
 	ev_timer_start(parent->loop, &parent->watchdog);
 }
 
+static void
+stop_all(struct parent *parent)
+{
+	router_stop(parent);
+	control_stop(parent);
+	event_flush(1);
+	log_info("stopped");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -310,8 +321,6 @@ main(int argc, char **argv)
 	gossip_send_start(&parent);
 	ev_run(parent.loop, 0);
 
-	router_stop(&parent);
-	control_stop(&parent);
-	log_info("stopped");
+	stop_all(&parent);
 	return (0);
 }

@@ -53,16 +53,17 @@ unit_parent/control_peers := $(call in,parent,control control_peers \
 unit_parent/admit  := $(call in,parent,admit conf_table peermap_write process)
 unit_parent/block  := $(call in,parent,block block_file conf_table newfile)
 unit_parent/block_file := $(call in,parent,block_file conf_table newfile)
-unit_parent/beacons := $(call in,parent,beacons conf_table resolve)
+unit_parent/beacons := $(call in,parent,beacons conf_table refusal resolve)
 unit_parent/conf   := $(wildcard parent/conf_*.c)
 unit_parent/conf_file := $(unit_parent/conf)
 unit_parent/endpoint := $(call in,parent,conf_table endpoint holders \
-		      listen_address peermap_write process steer)
+		      listen_address peermap_write process refusal steer)
 unit_parent/from_ctl := $(call in,parent,control from_ctl local_socket \
 		      metrics peermap_write process)
 unit_parent/gossip := $(call in,parent,conf_table gossip gossip_ports \
 		      gossip_send gossip_source inherit listen_address listen_fail \
-		      listen_socket listen_udp metrics peermap_write process steer)
+		      listen_socket listen_udp metrics peermap_write process \
+		      refusal steer)
 unit_parent/gossip_ports := $(call in,parent,gossip_ports process)
 unit_parent/gossip_source := $(call in,parent,gossip_source process)
 unit_parent/keys   := $(call in,parent,keys process)
@@ -99,7 +100,7 @@ worker_session	   := $(worker_outq) \
 worker_http	   := $(call in,worker,http http_forwarded http_host http_text \
 		      networks)
 
-unit_worker/accept := $(call in,worker,accept stranger)
+unit_worker/accept := $(call in,worker,accept report stranger)
 unit_worker/beacons := $(call in,worker,beacon_table beacons limit report tell udp \
 		      udp_control udp_send)
 unit_worker/broken := $(call in,worker,broken stranger wheel)

@@ -8,11 +8,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/address.h"
 #include "common/log.h"
 #include "common/loop.h"
+#include "worker/report.h"
 #include "worker/worker.h"
 
 /*
@@ -27,6 +27,9 @@
 #define ACCEPT_STEP_BACK 0.005 /* seconds */
 #define ACCEPT_NO_MEANS  1.0   /* seconds, without descriptors or memory */
 #define ACCEPT_TICK      (TICK_MS / 1000.0)
+
+/* What there are more descriptors by, and with them more places. */
+#define ACCEPT_MORE_FILES "raise LimitNOFILE=, ulimit -Hn"
 
 static void
 accept_watch(struct worker *w, int on)
@@ -75,13 +78,13 @@ accept_make_room(struct worker *w)
 
 /* Without a place or a descriptor for one more, until there may be one. */
 static void
-accept_step_aside(struct worker *w, const char *why)
+accept_step_aside(struct worker *w, enum event_kind why, const char *remedy)
 {
 	const struct stranger *oldest;
 	double seconds;
 
 	counters_add(COUNTER_ACCEPT_PAUSES, 1);
-	log_limited(&w->accept.errors, w->now, "accept: %s; paused", why);
+	report_noted(why, NULL, remedy);
 	seconds = ACCEPT_NO_MEANS;
 	oldest = stranger_oldest(&w->strangers);
 	if (oldest != NULL)
@@ -109,26 +112,26 @@ accept_overloaded(const struct worker *w)
 static int
 accept_failed(struct worker *w, int error)
 {
-	switch (error) {
-	case EINTR:
-	case ECONNABORTED:
+	static const struct {
+		int error;
+		enum event_kind why;
+		const char *remedy;
+	} wants[] = {
+		{ EMFILE, EVENT_ACCEPT_DESCRIPTORS, ACCEPT_MORE_FILES },
+		{ ENFILE, EVENT_ACCEPT_MACHINE, "raise sysctl fs.file-max" },
+		{ ENOMEM, EVENT_ACCEPT_MEMORY, "the kernel's memory" },
+		{ ENOBUFS, EVENT_ACCEPT_MEMORY, "memory for sockets" },
+	};
+	size_t i;
+
+	if (error == EINTR || error == ECONNABORTED)
 		return (0);
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-	case ENOBUFS:
+	for (i = 0; i < sizeof(wants) / sizeof(wants[0]); i++) {
+		if (wants[i].error != error)
+			continue;
 		if (accept_make_room(w))
 			return (0);
-		accept_step_aside(w,
-		    error == EMFILE ? "Too many open files: the limit of this "
-				      "process (LimitNOFILE=, ulimit -Hn)"
-		    : error == ENFILE
-			? "Too many open files in system: the limit of the "
-			  "machine (sysctl fs.file-max)"
-			: strerror(error));
-		break;
-	default:
-		break;
+		accept_step_aside(w, wants[i].why, wants[i].remedy);
 	}
 	return (-1);
 }
@@ -152,8 +155,11 @@ accept_one(struct worker *w, const struct accept_listener *listener)
 	counters_add(COUNTER_ACCEPTED, 1);
 	port = address_of(&ss, addr);
 	s = session_new(w, fd, session_io, addr, port);
-	if (s == NULL)
+	if (s == NULL) {
+		counters_add(COUNTER_REFUSED_BUSY, 1);
+		report_source(EVENT_REQUEST_BUSY, addr, port);
 		return (0);
+	}
 	if (listener->proxy_protocol)
 		session_proxy_expect(w, s);
 	else
@@ -180,10 +186,8 @@ accept_cb(struct ev_loop *loop, ev_io *io, int revents)
 	w->accept.waited = 0;
 	for (i = 0; i < ACCEPT_BATCH; i++) {
 		if (w->load >= w->slots_max && !accept_make_room(w)) {
-			accept_step_aside(w,
-			    "no place for one more: as many connections are "
-			    "open as the limit of open files has room for "
-			    "(LimitNOFILE=, ulimit -Hn)");
+			accept_step_aside(
+			    w, EVENT_ACCEPT_PLACES, ACCEPT_MORE_FILES);
 			return;
 		}
 		if (accept_one(w, (struct accept_listener *)io) == -1)

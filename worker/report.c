@@ -158,3 +158,17 @@ report_source(enum event_kind kind, const uint8_t addr[16], uint32_t port)
 	report_begin(&e, kind, 0, addr, port);
 	event_log(&e);
 }
+
+/* Something that a few words explain; at: of whom, NULL: of nobody. */
+void
+report_noted(enum event_kind kind, const struct endpoint *at, const char *note)
+{
+	static const struct endpoint nobody;
+	struct event e;
+
+	if (at == NULL)
+		at = &nobody;
+	report_begin(&e, kind, 0, at->addr, at->port);
+	report_text(&e, note, strlen(note));
+	event_log(&e);
+}

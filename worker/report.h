@@ -19,6 +19,7 @@ void report_refused(const struct session *, enum event_kind, int status,
     const uint8_t *, size_t);
 void report_spoofed(
     enum event_kind, const struct endpoint *, uint32_t node, uint32_t claimed);
+void report_noted(enum event_kind, const struct endpoint *, const char *note);
 void report_source(enum event_kind, const uint8_t addr[16], uint32_t port);
 
 #endif /* WORKER_REPORT_H */

@@ -137,8 +137,9 @@ session_leave(struct worker *w, struct session *s)
 	case SESSION_HEAD:
 		if (s->why == WHY_BLOCKED)
 			report_refused(s, EVENT_REQUEST_BLOCKED, 0, NULL, 0);
-		else if (s->why == WHY_HALF_OPEN || s->why == WHY_CROWDED ||
-			 s->why == WHY_BUSY)
+		else if (s->why == WHY_BUSY)
+			report_refused(s, EVENT_REQUEST_BUSY, 0, NULL, 0);
+		else if (s->why == WHY_HALF_OPEN || s->why == WHY_CROWDED)
 			report_refused(s, EVENT_REQUEST_CROWDED, 0, NULL, 0);
 		break;
 	default:

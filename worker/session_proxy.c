@@ -5,9 +5,8 @@
 
 #include <string.h>
 
-#include "common/address.h"
-#include "common/log.h"
 #include "worker/proxy_header.h"
+#include "worker/report.h"
 #include "worker/worker.h"
 
 /*
@@ -47,13 +46,9 @@ session_client_known(struct worker *w, struct session *s)
  */
 static void
 session_proxy_refuse(
-    struct worker *w, struct session *s, enum counter reason, const char *what)
+    struct worker *w, struct session *s, enum event_kind why, const char *what)
 {
-	char text[ADDRESS_TEXT_LEN];
-
-	counters_add(reason, 1);
-	log_limited(&w->refused, w->now, "PROXY header of %s refused: %s",
-	    address_text(s->peer.at.addr, s->peer.at.port, text), what);
+	report_noted(why, &s->peer.at, what);
 	broken_mark(w, s);
 }
 
@@ -63,7 +58,7 @@ session_proxy_expect(struct worker *w, struct session *s)
 {
 	if (!session_is_proxy(w, s)) {
 		session_proxy_refuse(
-		    w, s, COUNTER_PROXY_UNTRUSTED, "not of a trusted proxy");
+		    w, s, EVENT_PROXY_UNTRUSTED, "not of a trusted proxy");
 		return;
 	}
 	s->state = SESSION_PROXY;
@@ -84,7 +79,7 @@ session_proxy(
 
 	got = proxy_header_parse(bytes, len, &header);
 	if (got == -1)
-		session_proxy_refuse(w, s, COUNTER_PROXY_MALFORMED, header.bad);
+		session_proxy_refuse(w, s, EVENT_PROXY_BAD, header.bad);
 	if (got != 1)
 		return (got == -1 ? len : 0);
 	if (header.has_client) {
@@ -102,5 +97,5 @@ session_proxy(
 void
 session_proxy_late(struct worker *w, struct session *s)
 {
-	session_proxy_refuse(w, s, COUNTER_PROXY_TIMEOUT, "not whole in time");
+	session_proxy_refuse(w, s, EVENT_PROXY_TIMEOUT, "not whole in time");
 }

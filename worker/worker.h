@@ -82,7 +82,6 @@ struct accept {
 	uint32_t nlisteners;
 	ev_timer timer;
 	int waited; /* boolean: stepped back for another worker just now */
-	struct log_limit errors;
 };
 
 /* What HTTP heads need. */
@@ -135,8 +134,7 @@ struct worker {
 	struct inbound inbound[INBOUND_KINDS];
 	struct strangers strangers;
 	struct networks proxies;      /* who is believed about its clients */
-	struct log_limit disbelieved; /* proxies, and ... */
-	struct log_limit refused;     /* ... their PROXY headers */
+	struct log_limit disbelieved; /* proxies that named none */
 	struct accept accept;
 	struct head head;
 	struct login login;

@@ -127,7 +127,8 @@ def test_the_clients_address_is_known():
                 with admitted(proxy, headers) as peer:
                     check_address(b, proxy, peer)
             check_limits(proxy, source)
-        assert b.metric("proxy_refused", reason="malformed") == 0
+        assert b.metric("failures", stage="proxy",
+            reason="malformed") == 0
         assert b.metric("proxy_unknown") == 0
 
 
@@ -141,8 +142,9 @@ def test_proxy_that_is_not_trusted_gets_nowhere_by_its_header():
             f.write(conf.replace("proxy 10.99.0.2", "proxy 10.99.0.3"))
         b.ctl("reload", text=True)
         assert v2.ask().status in (502, 503)
-        b.wait_line("PROXY header of 10.99.0.2:.*not of a trusted proxy")
-        assert b.metric("proxy_refused", reason="untrusted") > 0
+        b.wait_line("event=proxy-refused .*10.99.0.2:.* reason=untrusted")
+        assert b.metric("failures", stage="proxy",
+            reason="untrusted") > 0
         with forwarded.peer(1):
             shown = b.ctl("show", "peer", 1)["address"]
             assert shown.startswith("10.99.0.2:"), shown

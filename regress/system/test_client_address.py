@@ -79,15 +79,16 @@ def statuses(beacon, count, before=b"", source=PROXY, port=None, **head):
     return [ask() for _ in range(count)]
 
 
-def refuse(beacon, reason, what, *begins, source=PROXY):
+def refuse(beacon, reason, *begins, source=PROXY):
     """Each is closed without a word, counted, and said why in the log."""
     for n, begin in enumerate(begins, 1):
         mark = len(beacon.lines)
         with Client(beacon.proxied, source=source) as client:
             client.send(begin)
             client.expect_end()
-        beacon.wait_metric(n, "proxy_refused", reason=reason)
-        beacon.wait_line("%s.*%s" % (source, what), after=mark)
+        beacon.wait_metric(n, "failures", stage="proxy", reason=reason)
+        beacon.wait_line("event=proxy-refused .*remote=%s:.* reason=%s" %
+            (source, reason), after=mark)
 
 
 # X-Forwarded-For and Forwarded
@@ -230,7 +231,7 @@ def test_client_behind_the_header_is_not_believed():
 
 def test_what_is_no_good_header_ends_the_connection():
     with Proxied(LISTEN) as b:
-        refuse(b, "malformed", "refused", request(), b"\x16\x03\x01",
+        refuse(b, "malformed", request(), b"\x16\x03\x01",
             b"PROXY TCP4 192.0.2.7 127.0.0.1 4711\r\n", b"PROXY UNKNOWN\n",
             b"PROXY TCP4 ::1 ::1 1 2\r\n", b"PROXY " + b"x" * 101,
             V2 + b"\x11\x11\0\0", V2 + b"\x21\x11\0\x0bxxxxxxxxxxx",
@@ -243,9 +244,10 @@ def test_what_is_no_good_header_ends_the_connection():
 
 def test_header_of_a_stranger_is_not_even_read():
     with Proxied(LISTEN) as b:
-        refuse(b, "untrusted", "not of a trusted proxy", v1(), v2(),
-            request(), source="127.0.0.1")
-        assert b.metric("proxy_refused", reason="malformed") == 0
+        refuse(b, "untrusted", v1(), v2(), request(),
+            source="127.0.0.1")
+        assert b.metric("failures", stage="proxy",
+            reason="malformed") == 0
 
 
 def test_other_listener_takes_no_header():
@@ -264,8 +266,9 @@ def test_header_has_a_time_of_its_own():
         good.send(v1())
         half.expect_end()
         assert PROXY_TIMEOUT - 0.5 < time.monotonic() - start
-        b.wait_metric(1, "proxy_refused", reason="timeout")
-        b.wait_line("PROXY header of %s:%d refused: not whole in time" %
+        b.wait_metric(1, "failures", stage="proxy", reason="timeout")
+        b.wait_line(
+            "event=proxy-refused node=- remote=%s:%d .* reason=timeout" %
             half.sock.getsockname())
         good.send(request())
         assert good.answer().status == 101

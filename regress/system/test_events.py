@@ -213,8 +213,8 @@ def test_who_is_not_who_it_says():
         for _ in range(5):
             u.send(struct.pack(">BII", 3, 7, 8))
         wait_for(lambda: b.metric("punch_refused", reason="rate") >= 3)
-        assert any(e["event"] == "punch-refused" and e["reason"] == "rate"
-            for e in events(b))
+        wait_for(lambda: [e for e in events(b) if e["reason"] == "rate" and
+            e["event"] == "punch-refused"])
     with Beacon("require punch grant\naccept gossip from any", udp=True) as b, \
             Udp(b.udp_port) as u:
         u.send(struct.pack(">BII", 3, 7, 8))

@@ -75,7 +75,7 @@ test_a_header_is_awaited_of_a_proxy_alone(void)
 {
 	uint64_t refused;
 
-	refused = COUNTED(PROXY_UNTRUSTED);
+	refused = COUNTED(FAIL_PROXY_UNTRUSTED);
 	begin(1);
 	session_proxy_expect(&w, s);
 	CHECK(s->state == SESSION_PROXY && joined == 0);
@@ -83,7 +83,7 @@ test_a_header_is_awaited_of_a_proxy_alone(void)
 	begin(0);
 	session_proxy_expect(&w, s);
 	CHECK(s->state == SESSION_BROKEN && joined == 0);
-	CHECK(COUNTED(PROXY_UNTRUSTED) == refused + 1);
+	CHECK(COUNTED(FAIL_PROXY_UNTRUSTED) == refused + 1);
 }
 
 static void
@@ -114,16 +114,17 @@ test_a_bad_one_or_a_late_one_ends_it(void)
 {
 	uint64_t late, malformed;
 
-	late = COUNTED(PROXY_TIMEOUT);
-	malformed = COUNTED(PROXY_MALFORMED);
+	late = COUNTED(FAIL_PROXY_TIMEOUT);
+	malformed = COUNTED(FAIL_PROXY_BAD);
 	begin(1);
 	session_proxy_expect(&w, s);
 	CHECK(header("GET / ") == 6 && s->state == SESSION_BROKEN);
-	CHECK(COUNTED(PROXY_MALFORMED) == malformed + 1);
+	CHECK(COUNTED(FAIL_PROXY_BAD) == malformed + 1);
 	begin(1);
 	session_proxy_expect(&w, s);
 	session_proxy_late(&w, s);
-	CHECK(s->state == SESSION_BROKEN && COUNTED(PROXY_TIMEOUT) == late + 1);
+	CHECK(s->state == SESSION_BROKEN);
+	CHECK(COUNTED(FAIL_PROXY_TIMEOUT) == late + 1);
 }
 
 int
