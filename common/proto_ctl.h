@@ -169,7 +169,11 @@ struct msg_ctl_drain {
 PROTO_STRUCT(msg_ctl_drain, 4);
 
 struct msg_ctl_end {
-	uint32_t error; /* 0, or an errno: ENOENT for a node not found */
+	/*
+	 * 0, or an errno: ENOENT for a node not found, ERESTART for a reload
+	 * that was done, but for what waits for a restart.
+	 */
+	uint32_t error;
 };
 PROTO_STRUCT(msg_ctl_end, 4);
 

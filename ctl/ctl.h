@@ -19,7 +19,12 @@
 #define CTL_STOP_TIMEOUT   10 /* seconds that beacond may take to end */
 
 /* Exit codes, documented in beaconctl(8). */
-enum ctl_exit { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+enum ctl_exit {
+	CTL_OK = 0,
+	CTL_FAILED = 1,
+	CTL_USAGE = 2,
+	CTL_RESTART = 3 /* reload: done, but for what waits for a restart */
+};
 
 enum action {
 	ACTION_NONE,

@@ -221,8 +221,12 @@ reload(struct client *c, const struct request *r, const struct command *cmd)
 	else if (error == ETIMEDOUT)
 		warnx("reload: the keys are still being read; beacond's log"
 		      " says when they count");
+	else if (error == ERESTART)
+		warnx("reload: done, but for what waits for a restart");
 	else if (error != 0)
 		warnx("reload: %s", strerror(error));
+	if (error == ERESTART)
+		return (CTL_RESTART);
 	return (error == 0 ? CTL_OK : CTL_FAILED);
 }
 

@@ -252,16 +252,29 @@ control_start(
 	ev_io_start(parent->loop, &control->listener);
 }
 
+/* A reload was done, as far as that is possible without a restart. */
+const char *
+control_reload_done(struct control_client *client)
+{
+	return (control_done(
+	    client, client->control->parent->reload_waits ? ERESTART : 0));
+}
+
 /* Auth has read the keys that a reload gave it, or keeps those it had. */
 void
 control_reloaded(struct parent *parent, int changed)
 {
 	struct control_client *client, *next;
+	const char *why;
 
-	TAILQ_FOREACH_SAFE(client, &parent->control->clients, entry, next)
-		if (client->job == JOB_RELOAD &&
-		    control_done(client, changed ? 0 : ENOKEY) != NULL)
+	TAILQ_FOREACH_SAFE(client, &parent->control->clients, entry, next) {
+		if (client->job != JOB_RELOAD)
+			continue;
+		why = changed ? control_reload_done(client)
+			      : control_done(client, ENOKEY);
+		if (why != NULL)
 			control_drop(client);
+	}
 }
 
 /* Closes what the operators have open, and removes the socket. */

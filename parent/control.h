@@ -78,6 +78,7 @@ struct control {
 /* control.c */
 int control_row(struct control_client *, enum ctl_reply, const void *, size_t);
 const char *control_done(struct control_client *, int error);
+const char *control_reload_done(struct control_client *);
 void control_wait(struct control_client *, enum control_job,
     void (*)(struct ev_loop *, ev_timer *, int), double after, double every);
 void control_drop(struct control_client *);

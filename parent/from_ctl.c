@@ -317,7 +317,7 @@ from_ctl_reload(void *owner, const void *data, size_t len, int fd)
 	if (error != 0)
 		return (control_done(client, error));
 	if (client->control->parent->keys_asked == 0)
-		return (control_done(client, 0));
+		return (control_reload_done(client));
 	/* The rest when auth has read the keys: control_reloaded(). */
 	control_wait(
 	    client, JOB_RELOAD, from_ctl_no_keys, CONTROL_RELOAD_WAIT, 0.);

@@ -225,6 +225,7 @@ struct parent {
 	int loads_old;             /* boolean: sessions came or went */
 	uint32_t reloaded;         /* clock_seconds() of the last that did it */
 	int reload_failed;         /* boolean: the last one did not */
+	int reload_waits;          /* boolean: some of it, for a restart */
 
 	ev_prepare before_wait;
 	ev_timer second;

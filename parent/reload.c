@@ -16,16 +16,26 @@
 #include "parent/reload_listen.h"
 
 #define RELOAD_REFUSED "serving; a reload was refused, see the log"
+#define RELOAD_WAITS   "serving; something waits for a restart, see the log"
+
+/* What a reload needs before it changes anything. */
+struct reload_needs {
+	int keys; /* the key file, open; -1: there is to be none */
+	struct listen_change listeners;
+	int restart; /* boolean: for something that is named in the log */
+};
 
 static void
-reload_needs_restart(const char *what)
+reload_needs_restart(struct reload_needs *needs, const char *what)
 {
+	needs->restart = 1;
 	log_warnx("\"%s\" has changed: needs a restart, kept as it was", what);
 }
 
 /* What was settled at start, perhaps as root, is only looked at. */
 static void
-reload_compare(const struct config *old, const struct config *new)
+reload_compare(struct reload_needs *needs, const struct config *old,
+    const struct config *new)
 {
 	const char *last, *what;
 	size_t next;
@@ -33,7 +43,7 @@ reload_compare(const struct config *old, const struct config *new)
 	last = "";
 	for (next = 0; (what = conf_changed(old, new, &next)) != NULL;) {
 		if (strcmp(what, last) != 0)
-			reload_needs_restart(what);
+			reload_needs_restart(needs, what);
 		last = what;
 	}
 }
@@ -118,7 +128,8 @@ reload_tell(struct parent *parent)
  * look up a name.
  */
 static void
-reload_keep_registry(const struct parent *parent, struct config *conf)
+reload_keep_registry(const struct parent *parent, struct config *conf,
+    struct reload_needs *needs)
 {
 	if (conf->registry.port == 0 ||
 	    (conf->registry.port == parent->conf_start->registry.port &&
@@ -126,26 +137,21 @@ reload_keep_registry(const struct parent *parent, struct config *conf)
 		return;
 	if (memcmp(&conf->registry, &parent->conf->registry,
 		sizeof(conf->registry)) != 0)
-		reload_needs_restart("registry");
+		reload_needs_restart(needs, "registry");
 	conf->registry = parent->conf->registry;
 }
 
 /* Auth goes on with the keys of a file that is not named any more. */
 static void
-reload_keep_keys(const struct parent *parent, struct config *conf)
+reload_keep_keys(const struct parent *parent, struct config *conf,
+    struct reload_needs *needs)
 {
 	if (conf->keys_file[0] != '\0' || parent->conf->keys_file[0] == '\0')
 		return;
-	reload_needs_restart("keys file");
+	reload_needs_restart(needs, "keys file");
 	(void)strlcpy(
 	    conf->keys_file, parent->conf->keys_file, sizeof(conf->keys_file));
 }
-
-/* What a reload needs before it changes anything. */
-struct reload_needs {
-	int keys; /* the key file, open; -1: there is to be none */
-	struct listen_change listeners;
-};
 
 /*
  * All that may fail: a reload is done whole or not at all.  Returns 0, or why
@@ -155,7 +161,8 @@ static int
 reload_prepare(
     struct parent *parent, struct config *conf, struct reload_needs *needs)
 {
-	reload_keep_keys(parent, conf);
+	needs->restart = 0;
+	reload_keep_keys(parent, conf, needs);
 	needs->keys = -1;
 	if (conf->keys_file[0] != '\0') {
 		needs->keys = keys_open(conf->keys_file);
@@ -174,8 +181,9 @@ static void
 reload_commit(
     struct parent *parent, struct config *conf, struct reload_needs *needs)
 {
-	reload_compare(parent->conf_start, conf);
-	reload_keep_registry(parent, conf);
+	reload_compare(needs, parent->conf_start, conf);
+	reload_keep_registry(parent, conf, needs);
+	parent->reload_waits = needs->restart;
 	if (parent->conf != parent->conf_start)
 		conf_free(parent->conf);
 	parent->conf = conf;
@@ -240,8 +248,11 @@ reload_end(struct parent *parent, int changed, const char *status)
 void
 reload_over(struct parent *parent, int changed)
 {
-	reload_end(parent, changed,
-	    changed ? "serving" : "serving, with the keys from before");
+	if (!changed)
+		reload_end(parent, 0, "serving, with the keys from before");
+	else
+		reload_end(
+		    parent, 1, parent->reload_waits ? RELOAD_WAITS : "serving");
 }
 
 /*

@@ -79,6 +79,11 @@ ls /var/lib/prometheus/node-exporter
 tell probed; sed -n 's/^pilot_beacon_probe_status.*} //p' \
     /var/lib/prometheus/node-exporter/beacond-probe-here.prom
 cp /etc/beacond.conf /root/good
+printf 'workers 3\n' | cat /root/good - >/etc/beacond.conf
+tell half-reload; beaconctl reload; echo $?; systemctl reload beacond.service
+echo $?; systemctl show -P StatusText beacond.service
+cp /root/good /etc/beacond.conf
+tell whole-reload; beaconctl reload; echo $?
 echo nonsense >>/etc/beacond.conf
 tell bad-reload; systemctl reload beacond.service; echo $?
 tell still; up
@@ -175,6 +180,12 @@ if IS_ROOT:
         assert said["timer"] == "0"
         assert said["probe"].split() == ["0", "beacond-probe-here.prom"]
         assert said["probed"] == "0"
+        # What waits for a restart is told and is no failure.
+        half = said["half-reload"].split("\n")
+        assert '"workers" has changed: needs a restart' in half[0]
+        assert half[-3:] == ["3", "0",
+            "serving; something waits for a restart, see the log"]
+        assert said["whole-reload"].split()[-1] == "0"
         # A bad file is told to whoever reloads, and costs nothing.
         assert said["bad-reload"].split()[-1] != "0"
         assert said["still"] == "426"

@@ -268,4 +268,4 @@ def test_whoever_asks_for_a_reload_hears_what_came_of_it():
         assert re.search(r"^%s:\d+: .*nonsense" % re.escape(b.conf_path),
             said("nonsense", 1), re.M)
         assert '"user" has changed: needs a restart' in said(
-            'worker user "games"', 0)
+            'worker user "games"', 3)

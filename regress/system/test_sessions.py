@@ -285,14 +285,15 @@ def test_reload_of_settings():
 def test_reload_says_each_time_what_needs_a_restart():
     with Beacon(workers=2) as b:
         needed = "\"workers\" has changed: needs a restart"
-        for workers, told in ((3, 1), (3, 2), (2, 2), (4, 3)):
+        for workers, told, status in ((3, 1, 3), (3, 2, 3), (2, 2, 0),
+                (4, 3, 3)):
             lines = len(b.lines)
             b.write_conf("", workers=workers)
-            b.ctl("reload", text=True)
+            b.ctl("reload", text=True, ok=status)
             b.wait_line("configuration read again", after=lines)
             assert sum(needed in line for line in b.lines) == told, workers
         b.write_conf('worker user "games"')
-        b.ctl("reload", text=True)
+        b.ctl("reload", text=True, ok=3)
         b.wait_line('"user" has changed: needs a restart')
 
 

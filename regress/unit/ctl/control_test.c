@@ -517,6 +517,10 @@ reload_answers(void)
 	reply_end(EACCES);
 	CHECK(finish() == CTL_FAILED);
 	CHECK(strstr(said, "Permission denied") != NULL);
+	CHECK(begin(ACTION_RELOAD, 0, CTL_RELOAD, NULL, 0));
+	reply_end(ERESTART);
+	CHECK(finish() == CTL_RESTART);
+	CHECK(strstr(said, "done, but for what waits") != NULL);
 }
 
 /* Waits until the command has read all that was sent to it. */

@@ -256,6 +256,11 @@ test_a_reload(void)
 	reload_error = 0;
 	ask(&end, CTL_RELOAD, NULL, 0);
 	CHECK(ended() == 0);
+	/* That something waits for a restart is a word of its own. */
+	parent.reload_waits = 1;
+	ask(&end, CTL_RELOAD, NULL, 0);
+	CHECK(ended() == ERESTART && client()->job == JOB_NONE);
+	parent.reload_waits = 0;
 	/* Auth is to read the keys: the end comes with its answer, ... */
 	keys_to_ask = 1;
 	ask(&end, CTL_RELOAD, NULL, 0);
@@ -263,6 +268,12 @@ test_a_reload(void)
 	control_reloaded(&parent, 1);
 	turn();
 	CHECK(ended() == 0);
+	ask(&end, CTL_RELOAD, NULL, 0);
+	parent.reload_waits = 1;
+	control_reloaded(&parent, 1);
+	parent.reload_waits = 0;
+	turn();
+	CHECK(ended() == ERESTART);
 	/* ... or after some time without one. */
 	ask(&end, CTL_RELOAD, NULL, 0);
 	CHECK(ended() == -1);

@@ -374,6 +374,36 @@ test_not_while_we_end(void)
 	CHECK(begun == 0 && readies == 0 && nconfs == 0);
 }
 
+/* Also what stays as it was for the same reason; each time anew. */
+static void
+test_what_waits_for_a_restart(void)
+{
+	begin();
+	file.workers = parts_conf.workers + 1;
+	CHECK(reload(&parent) == 0 && parent.reload_waits && answer == 1);
+	CHECK(strstr(status, "waits for a restart") != NULL);
+	/* What is refused says nothing of the one before. */
+	bad = 1;
+	CHECK(reload(&parent) == EINVAL && parent.reload_waits);
+	bad = 0;
+	file.workers = parts_conf.workers;
+	CHECK(reload(&parent) == 0 && !parent.reload_waits);
+	CHECK(strcmp(status, "serving") == 0);
+	begin();
+	(void)strlcpy(
+	    parts_conf.keys_file, "before", sizeof(parts_conf.keys_file));
+	CHECK(reload(&parent) == 0 && parent.reload_waits);
+	begin();
+	parts_conf.registry.port = 80;
+	file.registry.port = 81;
+	CHECK(reload(&parent) == 0 && parent.reload_waits);
+	/* The keys from before are the worse news. */
+	with_keys();
+	CHECK(reload(&parent) == 0 && parent.reload_waits);
+	reload_over(&parent, 0);
+	CHECK(answer == 0 && strstr(status, "keys from before") != NULL);
+}
+
 /* Only the keys, which have a name. */
 static void
 test_of_standard_input(void)
@@ -444,6 +474,7 @@ main(void)
 	RUN(test_refused_for_errors);
 	RUN(test_refused_for_what_cannot_be_had);
 	RUN(test_not_while_we_end);
+	RUN(test_what_waits_for_a_restart);
 	RUN(test_of_standard_input);
 	RUN(test_the_one_before_is_freed);
 	RUN(test_keys_that_are_not_named_any_more_stay);
