@@ -108,10 +108,14 @@ def test_logins_and_ends():
             b.ctl("reload", text=True)
             client.expect_close(1008)
             wait_event(b, "end", "revoked", node="8")
-        with login(b, 9) as client:
+        with login(b, 9) as client, Client(b.port) as half:
+            half.upgrade()
+            half.challenge()
             os.kill(b.pid, signal.SIGTERM)
             client.expect_close(1001)
+            half.expect_close(1001)
             wait_event(b, "end", "shutdown", node="9")
+            wait_event(b, "login-refused", "shutdown")
         b.ends()
 
 

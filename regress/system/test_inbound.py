@@ -6,6 +6,7 @@
 from beacon import Beacon, limit, wait_for
 from client import (BINARY, CLOSE, CONTINUATION, NO_MASK, PING, PONG, TEXT,
     Client, frame, login, relay, request)
+from test_events import events
 
 CROWD = 1700
 
@@ -52,6 +53,8 @@ def test_half_a_message_of_each_of_a_crowd_costs_no_honest_peer():
         # As many as the crowd had too much, and some room for others.
         assert 0 < out <= CROWD - 96 * 16, out
         assert b.metric("wss_refused", reason="busy") == 0
+        assert any(e["event"] == "end" and e["reason"] == "crowded"
+            for e in events(b))
         for client in [one, two] + crowd:
             client.close()
 

@@ -13,6 +13,7 @@ import time
 from beacon import Beacon, alone, wait_for
 from client import Client, login, request
 from netns import in_own_network, ip
+from test_events import wait_event
 
 SOCKETS = 256 - 64      # that a worker of so few descriptors holds
 
@@ -30,6 +31,7 @@ def test_without_auth_the_101_comes_first_or_a_503():
                     break
             assert status == 503, status
             assert b.metric("wss_refused", reason="busy") == 1
+            wait_event(b, "upgrade-refused", "busy", status="503")
         finally:
             os.kill(auth, signal.SIGCONT)
         wait_for(lambda: status_of_upgrade(b) == 101)
