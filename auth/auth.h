@@ -126,6 +126,9 @@ void work_turn(struct ev_loop *, ev_idle *, int revents);
 int login_verify(struct auth_worker *, const struct msg_verify *);
 int login_work(struct auth *);
 
+/* check.c */
+int check_key_file(const char *);
+
 /* keys.c */
 void keys_init(struct auth *);
 void keys_load(struct auth *, int, const char *);

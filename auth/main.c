@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/child.h"
 #include "common/loop.h"
@@ -18,6 +19,8 @@ main(int argc, char **argv)
 	static struct auth auth;
 	struct child child;
 
+	if (argc == 3 && strcmp(argv[1], "-n") == 0)
+		return (check_key_file(argv[2]));
 	child_start(&child, argc, argv, "beacond-auth");
 	if (sodium_init() == -1)
 		fatalx("sodium_init: libsodium does not start");

@@ -52,6 +52,13 @@ struct conf_file {
 };
 STAILQ_HEAD(conf_files, conf_file);
 
+#define CONF_DIRECTIVES_MAX 64
+
+struct conf_place {
+	char file[CONF_PATH_MAX];
+	int line; /* 0: nowhere */
+};
+
 /* Where another program is. */
 struct conf_host {
 	char name[CONF_HOST_MAX]; /* or numeric address, or path; "": none */
@@ -89,8 +96,8 @@ struct config {
 	uint32_t write_timeout;
 	uint32_t drain_grace;
 	uint32_t drain_on_stop; /* 0: at once */
-	uint32_t max_peers; /* 0: unlimited */
-	uint32_t max_frame; /* bytes */
+	uint32_t max_peers;     /* 0: unlimited */
+	uint32_t max_frame;     /* bytes */
 	int legacy_signatures;
 	int log_json;                 /* boolean */
 	int log_level;                /* 0: LOG_ERR, 1: LOG_WARNING and so on */
@@ -106,11 +113,14 @@ struct config {
 	int accept_gossip_from_any;
 	struct sockaddr_storage default_beacon; /* ss_family 0: none */
 	socklen_t default_beacon_len;
+	/* Where each directive was given first. */
+	struct conf_place given[CONF_DIRECTIVES_MAX];
 };
 
 struct config *conf_new(void);
 int conf_has_names(const struct config *);
 void conf_free(struct config *);
+const struct conf_place *conf_given(const struct config *, const char *name);
 int conf_parse(struct config *, const char *, FILE *);
 const char *conf_changed(
     const struct config *old, const struct config *new, size_t *next);

@@ -33,7 +33,6 @@
 #define CONF_NETWORKS_MAX   1024             /* of one kind */
 #define CONF_NEW_LEN        sizeof(CONF_NEW) /* what a new file's name has */
 #define CONF_REGISTRY_MAX   100              /* requests/s, doc/protocol.md 6 */
-#define CONF_DIRECTIVES_MAX 64
 
 enum conf_type {
 	CONF_NUMBER,
@@ -64,11 +63,6 @@ struct conf_directive {
 	const char *zero;         /* CONF_NUMBER: the word for 0 */
 	const char *const *words; /* CONF_CHOICE: for 0, 1, ...; then NULL */
 	int bare;                 /* CONF_CHOICE: 1 if no word follows */
-};
-
-struct conf_place {
-	char file[CONF_PATH_MAX];
-	int line; /* 0: nowhere */
 };
 
 struct conf_source {
@@ -103,8 +97,6 @@ struct conf_parser {
 	size_t poollen;
 	struct conf_word words[CONF_WORDS_MAX];
 	int nwords;
-	/* Where each directive was given first. */
-	struct conf_place given[CONF_DIRECTIVES_MAX];
 };
 
 /* conf_table.c */

@@ -108,19 +108,6 @@ parse_source(struct conf_parser *p)
 		statement(p);
 }
 
-static const struct conf_place *
-given(const struct conf_parser *p, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < conf_ndirectives; i++) {
-		if (strcmp(conf_directives[i].name, name) == 0 &&
-		    p->given[i].line != 0)
-			return (&p->given[i]);
-	}
-	return (NULL);
-}
-
 static int
 has_beacons(const struct config *conf)
 {
@@ -139,7 +126,7 @@ check_enroll(struct conf_parser *p)
 	const struct conf_place *at;
 
 	conf = p->conf;
-	at = given(p, "beacon register");
+	at = conf_given(p->conf, "beacon register");
 	if (!conf->enroll)
 		return;
 	if (conf->registry.name[0] == '\0')
@@ -153,7 +140,7 @@ check_enroll(struct conf_parser *p)
 		conf_error_at(p, at,
 		    "\"beacon register\" needs an address to give others "
 		    "(add a line like: advertise 192.0.2.1 port 9001)");
-	if (given(p, "listen udp on") == NULL)
+	if (conf_given(p->conf, "listen udp on") == NULL)
 		conf_error_at(p, at,
 		    "a beacon that is listed is spoken to by UDP "
 		    "(add a line like: listen udp on * port 9001)");
@@ -166,7 +153,7 @@ keys_default(struct conf_parser *p)
 	struct config *conf;
 
 	conf = p->conf;
-	if (given(p, "keys file") == NULL &&
+	if (conf_given(p->conf, "keys file") == NULL &&
 	    (conf->registry.name[0] != '\0' || conf->keys_snapshot[0] != '\0'))
 		conf->keys_file[0] = '\0';
 }
@@ -179,7 +166,7 @@ check_proxies(struct conf_parser *p)
 	struct conf_place at;
 	uint8_t addr[16];
 
-	if (given(p, "trusted proxy") != NULL)
+	if (conf_given(p->conf, "trusted proxy") != NULL)
 		return;
 	TAILQ_FOREACH(address, &p->conf->addresses, entry) {
 		(void)address_of(&address->ss, addr);
@@ -202,28 +189,30 @@ check_whole(struct conf_parser *p)
 	const struct conf_place *at;
 
 	conf = p->conf;
-	if (given(p, "listen on") == NULL && given(p, "listen udp on") == NULL)
+	if (conf_given(p->conf, "listen on") == NULL &&
+	    conf_given(p->conf, "listen udp on") == NULL)
 		conf_error(p, "nothing to listen on (add a line like: "
 			      "listen on 127.0.0.1 port 8443)");
 	if (conf->ping_interval >= conf->idle_timeout) {
-		at = given(p, "ping interval");
+		at = conf_given(p->conf, "ping interval");
 		if (at == NULL)
-			at = given(p, "idle timeout");
+			at = conf_given(p->conf, "idle timeout");
 		conf_error_at(p, at,
 		    "ping interval %u must be shorter than "
 		    "idle timeout %u",
 		    conf->ping_interval, conf->idle_timeout);
 	}
-	if (has_beacons(conf) && given(p, "listen udp on") == NULL) {
-		at = given(p, "peer beacon");
-		conf_error_at(p, at != NULL ? at : given(p, "default beacon"),
+	if (has_beacons(conf) && conf_given(p->conf, "listen udp on") == NULL) {
+		at = conf_given(p->conf, "peer beacon");
+		conf_error_at(p,
+		    at != NULL ? at : conf_given(p->conf, "default beacon"),
 		    "other beacons are reached by UDP only "
 		    "(add a line like: listen udp on * port 9001)");
 	}
 	check_enroll(p);
 	check_proxies(p);
 	keys_default(p);
-	at = given(p, "peer beacon");
+	at = conf_given(p->conf, "peer beacon");
 	if (at != NULL && conf->beacon_id == 0)
 		conf_error_at(p, at,
 		    "\"peer beacon\" needs a \"beacon id\" "

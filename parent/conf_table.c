@@ -137,7 +137,7 @@ const size_t conf_ndirectives =
     sizeof(conf_directives) / sizeof(conf_directives[0]);
 _Static_assert(
     sizeof(conf_directives) / sizeof(conf_directives[0]) <= CONF_DIRECTIVES_MAX,
-    "room in struct conf_parser");
+    "room in struct config");
 
 static void
 conf_preset(struct config *conf, const struct conf_directive *d)
@@ -177,6 +177,20 @@ conf_new(void)
 	for (i = 0; i < conf_ndirectives; i++)
 		conf_preset(conf, &conf_directives[i]);
 	return (conf);
+}
+
+/* Where the directive of that name stands; NULL: nowhere. */
+const struct conf_place *
+conf_given(const struct config *conf, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < conf_ndirectives; i++) {
+		if (strcmp(conf_directives[i].name, name) == 0 &&
+		    conf->given[i].line != 0)
+			return (&conf->given[i]);
+	}
+	return (NULL);
 }
 
 /*

@@ -229,7 +229,7 @@ mark_given(struct conf_parser *p, const struct conf_directive *d)
 {
 	struct conf_place *given;
 
-	given = &p->given[d - conf_directives];
+	given = &p->conf->given[d - conf_directives];
 	if (given->line == 0) {
 		*given = p->sources[p->depth - 1].at;
 		return (0);

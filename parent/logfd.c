@@ -22,7 +22,7 @@
  * A child's text may hold what a stranger sent: nothing but printable ASCII
  * reaches a terminal or a log file.  out has room for four times len and a NUL.
  */
-static void
+void
 logfd_escape(char *out, const unsigned char *text, size_t len)
 {
 	size_t i;

@@ -27,7 +27,7 @@
 #include "parent/sandbox.h"
 
 struct options {
-	int check;      /* boolean: read the configuration and no more */
+	int check;      /* boolean: say what is wrong and no more */
 	int foreground; /* boolean */
 	int verbose;    /* boolean: and print it */
 	const char *file;
@@ -120,6 +120,8 @@ configuration(const struct options *options)
 		conf_print(conf, stdout);
 	if (fflush(stdout) == EOF)
 		fatal("standard output");
+	if (check(conf) == -1)
+		exit(1);
 	(void)fprintf(stderr, "configuration OK\n");
 	exit(0);
 }

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include <ev.h>
+#include <pwd.h>
 #include <stdint.h>
 
 #include "common/address.h"
@@ -257,6 +258,9 @@ int block_remove(struct parent *, const struct msg_ctl_block *);
 void block_expire(struct parent *);
 void block_introduce(struct process *);
 
+/* check.c */
+int check(const struct config *);
+
 /* control.c */
 void control_check(struct parent *);
 void control_bind(struct parent *);
@@ -292,6 +296,7 @@ int keys_send(struct parent *);
 void keys_send_fd(struct parent *, int);
 
 /* logfd.c */
+void logfd_escape(char *, const unsigned char *, size_t);
 void logfd_open(struct process *, int fd, int words);
 void logfd_close(struct process *);
 void logfd_drain(struct process *);
@@ -307,6 +312,9 @@ void metrics_publish_loads(struct parent *);
 /* privs.c */
 void privs_limits(struct parent *);
 void privs_check_files(const struct parent *);
+#define PRIVS_WHY_MAX 256
+int privs_find(const char *, const struct passwd **, char why[PRIVS_WHY_MAX]);
+void privs_leave(uid_t, gid_t);
 void privs_prepare(struct parent *);
 void privs_drop(struct parent *);
 int privs_hand_over(void);
@@ -342,6 +350,9 @@ void shutdown_fatal(struct parent *, const char *, ...)
 extern const struct role_rules roles[ROLE_MAX];
 
 /* spawn.c */
+#define SPAWN_ENV_MAX 32
+void spawn_environment(char *env[SPAWN_ENV_MAX + 1]);
+int spawn_open_program(const char *);
 void spawn_open_programs(struct parent *);
 int spawn(struct process *, channel_end_fn);
 

@@ -15,6 +15,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -95,24 +96,40 @@ privs_is_mapped(const struct passwd *pw)
 	    (uid_t)uid_taken == pw->pw_uid && (gid_t)gid_taken == pw->pw_gid);
 }
 
+/*
+ * Who the user is; NULL: nobody of that name.  Returns 0, or -1 with the reason
+ * and the remedy in why: it is none to become.
+ */
+int
+privs_find(const char *user, const struct passwd **pw, char why[PRIVS_WHY_MAX])
+{
+	*pw = getpwnam(user);
+	if (*pw == NULL)
+		(void)snprintf(why, PRIVS_WHY_MAX,
+		    "does not exist; create it: "
+		    "useradd -r -s /usr/sbin/nologin %s",
+		    user);
+	else if ((*pw)->pw_uid == 0)
+		(void)snprintf(why, PRIVS_WHY_MAX, "is root; name another");
+	else if (geteuid() == 0 && !privs_is_mapped(*pw))
+		(void)snprintf(why, PRIVS_WHY_MAX,
+		    "does not exist in this user namespace: "
+		    "uid %u or gid %u is not mapped; map them (subuid(5)), "
+		    "or start as the user itself",
+		    (*pw)->pw_uid, (*pw)->pw_gid);
+	else
+		return (0);
+	return (-1);
+}
+
 static const struct passwd *
 privs_user(const char *user)
 {
 	const struct passwd *pw;
+	char why[PRIVS_WHY_MAX];
 
-	errno = 0;
-	pw = getpwnam(user);
-	if (pw == NULL)
-		fatalx("user \"%s\" does not exist; create it: "
-		       "useradd -r -s /usr/sbin/nologin %s",
-		    user, user);
-	if (pw->pw_uid == 0)
-		fatalx("user \"%s\" is root; name another", user);
-	if (!privs_is_mapped(pw))
-		fatalx("user \"%s\" does not exist in this user namespace: "
-		       "uid %u or gid %u is not mapped; map them (subuid(5)), "
-		       "or start as the user itself",
-		    user, pw->pw_uid, pw->pw_gid);
+	if (privs_find(user, &pw, why) == -1)
+		fatalx("user \"%s\" %s", user, why);
 	return (pw);
 }
 
@@ -290,6 +307,19 @@ privs_prepare(struct parent *parent)
 		privs_role(&parent->programs[role],
 		    (const char *)conf + parent->roles[role].user, conf->user);
 	privs_borrow(privs_user(conf->user));
+}
+
+/* As root: that user and nobody else from now on. */
+void
+privs_leave(uid_t uid, gid_t gid)
+{
+	if (geteuid() != 0)
+		return;
+	if (setgroups(1, &gid) == -1 || setresgid(gid, gid, gid) == -1 ||
+	    setresuid(uid, uid, uid) == -1)
+		fatal("cannot become uid %u, gid %u: it takes CAP_SETUID and "
+		      "CAP_SETGID, or start as a user that is not root",
+		    uid, gid);
 }
 
 /* As root: who the parent is from now on. */

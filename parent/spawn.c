@@ -22,7 +22,6 @@
 #include "parent/parent.h"
 
 #define SPAWN_FD_FIRST 16 /* above all that a child finds open */
-#define SPAWN_ENV_MAX  32
 
 /* What a child keeps of the environment: knobs of malloc and sanitizers. */
 static const char *const spawn_env[] = {
@@ -73,7 +72,8 @@ spawn_check_program(int fd, const char *path)
 		fatalx("%s: others can write to it; chmod go-w %s", path, path);
 }
 
-static int
+/* Beside our own, or where it was installed; fatal if it is not there. */
+int
 spawn_open_program(const char *name)
 {
 	char own[PATH_MAX], path[PATH_MAX + 32];
@@ -109,7 +109,7 @@ spawn_open_programs(struct parent *parent)
 		    spawn_open_program(parent->roles[role].program);
 }
 
-static void
+void
 spawn_environment(char *env[SPAWN_ENV_MAX + 1])
 {
 	size_t i, n;

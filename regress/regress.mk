@@ -28,7 +28,7 @@ unit_auth/work	   := $(call in,auth,tell turn work)
 unit_auth/cachefile := $(call in,auth,cachefile learned)
 unit_auth/verify   := $(call in,auth,verify challenge keycache)
 # All of it, with a parent, a worker and a registry that the test plays.
-unit_auth/dispatch := $(filter-out auth/main.c auth/sandbox.c,\
+unit_auth/dispatch := $(filter-out auth/main.c auth/check.c auth/sandbox.c,\
 		      $(wildcard auth/*.c))
 unit_auth/registry := $(unit_auth/dispatch)
 unit_auth/warm	   := $(unit_auth/dispatch)

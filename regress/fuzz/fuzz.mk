@@ -23,7 +23,8 @@ fuzz_proxy_header := worker/http_text.c worker/proxy_header.c common/address.c
 fuzz_login_reply := worker/login_reply.c
 fuzz_keyfile	 := auth/keyfile.c auth/keycache.c $(wildcard common/*.c)
 fuzz_registry_wire := auth/registry_wire.c auth/beacon_list.c
-fuzz_registry	 := $(filter-out auth/main.c auth/sandbox.c,$(wildcard auth/*.c)) \
+fuzz_registry	 := $(filter-out auth/main.c auth/check.c auth/sandbox.c,\
+		      $(wildcard auth/*.c)) \
 		    $(wildcard common/*.c) regress/fuzz/registry_side.c $(fuzz_loop)
 wraps_registry	 := crypto_sign_verify_detached
 fuzz_snapshot	 := auth/snapshot.c auth/keycache.c

@@ -52,8 +52,10 @@ ELSEWHERE = {
 # tests show it.
 BY_PROGRAMS = {
     "worker/report": "a table, whose lines regress/system/test_events.py reads",
+    "auth/check": "what keyfile says, and a status: test_check.py",
     "auth/main": "puts the rest together",
     "metrics/main": "puts the rest together",
+    "parent/check": "users that are there, and auth's program: test_check.py",
     "parent/main": "puts the rest together",
     "worker/main": "puts the rest together",
     "parent/from_ctl_block": "a request, a call, an answer",
