@@ -104,10 +104,8 @@ frame_lost(struct beacond_frame *bf, uint32_t number)
 	struct link *link;
 
 	link = &bf->links[number];
-	if (bf->staying > 0 && !link->left)
-		bf->staying--;
-	if (bf->joining > 0 && !link->joined)
-		bf->joining--;
+	bf->staying -= (uint32_t)link->leaving;
+	bf->joining -= !link->joined;
 	link_close(link);
 	bf->lost[number] = frame_now();
 }
@@ -188,34 +186,43 @@ frame_from_worker(struct beacond_frame *bf, struct link *link,
 			bf->calls.refused(bf->arg, header->peerid,
 			    (enum beacond_frame_reason)header->pid, data, len);
 		break;
+	/* Said twice it counts once: nobody says it for another. */
 	case FRAME_JOINED:
+		bf->joining -= !link->joined;
 		link->joined = 1;
-		if (bf->joining > 0)
-			bf->joining--;
 		break;
 	case FRAME_LEFT:
+		bf->staying -= (uint32_t)link->leaving;
+		link->leaving = 0;
 		link->left = 1;
-		if (bf->staying > 0)
-			bf->staying--;
 		break;
 	}
 	return (0);
 }
 
+/* fd, or -1, is the map's from now on, or closed. */
 static int
 frame_welcome(struct beacond_frame *bf, int fd, size_t len)
 {
-	if (fd == -1 || len != sizeof(struct msg_frame_welcome) ||
-	    bf->map.header != NULL)
-		return (-1);
-	return (peermap_open(&bf->map, fd));
+	if (fd != -1 && len == sizeof(struct msg_frame_welcome) &&
+	    bf->map.header == NULL)
+		return (peermap_open(&bf->map, fd));
+	if (fd != -1)
+		(void)close(fd);
+	errno = EPROTO;
+	return (-1);
 }
 
+/* fd, or -1, is the link's from now on, or closed. */
 static int
 frame_channel(struct beacond_frame *bf, uint32_t number, int fd)
 {
-	if (fd == -1 || number >= WORKERS_MAX)
+	if (fd == -1 || number >= WORKERS_MAX) {
+		if (fd != -1)
+			(void)close(fd);
+		errno = EPROTO;
 		return (-1);
+	}
 	if (bf->links[number].fd != -1)
 		frame_lost(bf, number);
 	bf->joining++;
@@ -223,31 +230,32 @@ frame_channel(struct beacond_frame *bf, uint32_t number, int fd)
 	return (frame_link(bf, number, fd));
 }
 
-/* Returns 0, or -1 with errno: the beacon does not want us, or says nonsense. */
 static int
-frame_from_parent(struct beacond_frame *bf, const struct imsg_header *header,
-    const uint8_t *data, size_t len, int fd)
+frame_not_welcome(const uint8_t *data, size_t len)
 {
 	struct msg_frame_not_welcome no;
 
 	errno = EPROTO;
-	switch (header->type) {
-	case FRAME_WELCOME:
-		return (frame_welcome(bf, fd, len));
-	case FRAME_NOT_WELCOME:
-		if (len == sizeof(no)) {
-			memcpy(&no, data, len);
-			errno = no.reason == FRAME_BUSY ? EBUSY : EPROTO;
-		}
-		return (-1);
+	if (len == sizeof(no)) {
+		memcpy(&no, data, len);
+		if (no.reason == FRAME_BUSY)
+			errno = EBUSY;
+	}
+	return (-1);
+}
+
+/* What the beacon says without a descriptor.  Returns 0 or -1. */
+static int
+frame_from_parent_bare(
+    struct beacond_frame *bf, uint32_t type, const uint8_t *data, size_t len)
+{
+	switch (type) {
 	case FRAME_ADDRESS:
 		if (len != sizeof(bf->addresses[0]))
 			return (-1);
 		if (bf->naddresses < ADDRESSES_MAX)
 			memcpy(&bf->addresses[bf->naddresses++], data, len);
 		return (0);
-	case FRAME_CHANNEL:
-		return (frame_channel(bf, header->peerid, fd));
 	case FRAME_ATTACHED:
 		bf->attached = 1;
 		return (0);
@@ -260,6 +268,28 @@ frame_from_parent(struct beacond_frame *bf, const struct imsg_header *header,
 	default:
 		return (-1);
 	}
+}
+
+/*
+ * Returns 0, or -1 with errno: the beacon does not want us, or says nonsense.
+ * Before its WELCOME there is no map to look into.
+ */
+static int
+frame_from_parent(struct beacond_frame *bf, const struct imsg_header *header,
+    const uint8_t *data, size_t len, int fd)
+{
+	if (header->type == FRAME_WELCOME)
+		return (frame_welcome(bf, fd, len));
+	if (header->type == FRAME_CHANNEL && bf->map.header != NULL)
+		return (frame_channel(bf, header->peerid, fd));
+	if (fd != -1)
+		(void)close(fd);
+	else if (header->type == FRAME_NOT_WELCOME)
+		return (frame_not_welcome(data, len));
+	errno = EPROTO;
+	if (fd != -1 || bf->map.header == NULL)
+		return (-1);
+	return (frame_from_parent_bare(bf, header->type, data, len));
 }
 
 /* Deals with all whole messages of a link.  Returns 0, or -1 with errno. */
@@ -293,6 +323,9 @@ frame_readable(struct beacond_frame *bf, uint32_t number)
 
 	r = 1;
 	for (i = 0; i < LINK_READS && r == 1; i++) {
+		/* A callback may have flushed, and have met the end. */
+		if (bf->links[number].fd == -1)
+			return (0);
 		errno = ECONNRESET;
 		r = link_read(&bf->links[number]);
 		if (r == 1 && frame_take(bf, number) == -1)
@@ -606,6 +639,7 @@ frame_leave(struct beacond_frame *bf)
 	for (i = 0; i < WORKERS_MAX; i++) {
 		if (bf->links[i].fd == -1 || bf->links[i].left)
 			continue;
+		bf->links[i].leaving = 1;
 		bf->staying++;
 		if (frame_send(bf, i, FRAME_LEAVE, 0, 0, NULL, 0) == 0)
 			continue;

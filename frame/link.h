@@ -12,7 +12,9 @@
 struct imsg_header;
 
 #define LINK_IN_SIZE (64U << 10)  /* bytes of one read */
-#define LINK_OUT_MAX (4U << 20)   /* bytes that wait to be sent */
+#ifndef LINK_OUT_MAX
+#define LINK_OUT_MAX (4U << 20) /* bytes that wait to be sent */
+#endif
 #define LINK_FULL    (188U << 10) /* enough for one write, see ROUTE_STAGE */
 #define LINK_READS   4            /* in one turn */
 #define LINK_FDS_MAX 64           /* descriptors whose message is to come */
@@ -30,6 +32,7 @@ struct link {
 	unsigned int nfds;
 	int writing; /* boolean: it waits for the socket to take more */
 	int joined;
+	int leaving; /* boolean: LEFT is waited for */
 	int left;
 };
 
