@@ -15,6 +15,9 @@ fuzz_loop  := regress/fuzz/loop.c
 wrap	    = $(addprefix -Wl$(comma)--wrap=,$(1))
 comma	   := ,
 
+fuzz_frame	 := frame/frame.c frame/link.c parent/peermap_write.c \
+		    $(wildcard common/*.c)
+wraps_frame	 := connect epoll_wait poll socket
 fuzz_http	 := $(wildcard worker/http*.c) common/ws_accept.c \
 		    common/address.c worker/networks.c
 fuzz_ws_frame	 := common/ws_frame.c worker/ws_utf8.c
@@ -27,6 +30,8 @@ fuzz_registry	 := $(filter-out auth/main.c auth/check.c auth/sandbox.c,\
 		      $(wildcard auth/*.c)) \
 		    $(wildcard common/*.c) regress/fuzz/registry_side.c $(fuzz_loop)
 wraps_registry	 := crypto_sign_verify_detached
+fuzz_router	 := $(addprefix worker/,route.c router.c router_recv.c \
+		    ws_utf8.c) $(wildcard common/*.c) $(fuzz_loop)
 fuzz_snapshot	 := auth/snapshot.c auth/keycache.c
 fuzz_packet	 := $(filter-out worker/main.c,$(wildcard worker/*.c)) \
 		    $(wildcard common/*.c) parent/peermap_write.c
@@ -44,6 +49,9 @@ wraps_parent	 := calloc free malloc mmap munmap realloc reallocarray \
 		    notify_open parent_sandbox parent_sandbox_files pipe2 \
 		    privs_drop privs_limits privs_prepare sendmsg socketpair \
 		    spawn_open_programs steer_all supervise_init
+# Queues that are soon full.
+$(FUZZ)/obj/frame/frame.o $(FUZZ)/obj/frame/link.o: \
+    RENAME := -DLINK_OUT_MAX=262144
 $(FUZZ)/obj/parent/main.o: RENAME := -Dmain=parent_main -Wno-missing-prototypes
 $(FUZZ)/obj/worker/main.o: RENAME := -Dmain=worker_main -Wno-missing-prototypes
 FUZZERS := $(patsubst regress/fuzz/%_fuzz.c,%,$(wildcard regress/fuzz/*_fuzz.c))

@@ -44,6 +44,10 @@ def test_conf():
     fuzz("conf", 280)
 
 
+def test_frame():
+    fuzz("frame", 370)
+
+
 def test_http():
     fuzz("http", 250)
 
@@ -78,6 +82,10 @@ def test_registry():
 
 def test_registry_wire():
     fuzz("registry_wire", 125)
+
+
+def test_router():
+    fuzz("router", 380)
 
 
 def test_session():
