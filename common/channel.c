@@ -211,7 +211,7 @@ channel_queued(const struct channel *ch)
 static const char *
 channel_failure(const char *call)
 {
-	static char text[128];
+	static char text[256];
 
 	(void)snprintf(text, sizeof(text), "%s: %s%s", call, strerror(errno),
 	    log_remedy(errno));

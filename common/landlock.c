@@ -63,6 +63,17 @@ static const struct landlock_ruleset landlock_versions[] = {
 #define LANDLOCK_VERSIONS \
 	((long)(sizeof(landlock_versions) / sizeof(landlock_versions[0])))
 
+/* Who forbids one of them has most likely not heard of the others either. */
+static void landlock_fatal(const char *) __attribute__((noreturn));
+
+static void
+landlock_fatal(const char *call)
+{
+	fatal("%s (of landlock_create_ruleset, landlock_add_rule and "
+	      "landlock_restrict_self, which must be allowed)",
+	    call);
+}
+
 static long
 landlock_version(void)
 {
@@ -88,12 +99,16 @@ landlock_new(unsigned int alone)
 #endif
 	version = landlock_version();
 	if (version == -1 && (errno == ENOSYS || errno == EOPNOTSUPP)) {
-		log_warnx("this kernel has no Landlock: files are kept away "
-			  "by the other means only");
+		log_warnx(
+		    "no Landlock: files are kept away by the other means "
+		    "only; the kernel has none (CONFIG_SECURITY_LANDLOCK, "
+		    "lsm=), or a container's seccomp profile does not "
+		    "allow landlock_create_ruleset, landlock_add_rule and "
+		    "landlock_restrict_self");
 		return (-1);
 	}
 	if (version < 1)
-		fatal("landlock_create_ruleset: version");
+		landlock_fatal("landlock_create_ruleset");
 	if (version >= LANDLOCK_VERSIONS)
 		version = LANDLOCK_VERSIONS - 1;
 	ruleset = landlock_versions[version];
@@ -102,7 +117,7 @@ landlock_new(unsigned int alone)
 	fd = (int)syscall(
 	    SYS_landlock_create_ruleset, &ruleset, sizeof(ruleset), 0);
 	if (fd == -1)
-		fatal("landlock_create_ruleset");
+		landlock_fatal("landlock_create_ruleset");
 	return (fd);
 }
 
@@ -128,7 +143,7 @@ landlock_allow_fd(int ruleset, int fd, unsigned int access)
 	beneath.fd = fd;
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_PATH_BENEATH,
 		&beneath, 0) == -1)
-		fatal("landlock_add_rule");
+		landlock_fatal("landlock_add_rule");
 }
 
 /* As landlock_allow_fd(), by path; one that does not exist needs no rule. */
@@ -161,7 +176,7 @@ landlock_allow_connect(int ruleset, uint16_t port)
 	rule.port = port;
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_PORT, &rule, 0) ==
 	    -1)
-		fatal("landlock_add_rule: port");
+		landlock_fatal("landlock_add_rule, for a port");
 }
 
 /* In force from here on; needs no_new_privs.  Closes the ruleset. */
@@ -171,7 +186,7 @@ landlock_enter(int ruleset)
 	if (ruleset == -1)
 		return;
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) == -1)
-		fatal("landlock_restrict_self");
+		landlock_fatal("landlock_restrict_self");
 	(void)close(ruleset);
 }
 

@@ -210,22 +210,30 @@ log_line(int priority, const char *procname, const char *text)
 	log_end(&f, priority);
 }
 
+#define LOG_ALLOW                                         \
+	"allow it there (podman, docker: --security-opt " \
+	"seccomp=FILE; systemd: SystemCallFilter=)"
+
 /* For a call that needs no particular right, and failed all the same. */
 const char *
 log_remedy(int error)
 {
 	switch (error) {
 	case EPERM:
-		return ("; a container or the service manager may forbid it");
+		return (
+		    "; a container's seccomp profile or the unit may forbid "
+		    "it: " LOG_ALLOW);
 	case ENOSYS:
-		return ("; the kernel is too old, or a container forbids it");
+		return ("; the kernel is too old, or a container's seccomp "
+			"profile forbids it: " LOG_ALLOW);
 	case ENOMEM:
 		return ("; it takes more memory, or a higher limit of it");
 	case EFBIG:
 		return ("; raise the limit of a file's size");
 	case EMFILE:
 	case ENFILE:
-		return ("; raise the limit of open files");
+		return ("; raise the limit of open files: LimitNOFILE= of a "
+			"unit, --ulimit nofile= of a container, ulimit -Hn");
 	default:
 		return ("");
 	}

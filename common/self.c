@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/auxv.h>
 #include <sys/resource.h>
 
 #include <fcntl.h>
@@ -20,6 +21,13 @@
 #define SELF_FIRST 64 /* that may be open at the start */
 
 static uint64_t self_descriptors;
+
+/* The name of our program, as it was executed; NULL: not known. */
+const char *
+self_started_as(void)
+{
+	return ((const char *)(uintptr_t)getauxval(AT_EXECFN));
+}
 
 /* Counts what is open, before anything comes in; needs fcntl(2). */
 void

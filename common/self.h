@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+const char *self_started_as(void);
 void self_begin(void);
 void self_tell(uint64_t);
 

@@ -41,8 +41,9 @@ privs_limits(struct parent *parent)
 	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
 		fatal("setrlimit NOFILE");
 	if (rl.rlim_cur < PRIVS_FILES_MIN)
-		fatalx("only %ju open files are allowed; raise ulimit -Hn",
-		    (uintmax_t)rl.rlim_cur);
+		fatalx("only %ju open files are allowed, it takes %d%s",
+		    (uintmax_t)rl.rlim_cur, PRIVS_FILES_MIN,
+		    log_remedy(EMFILE));
 	parent->max_files = rl.rlim_cur;
 	parent->max_sockets = PEERMAP_NODES_MAX;
 	if (rl.rlim_cur - PRIVS_FILES_KEPT < parent->max_sockets)

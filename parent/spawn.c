@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/self.h"
 #include "parent/parent.h"
 
 #define SPAWN_FD_FIRST 16 /* above all that a child finds open */
@@ -41,17 +42,25 @@ struct spawn_fds {
 
 extern char **environ;
 
-/* The directory of our own program; "" if it cannot be told. */
+/*
+ * The directory of our own program; "" if it cannot be told.  Without /proc it
+ * is the name that we were started by.
+ */
 static void
-spawn_own_directory(char *dir, size_t size)
+spawn_own_directory(char dir[PATH_MAX])
 {
+	const char *name;
 	ssize_t n;
 	char *slash;
 
-	n = readlink("/proc/self/exe", dir, size - 1);
-	if (n == -1)
+	n = readlink("/proc/self/exe", dir, PATH_MAX - 1);
+	name = self_started_as();
+	if (n != -1)
+		dir[n] = '\0';
+	else if (name == NULL || realpath(name, dir) == NULL) {
 		log_warn("readlink /proc/self/exe: where is beacond");
-	dir[n == -1 ? 0 : n] = '\0';
+		dir[0] = '\0';
+	}
 	slash = strrchr(dir, '/');
 	if (slash == NULL)
 		dir[0] = '\0';
@@ -80,7 +89,7 @@ spawn_open_program(const char *name)
 	int fd;
 
 	fd = -1;
-	spawn_own_directory(own, sizeof(own));
+	spawn_own_directory(own);
 	(void)snprintf(path, sizeof(path), "%s/%s", own, name);
 	if (own[0] != '\0')
 		fd = open(path, O_PATH | O_CLOEXEC);

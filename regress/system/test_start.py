@@ -9,18 +9,28 @@ No failure before "ready" is without a word.
 import errno
 import os
 import re
+import shutil
 import socket
+import tempfile
 
 import pytest
 
 from beacon import BUILD, IS_ROOT, Beacon
+from client import login
 from test_inherited import Heir
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 DENIED = os.path.join(BUILD, "hostile", "denied")
-REMEDIES = {"EPERM": "a container or the service manager may forbid it",
-    "ENOSYS": "the kernel is too old, or a container forbids it"}
+ALLOW = "allow it there (podman, docker: --security-opt seccomp=FILE; " \
+    "systemd: SystemCallFilter=)"
+REMEDIES = {
+    "EPERM":
+        "a container's seccomp profile or the unit may forbid it: " + ALLOW,
+    "ENOSYS": "the kernel is too old, or a container's seccomp profile forbids "
+        "it: " + ALLOW}
+LANDLOCK = ["landlock_create_ruleset", "landlock_add_rule",
+    "landlock_restrict_self"]
 
 # Without these no program begins; or what they say is of no consequence.
 NEEDED_BY_ALL = set("access arch_prctl brk close exit_group fstat mmap mprotect "
@@ -40,6 +50,19 @@ def calls():
             f.read()))
     assert len(found) > 80
     return sorted((found | BEFORE_THE_SANDBOX) - NEEDED_BY_ALL)
+
+
+class Hidden(Beacon):
+    """Started by that name in that directory, where there is no /proc."""
+
+    def __init__(self, directory, name, **how):
+        self.at, self.name = directory, name
+        super().__init__(**how)
+
+    def command(self, *args):
+        return ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /proc && '
+            'cd "$1" && shift && exec "$@"', "sh", self.at, self.name,
+            *super().command(*args)[1:]]
 
 
 def outcome(b, *args):
@@ -69,6 +92,39 @@ def test_denied_call_is_named(call, error):
     why = os.strerror(getattr(errno, error))
     assert any(why in line and REMEDIES[error] in line
         for line in lines), lines
+
+
+@pytest.mark.parametrize("error, calls", [("EPERM", LANDLOCK),
+    ("EPERM", LANDLOCK[1:]), ("ENOSYS", LANDLOCK[2:])])
+def test_a_profile_from_before_landlock(error, calls):
+    """It says at once all that must be allowed."""
+    said = "\n".join(outcome(Heir([DENIED, error, ",".join(calls)])))
+    assert re.search(
+        r"%s \(of %s, %s and %s, which must be allowed\): %s; .*%s" % (calls[0],
+            *LANDLOCK, os.strerror(getattr(errno, error)), re.escape(ALLOW)),
+        said), said
+
+
+def test_no_landlock_is_a_warning():
+    b = Heir([DENIED, "ENOSYS", ",".join(LANDLOCK)])
+    with b:
+        b.wait_line("no Landlock: .*; the kernel has none .*, or a container's "
+            "seccomp profile does not allow %s, %s and %s" % tuple(LANDLOCK))
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="it takes root to hide a directory")
+def test_it_starts_without_proc():
+    """Whether the name is relative, or that of a link."""
+    link = tempfile.mkdtemp()
+    try:
+        os.symlink(os.path.join(BUILD, "beacond"), link + "/it")
+        for directory, name in (("/", os.path.join(BUILD, "beacond")),
+                (BUILD, "./beacond"), (link, "./it")):
+            with Hidden(directory, name) as b:
+                assert not any("/proc" in line for line in b.lines), b.lines
+                login(b, 1).close()
+    finally:
+        shutil.rmtree(link)
 
 
 @pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
@@ -161,6 +217,13 @@ def test_files_that_may_not_grow():
     assert lines is not None
     said = "\n".join(lines)
     assert re.search("ftruncate to [0-9]+ bytes: File too large", said), said
+
+
+def test_descriptors_that_are_too_few_for_anything():
+    said = refused("", nofile=200)
+    assert ("only 200 open files are allowed, it takes 256; raise the limit of "
+        "open files: LimitNOFILE= of a unit, --ulimit nofile= of a container, "
+        "ulimit -Hn") in said, said
 
 
 def test_descriptors_that_are_too_few_for_max_peers():

@@ -76,7 +76,8 @@ test_what_helps_is_said(void)
 	errno = EMFILE;
 	log_warn("x");
 	CHECK(LINE("test: x: Too many open files; raise the limit of open "
-		   "files\n"));
+		   "files: LimitNOFILE= of a unit, --ulimit nofile= of a "
+		   "container, ulimit -Hn\n"));
 	CHECK(log_remedy(ENOENT)[0] == '\0' && log_remedy(EPERM)[0] == ';');
 }
 
