@@ -233,3 +233,4 @@ check-registry: deps-test
 	/usr/bin/python3 regress/bench/bench_registry.py --build $(BUILD)
 
 include regress/fuzz/fuzz.mk
+include regress/model/model.mk
