@@ -45,11 +45,11 @@ def test_bad_lines_of_the_key_file(b):
         "^beacond: %s:4: key is not 32 bytes" % b.keys_path,
         "^beacond: %s:5: node has a key already" % b.keys_path,
         "2 keys in .*, 3 bad lines")
-    assert len(said.splitlines()) == 4
+    assert len(re.findall(r"/keys:\d+: ", said)) == 3
     # However many: the log is no copy of the file.
     b.write_keys("nonsense\n" * 1000)
     said = check(b, 1, ": 980 more bad lines")
-    assert len(said.splitlines()) == 22
+    assert len(re.findall(r"/keys:\d+: ", said)) == 20
 
 
 def test_a_key_file_that_cannot_be_had(b):
@@ -77,7 +77,7 @@ def test_users_that_there_are_not(b):
     said = check(b, 1, *('^%s:%d: %s "who-%d" does not exist; create it: '
         "useradd .* who-%d$" % (b.conf_path, len(lines) + 1 + i, name, i, i)
         for i, name in enumerate(names)), "32 keys")
-    assert len(said.splitlines()) == 5
+    assert said.count("does not exist") == 4
     # Nothing is root but, if that is wanted, the router.
     write(b.conf_path, "".join(lines + ['user "root"\n',
         'router socket "%s/router"\nrouter user "root"\n' % b.directory]))
