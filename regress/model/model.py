@@ -27,7 +27,7 @@ HOLDS = (
     "PLAN=2 SENDERS=2 READS=1 PACKETS=2 BLOCK REFUSE=4",
     "PLAN=3 SENDERS=4 READS=1 PACKETS=1",
     "PLAN=1 SENDERS=8 READS=1 PACKETS=1 BIRTH",
-    "PLAN=8 SENDERS=4 READS=1 PACKETS=1 GIVEUP",
+    "PLAN=9 SENDERS=4 READS=0 PACKETS=1 GIVEUP HURRY",
 )
 
 # What it must not do without, and where that is seen.
@@ -47,12 +47,14 @@ BREAKS = (
     "WRONG_READ " + ONE,
     "WRONG_STUB LOGIN=7 " + ONE,
     "WRONG_WAIT BIRTH PLAN=1 SENDERS=0",
+    "WRONG_BORN BIRTH PLAN=1 SENDERS=8 PACKETS=1",
+    "NO_FINISH HURRY PLAN=9",
     "WRONG_ONWARD PLAN=3 SENDERS=4 READS=2",
 )
 
 # An event each, and pairs of them, in all plans.
 EVENTS = ("DIES=7", "LOGIN=7", "DROP", "BLOCK", "HANGUP", "CANCEL", "GIVEUP",
-    "REFUSE=1")
+    "HURRY", "REFUSE=1")
 PAIRS = ("LOGIN=7 DROP", "LOGIN=7 CANCEL", "LOGIN=7 HANGUP", "DROP HANGUP",
     "DROP CANCEL", "DIES=7 DROP", "DIES=7 CANCEL", "DIES=7 LOGIN=7",
     "DIES=12 BIRTH", "BLOCK HANGUP", "BLOCK CANCEL")
@@ -66,7 +68,7 @@ def large():
             yield f"PLAN={plan} SENDERS={senders} READS=1 PACKETS=1 {event}"
     for event, senders in itertools.product(PAIRS, (1, 2, 4)):
         yield f"PLAN=1 SENDERS={senders} READS=1 PACKETS=1 {event}"
-    for plan in (5, 6, 7, 8):
+    for plan in (5, 6, 7, 8, 9):
         yield f"PLAN={plan} SENDERS=4 READS=1 PACKETS=1"
         yield f"PLAN={plan} SENDERS=2 READS=1 PACKETS=1 DROP"
     yield "PLAN=1 SENDERS=3 READS=1"

@@ -8,8 +8,8 @@
  * says what stands for what.  A configuration is a set of -D: what is moved
  * (PLAN), what is sent (SENDERS, READS, PACKETS), and what else may happen
  * once, at any step (DIES, LOGIN, DROP, BLOCK, HANGUP, CANCEL, REFUSE, GIVEUP,
- * BIRTH).  Each NO_xxx and each WRONG_xxx breaks a rule of the protocol: then
- * an assertion must fail.
+ * HURRY, BIRTH).  Each NO_xxx and each WRONG_xxx breaks a rule of the protocol:
+ * then an assertion must fail.
  */
 
 #include "plan.pml"

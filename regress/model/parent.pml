@@ -124,7 +124,7 @@ inline heard(w)
 	wp[w]?what, arg;
 	if
 	:: what == READY -> ready(TICKET_OF(arg), SESSIONS_OF(arg))
-	:: what == DONE -> batch[arg] = OVER
+	:: what == DONE -> batch[arg] = OVER /* again, perhaps */
 	:: what == CLOSED -> closed(w, arg)
 	fi
 }
@@ -257,6 +257,10 @@ end:	do
 		tell(A, BLOCKED, 0);
 		tell(B, BLOCKED, 0);
 		tell(C, BLOCKED, 0); skip }
+#endif
+#ifdef HURRY /* it does not wait for DONE */
+	:: d_step { commits == NOBODY && !gaveup && batch[0] == COMMITTED ->
+		gaveup = 1; batch[0] = OVER; skip }
 #endif
 #ifdef CANCEL
 	:: d_step { commits == NOBODY && !did_cancel && batch[0] == ASKED ->

@@ -55,6 +55,10 @@
 #define BATCH0 A, B, BIT(S)
 #define BATCH1 A, C, BIT(D)
 #define D_AT   A
+#elif PLAN == 9 /* and to the same one */
+#define BATCH0 A, B, BIT(S)
+#define BATCH1 A, B, BIT(D)
+#define D_AT   A
 #endif
 
 #define FROM(a, b, c) (a)

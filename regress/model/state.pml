@@ -49,7 +49,7 @@ byte blocks;          /* has read of the block */
 
 byte told;  /* sessions, as bits, that the parent told to close */
 byte gone;  /* that ended otherwise */
-bit gaveup; /* the target waited no longer */
+bit gaveup; /* the target or the parent waited no longer */
 
 /* What happened already. */
 bit did_login, did_drop, did_block, did_hangup, did_cancel, did_birth;

@@ -222,6 +222,23 @@ inline settle(w, ticket)
 	wp[w]!DONE, ticket
 }
 
+/* PW_MOVE_IN: of an earlier one from there nothing is waited for any more. */
+inline move_in(w, ticket)
+{
+#if TICKETS == 2
+	if
+#ifndef NO_FINISH
+	:: SRC(0) == SRC(1) && DST(0) == DST(1) &&
+	    target[1 - ticket] == GOING -> settle(w, 1 - ticket)
+#endif
+	:: else
+	fi;
+	assert(SRC(0) != SRC(1) || DST(0) != DST(1) ||
+	    target[1 - ticket] == IDLE || target[1 - ticket] == OVER);
+#endif
+	target[ticket] = TAKING
+}
+
 /* PW_FENCE: we have seen what the map says now. */
 inline fence(w, ticket)
 {
@@ -247,7 +264,7 @@ inline from_parent(w)
 {
 	pw[w]?what, arg;
 	if
-	:: what == MOVE_IN -> target[arg] = TAKING
+	:: what == MOVE_IN -> move_in(w, arg)
 	:: what == MOVE_OUT -> move_out(w, arg)
 	:: what == MOVED && SRC(TICKET_OF(arg)) == w ->
 		moved_out(w, TICKET_OF(arg), SESSIONS_OF(arg))
@@ -271,8 +288,12 @@ inline from_parent(w)
 	:: what == SIBLING ->
 		joined[w] = joined[w] | BIT(arg);
 #ifdef WRONG_WAIT
-		unmarked[0] = unmarked[0] | (w == SRC(0)) << arg
+		unmarked[0] = unmarked[0] | (w == SRC(0)) << arg;
 #endif
+#ifdef WRONG_BORN
+		fenced[0] = fenced[0] | (w == SRC(0)) << arg;
+#endif
+		skip
 	fi
 }
 
