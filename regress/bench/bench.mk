@@ -28,6 +28,12 @@ bench-ci: all bench-programs
 bench-lists: all bench-programs
 	/usr/bin/python3 regress/bench/bench_lists.py --build $(BUILD)
 
+# What an operator does costs no packet and no session, and scrapes nothing; some
+# minutes, needs perf and, to be fair on a busy machine, root.
+.PHONY: check-load
+check-load: all bench-programs
+	/usr/bin/python3 regress/bench/check_load.py --build $(BUILD)
+
 # Where the time goes, row by row; needs perf.
 bench-perf: all bench-programs
 	/usr/bin/python3 regress/bench/bench.py --build $(BUILD) \

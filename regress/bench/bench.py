@@ -336,8 +336,7 @@ def stampede(row):
         load.wait("start")
         load.go()
         seconds = crowd.open()
-        load.proc.stdin.write("stop\n")
-        load.proc.stdin.flush()
+        load.stop()
         load.wait("end")
         p99 = load.result()["worst_p99_us"] / 1000
         crowd.results()

@@ -76,6 +76,7 @@ class Server:
         self.name = os.path.basename(argv[0])
         self.ports = []
         self.udp_ports = []
+        self.metrics_ports = []
         self.lines = []
         self.ready = threading.Event()
         self.proc = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True,
@@ -93,6 +94,8 @@ class Server:
             found = re.search(r"listening on \S+:(\d+) \((\w+)\)", line)
             if found and found[2] == "udp":
                 self.udp_ports.append(found[1])
+            elif found and found[2] == "metrics":
+                self.metrics_ports.append(int(found[1]))
             elif found:
                 self.ports.append(found[1])
             if line.rstrip().endswith(": ready"):
@@ -208,17 +211,22 @@ class Beacond(Server):
         if routed:
             more = [*more, f'router socket "{self.dir}/router.sock"']
         os.chmod(self.dir, 0o755)
-        conf = os.path.join(self.dir, "beacond.conf")
-        with open(conf, "w") as f:
-            f.write(self._conf(keys, workers, 1 + peers // PORT_PEERS, more))
+        self.conf = os.path.join(self.dir, "beacond.conf")
+        self.workers = workers
+        self.configure(keys, 1 + peers // PORT_PEERS, more)
         try:
             super().__init__([os.path.join(build, "beacond"), "-d", "-f",
-                              conf], cores)
+                              self.conf], cores)
         except Failure:
             shutil.rmtree(self.dir, ignore_errors=True)
             raise
         if routed:
             self._attach(cores)
+
+    def configure(self, keys, listeners, more):
+        """For the start, or the next reload."""
+        with open(self.conf, "w") as f:
+            f.write(self._conf(keys, self.workers, listeners, more))
 
     def _attach(self, cores):
         self.router = subprocess.Popen(
@@ -253,8 +261,9 @@ class Beacond(Server):
         out = subprocess.run(
             [os.path.join(self.build, "beaconctl"), "-j", "-s",
              os.path.join(self.dir, "ctl.sock"), *words],
-            stdout=subprocess.PIPE, check=True, timeout=60).stdout
-        return json.loads(out)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True,
+            timeout=60).stdout
+        return json.loads(out) if out else None
 
     def workers_of(self, nodes):
         """Which worker holds which of these nodes."""
@@ -304,6 +313,11 @@ class Load:
 
     def go(self, lines=""):
         self.proc.stdin.write(lines + "go\n")
+        self.proc.stdin.flush()
+
+    def stop(self):
+        """Before its time is over."""
+        self.proc.stdin.write("stop\n")
         self.proc.stdin.flush()
 
     def result(self):
