@@ -572,3 +572,15 @@ def test_9_5_and_9_6_messages_in_pieces():
                 for i in range(0, len(data), size):
                     client.send(data[i:i + size])
                 check_replies(client, wire, kind)
+
+
+def test_1_1_8_and_1_2_8_the_largest_message_in_pieces():
+    with Beacon() as b, login(b, 1) as client:
+        for kind in (TEXT, BINARY):
+            wire = Wire(1)
+            wire.message(kind, b"*" * (65536 if kind == TEXT else 65527))
+            wire.ping()
+            data = b"".join(wire.sent)
+            for i in range(0, len(data), 997):
+                client.send(data[i:i + 997])
+            check_replies(client, wire, kind)

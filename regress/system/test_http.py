@@ -3,6 +3,7 @@
 
 """What an HTTP client gets: one test for each row of the table."""
 
+import contextlib
 import email.utils
 import time
 
@@ -201,6 +202,77 @@ def test_body_whose_end_is_not_certain_gets_400():
                     dict(Content_Length="5, 6"), dict(Content_Length="+5"))))
         check(b, 200, request("/health", upgrade=False,
             Transfer_Encoding="chunked"))
+
+
+def line_ends(data, other):
+    """The request with another end of line, at each of its places."""
+    lines = data.split(b"\r\n")[:-1]
+    for i in range(len(lines)):
+        yield b"".join(line + (other if i == j else b"\r\n")
+            for j, line in enumerate(lines))
+
+
+def fields_badly_spelt():
+    """What one parser takes for a field and another does not."""
+    for name in ("Content-Length", "Transfer-Encoding", "Host"):
+        value = {"Content-Length": "5", "Host": "b.example"}.get(name,
+            "chunked")
+        for line in (" %s: %s", "\t%s: %s", "%s : %s", "%s\t: %s", "%s:\n%s",
+                "%s:\r%s", "\0%s: %s", "%s\0: %s", "%s: %s\0", "X: y\n%s: %s",
+                "X: y\r%s: %s", "X: y\r\n %s: %s", "\x0b%s: %s", "%s;: %s",
+                "\xa0%s: %s", "%s: \x0b%s", "(%s): %s"):
+            yield request("/health", upgrade=False,
+                extra=[line % (name, value)])
+
+
+def bodies_of_two_lengths():
+    for fields in (["Content-Length: 0", "content-length: 5"],
+            ["Content-Length: 5", "CONTENT-LENGTH: 5"],
+            ["Content-Length: 0, 0"], ["Content-Length: 0x5"],
+            ["Content-Length: -0"], ["Content-Length: 5 5"],
+            ["Content-Length: 5;"], ["Content-Length:"],
+            ["Content-Length: 5", "Transfer-Encoding: chunked"],
+            ["Transfer-Encoding: chunked", "Content-Length: 0"],
+            ["Transfer-Encoding: chunked", "Transfer-Encoding: identity"],
+            ["Transfer-Encoding: chunked;x"], ["Transfer-Encoding: xchunked"],
+            ["Transfer-Encoding: \"chunked\""], ["Transfer-Encoding:"],
+            ["Transfer-Encoding: chunked x"]):
+        yield request("/health", upgrade=False, extra=fields)
+    yield request("/health", version="HTTP/1.0", upgrade=False,
+        Transfer_Encoding="chunked")
+
+
+def test_shapes_that_smuggle_get_400_and_what_is_behind_them_nothing():
+    """One answer, and the end: no second request is ever read."""
+    behind = request("/health", upgrade=False)
+    shapes = [*line_ends(request(), b"\n"), *line_ends(request(), b"\r"),
+        *fields_badly_spelt(), *bodies_of_two_lengths()]
+    with Beacon() as b, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(b.port)) for _ in shapes]
+        for client, shape in zip(clients, shapes):
+            client.send(shape + behind)
+        for client, shape in zip(clients, shapes):
+            got = client.answer()
+            assert got.status == 400, (got.status, shape)
+        for client in clients:
+            client.expect_end()
+
+
+def test_second_request_is_not_answered():
+    """Nor is what follows a head that announces a body."""
+    firsts = ((200, request("/health", upgrade=False)),
+        (200, request("/health", "HEAD", upgrade=False)),
+        (200, request("/health", upgrade=False, Content_Length="5")),
+        (404, request("/x")), (426, request(upgrade=False)))
+    with Beacon() as b, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(b.port)) for _ in firsts]
+        for client, (_, first) in zip(clients, firsts):
+            client.send(first + request("/health", upgrade=False))
+        for client, (status, first) in zip(clients, firsts):
+            method = first.split(b" ")[0].decode()
+            assert client.answer(method).status == status, first
+        for client in clients:
+            client.expect_end()
 
 
 def test_foreign_origin_gets_403():
