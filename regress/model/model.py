@@ -4,7 +4,7 @@
 
 """Checks the model of how sessions move (README.md) with spin(1).
 
-Without arguments: the large configurations, an hour of them.  With arguments:
+Without arguments: the large configurations, half an hour of them.  With arguments:
 that configuration, as PLAN=1 SENDERS=4 READS=2 LOGIN=7, and what happens in
 the counterexample, if there is one.
 """
