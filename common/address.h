@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/fold.h"
+
 #define ADDRESS_TEXT_LEN (INET6_ADDRSTRLEN + sizeof("[]:65535"))
 
 /*
@@ -72,16 +74,12 @@ address_is_loopback(const uint8_t addr[16])
 static inline uint32_t
 address_hash(const uint64_t key[2], const uint8_t addr[16], uint32_t port)
 {
-	unsigned __int128 m;
 	uint64_t a, b;
 
 	memcpy(&a, addr, sizeof(a));
 	memcpy(&b, addr + sizeof(a), sizeof(b));
-	m = (unsigned __int128)(a ^ key[0]) *
-	    (b ^ key[1] ^ ((uint64_t)port << 48));
-	a = (uint64_t)m ^ (uint64_t)(m >> 64);
-	m = (unsigned __int128)(a ^ key[1]) * 0x9e3779b97f4a7c15ULL;
-	return ((uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)));
+	a = fold(a ^ key[0], b ^ key[1] ^ ((uint64_t)port << 48));
+	return ((uint32_t)fold(a ^ key[1], 0x9e3779b97f4a7c15ULL));
 }
 
 int address_parse(const char *text, uint8_t addr[16]);

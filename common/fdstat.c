@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include <errno.h>
+#include <stdint.h>
 #include <unistd.h>
 
 #include "common/fdstat.h"
@@ -21,7 +22,12 @@
 int
 fdstat(int fd, struct stat *st)
 {
+#if UINTPTR_MAX > UINT32_MAX
 	return ((int)syscall(SYS_fstat, fd, st));
+#else
+	/* Where that one's structure is another, there is no sandbox either. */
+	return (fstat(fd, st));
+#endif
 }
 
 static void *

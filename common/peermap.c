@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/fdstat.h"
+#include "common/fold.h"
 #include "common/peermap.h"
 
 /* An entry as eight words, the units that are copied without tearing. */
@@ -50,18 +51,15 @@ peermap_open(struct peermap *map, int fd)
 
 /*
  * Keyed, because UDP lets strangers choose the node ids that fill the table:
- * two rounds of multiply and fold (the construction of wyhash).
+ * two rounds of multiply and fold.
  */
 uint32_t
 peermap_hash(const struct peermap_header *header, uint32_t node)
 {
-	unsigned __int128 m;
 	uint64_t x;
 
-	m = (unsigned __int128)(node ^ header->key[0]) * (header->key[1] | 1);
-	x = (uint64_t)m ^ (uint64_t)(m >> 64);
-	m = (unsigned __int128)(x ^ header->key[1]) * 0x9e3779b97f4a7c15ULL;
-	return ((uint32_t)((uint64_t)m ^ (uint64_t)(m >> 64)));
+	x = fold(node ^ header->key[0], header->key[1] | 1);
+	return ((uint32_t)fold(x ^ header->key[1], 0x9e3779b97f4a7c15ULL));
 }
 
 static uint32_t

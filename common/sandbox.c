@@ -15,6 +15,37 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 
+/*
+ * Machines whose calls the tables know.  With 32 bits there are others, for
+ * times of 64 bits and more; on i386 and s390x libc makes all those of sockets
+ * by socketcall(2), behind which a filter does not see.
+ */
+static const uint32_t sandbox_machines[] = { SCMP_ARCH_X86_64,
+	SCMP_ARCH_AARCH64 };
+
+int
+sandbox_knows(uint32_t machine)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(sandbox_machines) / sizeof(sandbox_machines[0]);
+	     i++)
+		if (sandbox_machines[i] == machine)
+			return (1);
+	return (0);
+}
+
+/* Said at once, and not by children that die. */
+void
+sandbox_check(void)
+{
+#ifndef SANDBOX_NONE
+	if (!sandbox_knows(seccomp_arch_native()))
+		fatalx("no sandbox for this CPU: its system calls are not "
+		       "known (x86-64 and arm64 are)");
+#endif
+}
+
 #ifndef SANDBOX_NONE
 /* libseccomp returns what errno would be, negative. */
 static void

@@ -54,6 +54,8 @@ struct sandbox_rule {
 #define SANDBOX_IS(arg, value)	{ arg, UINT64_MAX, (uint64_t)(value) }
 /* clang-format on */
 
+int sandbox_knows(uint32_t);
+void sandbox_check(void);
 void sandbox_enter(const struct sandbox_rule *, size_t);
 
 #endif /* COMMON_SANDBOX_H */

@@ -13,8 +13,8 @@ FRAME_OBJS := $(patsubst %,$(BUILD)/obj/%.o,frame/frame frame/keys frame/link \
 # One object in which nothing has a name for others but what frame.h has.
 $(FRAME): $(FRAME_OBJS)
 	@echo "  AR    $@"
-	$(Q)$(LD) -r -o $(BUILD)/obj/frame/all.o $^
-	$(Q)objcopy --wildcard --keep-global-symbol='beacond_*' \
+	$(Q)$(CC) -r -nostdlib -o $(BUILD)/obj/frame/all.o $^
+	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='beacond_*' \
 	    $(BUILD)/obj/frame/all.o
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(BUILD)/obj/frame/all.o

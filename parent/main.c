@@ -157,6 +157,7 @@ prepare(struct parent *parent)
 {
 	int token;
 
+	sandbox_check();
 	parent->devnull = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (parent->devnull == -1)
 		fatal("open /dev/null");

@@ -49,6 +49,7 @@ const struct sandbox_rule resolver_sandbox_rules[] = {
 	SANDBOX_ALLOW(pread64),
 	SANDBOX_ALLOW(read),
 	SANDBOX_ALLOW(readlink),
+	SANDBOX_ALLOW(readlinkat),
 	SANDBOX_ALLOW(statfs),
 	SANDBOX_ALLOW(uname),
 

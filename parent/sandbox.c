@@ -38,8 +38,12 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 	/* a system call that a stop and a continue had interrupted */
 	SANDBOX_ALLOW(restart_syscall),
 
-	/* whether standard error or syslog takes a line */
+	/*
+	 * whether standard error or syslog takes a line; the second name is
+	 * that of newer CPUs
+	 */
 	SANDBOX_ALLOW(poll),
+	SANDBOX_ALLOW(ppoll),
 
 	/* channels, logs, control clients; sessions and UDP in workers */
 	SANDBOX_ALLOW(accept4),

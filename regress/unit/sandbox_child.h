@@ -14,9 +14,11 @@
 #include <sys/uio.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
+#include <seccomp.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -30,7 +32,7 @@
 #define CHILD_MAP_SIZE 65536
 /* clang-format off */
 #define CHILD_CALL(name, expect, ...) \
-	{ #name, expect, SYS_##name, { __VA_ARGS__ } }
+	{ #name, expect, SCMP_SYS(name), { __VA_ARGS__ } }
 /* clang-format on */
 #define PATH (long)"/etc/passwd"
 #define RW   (PROT_READ | PROT_WRITE)
@@ -112,10 +114,13 @@ static const struct act_call child_forbidden[] = {
 
 	/* code of one's own */
 	CHILD_CALL(mmap, ACT_DIES, 0, 4096, RX, ANON, -1, 0),
-	{ "mmap_rwx", ACT_DIES, SYS_mmap, { 0, 4096, RW | RX, ANON, -1, 0 } },
-	{ "mmap_high_bits", ACT_DIES, SYS_mmap,
+	{ "mmap_rwx", ACT_DIES, SCMP_SYS(mmap),
+	    { 0, 4096, RW | RX, ANON, -1, 0 } },
+#if LONG_MAX > INT32_MAX
+	{ "mmap_high_bits", ACT_DIES, SCMP_SYS(mmap),
 	    { 0, 4096, RW | 1L << 40, ANON, -1, 0 } },
-	{ "mmap_fixed", ACT_DIES, SYS_mmap,
+#endif
+	{ "mmap_fixed", ACT_DIES, SCMP_SYS(mmap),
 	    { 0, 4096, RW, ANON | MAP_FIXED, -1, 0 } },
 	CHILD_CALL(mprotect, ACT_DIES, 0, 4096, RX),
 	CHILD_CALL(pkey_mprotect, ACT_DIES, 0, 4096, RX, 0),

@@ -42,7 +42,7 @@ cachefile_step_save(struct cachefile *c, const struct learned *l)
 	return (step);
 }
 
-uint64_t
+size_t
 cachefile_bytes(const struct cachefile *c)
 {
 	return (4711);

@@ -171,7 +171,7 @@ date(void)
 	memset(&made, 0, sizeof(made));
 	CHECK(strcmp(http_date(&made, 784111777), DATE) == 0);
 	CHECK(strcmp(http_date(&made, 784111777), DATE) == 0);
-	for (t = 0; t < 200 * 366 * 86400L; t += 86400 / 5 + 1) {
+	for (t = 0; t < 200 * 366 * (time_t)86400; t += 86400 / 5 + 1) {
 		strftime(want, sizeof(want), "%a, %d %b %Y %H:%M:%S GMT",
 		    gmtime_r(&t, &tm));
 		CHECK(strcmp(http_date(&made, (uint64_t)t), want) == 0);
