@@ -63,7 +63,7 @@ struct auth_worker {
 struct auth {
 	struct ev_loop *loop;
 	struct channel parent;
-	struct auth_worker *workers[PROTO_WORKERS_MAX];
+	struct auth_worker *workers[PROTO_PLACES_MAX];
 	struct msg_hello hello; /* who we are; comes back in AP_READY */
 	struct msg_settings settings;
 	struct peermap map;

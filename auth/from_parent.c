@@ -84,7 +84,7 @@ from_parent_worker(void *owner, const void *data, size_t len, int fd)
 	const struct msg_worker *msg;
 
 	msg = data;
-	if (msg->worker >= PROTO_WORKERS_MAX)
+	if (msg->worker >= PROTO_PLACES_MAX)
 		return ("worker out of range");
 	if (from_worker_open(owner, msg, fd) == -1)
 		fatal("channel to worker %u", msg->worker);
@@ -113,7 +113,7 @@ from_parent_self(const struct auth *auth)
 
 	descriptors = (auth->registry.fd != -1) + (auth->file.fd != -1) +
 		      (auth->snapshot.fd != -1) + (auth->cache.fd != -1);
-	for (i = 0; i < PROTO_WORKERS_MAX; i++)
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		descriptors += auth->workers[i] != NULL;
 	self_tell(descriptors);
 }

@@ -200,7 +200,7 @@ from_worker_resume_all(struct auth *auth)
 {
 	uint32_t i;
 
-	for (i = 0; i < PROTO_WORKERS_MAX; i++) {
+	for (i = 0; i < PROTO_PLACES_MAX; i++) {
 		if (auth->workers[i] == NULL)
 			continue;
 		auth->workers[i]->turn = 0;

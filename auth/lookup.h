@@ -38,7 +38,7 @@ enum lookup_outcome {
 
 /* A login, as it is judged once the answer is there. */
 struct lookup_login {
-	uint32_t worker; /* below PROTO_WORKERS_MAX */
+	uint32_t worker; /* below PROTO_PLACES_MAX */
 	uint32_t epoch;
 	struct msg_verify msg;
 	uint8_t nonce[PROTO_NONCE_LEN];
@@ -83,7 +83,7 @@ struct lookups {
 	uint32_t waiters_used; /* likewise */
 	uint32_t nwaiting;
 	uint32_t nready;
-	uint32_t of[PROTO_WORKERS_MAX]; /* both, of each worker */
+	uint32_t of[PROTO_PLACES_MAX]; /* both, of each worker */
 	struct lookup_chain heads[LOOKUP_HEADS];
 	uint8_t secret[NODEHASH_KEY];
 };

@@ -55,6 +55,10 @@
 	    "bytes of frames that the kernel took for WebSocket connections") \
 	X(IDLE_DISCONNS, FLOW, WSS "idle_disconnects_total", \
 	    "peers dropped for inactivity (IdleDisconns)") \
+	X(MOVED, FLOW, WSS "moved_total", \
+	    "sessions handed to another worker") \
+	X(MOVED_LATE, LOSS, WSS "moved_late_total", \
+	    "batches of such whose packets were not waited for") \
 	X(REPLACED, FLOW, WSS "replaced_total", \
 	    "sessions closed because the node connected again") \
 	X(REVOKED, FLOW, WSS "revoked_total", \

@@ -60,7 +60,7 @@ struct peermap_header {
 	 * Open sockets of each worker, as it says, but no fewer than it has
 	 * sessions; UINT32_MAX: not running.
 	 */
-	_Atomic uint32_t load[PROTO_WORKERS_MAX];
+	_Atomic uint32_t load[PROTO_PLACES_MAX];
 	/*
 	 * Addresses of ours at which nodes were heard by sockets that are bound
 	 * to all of them; number 0 stays zero: as the socket is bound.

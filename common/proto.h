@@ -28,6 +28,7 @@
 
 #define PROTO_VERSION_LEN      16
 #define PROTO_WORKERS_MAX      64
+#define PROTO_PLACES_MAX       (2 * PROTO_WORKERS_MAX)
 #define PROTO_LISTENERS_MAX    64 /* of a kind */
 #define PROTO_LISTENER_NUMBERS 128
 #define PROTO_NONCE_LEN        32
@@ -70,11 +71,10 @@ enum role { ROLE_PARENT, ROLE_AUTH, ROLE_WORKER, ROLE_METRICS, ROLE_MAX };
 struct msg_hello {
 	char version[PROTO_VERSION_LEN];
 	uint32_t layout;
-	uint32_t worker; /* own number; 0 for all but workers */
-	uint32_t nworkers;
+	uint32_t worker; /* own place; 0 for all but workers */
 	uint32_t epoch;
 };
-PROTO_STRUCT(msg_hello, 32);
+PROTO_STRUCT(msg_hello, 28);
 
 /* What the configuration tells a child; sent again after a reload. */
 struct msg_settings {
@@ -83,6 +83,7 @@ struct msg_settings {
 	uint32_t idle_timeout;
 	uint32_t ping_interval;
 	uint32_t write_timeout;
+	uint32_t nworkers;
 	uint32_t max_peers;            /* 0: unlimited */
 	uint32_t max_frame;            /* bytes of one message */
 	uint32_t legacy_signatures;    /* boolean */
@@ -100,7 +101,7 @@ struct msg_settings {
 	uint32_t steered;     /* boolean: datagrams come by common/steer.h */
 	uint32_t steer_key;
 };
-PROTO_STRUCT(msg_settings, 84);
+PROTO_STRUCT(msg_settings, 88);
 
 struct msg_address {
 	uint8_t addr[16];
@@ -144,11 +145,19 @@ enum parent_to_worker {
 	PW_BLOCK,         /* msg_address: blocked (number 1), or no more (0) */
 	PW_STAT,          /* msg_stat + msg_stat_session*: WP_STAT is wanted */
 	PW_SYNC,          /* msg_sync + u32 ids: gossip to send */
+	PW_MOVE_OUT,      /* msg_move + msg_move_session* + fd: these sessions
+			   * are to go, see common/proto_move.h */
+	PW_MOVE_IN,       /* likewise: and to come */
+	PW_MOVED,         /* msg_moved: what has become of it */
+	PW_FENCE,         /* msg_moved: the map has it */
 	PW_PING,          /* empty; WP_PONG is wanted at once */
 	PW_SHUTDOWN       /* empty: say goodbye to all peers, then exit */
 };
 
 /*
+ * A worker is named by its place: that number modulo PROTO_WORKERS_MAX says
+ * which part of the work it has.
+ *
  * A listener's number is its own among those of its kind, and another's once it
  * is gone; below PROTO_LISTENER_NUMBERS, as the map keeps it in seven bits.
  */
@@ -179,7 +188,7 @@ struct msg_unlisten {
 PROTO_STRUCT(msg_unlisten, 8);
 
 struct msg_sibling {
-	uint32_t worker;
+	uint32_t worker; /* its place */
 };
 PROTO_STRUCT(msg_sibling, 4);
 
@@ -240,6 +249,8 @@ enum worker_to_parent {
 	WP_STAT,          /* msg_stat + msg_stat_row* */
 	WP_ENDPOINT,      /* msg_endpoint: a Discover was seen */
 	WP_SYNC,          /* msg_sync + u32 ids: gossip received */
+	WP_MOVE_READY,    /* msg_move_ready, common/proto_move.h */
+	WP_MOVE_DONE,     /* msg_move_done */
 	WP_PONG           /* empty */
 };
 
@@ -418,7 +429,15 @@ enum worker_to_worker {
 	 * One packet for a node whose session the receiver owns.  peerid: the
 	 * destination node; pid: the sender node; data: the payload.
 	 */
-	WW_PACKET = 0x700
+	WW_PACKET = 0x700,
+	/*
+	 * peerid: the ticket of a move.  All that sessions which leave the
+	 * sender have said is before this; WW_MARKED is wanted.
+	 */
+	WW_MARK,
+	WW_MARKED,
+	/* All that is for sessions which leave the receiver is before this. */
+	WW_FENCE
 };
 
 /* proto.c */

@@ -26,6 +26,7 @@ enum ctl_request {
 	CTL_LOG_LEVEL,            /* msg_ctl_level */
 	CTL_DRAIN,                /* msg_ctl_drain */
 	CTL_UNDRAIN,              /* empty */
+	CTL_RENEW,                /* msg_ctl_renew */
 	CTL_RELOAD,               /* empty */
 	CTL_STOP                  /* empty */
 };
@@ -167,6 +168,13 @@ struct msg_ctl_drain {
 	uint32_t seconds; /* in which peers are closed */
 };
 PROTO_STRUCT(msg_ctl_drain, 4);
+
+/* A worker is to be replaced by a new one, or all, by the programs of now. */
+#define CTL_RENEW_ALL UINT32_MAX
+struct msg_ctl_renew {
+	uint32_t worker;
+};
+PROTO_STRUCT(msg_ctl_renew, 4);
 
 struct msg_ctl_end {
 	/*

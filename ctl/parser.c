@@ -71,6 +71,7 @@ static const struct token t_block[] = {
 static const struct token t_drain[] = {
 	{ T_END, "", ACTION_NONE, NULL },
 	{ T_KEYWORD, "-t", ACTION_NONE, t_time },
+	{ T_WORKER, "WORKER", ACTION_RENEW, NULL },
 	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
 };
 
@@ -151,6 +152,7 @@ static const struct token t_main[] = {
 	{ T_KEYWORD, "drain", ACTION_DRAIN, t_drain },
 	{ T_KEYWORD, "undrain", ACTION_UNDRAIN, NULL },
 	{ T_KEYWORD, "reload", ACTION_RELOAD, NULL },
+	{ T_KEYWORD, "upgrade", ACTION_UPGRADE, NULL },
 	{ T_KEYWORD, "stop", ACTION_STOP, NULL },
 	{ T_REST, "keygen", ACTION_KEYGEN, NULL },
 	{ T_REST, "probe", ACTION_PROBE, NULL },
@@ -243,7 +245,7 @@ match_keyword(const struct token *table, const char *word, FILE *err)
 	found = NULL;
 	matches = 0;
 	for (t = table; t->word != NULL; t++) {
-		if (t->kind == T_END)
+		if (t->kind == T_END || t->kind == T_WORKER)
 			continue;
 		if (strcmp(t->word, word) == 0)
 			return (t);
@@ -315,6 +317,19 @@ parse_selection(const struct token *t, const char *word, struct selection *s)
 	}
 }
 
+/* A number where keywords may stand, too: the token of a worker's, or NULL. */
+static const struct token *
+match_worker(const struct token *table, const char *word, struct command *cmd)
+{
+	const struct token *t;
+
+	for (t = table; t->word != NULL; t++)
+		if (t->kind == T_WORKER &&
+		    parse_selection(t, word, &cmd->select) == 0)
+			return (t);
+	return (NULL);
+}
+
 static int
 match_value(const struct token *t, const char *word, struct command *cmd)
 {
@@ -352,7 +367,9 @@ match(
 	}
 	if (table->kind == T_KEYWORD || table->kind == T_REST ||
 	    table->kind == T_END || table->kind == T_LEVEL) {
-		found = match_keyword(table, word, err);
+		found = match_worker(table, word, cmd);
+		if (found == NULL)
+			found = match_keyword(table, word, err);
 		if (found != NULL && found->kind == T_LEVEL)
 			cmd->level = (uint32_t)(LOG_ERR + (found - table));
 		return (found);

@@ -45,6 +45,8 @@ static const struct request requests[] = {
 	{ ACTION_LOG_LEVEL, "log level", CTL_LOG_LEVEL, { 0, 0 }, NULL },
 	{ ACTION_DRAIN, "drain", CTL_DRAIN, { 0, 0 }, NULL },
 	{ ACTION_UNDRAIN, "undrain", CTL_UNDRAIN, { 0, 0 }, NULL },
+	{ ACTION_RENEW, "drain", CTL_RENEW, { CTL_SAID, 0 }, NULL },
+	{ ACTION_UPGRADE, "upgrade", CTL_RENEW, { CTL_SAID, 0 }, NULL },
 	{ ACTION_RELOAD, "reload", CTL_RELOAD, { CTL_SAID, 0 }, NULL },
 	{ ACTION_STOP, "stop", CTL_STOP, { 0, 0 }, NULL },
 };
@@ -150,15 +152,20 @@ static void
 ask(struct client *c, const struct request *r, const struct command *cmd)
 {
 	struct msg_ctl_drain drain;
+	struct msg_ctl_renew renew;
 	struct msg_ctl_node node;
 
 	node.node = cmd->node;
+	/* None is named: all. */
+	renew.worker = cmd->select.worker - 1;
 	drain.seconds =
 	    cmd->block.seconds != 0 ? cmd->block.seconds : DRAIN_SECONDS;
 	if (r->missing != NULL)
 		client_request(c, r->type, &node, sizeof(node));
 	else if (r->type == CTL_DRAIN)
 		client_request(c, r->type, &drain, sizeof(drain));
+	else if (r->type == CTL_RENEW)
+		client_request(c, r->type, &renew, sizeof(renew));
 	else if (r->type == CTL_LOG_LEVEL)
 		client_request(c, r->type, &cmd->level, sizeof(cmd->level));
 	else if (r->type == CTL_BLOCK || r->type == CTL_UNBLOCK)
@@ -254,6 +261,35 @@ act(struct client *c, const struct request *r, const struct command *cmd)
 	return (error == 0 ? CTL_OK : CTL_FAILED);
 }
 
+/* drain of one worker, upgrade */
+static int
+renew(struct client *c, const struct request *r, const struct command *cmd)
+{
+	int error;
+
+	error = converse(c, r, cmd, NULL);
+	if (error == ENOENT)
+		warnx("%s: there is no worker %u", r->name,
+		    cmd->select.worker - 1);
+	else if (error == EBUSY)
+		warnx("%s: workers are being replaced already, or beacond"
+		      " ends",
+		    r->name);
+	else if (error == ETIME)
+		warnx("%s: the new workers are not ready, and all stays as"
+		      " it was",
+		    r->name);
+	else if (error == ENOEXEC)
+		warnx("%s: the programs cannot be started", r->name);
+	else if (error == ETIMEDOUT)
+		warnx("%s: not all sessions have moved yet; beacond goes on"
+		      " with it",
+		    r->name);
+	else if (error != 0)
+		warnx("%s: %s", r->name, strerror(error));
+	return (error == 0 ? CTL_OK : CTL_FAILED);
+}
+
 static int
 stop(struct client *c, const struct request *r, const struct command *cmd)
 {
@@ -289,6 +325,10 @@ control(const struct command *cmd, const char *path, int json)
 	switch (cmd->action) {
 	case ACTION_RELOAD:
 		status = reload(&client, r, cmd);
+		break;
+	case ACTION_RENEW:
+	case ACTION_UPGRADE:
+		status = renew(&client, r, cmd);
 		break;
 	case ACTION_LOG_LEVEL:
 	case ACTION_DROP:

@@ -31,7 +31,7 @@ _Static_assert(
     sizeof(struct beacond_frame_metrics) == sizeof(struct msg_frame_metrics),
     "as the beacon sends it");
 
-#define WORKERS_MAX   PROTO_WORKERS_MAX
+#define WORKERS_MAX   PROTO_PLACES_MAX
 #define CONTROL       WORKERS_MAX /* its number among the links */
 #define ADDRESSES_MAX PROTO_LISTENERS_MAX
 #define WAIT_MS       10000 /* for what the beacon answers at once */

@@ -25,6 +25,7 @@ admit_close(struct parent *parent, const struct peermap_entry *entry,
 {
 	struct msg_close msg;
 
+	move_keep(parent, entry);
 	msg.slot = entry->slot;
 	msg.generation = entry->generation;
 	msg.reason = reason;
@@ -119,7 +120,8 @@ admit_login(struct parent *parent, const struct msg_admit *admit)
 	struct place *place;
 	uint32_t number;
 
-	if (admit->worker >= parent->nworkers)
+	if (admit->worker >= PROTO_PLACES_MAX ||
+	    parent->workers[admit->worker].epoch == 0)
 		return ("admission to no worker");
 	place = &parent->workers[admit->worker];
 	if (admit->epoch > place->epoch)

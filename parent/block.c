@@ -64,7 +64,9 @@ block_tell_all(struct parent *parent, const struct block *block, int on)
 {
 	uint32_t i;
 
-	for (i = 0; i < parent->nworkers; i++)
+	/* Who has its sessions is to be clear when they end by it. */
+	move_cancel_all(parent);
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		block_tell(parent->workers[i].child, block, on);
 }
 

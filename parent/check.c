@@ -151,18 +151,19 @@ check_keys(const struct config *conf)
 {
 	const struct passwd *pw;
 	char why[PRIVS_WHY_MAX];
-	int keys, program;
+	struct role_program program;
+	int keys;
 
 	if (conf->keys_file[0] == '\0')
 		return (0);
-	program = spawn_open_program(roles[ROLE_AUTH].program);
+	spawn_open_program(&program, roles[ROLE_AUTH].program);
 	if (conf->user[0] != '\0' && privs_find(conf->user, &pw, why) == 0)
 		privs_leave(pw->pw_uid, pw->pw_gid);
 	keys = keys_open(conf->keys_file);
 	if (keys == -1)
 		return (-1);
 	privs_leave(CHECK_NOBODY, CHECK_NOBODY);
-	return (check_read(program, keys, conf->keys_file));
+	return (check_read(program.fd, keys, conf->keys_file));
 }
 
 /* Returns 0, or -1: all that is wrong was said. */

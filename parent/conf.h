@@ -117,6 +117,13 @@ struct config {
 	struct conf_place given[CONF_DIRECTIVES_MAX];
 };
 
+/* How many workers there are to be, on a machine of so many CPUs. */
+static inline uint32_t
+conf_workers(const struct config *conf, uint32_t cpus)
+{
+	return (conf->workers != 0 ? conf->workers : cpus);
+}
+
 struct config *conf_new(void);
 int conf_has_names(const struct config *);
 void conf_free(struct config *);

@@ -71,7 +71,7 @@ const struct conf_directive conf_directives[] = {
 	NETWORKS("trusted proxy", CONF_TRUSTED_PROXY),
 	{ .name = "workers", .syntax = "auto|NUMBER", .type = CONF_NUMBER,
 	    .offset = FIELD(workers), .min = 1, .max = PROTO_WORKERS_MAX,
-	    .zero = "auto", .start = "workers" },
+	    .zero = "auto" },
 	STRING("keys file", keys_file, "/etc/beacond/keys",
 	    CONF_PATH_MAX - 1, NULL),
 	STRING("keys snapshot", keys_snapshot, "", CONF_PATH_MAX - 1,

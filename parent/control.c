@@ -228,7 +228,8 @@ control_said(const char *procname, const char *text)
 	    strcmp(procname, "beacond") == 0 ? "" : procname,
 	    strcmp(procname, "beacond") == 0 ? "" : ": ", text);
 	TAILQ_FOREACH(client, &control_told->clients, entry)
-		if (client->job == JOB_RELOADING || client->job == JOB_RELOAD)
+		if (client->job == JOB_RELOADING || client->job == JOB_RELOAD ||
+		    client->job == JOB_RENEW)
 			(void)control_row(client, CTL_SAID, &row, sizeof(row));
 }
 
@@ -275,6 +276,18 @@ control_reloaded(struct parent *parent, int changed)
 		if (why != NULL)
 			control_drop(client);
 	}
+}
+
+/* New workers have taken over (0), or not. */
+void
+control_renewed(struct parent *parent, int error)
+{
+	struct control_client *client, *next;
+
+	TAILQ_FOREACH_SAFE(client, &parent->control->clients, entry, next)
+		if (client->job == JOB_RENEW &&
+		    control_done(client, error) != NULL)
+			control_drop(client);
 }
 
 /* Closes what the operators have open, and removes the socket. */

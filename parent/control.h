@@ -24,6 +24,7 @@
 #define CONTROL_WALK_EVERY  0.01         /* seconds */
 #define CONTROL_PAGE        960          /* sessions asked about at a time */
 #define CONTROL_STAT_WAIT   2.           /* seconds for a worker's answer */
+#define CONTROL_RENEW_WAIT  60. /* seconds for sessions to move */
 #define CONTROL_RELOAD_WAIT 8.           /* seconds for auth's, about keys */
 
 /* Why a channel ends whose other end lets answers pile up. */
@@ -39,15 +40,18 @@ enum control_job {
 	JOB_NODES,
 	JOB_PEER,
 	JOB_RELOADING,
-	JOB_RELOAD
+	JOB_RELOAD,
+	JOB_RENEW
 };
 
 /* Sessions of the map; control_peers.c asks their workers for the rest. */
 struct control_page {
 	uint32_t request;
 	uint32_t nrows;
-	uint64_t asked;  /* a bit for each worker that has not answered yet */
-	uint64_t silent; /* or has not in time, and is not asked again */
+	uint32_t waits; /* workers that have not answered yet */
+	/* Of each worker, booleans: */
+	uint8_t asked[PROTO_PLACES_MAX];  /* it has not answered yet, or ... */
+	uint8_t silent[PROTO_PLACES_MAX]; /* not in time: never asked again */
 	struct msg_ctl_peer rows[CONTROL_PAGE];
 };
 

@@ -16,8 +16,6 @@
  * sessions from the map, asks the workers about them, each by one message, and
  * takes the next page when they have answered and the client has read.
  */
-_Static_assert(PROTO_WORKERS_MAX <= 64, "a bit for each worker");
-
 static const char *control_peers_page(struct control_client *);
 
 static void
@@ -38,7 +36,7 @@ control_peers_add(struct control_page *page, const struct peermap_entry *entry)
 static void
 control_peers_fill(struct control_client *client)
 {
-	uint32_t count[PROTO_WORKERS_MAX];
+	uint32_t count[PROTO_PLACES_MAX];
 	const struct peermap_entry *entry;
 	struct pmap *map;
 	uint32_t end;
@@ -87,11 +85,12 @@ control_peers_ask_worker(struct control_client *client, uint32_t worker)
 static const char *
 control_peers_told(struct control_client *client)
 {
-	const struct msg_ctl_peer *row;
+	struct msg_ctl_peer *row;
 	uint32_t i;
 
 	for (i = 0; i < client->page.nrows; i++) {
 		row = &client->page.rows[i];
+		row->worker %= PROTO_WORKERS_MAX;
 		if (row->generation == 0 && client->job == JOB_PEER)
 			return (control_done(client, ENOENT));
 		if (row->generation != 0 &&
@@ -104,13 +103,23 @@ control_peers_told(struct control_client *client)
 }
 
 static void
+control_peers_forget(struct control_page *page)
+{
+	page->waits = 0;
+	memset(page->asked, 0, sizeof(page->asked));
+}
+
+static void
 control_peers_time(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct control_client *client;
 
+	uint32_t i;
+
 	client = w->data;
-	client->page.silent |= client->page.asked;
-	client->page.asked = 0;
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
+		client->page.silent[i] |= client->page.asked[i];
+	control_peers_forget(&client->page);
 	if (control_peers_told(client) != NULL)
 		control_drop(client);
 }
@@ -120,18 +129,20 @@ static const char *
 control_peers_ask(struct control_client *client, enum control_job job)
 {
 	struct control_page *page;
-	uint32_t i;
+	uint32_t i, worker;
 
 	page = &client->page;
 	page->request = ++client->control->request;
-	for (i = 0; i < page->nrows; i++)
-		page->asked |= UINT64_C(1) << page->rows[i].worker;
-	page->asked &= ~page->silent;
-	for (i = 0; i < client->control->parent->nworkers; i++)
-		if (page->asked >> i & 1)
-			control_peers_ask_worker(client, i);
+	for (i = 0; i < page->nrows; i++) {
+		worker = page->rows[i].worker;
+		if (page->asked[worker] || page->silent[worker])
+			continue;
+		page->asked[worker] = 1;
+		page->waits++;
+		control_peers_ask_worker(client, worker);
+	}
 	control_wait(client, job, control_peers_time,
-	    page->asked != 0 ? CONTROL_STAT_WAIT : CONTROL_WALK_EVERY, 0.);
+	    page->waits != 0 ? CONTROL_STAT_WAIT : CONTROL_WALK_EVERY, 0.);
 	return (NULL);
 }
 
@@ -148,12 +159,19 @@ control_peers_page(struct control_client *client)
 	return (control_peers_ask(client, JOB_PEERS));
 }
 
+static void
+control_peers_begin(struct control_page *page)
+{
+	control_peers_forget(page);
+	memset(page->silent, 0, sizeof(page->silent));
+}
+
 /* Begins to list all sessions.  NULL, or what is wrong. */
 const char *
 control_peers(struct control_client *client)
 {
 	client->next = 0;
-	client->page.asked = client->page.silent = 0;
+	control_peers_begin(&client->page);
 	return (control_peers_page(client));
 }
 
@@ -162,7 +180,7 @@ const char *
 control_peer(struct control_client *client, const struct peermap_entry *entry)
 {
 	client->page.nrows = 0;
-	client->page.asked = client->page.silent = 0;
+	control_peers_begin(&client->page);
 	control_peers_add(&client->page, entry);
 	return (control_peers_ask(client, JOB_PEER));
 }
@@ -187,7 +205,8 @@ control_peers_take(struct control_page *page, uint32_t worker, uint32_t count,
 		if (!row->stat.known) /* It has ended. */
 			row->generation = 0;
 	}
-	page->asked &= ~(UINT64_C(1) << worker);
+	page->asked[worker] = 0;
+	page->waits--;
 	return (0);
 }
 
@@ -205,13 +224,13 @@ control_stat(struct process *worker, const struct msg_stat *stat,
 	number = worker->place->number;
 	TAILQ_FOREACH(client, &worker->parent->control->clients, entry)
 		if (client->page.request == stat->request &&
-		    (client->page.asked >> number & 1) != 0)
+		    client->page.asked[number])
 			break;
 	if (client == NULL)
 		return (NULL);
 	if (control_peers_take(&client->page, number, stat->count, rows) == -1)
 		return ("stat of other sessions than asked for");
-	if (client->page.asked == 0 && control_peers_told(client) != NULL)
+	if (client->page.waits == 0 && control_peers_told(client) != NULL)
 		control_drop(client);
 	return (NULL);
 }

@@ -28,7 +28,8 @@ drain_phase(struct parent *parent, enum drain_phase phase, uint32_t seconds)
 	uint32_t i;
 
 	parent->drain.phase = phase;
-	for (i = 0; i < parent->nworkers; i++)
+	move_cancel_all(parent);
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		if (parent->workers[i].child != NULL)
 			drain_tell(parent->workers[i].child);
 	ev_timer_stop(parent->loop, &parent->drain.timer);

@@ -103,7 +103,8 @@ from_auth_hostile(void *owner, const void *data, size_t len, int fd)
 	hostile = data;
 	if (memchr(hostile->reason, '\0', sizeof(hostile->reason)) == NULL)
 		return ("malformed message");
-	if (hostile->worker >= p->parent->nworkers)
+	if (hostile->worker >= PROTO_PLACES_MAX ||
+	    p->parent->workers[hostile->worker].epoch == 0)
 		return ("complaint about no worker");
 	place = &p->parent->workers[hostile->worker];
 	if (hostile->epoch > place->epoch)

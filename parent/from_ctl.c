@@ -20,7 +20,7 @@ from_ctl_place(struct control_client *client, const struct place *place)
 
 	memset(&row, 0, sizeof(row));
 	row.role = place->role->id;
-	row.worker = place->number;
+	row.worker = place_share(place);
 	row.restarts = place->restarts;
 	row.state = CHILD_DOWN;
 	p = place->child;
@@ -113,7 +113,7 @@ from_ctl_fill_node(const struct parent *parent, struct msg_ctl_entry *row,
 	row->node = entry->node;
 	row->generation = entry->generation;
 	if (entry->generation != 0) {
-		row->worker = entry->worker;
+		row->worker = entry->worker % PROTO_WORKERS_MAX;
 		row->since = clock_wall_at(entry->since);
 	}
 	if (entry->port != 0) {
@@ -324,6 +324,36 @@ from_ctl_reload(void *owner, const void *data, size_t len, int fd)
 	return (NULL);
 }
 
+static void
+from_ctl_renew_late(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct control_client *client;
+
+	client = w->data;
+	if (control_done(client, ETIMEDOUT) != NULL)
+		control_drop(client);
+}
+
+static const char *
+from_ctl_renew(void *owner, const void *data, size_t len, int fd)
+{
+	const struct msg_ctl_renew *msg;
+	struct control_client *client;
+	int error;
+
+	client = owner;
+	msg = data;
+	error = msg->worker == CTL_RENEW_ALL
+		    ? renew_all(client->control->parent)
+		    : renew_worker(client->control->parent, msg->worker);
+	if (error != 0)
+		return (control_done(client, error));
+	/* The rest when it is over: control_renewed(). */
+	control_wait(client, JOB_RENEW, from_ctl_renew_late,
+	    CONTROL_RENEW_WAIT, 0.);
+	return (NULL);
+}
+
 /* Until the next reload. */
 static const char *
 from_ctl_log_level(void *owner, const void *data, size_t len, int fd)
@@ -394,6 +424,7 @@ const struct channel_rule from_ctl_rules[] = {
 	RULE(CTL_LOG_LEVEL, sizeof(struct msg_ctl_level), from_ctl_log_level),
 	RULE(CTL_DRAIN, sizeof(struct msg_ctl_drain), from_ctl_drain),
 	RULE(CTL_UNDRAIN, 0, from_ctl_undrain),
+	RULE(CTL_RENEW, sizeof(struct msg_ctl_renew), from_ctl_renew),
 	RULE(CTL_RELOAD, 0, from_ctl_reload),
 	RULE(CTL_STOP, 0, from_ctl_shutdown),
 };

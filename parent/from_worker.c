@@ -59,6 +59,18 @@ from_worker_sync(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
+from_worker_move_ready(void *owner, const void *data, size_t len, int fd)
+{
+	return (move_ready(owner, data));
+}
+
+static const char *
+from_worker_move_done(void *owner, const void *data, size_t len, int fd)
+{
+	return (move_done(owner, data));
+}
+
+static const char *
 from_worker_pong(void *owner, const void *data, size_t len, int fd)
 {
 	struct process *p;
@@ -86,6 +98,10 @@ const struct channel_rule from_worker_rules[] = {
 	CHANNEL_RULE_RANGE(WP_SYNC, sizeof(struct msg_sync),
 	    sizeof(struct msg_sync) + PROTO_SYNC_CHUNK * sizeof(uint32_t),
 	    RUNNING, from_worker_sync),
+	CHANNEL_RULE(WP_MOVE_READY, sizeof(struct msg_move_ready), RUNNING,
+	    from_worker_move_ready),
+	CHANNEL_RULE(WP_MOVE_DONE, sizeof(struct msg_move_done), RUNNING,
+	    from_worker_move_done),
 	CHANNEL_RULE(WP_PONG, 0, ANY, from_worker_pong),
 };
 const size_t from_worker_nrules =

@@ -380,7 +380,7 @@ gossip_reload(struct parent *parent)
 	gossip_no_peers(parent, GOSSIP_CONFIGURED);
 	gossip_configure(parent);
 	gossip_peers_changed(parent);
-	for (i = 0; i < parent->nworkers; i++)
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		if (parent->workers[i].child != NULL)
 			gossip_source_tell_default(parent->workers[i].child);
 }

@@ -65,6 +65,7 @@ void gossip_register_end(struct parent *);
 
 /* gossip_ports.c */
 struct process *gossip_ports_owner(struct parent *);
+void gossip_ports_again(struct process *, const struct listener *);
 void gossip_ports_introduce(struct process *);
 void gossip_ports_added(struct parent *, const struct listener *);
 int gossip_ports_grow(struct parent *, uint32_t);

@@ -22,7 +22,7 @@
 struct process *
 gossip_ports_owner(struct parent *parent)
 {
-	return (parent->workers[0].child);
+	return (process_worker(parent, 0));
 }
 
 static void
@@ -53,6 +53,16 @@ gossip_ports_introduce(struct process *worker)
 	TAILQ_FOREACH(listener, &worker->parent->listeners, entry)
 		for (i = 1; i < listener->nshares; i++)
 			gossip_ports_send(worker, listener, i);
+}
+
+/* Those of one address, for its owner, whom all of them were taken from. */
+void
+gossip_ports_again(struct process *worker, const struct listener *listener)
+{
+	uint32_t i;
+
+	for (i = 1; i < listener->nshares; i++)
+		gossip_ports_send(worker, listener, i);
 }
 
 /* A reload has brought more of them: all since the last that were there. */

@@ -31,7 +31,7 @@ gossip_source_tell_all(struct parent *parent, uint32_t number)
 {
 	uint32_t i;
 
-	for (i = 0; i < parent->nworkers; i++)
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		gossip_source_tell(parent->workers[i].child,
 		    &parent->gossip.sources[number], number);
 }
@@ -161,7 +161,7 @@ gossip_source_near(
 	source->listener = from->listener;
 	memcpy(source->near, from->near, sizeof(source->near));
 	gossip_source_tell_all(parent, number);
-	for (i = 0; i < parent->nworkers; i++)
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		if (parent->workers[i].child != NULL)
 			gossip_source_tell_default(parent->workers[i].child);
 }

@@ -54,6 +54,7 @@ struct listener {
 	int shares[SHARES_MAX]; /* UDP: further ports, for gossip; from 1 on */
 	uint32_t nshares;       /* UDP: 1: none yet */
 	int nfds; /* UDP: see listen_udp.c; else one, for all workers */
+	int nfds_before;         /* of a reload, resize.c */
 	int fds[LISTEN_UDP_MAX]; /* -1: lost */
 };
 TAILQ_HEAD(listeners, listener);
@@ -99,6 +100,8 @@ int listen_udp_socket(const struct listener *);
 int listen_udp_share(const struct listener *);
 int listen_udp(
     const struct parent *, struct listener *, const struct conf_address *);
+int listen_udp_more(struct listener *, uint32_t);
+void listen_udp_fewer(struct listener *, int);
 void listen_udp_further(struct parent *);
 
 #endif /* PARENT_LISTEN_H */

@@ -139,8 +139,9 @@ change_further(struct parent *parent, struct listen_change *change)
 	return (0);
 }
 
-static void
-change_undo(struct parent *parent, struct listen_change *change)
+/* Nothing of it is to be. */
+void
+listen_change_undo(struct parent *parent, struct listen_change *change)
 {
 	struct listener *listener;
 	int i;
@@ -178,7 +179,7 @@ listen_change_prepare(struct parent *parent, const struct config *conf,
 	if (result == 0)
 		result = change_further(parent, change);
 	if (result == -1)
-		change_undo(parent, change);
+		listen_change_undo(parent, change);
 	return (result);
 }
 

@@ -18,6 +18,7 @@ struct listen_change {
 };
 
 /* listen_change.c */
+void listen_change_undo(struct parent *, struct listen_change *);
 int listen_change_prepare(
     struct parent *, const struct config *, struct listen_change *);
 void listen_change_commit(struct parent *, struct listen_change *,

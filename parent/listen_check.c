@@ -70,14 +70,14 @@ listen_check_worker(const struct process *dead, struct listener *listener)
 	int i, result;
 
 	result = 0;
-	for (i = (int)dead->place->number; i < listener->nfds;
+	for (i = (int)place_share(dead->place); i < listener->nfds;
 	     i += (int)dead->parent->nworkers) {
 		listen_check_udp(
 		    dead, listener, listen_udp_socket, &listener->fds[i]);
 		if (listener->fds[i] == -1)
 			result = -1;
 	}
-	if (dead->place->number != 0)
+	if (place_share(dead->place) != 0)
 		return (result);
 	for (share = 1; share < listener->nshares; share++)
 		listen_check_udp(

@@ -168,6 +168,37 @@ listen_udp(const struct parent *parent, struct listener *listener,
 }
 
 /*
+ * As many more as it takes for so many workers, behind those that there are, as
+ * the kernel numbers them.  Returns 0, or -1 with errno and as many as before.
+ */
+int
+listen_udp_more(struct listener *listener, uint32_t nworkers)
+{
+	int before, error, fd;
+
+	before = listener->nfds;
+	while ((uint32_t)listener->nfds < nworkers) {
+		fd = listen_udp_socket(listener);
+		if (fd == -1) {
+			error = errno;
+			listen_udp_fewer(listener, before);
+			errno = error;
+			return (-1);
+		}
+		listener->fds[listener->nfds++] = fd;
+	}
+	return (0);
+}
+
+/* Nobody has the last ones yet. */
+void
+listen_udp_fewer(struct listener *listener, int nfds)
+{
+	while (listener->nfds > nfds)
+		(void)close(listener->fds[--listener->nfds]);
+}
+
+/*
  * Further ports that a service manager has opened: gossip can leave from them
  * where we cannot open our own.
  */

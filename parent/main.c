@@ -126,13 +126,12 @@ configuration(const struct options *options)
 	exit(0);
 }
 
+/* Once confined we could not tell any more. */
 static uint32_t
-count_workers(uint32_t configured)
+count_cpus(void)
 {
 	long n;
 
-	if (configured != 0)
-		return (configured);
 	n = sysconf(_SC_NPROCESSORS_ONLN);
 	if (n < 1)
 		return (1);
@@ -161,7 +160,9 @@ prepare(struct parent *parent)
 	parent->devnull = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (parent->devnull == -1)
 		fatal("open /dev/null");
-	parent->nworkers = count_workers(parent->conf->workers);
+	parent->cpus = count_cpus();
+	parent->nworkers = conf_workers(parent->conf, parent->cpus);
+	parent->nworkers_before = parent->nworkers;
 	privs_limits(parent);
 	privs_check_files(parent);
 	spawn_open_programs(parent);
@@ -246,6 +247,7 @@ start_loop(struct parent *parent)
 	parent->loop = loop_open(1);
 	channel_loop_init(parent->loop);
 	drain_init(parent);
+	places_init(parent);
 	watch_signal(parent, &parent->sigterm, SIGTERM, drain_signal);
 	watch_signal(parent, &parent->sigint, SIGINT, shutdown_signal);
 	watch_signal(parent, &parent->sighup, SIGHUP, reload_signal);

@@ -101,7 +101,8 @@ metrics_true_load(const struct process *p)
 {
 	uint32_t load;
 
-	if (p == NULL || p->state != CHILD_RUNNING)
+	if (p == NULL || p->state != CHILD_RUNNING || p->place->leaving ||
+	    p->place->candidate)
 		return (UINT32_MAX);
 	load = metrics_load(p);
 	return (load > p->sessions ? load : p->sessions);
@@ -113,7 +114,7 @@ metrics_publish_loads(struct parent *parent)
 {
 	uint32_t i;
 
-	for (i = 0; i < parent->nworkers; i++)
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		pmap_load(&parent->map, i,
 		    metrics_true_load(parent->workers[i].child));
 }

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include <ev.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdint.h>
 
@@ -28,7 +29,9 @@
 #include "parent/keys_store.h"
 #include "parent/holders.h"
 #include "parent/listen.h"
+#include "parent/move.h"
 #include "parent/peermap_write.h"
+#include "parent/places.h"
 #include "parent/registry.h"
 #include "parent/resolve.h"
 #include "parent/router.h"
@@ -99,12 +102,16 @@ struct role_rules {
 	void (*introduce)(struct process *); /* between counters and start */
 	void (*lost)(struct process *); /* what it held is to be let go; NULL */
 	void (*dead)(struct process *); /* and now it holds nothing; NULL */
+	void (*ready)(struct process *); /* it does its work; NULL */
+	void (*left)(struct place *); /* is to be held by nobody; NULL */
 	int alone; /* boolean: has no channel but the parent's */
 };
 
 /* Where a role's program lies and as whom it runs. */
 struct role_program {
-	int fd; /* O_PATH */
+	int fd;              /* O_PATH */
+	int before;          /* likewise, of an earlier version; -1: none */
+	char path[PATH_MAX]; /* whence it was opened */
 	/*
 	 * For children that change their ids themselves, as root: see
 	 * common/child.h.  drop 0: they run as whom the parent runs.
@@ -132,13 +139,22 @@ struct parent;
 struct place {
 	struct parent *parent;
 	const struct role_rules *role;
-	uint32_t number;       /* of the worker; 0 for others */
+	uint32_t number;       /* of a worker's: see place_share(); else 0 */
 	char name[24];         /* "worker[1]" */
 	struct process *child; /* that holds it; NULL: nobody */
 	uint32_t epoch;        /* children that were started for it */
+	uint32_t first; /* epoch before the first that was no restart */
 	uint32_t restarts;
 	int was_ready; /* boolean: some child of it was */
 	int retired;   /* boolean: nobody is to hold it any more */
+	int renewed;   /* boolean: its child ends to make room for a new one */
+	/* Of a worker's, see places.c.  Booleans: */
+	int candidate; /* its child is to do another's work, if all goes well */
+	int leaving;   /* its child's sessions are to go to others */
+	int moved;     /* none of them is left there */
+	int ended;     /* and it is told to end */
+	uint32_t left; /* clock_seconds() when it began to leave */
+	uint32_t walk; /* the entry of the map to look at next */
 	ev_tstamp backoff;
 	uint32_t deaths;       /* in the window that began at ... */
 	uint32_t deaths_since; /* clock_seconds() */
@@ -169,6 +185,7 @@ struct process {
 	struct counters *page; /* read-only; NULL: none */
 	uint32_t sessions;     /* of a worker, in the peer map */
 	struct sync sync;
+	struct move *move; /* of sessions that it has; NULL: none */
 };
 
 struct control;
@@ -186,10 +203,13 @@ struct parent {
 
 	const struct role_rules *roles; /* [ROLE_MAX] */
 	struct role_program programs[ROLE_MAX];
-	struct place workers[PROTO_WORKERS_MAX];
+	struct place workers[PROTO_PLACES_MAX]; /* role NULL: not used */
 	struct place auth;
 	struct place metrics; /* role NULL: none is configured */
-	uint32_t nworkers;
+	uint32_t nworkers; /* as many as there are to be, */
+	uint32_t nworkers_before; /* were before the last reload, */
+	uint32_t resized;         /* clock_seconds() of that */
+	uint32_t cpus;            /* as many are there if nobody says */
 	int ready;
 	int reloading; /* boolean: a reload is not over yet */
 	int log_level; /* as in syslog(3) */
@@ -211,6 +231,8 @@ struct parent {
 	struct registry registry;
 	struct router router;
 	struct drain drain;
+	struct places places;
+	uint32_t tickets; /* the last that a move has got */
 	struct resolve resolve;
 	struct beacons beacons;
 	struct keys_snapshot snapshot;
@@ -235,6 +257,25 @@ struct parent {
 	ev_timer stop_timer;
 	ev_signal sigterm, sigint, sighup;
 };
+
+/*
+ * A worker's part of the work, below parent->nworkers: which datagrams come to
+ * it, and how it is called.  There are two places for each part, of which one
+ * is empty but while the sessions of its child move to that of the other.
+ */
+static inline uint32_t
+place_share(const struct place *place)
+{
+	return (place->number % PROTO_WORKERS_MAX);
+}
+
+/* Whose sessions go where: there may be something to do. */
+static inline void
+places_wake(struct parent *parent)
+{
+	if (parent->places.leaving > 0)
+		ev_feed_event(parent->loop, &parent->places.timer, EV_TIMER);
+}
 
 /* Boolean: it is about to end, or to do without its peers. */
 static inline int
@@ -270,6 +311,7 @@ void control_stop(struct parent *);
 const char *control_stat(
     struct process *, const struct msg_stat *, const struct msg_stat_row *);
 void control_reloaded(struct parent *, int);
+void control_renewed(struct parent *, int error);
 
 /* endpoint.c */
 const char *endpoint_seen(struct process *, const struct msg_endpoint *);
@@ -324,6 +366,7 @@ struct process *process_new(struct place *);
 void process_free(struct process *);
 struct process *process_of(const struct place *, uint32_t epoch);
 struct place *process_place(struct parent *, uint32_t);
+struct process *process_worker(struct parent *, uint32_t share);
 void process_buffers(const int pair[2]);
 void process_lost(struct process *);
 void process_kill(struct process *, const char *reason);
@@ -352,8 +395,10 @@ extern const struct role_rules roles[ROLE_MAX];
 /* spawn.c */
 #define SPAWN_ENV_MAX 32
 void spawn_environment(char *env[SPAWN_ENV_MAX + 1]);
-int spawn_open_program(const char *);
+void spawn_open_program(struct role_program *, const char *);
 void spawn_open_programs(struct parent *);
+int spawn_open_again(struct parent *);
+void spawn_settle(struct parent *, int);
 int spawn(struct process *, channel_end_fn);
 
 /* sums.c */
@@ -363,6 +408,7 @@ void sums_publish(struct parent *);
 /* steer.c */
 void steer_all(struct parent *);
 void steer_more(struct parent *);
+void steer_again(struct parent *);
 void steer_no_more(struct parent *);
 int steer_reaches(const struct process *, const uint8_t[16], uint32_t);
 
@@ -372,6 +418,8 @@ void token_read(int fd, char token[PROTO_TOKEN_LEN]);
 
 /* supervise.c */
 void supervise_init(struct parent *);
+void supervise_worker(struct parent *, struct place *, int candidate);
+void supervise_retire(struct place *);
 void supervise_start_all(struct parent *);
 void supervise_metrics(struct parent *, int);
 const char *supervise_ready(struct process *, const struct msg_hello *);

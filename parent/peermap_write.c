@@ -83,7 +83,7 @@ pmap_create(struct pmap *map)
 		pmap_destroy(map);
 		return (-1);
 	}
-	for (i = 0; i < PROTO_WORKERS_MAX; i++)
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		pmap_load(map, (uint32_t)i, UINT32_MAX);
 	atomic_store(&header->index, PEERMAP_INDEX(0, PEERMAP_SHIFT_MIN, 0));
 	header->magic = PEERMAP_MAGIC;

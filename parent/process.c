@@ -69,13 +69,29 @@ process_buffers(const int pair[2])
 struct place *
 process_place(struct parent *parent, uint32_t i)
 {
+	uint32_t n;
+
 	if (i == 0)
 		return (&parent->auth);
-	if (i <= parent->nworkers)
-		return (&parent->workers[i - 1]);
-	return (i == parent->nworkers + 1 && parent->metrics.role != NULL
-		    ? &parent->metrics
-		    : NULL);
+	for (n = 0; n < PROTO_PLACES_MAX; n++)
+		if (parent->workers[n].role != NULL && --i == 0)
+			return (&parent->workers[n]);
+	return (
+	    i == 1 && parent->metrics.role != NULL ? &parent->metrics : NULL);
+}
+
+/* The worker that has a part of the work; NULL: nobody just now. */
+struct process *
+process_worker(struct parent *parent, uint32_t share)
+{
+	struct place *place;
+
+	place = &parent->workers[share];
+	if (place->role == NULL || place->leaving || place->candidate)
+		place += PROTO_WORKERS_MAX;
+	return (place->role == NULL || place->leaving || place->candidate
+		    ? NULL
+		    : place->child);
 }
 
 /* It is dead, or was never started. */

@@ -14,6 +14,7 @@
 #include "parent/notify.h"
 #include "parent/parent.h"
 #include "parent/reload_listen.h"
+#include "parent/resize.h"
 
 #define RELOAD_REFUSED "serving; a reload was refused, see the log"
 #define RELOAD_WAITS   "serving; something waits for a restart, see the log"
@@ -110,7 +111,7 @@ reload_tell(struct parent *parent)
 	/* Who is about to be started is told then. */
 	if (parent->auth.child != NULL)
 		wiring_settings(parent->auth.child);
-	for (i = 0; i < parent->nworkers; i++) {
+	for (i = 0; i < PROTO_PLACES_MAX; i++) {
 		worker = parent->workers[i].child;
 		if (worker == NULL)
 			continue;
@@ -169,8 +170,12 @@ reload_prepare(
 		if (needs->keys == -1)
 			return (ENOKEY);
 	}
-	if (reload_listen_prepare(parent, conf, &needs->listeners) == 0)
-		return (0);
+	if (reload_listen_prepare(parent, conf, &needs->listeners) == 0) {
+		if (resize_prepare(
+			parent, conf_workers(conf, parent->cpus)) == 0)
+			return (0);
+		listen_change_undo(parent, &needs->listeners);
+	}
 	if (needs->keys != -1)
 		(void)close(needs->keys);
 	return (EINVAL);
@@ -189,8 +194,10 @@ reload_commit(
 	parent->conf = conf;
 	wiring_log_conf(parent);
 	privs_check_files(parent);
+	resize_commit(parent, conf_workers(conf, parent->cpus));
 	reload_listen_commit(parent, &needs->listeners);
 	reload_tell(parent);
+	resize_tell(parent);
 	reload_listen_tell(parent);
 	log_info("configuration read again");
 	if (needs->keys != -1)

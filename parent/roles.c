@@ -20,9 +20,27 @@ roles_worker_dead(struct process *p)
 	if (listen_check(p) == 0 || !parent->steered)
 		return;
 	steer_no_more(parent);
-	for (i = 0; i < parent->nworkers; i++)
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		if (parent->workers[i].child != NULL)
 			wiring_settings(parent->workers[i].child);
+}
+
+static void
+roles_worker_lost(struct process *p)
+{
+	move_lost(p);
+	admit_worker_lost(p);
+}
+
+static void
+roles_worker_left(struct place *place)
+{
+	int candidate;
+
+	candidate = place->candidate;
+	places_left(place);
+	if (candidate)
+		renew_failed(place->parent, "one has died");
 }
 
 static void
@@ -83,7 +101,9 @@ const struct role_rules roles[ROLE_MAX] = {
 		.ping = PW_PING,
 		.shutdown = PW_SHUTDOWN,
 		.introduce = wiring_introduce_worker,
-		.lost = admit_worker_lost,
+		.lost = roles_worker_lost,
 		.dead = roles_worker_dead,
+		.ready = renew_ready,
+		.left = roles_worker_left,
 	},
 };

@@ -219,7 +219,7 @@ router_attach(struct router *r)
 	ev_timer_stop(parent->loop, &r->hello);
 	r->channel.state = ROUTER_ATTACHED;
 	log_info("router: attached");
-	for (i = 0; i < parent->nworkers; i++)
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		if (parent->workers[i].child != NULL)
 			router_introduce(parent->workers[i].child);
 }
@@ -239,7 +239,7 @@ router_end(void *owner, const char *reason)
 		return;
 	log_info("router: gone%s%s", reason != NULL ? ": " : "",
 	    reason != NULL ? reason : "");
-	for (i = 0; i < parent->nworkers; i++)
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		process_send(
 		    parent->workers[i].child, PW_ROUTER_END, -1, NULL, 0);
 }

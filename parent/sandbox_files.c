@@ -148,7 +148,7 @@ sandbox_landlock(const struct parent *parent)
 		landlock_allow(
 		    ruleset, sandbox_system[i].path, sandbox_system[i].access);
 	for (i = ROLE_PARENT + 1; i < ROLE_MAX; i++)
-		landlock_allow_fd(ruleset, parent->programs[i].fd,
+		sandbox_allow_directory(ruleset, parent->programs[i].path,
 		    LANDLOCK_READ | LANDLOCK_EXECUTE);
 	STAILQ_FOREACH(file, &parent->conf->files, entry)
 		sandbox_allow_file(ruleset, file->path);

@@ -31,6 +31,16 @@ shutdown_timeout(struct ev_loop *loop, ev_timer *w, int revents)
 	shutdown_kill_all(w->data);
 }
 
+/* Tells a child to end; 0: it has. */
+static int
+shutdown_end(struct place *place)
+{
+	if (place->child == NULL)
+		return (0);
+	process_send(place->child, place->role->shutdown, -1, NULL, 0);
+	return (1);
+}
+
 /*
  * Ends the daemon: workers say goodbye to their peers, then auth ends.  Called
  * again: at once.
@@ -47,14 +57,14 @@ shutdown_begin(struct parent *parent)
 	log_info("stopping");
 	notify_stopping();
 	parent->stopping = 1;
+	move_cancel_all(parent);
 	listen_close(parent);
 	ev_timer_init(&parent->stop_timer, shutdown_timeout, STOP_SECONDS, 0.);
 	parent->stop_timer.data = parent;
 	ev_timer_start(parent->loop, &parent->stop_timer);
 	keys_cache_last(parent, shutdown_reaped);
-	for (i = 0; i < parent->nworkers; i++)
-		process_send(parent->workers[i].child,
-		    parent->workers[i].role->shutdown, -1, NULL, 0);
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
+		(void)shutdown_end(&parent->workers[i]);
 	shutdown_reaped(parent);
 }
 
@@ -62,16 +72,6 @@ void
 shutdown_signal(struct ev_loop *loop, ev_signal *w, int revents)
 {
 	shutdown_begin(w->data);
-}
-
-/* Tells a child to end; 0: it has. */
-static int
-shutdown_end(struct place *place)
-{
-	if (place->child == NULL)
-		return (0);
-	process_send(place->child, place->role->shutdown, -1, NULL, 0);
-	return (1);
 }
 
 /*
@@ -83,7 +83,7 @@ shutdown_reaped(struct parent *parent)
 {
 	uint32_t i;
 
-	for (i = 0; i < parent->nworkers; i++)
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		if (parent->workers[i].child != NULL)
 			return;
 	if (keys_cache_busy(parent) && parent->stopping == 1)

@@ -68,40 +68,45 @@ spawn_own_directory(char dir[PATH_MAX])
 		*slash = '\0';
 }
 
-static void
-spawn_check_program(int fd, const char *path)
+/* NULL, or what is wrong with it. */
+static const char *
+spawn_check_program(int fd)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) == -1)
-		fatal("fstat %s", path);
+		return (strerror(errno));
 	if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
-		fatalx("%s: not an executable file; install it again", path);
+		return ("not an executable file; install it again");
 	if ((st.st_mode & 022) != 0)
-		fatalx("%s: others can write to it; chmod go-w %s", path, path);
+		return ("others can write to it; chmod go-w");
+	return (NULL);
 }
 
 /* Beside our own, or where it was installed; fatal if it is not there. */
-int
-spawn_open_program(const char *name)
+void
+spawn_open_program(struct role_program *program, const char *name)
 {
-	char own[PATH_MAX], path[PATH_MAX + 32];
-	int fd;
+	char own[PATH_MAX];
+	const char *wrong;
+	int n;
 
-	fd = -1;
+	program->fd = program->before = -1;
 	spawn_own_directory(own);
-	(void)snprintf(path, sizeof(path), "%s/%s", own, name);
-	if (own[0] != '\0')
-		fd = open(path, O_PATH | O_CLOEXEC);
-	if (fd == -1) {
-		(void)snprintf(path, sizeof(path), "%s/%s", LIBEXECDIR, name);
-		fd = open(path, O_PATH | O_CLOEXEC);
+	n = snprintf(program->path, sizeof(program->path), "%s/%s", own, name);
+	if (own[0] != '\0' && (size_t)n < sizeof(program->path))
+		program->fd = open(program->path, O_PATH | O_CLOEXEC);
+	if (program->fd == -1) {
+		(void)snprintf(program->path, sizeof(program->path), "%s/%s",
+		    LIBEXECDIR, name);
+		program->fd = open(program->path, O_PATH | O_CLOEXEC);
 	}
-	if (fd == -1)
+	if (program->fd == -1)
 		fatal("%s: neither beside beacond nor in %s; install it there",
 		    name, LIBEXECDIR);
-	spawn_check_program(fd, path);
-	return (fd);
+	wrong = spawn_check_program(program->fd);
+	if (wrong != NULL)
+		fatalx("%s: %s", program->path, wrong);
 }
 
 /*
@@ -114,8 +119,55 @@ spawn_open_programs(struct parent *parent)
 	int role;
 
 	for (role = ROLE_PARENT + 1; role < ROLE_MAX; role++)
-		parent->programs[role].fd =
-		    spawn_open_program(parent->roles[role].program);
+		spawn_open_program(
+		    &parent->programs[role], parent->roles[role].program);
+}
+
+/*
+ * Opens them anew, as they may be other ones by now: children are started from
+ * these, until spawn_settle().  Returns 0, or -1 with the reason logged and
+ * nothing changed.
+ */
+int
+spawn_open_again(struct parent *parent)
+{
+	struct role_program *program;
+	const char *wrong;
+	int fd, role;
+
+	for (role = ROLE_PARENT + 1; role < ROLE_MAX; role++) {
+		program = &parent->programs[role];
+		fd = open(program->path, O_PATH | O_CLOEXEC);
+		wrong = fd == -1 ? strerror(errno) : spawn_check_program(fd);
+		if (wrong != NULL) {
+			log_warnx("%s: %s", program->path, wrong);
+			if (fd != -1)
+				(void)close(fd);
+			spawn_settle(parent, 0);
+			return (-1);
+		}
+		program->before = program->fd;
+		program->fd = fd;
+	}
+	return (0);
+}
+
+/* keep: boolean: the new ones are good; else children are as before. */
+void
+spawn_settle(struct parent *parent, int keep)
+{
+	struct role_program *program;
+	int role;
+
+	for (role = ROLE_PARENT + 1; role < ROLE_MAX; role++) {
+		program = &parent->programs[role];
+		if (program->before == -1)
+			continue;
+		(void)close(keep ? program->before : program->fd);
+		if (!keep)
+			program->fd = program->before;
+		program->before = -1;
+	}
 }
 
 void

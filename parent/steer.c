@@ -16,8 +16,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/steer.h"
+#include "parent/inherit.h"
 #include "parent/parent.h"
 
 /*
@@ -37,6 +39,7 @@
 
 /* Before it is relied upon, it is tried with datagrams to ourselves. */
 #define STEER_TRIES 3
+#define STEER_RESIZED 10 /* seconds in which earlier words may come */
 #define STEER_WAIT  100 /* milliseconds for one of them to arrive */
 #define STEER_READS 65536
 #define STEER_TOKEN 16
@@ -354,6 +357,27 @@ steer_more(struct parent *parent)
 }
 
 /*
+ * There is another number of workers.  Those that are new have sockets which
+ * were bound behind the others, in their order.  Which number a socket of the
+ * service manager has cannot be tried any more: there are datagrams in it.
+ */
+void
+steer_again(struct parent *parent)
+{
+	const struct listener *listener;
+
+	TAILQ_FOREACH(listener, &parent->listeners, entry) {
+		if (!parent->steered || listener->kind != LISTENER_UDP ||
+		    listener->fresh)
+			continue;
+		if (inherit_has(listener->fds[0]) ||
+		    steer_attach(listener->fds[0], parent->steer_key,
+			parent->nworkers) == -1)
+			steer_no_more(parent);
+	}
+}
+
+/*
  * A socket is lost, and with it the order of the others.  The caller tells the
  * workers.
  */
@@ -373,7 +397,13 @@ steer_reaches(
 	const struct parent *parent;
 
 	parent = worker->parent;
-	return (!parent->steered ||
-		steer_worker(parent->steer_key, parent->nworkers, addr, port) ==
-		    worker->place->number);
+	if (!parent->steered ||
+	    steer_worker(parent->steer_key, parent->nworkers, addr, port) ==
+		place_share(worker->place))
+		return (1);
+	/* It may have been read before there was another number of workers. */
+	return (parent->nworkers_before != parent->nworkers &&
+		clock_seconds() - parent->resized < STEER_RESIZED &&
+		steer_worker(parent->steer_key, parent->nworkers_before, addr,
+		    port) == place_share(worker->place));
 }

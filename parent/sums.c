@@ -135,7 +135,7 @@ sums_place(const struct place *place, struct sums_process *sum)
 	int i;
 
 	sum->role = place->role->id;
-	sum->number = place->number;
+	sum->number = place_share(place);
 	sum->value[PROCESS_RESTARTS] = place->restarts;
 	p = place->child;
 	if (p == NULL)
@@ -187,8 +187,9 @@ sums_publish(struct parent *parent)
 		sums_beacon(parent, &sum, i, &data.beacon[i]);
 	sums_gauges(parent, data.gauge);
 	sums_self(parent, &data.process[0]);
+	data.nprocesses = 1;
 	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
-		sums_place(place, &data.process[i + 1]);
-	data.nprocesses = i + 1;
+		if (!place->leaving && !place->candidate)
+			sums_place(place, &data.process[data.nprocesses++]);
 	sums_write(parent->sums, &data);
 }

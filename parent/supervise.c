@@ -49,7 +49,9 @@ supervise_channel_end(void *owner, const char *reason)
 	struct process *p;
 
 	p = owner;
-	if (reason != NULL)
+	if (reason != NULL && p->place->candidate)
+		process_end(p, reason);
+	else if (reason != NULL)
 		process_kill(p, reason);
 	else if (p->pid != 0 && !p->parent->stopping)
 		(void)kill(p->pid, SIGKILL);
@@ -83,7 +85,8 @@ supervise_log_death(const struct process *p, int status)
 	if (WIFSIGNALED(status))
 		supervise_log_signal(p, WTERMSIG(status));
 	else if (WEXITSTATUS(status) != 0 ||
-		 !(p->parent->stopping || p->place->retired))
+		 !(p->parent->stopping || p->place->retired ||
+		     p->place->renewed))
 		log_warnx("%s (pid %d) exited with status %d", p->place->name,
 		    p->pid, WEXITSTATUS(status));
 }
@@ -120,10 +123,12 @@ supervise_deaths(struct place *place)
 }
 
 /* Nobody holds it any more, and process_place() does not know it. */
-static void
+void
 supervise_retire(struct place *place)
 {
 	ev_timer_stop(place->parent->loop, &place->restart);
+	if (place->role->left != NULL)
+		place->role->left(place);
 	place->retired = 0;
 	place->role = NULL;
 }
@@ -160,14 +165,19 @@ supervise_reaped(struct ev_loop *loop, ev_child *w, int revents)
 		shutdown_reaped(parent);
 		return;
 	}
-	if (place->retired) {
+	if (place->retired || place->candidate) {
 		supervise_retire(place);
 		return;
 	}
 	if (!place->was_ready && !parent->ready)
 		shutdown_fatal(
 		    parent, "%s could not start; see above", place->name);
-	supervise_deaths(place);
+	if (place->renewed) {
+		place->renewed = 0;
+		place->first = place->epoch;
+		place->backoff = 0.;
+	} else
+		supervise_deaths(place);
 	supervise_later(place);
 }
 
@@ -208,7 +218,7 @@ supervise_connect(struct process *p)
 		return;
 	parent = p->parent;
 	wiring_connect(p, parent->auth.child);
-	for (i = 0; i < parent->nworkers; i++)
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		wiring_connect(p, parent->workers[i].child);
 }
 
@@ -221,7 +231,7 @@ supervise_restart(struct ev_loop *loop, ev_timer *w, int revents)
 	place = w->data;
 	if (place->parent->stopping)
 		return;
-	if (place->epoch > 0)
+	if (place->epoch > place->first)
 		place->restarts++;
 	p = supervise_spawn(place);
 	if (p == NULL) {
@@ -241,13 +251,28 @@ supervise_place(
 	place->role = &parent->roles[role];
 	place->number = number;
 	if (role == ROLE_WORKER)
-		(void)snprintf(
-		    place->name, sizeof(place->name), "worker[%u]", number);
+		(void)snprintf(place->name, sizeof(place->name), "worker[%u]",
+		    place_share(place));
 	else
 		(void)strlcpy(
 		    place->name, place->role->name, sizeof(place->name));
 	ev_timer_init(&place->restart, supervise_restart, 0., 0.);
 	place->restart.data = place;
+}
+
+/*
+ * Begins to have a worker in a place that is not used; candidate: boolean, see
+ * renew.c.
+ */
+void
+supervise_worker(struct parent *parent, struct place *place, int candidate)
+{
+	supervise_place(parent, place, ROLE_WORKER, place->number);
+	place->candidate = candidate;
+	place->backoff = 0.;
+	place->first = place->epoch;
+	place->was_ready = 0;
+	supervise_later(place);
 }
 
 static void
@@ -287,6 +312,8 @@ supervise_init(struct parent *parent)
 	budget_init(&parent->revocations, REVOKE_RATE, REVOKE_BURST);
 	budget_init(&parent->unlearned, UNLEARN_RATE, UNLEARN_BURST);
 	supervise_place(parent, &parent->auth, ROLE_AUTH, 0);
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
+		parent->workers[i].number = i;
 	for (i = 0; i < parent->nworkers; i++)
 		supervise_place(parent, &parent->workers[i], ROLE_WORKER, i);
 	if (parent->sums != NULL)
@@ -381,6 +408,8 @@ supervise_ready(struct process *p, const struct msg_hello *hello)
 	p->state = CHILD_RUNNING;
 	p->place->was_ready = 1;
 	metrics_publish_loads(p->parent);
+	if (p->place->role->ready != NULL)
+		p->place->role->ready(p);
 	if (p->parent->ready)
 		log_info("%s (pid %d) is back", p->place->name, p->pid);
 	else

@@ -50,6 +50,7 @@ wiring_settings(struct process *p)
 	s.idle_timeout = conf->idle_timeout;
 	s.ping_interval = conf->ping_interval;
 	s.write_timeout = conf->write_timeout;
+	s.nworkers = p->parent->nworkers;
 	s.max_peers = conf->max_peers;
 	s.max_frame = conf->max_frame;
 	s.legacy_signatures = conf->legacy_signatures != 0;
@@ -104,7 +105,6 @@ wiring_hello(struct process *p)
 
 	proto_fill_hello(&hello);
 	hello.worker = p->place->number;
-	hello.nworkers = p->parent->nworkers;
 	hello.epoch = p->epoch;
 	process_send(p, p->place->role->hello, -1, &hello, sizeof(hello));
 }
@@ -120,7 +120,7 @@ wiring_udp(struct process *p, const struct listener *listener)
 	msg.listener = listener->number;
 	msg.share = 0;
 	/* One that was lost leaves its number behind. */
-	for (i = (int)p->place->number; i < listener->nfds;
+	for (i = (int)place_share(p->place); i < listener->nfds;
 	     i += (int)p->parent->nworkers)
 		if (listener->fds[i] != -1)
 			process_send_copy(
@@ -135,6 +135,8 @@ wiring_listener(struct process *p, const struct listener *listener)
 	enum role role;
 
 	role = p->place->role->id;
+	if (p->place->leaving && listener->kind == LISTENER_WEBSOCKET)
+		return;
 	msg.number = listener->number;
 	msg.proxy_protocol = listener->proxy_protocol != 0;
 	if (role == ROLE_WORKER && listener->kind == LISTENER_WEBSOCKET)
@@ -155,6 +157,8 @@ wiring_unlisten(struct process *p, const struct listener *listener)
 	enum role role;
 
 	role = p->place->role->id;
+	if (p->place->leaving && listener->kind == LISTENER_WEBSOCKET)
+		return;
 	msg.udp = listener->kind == LISTENER_UDP;
 	msg.number = listener->number;
 	if (role == ROLE_METRICS && listener->kind == LISTENER_METRICS)

@@ -57,7 +57,8 @@ unit_parent/beacons := $(call in,parent,beacons conf_table refusal resolve)
 unit_parent/conf   := $(wildcard parent/conf_*.c)
 unit_parent/conf_file := $(unit_parent/conf)
 unit_parent/endpoint := $(call in,parent,conf_table endpoint holders \
-		      listen_address peermap_write process refusal steer)
+		      inherit listen_address peermap_write process refusal \
+		      steer)
 unit_parent/from_ctl := $(call in,parent,control from_ctl local_socket \
 		      metrics peermap_write process)
 unit_parent/gossip := $(call in,parent,conf_table gossip gossip_ports \
@@ -75,6 +76,10 @@ unit_parent/listen_check := $(call in,parent,listen_address listen_check \
 unit_parent/listen_socket := $(call in,parent,listen_address listen_socket)
 unit_parent/listen_udp := $(call in,parent,listen_address listen_fail \
 		      listen_socket listen_udp)
+unit_parent/move   := $(call in,parent,move peermap_write process)
+unit_parent/places := $(call in,parent,places process)
+unit_parent/renew  := $(call in,parent,process renew)
+unit_parent/resize := $(call in,parent,process resize)
 unit_parent/metrics := $(call in,parent,metrics process)
 unit_parent/shutdown := $(call in,parent,process shutdown)
 unit_parent/supervise := $(call in,parent,process supervise)
@@ -88,13 +93,14 @@ unit_parent/sandbox := $(call in,parent,conf_table control inherit keys listen \
 		      block_file keys_cache listen_address listen_fail \
 		      listen_socket listen_udp local_socket newfile notify process \
 		      sandbox sandbox_files shutdown)
-unit_parent/steer  := $(call in,parent,listen_address steer)
+unit_parent/steer  := $(call in,parent,inherit listen_address steer)
 unit_parent/wiring := $(call in,parent,process wiring)
 # What children say is heard by nearly all of it.
 unit_parent/from_child := $(filter-out %/main.c,$(wildcard parent/*.c))
 
 # What a session needs to write, and to read.
-worker_outq	   := $(call in,worker,broken chunks outq stranger wheel)
+worker_outq	   := $(call in,worker,broken chunks outq outq_progress \
+		      stranger wheel)
 worker_session	   := $(worker_outq) \
 		      $(call in,worker,gather inbound report session tell)
 worker_http	   := $(call in,worker,http http_forwarded http_host http_text \
@@ -113,13 +119,19 @@ unit_worker/http_forwarded := $(call in,worker,http_forwarded http_text networks
 unit_worker/http_host := $(call in,worker,http_host http_text)
 unit_worker/http_response := $(worker_http) worker/http_response.c
 unit_worker/login  := $(call in,worker,login login_reply report)
+unit_worker/move_say := $(call in,worker,chunks move_say)
+unit_worker/move_told := $(worker_outq) \
+		      $(call in,worker,inbound move_state move_told outq_move)
 unit_worker/outq   := $(worker_outq)
+unit_worker/outq_move := $(worker_outq) worker/outq_move.c
 unit_worker/outq_control := $(worker_session)
 unit_worker/outq_pace := $(worker_session)
 unit_worker/proxy_header := $(call in,worker,http_text proxy_header)
 unit_worker/punch  := $(call in,worker,limit networks packet punch report)
 unit_worker/relay  := $(call in,worker,relay report lookup packet)
 unit_worker/session := $(worker_session)
+unit_worker/session_move := $(worker_outq) \
+		      $(call in,worker,inbound outq_move session_move)
 unit_worker/session_control := $(call in,worker,session_control ws_utf8)
 unit_worker/session_frame := $(call in,worker,inbound session_frame ws_utf8)
 unit_worker/session_head := $(worker_http) \

@@ -99,7 +99,7 @@ accept_overloaded(const struct worker *w)
 	uint32_t i, least, load;
 
 	least = w->load;
-	for (i = 0; i < w->hello.nworkers; i++) {
+	for (i = 0; i < PROTO_PLACES_MAX; i++) {
 		load = atomic_load_explicit(
 		    &w->map.header->load[i], memory_order_relaxed);
 		if (i != w->hello.worker && load < least)

@@ -110,6 +110,22 @@ chunks_cut(struct chunks *q, size_t len)
 	}
 }
 
+/* All of `more` stands behind q from now on, and `more` is empty. */
+void
+chunks_join(struct chunks *q, struct chunks *more)
+{
+	if (more->head == NULL)
+		return;
+	if (q->tail == NULL)
+		q->head = more->head;
+	else
+		q->tail->next = more->head;
+	q->tail = more->tail;
+	q->len += more->len;
+	q->size += more->size;
+	memset(more, 0, sizeof(*more));
+}
+
 /* Copies the first bytes, len at most; returns how many. */
 size_t
 chunks_copy(const struct chunks *q, uint8_t *to, size_t len)

@@ -37,6 +37,7 @@ struct chunks {
 int chunks_add(struct chunks *, const uint8_t *, size_t);
 void chunks_take(struct chunks *, size_t);
 void chunks_cut(struct chunks *, size_t);
+void chunks_join(struct chunks *to, struct chunks *more);
 size_t chunks_copy(const struct chunks *, uint8_t *, size_t);
 int chunks_pieces(
     const struct chunks *, size_t from, size_t to, struct iovec *, int);

@@ -28,8 +28,7 @@ from_parent_hello(void *owner, const void *data, size_t len, int fd)
 	w = owner;
 	memcpy(&w->hello, data, sizeof(w->hello));
 	proto_check_hello(&w->hello, "beacond-worker");
-	if (w->hello.nworkers > PROTO_WORKERS_MAX ||
-	    w->hello.worker >= w->hello.nworkers)
+	if (w->hello.worker >= PROTO_PLACES_MAX)
 		return ("no such worker");
 	w->parent.state = WORKER_SETUP;
 	return (NULL);
@@ -203,8 +202,10 @@ from_parent_close(void *owner, const void *data, size_t len, int fd)
 
 	msg = data;
 	s = session_open_at(owner, msg->slot, msg->generation);
-	if (s != NULL)
-		session_removed(owner, s, msg->reason);
+	if (s == NULL)
+		return (NULL);
+	move_out_keep(owner, s);
+	session_removed(owner, s, msg->reason);
 	return (NULL);
 }
 
@@ -212,6 +213,53 @@ static const char *
 from_parent_block(void *owner, const void *data, size_t len, int fd)
 {
 	return (blocked_set(owner, data));
+}
+
+/* Of a PW_MOVE_OUT or PW_MOVE_IN: as long as it says? */
+static int
+from_parent_is_move(const struct msg_move *msg, size_t len)
+{
+	return (msg->count > 0 && msg->count <= MOVE_SESSIONS_MAX &&
+		len == sizeof(*msg) +
+			   msg->count * sizeof(struct msg_move_session));
+}
+
+static const char *
+from_parent_move_out(void *owner, const void *data, size_t len, int fd)
+{
+	const struct msg_move *msg;
+
+	msg = data;
+	if (from_parent_is_move(msg, len))
+		return (move_out_begin(owner, msg, msg + 1, fd));
+	(void)close(fd);
+	return ("move of wrong size");
+}
+
+static const char *
+from_parent_move_in(void *owner, const void *data, size_t len, int fd)
+{
+	const struct msg_move *msg;
+
+	msg = data;
+	if (from_parent_is_move(msg, len))
+		return (move_in_begin(owner, msg, msg + 1, fd));
+	(void)close(fd);
+	return ("move of wrong size");
+}
+
+static const char *
+from_parent_moved(void *owner, const void *data, size_t len, int fd)
+{
+	move_settled(owner, data);
+	return (NULL);
+}
+
+static const char *
+from_parent_fence(void *owner, const void *data, size_t len, int fd)
+{
+	move_fence(owner, data);
+	return (NULL);
 }
 
 static void
@@ -230,7 +278,7 @@ from_parent_stat_row(struct worker *w, const struct msg_stat_session *of,
 	row->frames_out = s->frames_out;
 	row->bytes_in = s->bytes_in;
 	row->bytes_out = s->bytes_out;
-	row->queued = s->outq == NULL ? 0 : (uint32_t)s->outq->data.len;
+	row->queued = s->outq == NULL ? 0 : (uint32_t)outq_waiting(s->outq);
 }
 
 static const char *
@@ -336,6 +384,18 @@ static const struct channel_rule from_parent_rules[] = {
 	    sizeof(struct msg_stat) +
 		PROTO_STAT_MAX * sizeof(struct msg_stat_session),
 	    WORKER_RUNNING, from_parent_stat),
+	{ PW_MOVE_OUT, "PW_MOVE_OUT", sizeof(struct msg_move),
+	    sizeof(struct msg_move) +
+		MOVE_SESSIONS_MAX * sizeof(struct msg_move_session),
+	    CHANNEL_FD, WORKER_RUNNING, 1, from_parent_move_out },
+	{ PW_MOVE_IN, "PW_MOVE_IN", sizeof(struct msg_move),
+	    sizeof(struct msg_move) +
+		MOVE_SESSIONS_MAX * sizeof(struct msg_move_session),
+	    CHANNEL_FD, WORKER_RUNNING, 1, from_parent_move_in },
+	CHANNEL_RULE(PW_MOVED, sizeof(struct msg_moved), WORKER_RUNNING,
+	    from_parent_moved),
+	CHANNEL_RULE(PW_FENCE, sizeof(struct msg_moved), WORKER_RUNNING,
+	    from_parent_fence),
 	CHANNEL_RULE(PW_PING, 0, ANY_TIME, from_parent_ping),
 	CHANNEL_RULE(PW_SHUTDOWN, 0, ANY_TIME, from_parent_shutdown),
 };

@@ -208,6 +208,25 @@ inbound_take_message(struct worker *w, struct session *s)
 	return (m);
 }
 
+/* What s holds is nobody's to throw out, until inbound_take_back(). */
+void
+inbound_set_aside(struct worker *w, struct session *s)
+{
+	if (s->pending != NULL)
+		inbound_remove(w, &s->pending->held);
+	if (s->message != NULL)
+		inbound_remove(w, &s->message->held);
+}
+
+void
+inbound_take_back(struct worker *w, struct session *s)
+{
+	if (s->pending != NULL)
+		inbound_add(w, &s->pending->held);
+	if (s->message != NULL)
+		inbound_add(w, &s->message->held);
+}
+
 /*
  * s is closing: only the peer's close frame still matters, and what is left of
  * a longer frame is skipped as it comes.

@@ -63,6 +63,8 @@ int inbound_keep(struct worker *, struct session *, const uint8_t *, size_t len,
 int inbound_room(struct worker *, struct session *, size_t, struct session **);
 struct pending *inbound_take_pending(struct worker *, struct session *);
 struct message *inbound_take_message(struct worker *, struct session *);
+void inbound_set_aside(struct worker *, struct session *);
+void inbound_take_back(struct worker *, struct session *);
 void inbound_give_up(struct worker *, struct session *);
 
 #endif /* WORKER_INBOUND_H */

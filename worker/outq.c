@@ -6,10 +6,6 @@
 #include <sys/param.h>
 #include <sys/socket.h>
 
-#include <netinet/in.h>
-
-#include <linux/tcp.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +25,7 @@
 #define OUTQ_WRITE_MIN (16U << 10) /* bytes at a time, to any peer */
 #define OUTQ_IOV       20
 
-static void
+void
 outq_watch(struct worker *w, struct session *s, int events)
 {
 	int fd;
@@ -42,45 +38,11 @@ outq_watch(struct worker *w, struct session *s, int events)
 	ev_io_start(w->loop, &s->io);
 }
 
-/* Bytes that the peer's kernel has acknowledged, modulo 2^32. */
-static uint32_t
-outq_acked(const struct session *s)
-{
-	struct tcp_info info;
-	socklen_t len;
-
-	memset(&info, 0, sizeof(info));
-	len = sizeof(info);
-	if (getsockopt(s->io.fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1)
-		return (0);
-	return ((uint32_t)info.tcpi_bytes_acked);
-}
-
-/*
- * The kernel's own buffer can take a slow peer minutes to empty, and until then
- * takes nothing from us.  So before a peer counts as stuck: has it really read
- * nothing?  Returns 1 if it has read something since the last sign of that.
- */
-int
-outq_progress(struct worker *w, struct session *s)
-{
-	struct outq *q;
-	uint32_t acked;
-
-	q = s->outq;
-	acked = outq_acked(s);
-	if (acked == q->acked)
-		return (0);
-	q->acked = acked;
-	q->progress = w->tick;
-	return (1);
-}
-
 /*
  * The kernel took so many bytes and no more.  Returns NULL, and the session is
  * broken, if there is no memory.
  */
-static struct outq *
+struct outq *
 outq_get(struct worker *w, struct session *s, size_t took)
 {
 	if (s->outq != NULL)
@@ -103,8 +65,9 @@ outq_free(struct worker *w, struct session *s)
 {
 	if (s->outq == NULL)
 		return;
-	w->queued -= s->outq->data.size;
+	w->queued -= s->outq->data.size + s->outq->held.size;
 	chunks_cut(&s->outq->data, 0);
+	chunks_cut(&s->outq->held, 0);
 	free(s->outq);
 	s->outq = NULL;
 }
@@ -114,7 +77,7 @@ outq_free(struct worker *w, struct session *s)
  * a part of all room is left: the square of that part of it.  So no number of
  * peers that do not read takes it all.
  */
-static size_t
+size_t
 outq_most(const struct worker *w)
 {
 	uint64_t left, most;
@@ -130,18 +93,20 @@ outq_most(const struct worker *w)
 int
 outq_has_room(const struct worker *w, const struct session *s, size_t len)
 {
-	return (s->outq == NULL || s->outq->data.len + len <= outq_most(w));
+	return (s->outq == NULL || outq_waiting(s->outq) + len <= outq_most(w));
 }
 
-static int
-outq_append(struct worker *w, struct outq *q, const uint8_t *bytes, size_t len)
+/* To one of a queue's two lists, however long.  Returns 0, or -1 (memory). */
+int
+outq_append(
+    struct worker *w, struct chunks *to, const uint8_t *bytes, size_t len)
 {
 	size_t before;
 	int r;
 
-	before = q->data.size;
-	r = chunks_add(&q->data, bytes, len);
-	w->queued += q->data.size - before;
+	before = to->size;
+	r = chunks_add(to, bytes, len);
+	w->queued += to->size - before;
 	return (r);
 }
 
@@ -164,12 +129,14 @@ outq_stretch(struct worker *w, struct session *s, const uint8_t *base,
 			continue;
 		if (off < sent) {
 			q->frame_left = (uint32_t)(off + frame - sent);
-			if (outq_append(w, q, base + sent, q->frame_left) == -1)
+			if (outq_append(
+				w, &q->data, base + sent, q->frame_left) == -1)
 				return (-1);
 			continue;
 		}
-		if (q->data.len + frame > outq_most(w) ||
-		    outq_append(w, q, base + off, frame) == -1)
+		if (outq_waiting(q) + frame > outq_most(w) ||
+		    outq_append(w, q->holds ? &q->held : &q->data, base + off,
+			frame) == -1)
 			(*dropped)++;
 	}
 	return (0);
@@ -335,8 +302,10 @@ outq_discard(struct worker *w, struct session *s)
 	q = s->outq;
 	if (q == NULL)
 		return;
-	w->queued -= q->data.size;
+	w->queued -= q->data.size + q->held.size;
 	chunks_cut(&q->data, q->frame_left);
+	chunks_cut(&q->held, 0);
+	q->holds = 0;
 	w->queued += q->data.size;
 }
 
@@ -435,10 +404,11 @@ outq_write(struct worker *w, struct session *s)
 	w->queued -= q->data.size;
 	outq_sent(q, (size_t)n);
 	w->queued += q->data.size;
-	if (q->data.len == 0 && q->control_len == 0) {
-		if (s->state == SESSION_OPEN)
-			s->heard = w->tick;
+	if (q->data.len > 0 || q->control_len > 0)
+		return;
+	if (s->state == SESSION_OPEN)
+		s->heard = w->tick;
+	if (!q->holds)
 		outq_free(w, s);
-		outq_watch(w, s, EV_READ);
-	}
+	outq_watch(w, s, EV_READ);
 }

@@ -213,6 +213,15 @@ relay_peer(struct worker *w, const struct origin *peer, int came)
 
 const struct upper relay_upper = { relay_frame, relay_peer };
 
+/* For a session that has just moved from here.  Returns 0 if it has not. */
+static int
+relay_late(struct worker *w, const struct peermap_entry *entry, uint32_t sender,
+    uint8_t *payload, size_t len)
+{
+	return (move_out_late(w, entry->node, entry->generation,
+	    packet_deliver(payload, sender), len + PACKET_DELIVER_LEN));
+}
+
 /*
  * A packet that another worker says its peer `sender` sent to a node here.
  * A worker is believed for nodes that the map gives to it, and for nodes that
@@ -230,9 +239,11 @@ relay_delivery(struct worker *w, uint32_t worker, uint32_t dest,
 		return;
 	}
 	if (!lookup(w, dest, &entry) || entry.generation == 0 ||
-	    entry.worker != w->hello.worker) {
+	    (entry.worker != w->hello.worker &&
+		!relay_late(w, &entry, sender, payload, len))) {
 		counters_add(COUNTER_DROP_STALE, 1);
 		return;
 	}
-	(void)relay_to_session(w, &entry, sender, payload, len);
+	if (entry.worker == w->hello.worker)
+		(void)relay_to_session(w, &entry, sender, payload, len);
 }

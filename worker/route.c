@@ -26,12 +26,14 @@
 
 static void route_write(struct ev_loop *, ev_io *, int);
 
-/* Boolean: it tells the router of a session, and is no packet. */
+/* Boolean: it tells of sessions, and is no packet. */
 static int
 route_is_event(const struct imsg_header *header)
 {
 	return (header->type == FRAME_CAME || header->type == FRAME_GONE ||
-		header->type == FRAME_JOINED || header->type == FRAME_LEFT);
+		header->type == FRAME_JOINED || header->type == FRAME_LEFT ||
+		header->type == WW_MARK || header->type == WW_MARKED ||
+		header->type == WW_FENCE);
 }
 
 /* A stretch of whole messages is not going to be sent. */
@@ -207,7 +209,7 @@ route_packet(struct worker *w, uint32_t number, uint32_t dest, uint32_t sender,
 	struct sibling *sib;
 	uint8_t *message;
 
-	sib = number < PROTO_WORKERS_MAX ? w->routes.siblings[number] : NULL;
+	sib = number < PROTO_PLACES_MAX ? w->routes.siblings[number] : NULL;
 	if (sib == NULL || !sib->open) {
 		counters_add(COUNTER_DROP_STALE, 1);
 		return (0);
@@ -329,7 +331,7 @@ route_flush(struct worker *w)
 	struct sibling *sib;
 	uint32_t i;
 
-	for (i = 0; i < w->hello.nworkers; i++) {
+	for (i = 0; i < PROTO_PLACES_MAX; i++) {
 		sib = w->routes.siblings[i];
 		if (sib != NULL && sib->niov > 0)
 			route_flush_sibling(sib);
@@ -387,7 +389,7 @@ route_waiting(const struct worker *w)
 	uint32_t i;
 
 	bytes = 0;
-	for (i = 0; i < w->hello.nworkers; i++) {
+	for (i = 0; i < PROTO_PLACES_MAX; i++) {
 		sib = w->routes.siblings[i];
 		if (sib != NULL)
 			bytes += sib->rest_len + sib->queue.len;
@@ -401,7 +403,7 @@ route_descriptors(const struct worker *w)
 	uint32_t i, n;
 
 	n = 0;
-	for (i = 0; i < w->hello.nworkers; i++)
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		n += w->routes.siblings[i] != NULL &&
 		     w->routes.siblings[i]->open;
 	return (n);

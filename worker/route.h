@@ -33,7 +33,7 @@ struct worker;
 #define ROUTE_STAGE (190U << 10)
 _Static_assert(ROUTE_STAGE >= ROUTE_MESSAGE_MAX, "any message fits");
 
-#define ROUTE_ROUTER PROTO_WORKERS_MAX /* the router's number */
+#define ROUTE_ROUTER PROTO_PLACES_MAX /* the router's number */
 
 /*
  * Another worker, at the other end of a channel of WW_PACKETs; or the router,
@@ -61,7 +61,7 @@ struct sibling {
 
 /* All of them, and what is gathered for them. */
 struct routes {
-	struct sibling *siblings[PROTO_WORKERS_MAX + 1];
+	struct sibling *siblings[PROTO_PLACES_MAX + 1];
 	uint8_t *stage; /* small packets, ROUTE_STAGE bytes */
 	uint32_t stage_len;
 	int in_place; /* boolean: some wait where they were read */

@@ -16,6 +16,32 @@
 
 #define ROUTE_READS 4 /* in one turn: what the socket holds at most */
 
+/* What is no packet: see move.c.  Returns its length, or -1 if it is bad. */
+static ssize_t
+route_recv_other(struct sibling *sib, const struct imsg_header *header)
+{
+	struct worker *w;
+
+	w = sib->worker;
+	if (header->len != ROUTE_HEADER)
+		return (-1);
+	switch (header->type) {
+	case WW_MARK:
+		/* What came before it is delivered, and this is read. */
+		route_message(w, sib, WW_MARKED, header->peerid, 0, NULL, 0);
+		break;
+	case WW_MARKED:
+		move_out_marked(w, sib->number, header->peerid);
+		break;
+	case WW_FENCE:
+		move_out_fenced(w, sib->number, header->peerid);
+		break;
+	default:
+		return (-1);
+	}
+	return ((ssize_t)header->len);
+}
+
 /* The next whole message at `bytes`: its length, 0 if incomplete, -1 if bad. */
 static ssize_t
 route_recv_message(struct sibling *sib, uint8_t *bytes, size_t len)
@@ -25,7 +51,9 @@ route_recv_message(struct sibling *sib, uint8_t *bytes, size_t len)
 	if (len < ROUTE_HEADER)
 		return (0);
 	memcpy(&header, bytes, sizeof(header));
-	if (header.type != WW_PACKET || header.len < ROUTE_HEADER ||
+	if (header.type != WW_PACKET)
+		return (route_recv_other(sib, &header));
+	if (header.len < ROUTE_HEADER ||
 	    header.len > ROUTE_HEADER + PROTO_DELIVERY_MAX)
 		return (-1);
 	if (len < header.len)
@@ -41,6 +69,7 @@ route_recv_lost(struct sibling *sib, const char *reason)
 	if (reason != NULL)
 		log_warnx("worker %u %s: channel closed", sib->number, reason);
 	route_close(sib);
+	move_out_lost(sib->worker, sib->number);
 }
 
 static void
@@ -57,8 +86,9 @@ route_recv(struct ev_loop *loop, ev_io *io, int revents)
 const char *
 route_recv_open(struct worker *w, uint32_t number, int fd)
 {
-	if (number >= w->hello.nworkers || number == w->hello.worker)
+	if (number >= PROTO_PLACES_MAX || number == w->hello.worker)
 		return ("no such sibling");
+	move_out_lost(w, number);
 	(void)route_open(w, number, fd, route_recv);
 	return (NULL);
 }

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include "common/sandbox_child.h"
 #include "worker/sandbox.h"
@@ -78,6 +79,15 @@ const struct sandbox_rule worker_sandbox_rules[] = {
 	    SANDBOX_IS(2, IPV6_V6ONLY)),
 	SANDBOX_ALLOW2(
 	    getsockopt, SANDBOX_IS(1, IPPROTO_TCP), SANDBOX_IS(2, TCP_INFO)),
+
+	/*
+	 * Sessions move to another worker, who looks whether what it gets
+	 * would block it.
+	 * Shared: nothing, a duplicate is one more descriptor, and F_GETFL
+	 * only tells.  F_SETFL would change the socket for all.
+	 */
+	SANDBOX_ALLOW1(fcntl, SANDBOX_IS(1, F_DUPFD_CLOEXEC)),
+	SANDBOX_ALLOW1(fcntl, SANDBOX_IS(1, F_GETFL)),
 
 	SANDBOX_CHILD_ROWS
 };

@@ -40,7 +40,7 @@ session_init(struct worker *w)
 	stranger_init(&w->strangers);
 }
 
-static void
+void
 session_count_load(struct worker *w, int change)
 {
 	w->load += (uint32_t)change;
@@ -48,7 +48,7 @@ session_count_load(struct worker *w, int change)
 }
 
 /* A place that is free, as it was left; NULL: the table is full. */
-static struct session *
+struct session *
 session_place(struct worker *w)
 {
 	struct session *s;
@@ -63,7 +63,7 @@ session_place(struct worker *w)
 	return (NULL);
 }
 
-static void
+void
 session_leave_place(struct worker *w, struct session *s)
 {
 	s->state = SESSION_FREE;
@@ -430,13 +430,10 @@ session_write_frame(struct worker *w, uint32_t slot, uint32_t generation,
     uint8_t *frame, size_t len)
 {
 	struct session *s;
-	size_t header;
 
 	s = session_open_at(w, slot, generation);
 	if (s == NULL)
 		return (0);
-	header = ws_header_len(len);
-	(void)ws_header_build(frame - header, WS_BINARY, len);
-	gather_frame(w, s, frame - header, header + len);
+	session_write(w, s, frame, len);
 	return (1);
 }

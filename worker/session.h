@@ -19,6 +19,8 @@
 #include "worker/stranger.h"
 #include "worker/tick.h"
 
+struct msg_move_session;
+struct msg_move_state;
 struct worker;
 
 /*
@@ -54,6 +56,7 @@ enum session_state {
 	SESSION_OPEN,    /* in the peer map */
 	SESSION_CLOSING, /* close frame sent */
 	SESSION_LINGER,  /* HTTP answer sent; only the EOF is awaited */
+	SESSION_MOVED,   /* it is another worker's, see session_move.c */
 	SESSION_BROKEN   /* it ended in this turn of the loop, see broken.c */
 };
 
@@ -154,6 +157,9 @@ struct session *broken_take(struct worker *);
 
 /* session.c */
 void session_init(struct worker *);
+struct session *session_place(struct worker *);
+void session_leave_place(struct worker *, struct session *);
+void session_count_load(struct worker *, int);
 struct session *session_new(
     struct worker *, int, io_cb, const uint8_t[16], uint16_t);
 void session_reap(struct worker *);
@@ -188,6 +194,18 @@ void session_frame_grows(struct worker *, struct session *);
 /* session_head.c */
 size_t session_head(struct worker *, struct session *, const uint8_t *, size_t);
 void session_answer(struct worker *, struct session *, int);
+
+/* session_move.c */
+int session_freeze(struct worker *, struct session *);
+void session_thaw(struct worker *, struct session *);
+void session_gone(struct worker *, struct session *);
+void session_forget(struct worker *, struct session *);
+void session_pack(
+    const struct worker *, const struct session *, struct msg_move_state *);
+struct session *session_adopt(struct worker *, int, io_cb,
+    const struct msg_move_session *, const struct msg_move_state *);
+void session_begin(struct worker *, struct session *);
+void session_return(struct worker *, struct session *);
 
 /* session_proxy.c */
 int session_is_proxy(const struct worker *, const struct session *);

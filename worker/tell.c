@@ -39,8 +39,8 @@ int
 tell_may_have_heard(struct worker *w, const uint8_t addr[16], uint32_t port)
 {
 	if (!w->settings.steered ||
-	    steer_worker(w->settings.steer_key, w->hello.nworkers, addr,
-		port) == w->hello.worker)
+	    steer_worker(w->settings.steer_key, w->settings.nworkers, addr,
+		port) == w->hello.worker % PROTO_WORKERS_MAX)
 		return (1);
 	counters_add(COUNTER_MISDIRECTED, 1);
 	return (0);

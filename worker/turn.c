@@ -15,6 +15,8 @@ turn_end(struct ev_loop *loop, ev_prepare *prepare, int revents)
 	struct worker *w;
 
 	w = prepare->data;
+	if (move_in_is_any(w))
+		move_in_turn(w);
 	if (burst_is_begun(w))
 		burst_end(w);
 	if (route_is_staged(w))

@@ -25,6 +25,7 @@
 #include "worker/headroom.h"
 #include "worker/http.h"
 #include "worker/login.h"
+#include "worker/move.h"
 #include "worker/networks.h"
 #include "worker/punch.h"
 #include "worker/route.h"
@@ -159,6 +160,7 @@ struct worker {
 	struct persecond reports[2];  /* WP_ENDPOINTs: discover.c */
 	struct punch punch;
 	struct gossip gossip;
+	struct moves moves;
 	struct beacon_table *beacons;
 };
 
@@ -190,6 +192,34 @@ session_open_at(struct worker *w, uint32_t slot, uint32_t generation)
 	if (s->peer.generation != generation || s->state != SESSION_OPEN)
 		return (NULL);
 	return (s);
+}
+
+/* The channel to another worker; NULL: there is none just now. */
+static inline struct sibling *
+route_to(const struct worker *w, uint32_t place)
+{
+	struct sibling *sib;
+
+	sib = place < PROTO_PLACES_MAX ? w->routes.siblings[place] : NULL;
+	return (sib != NULL && sib->open ? sib : NULL);
+}
+
+/* Boolean: sessions are coming from other workers. */
+static inline int
+move_in_is_any(const struct worker *w)
+{
+	return (w->moves.nin > 0);
+}
+
+/* As session_write_frame(), to a session that is known to be there. */
+static inline void
+session_write(struct worker *w, struct session *s, uint8_t *frame, size_t len)
+{
+	size_t header;
+
+	header = ws_header_len(len);
+	(void)ws_header_build(frame - header, WS_BINARY, len);
+	gather_frame(w, s, frame - header, header + len);
 }
 
 /* Boolean: what /health says. */

@@ -109,7 +109,7 @@ worker_make(uint32_t number)
 	if (w->loop == NULL)
 		errx(1, "libev does not start");
 	w->hello.worker = number;
-	w->hello.nworkers = 2;
+	w->settings.nworkers = 2;
 	w->settings.max_frame = 65536;
 	w->settings.max_sockets = 64;
 	w->settings.head_timeout = 5;

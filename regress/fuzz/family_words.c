@@ -27,7 +27,6 @@ child_says_ready(struct child_play *c)
 
 	proto_fill_hello(&hello);
 	hello.worker = c->number;
-	hello.nworkers = WORKERS;
 	hello.epoch = c->epoch;
 	c->ready = 1;
 	child_say(c, c->auth ? AP_READY : WP_READY, -1, &hello, sizeof(hello));

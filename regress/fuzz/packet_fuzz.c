@@ -53,7 +53,7 @@ prepare(void)
 	    peermap_open(&worker.map, dup(map.fd)) == -1)
 		abort();
 	worker.now = 1000;
-	worker.hello.nworkers = 2;
+	worker.settings.nworkers = 2;
 	worker.head.upgrades = limit_new();
 	worker.packets = limit_new();
 	worker.punch.sources = limit_new();

@@ -561,7 +561,6 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	peermap_view(&w.map, header);
 	w.loop = ev_default_loop(0);
 	w.rx = rx + RX_HEADROOM;
-	w.hello.nworkers = 2;
 	w.sessions = sessions;
 	w.nslots = 2;
 	for (i = 0; i < 2; i++) {

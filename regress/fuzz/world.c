@@ -454,7 +454,6 @@ introduce(void)
 
 	proto_fill_hello(&hello);
 	hello.worker = 0;
-	hello.nworkers = 2;
 	hello.epoch = 1;
 	world_tell(PW_HELLO, -1, &hello, sizeof(hello));
 	world_settings(0);

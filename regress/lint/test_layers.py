@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
 ROLES = ["parent", "worker", "auth", "metrics", "ctl", "common"]
 
 # How many objects of its role a file of a worker may need.
-BOUNDS = {"outq": 4, "session": 9, "relay": 20}
+BOUNDS = {"outq": 5, "session": 10, "relay": 24}
 
 
 def symbols(path):

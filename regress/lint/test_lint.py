@@ -245,6 +245,7 @@ PARTS = {
     "inbound": "inbound",
     "login": "login",
     "measure": "measure",
+    "moves": "move_in move_out",
     "pongs": "session session_control",
     "proxies": "networks",
     "punch": "punch",

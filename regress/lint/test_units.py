@@ -44,6 +44,7 @@ ELSEWHERE = {
     "worker/measure": "timer",          # which sets it going
     "parent/resolver": "resolve",       # a process of its own
     "parent/resolver_sandbox": "resolve",
+    "worker/outq_progress": "outq_pace", # when it is asked
     "worker/router": "router_recv",     # the other direction
     "parent/sandbox_files": "sandbox",  # what it allows is what that needs
 }

@@ -23,7 +23,7 @@ from beacon import BUILD, Beacon
 
 HEADER = struct.Struct("=IIII")     # type, length, peerid, pid
 FD_MARK = 0x80000000
-HELLO = struct.Struct("=16sIIII")    # version, layout, worker, nworkers, epoch
+HELLO = struct.Struct("=16sIII")     # version, layout, worker, epoch
 BOUND = 10.0
 
 
@@ -135,7 +135,7 @@ class Puppet(threading.Thread):
         self.log = log
         self.hello = hello
         fields = HELLO.unpack(hello)
-        self.number, self.epoch = fields[2], fields[4]
+        self.number, self.epoch = fields[2], fields[3]
         self.pid = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET,
             socket.SO_PEERCRED, 12))[0]
         self.greets = True          # says that it is ready
@@ -189,7 +189,7 @@ class Puppet(threading.Thread):
 
     def ready(self, kind, **change):
         """Says READY, as somebody else if that is wanted."""
-        hello = dict(zip("version layout worker nworkers epoch".split(),
+        hello = dict(zip("version layout worker epoch".split(),
             HELLO.unpack(self.hello)), **change)
         self.send(kind, HELLO.pack(*hello.values()))
 
@@ -253,7 +253,7 @@ class Steering:
         settings = puppet.wait_message(P.PW_SETTINGS)
         self.on, self.key = struct.unpack_from("=II", settings,
             len(settings) - 8)
-        self.workers = HELLO.unpack(puppet.hello)[3]
+        self.workers = struct.unpack_from("=I", settings, 5 * 4)[0]
 
     def worker(self, host, port=0):
         """port 0: by a Sync."""
@@ -336,7 +336,7 @@ class Staged(Beacon):
             kind = HEADER.unpack_from(head)[0]
             hello = head[HEADER.size:]
             role = "auth" if kind == P.PA_HELLO else "worker"
-            _, _, number, _, epoch = HELLO.unpack(hello)
+            _, _, number, epoch = HELLO.unpack(hello)
             place = role, number, epoch
         except (OSError, struct.error):
             place = None

@@ -283,15 +283,15 @@ def test_reload_of_settings():
 
 
 def test_reload_says_each_time_what_needs_a_restart():
-    with Beacon(workers=2) as b:
-        needed = "\"workers\" has changed: needs a restart"
-        for workers, told, status in ((3, 1, 3), (3, 2, 3), (2, 2, 0),
-                (4, 3, 3)):
+    with Beacon() as b:
+        needed = "\"keys snapshot\" has changed: needs a restart"
+        for path, told, status in (("/a", 1, 3), ("/a", 2, 3), ("", 2, 0),
+                ("/b", 3, 3)):
             lines = len(b.lines)
-            b.write_conf("", workers=workers)
+            b.write_conf('keys snapshot "%s"' % path if path else "")
             b.ctl("reload", text=True, ok=status)
             b.wait_line("configuration read again", after=lines)
-            assert sum(needed in line for line in b.lines) == told, workers
+            assert sum(needed in line for line in b.lines) == told, path
         b.write_conf('worker user "games"')
         b.ctl("reload", text=True, ok=3)
         b.wait_line('"user" has changed: needs a restart')

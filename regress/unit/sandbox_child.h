@@ -72,7 +72,7 @@ static const struct act_call child_forbidden[] = {
 	CHILD_CALL(chdir, ACT_DIES, (long)"/"),
 	CHILD_CALL(chroot, ACT_DIES, (long)"/"),
 	CHILD_CALL(mount, ACT_DIES, 0, 0, 0, 0, 0),
-	CHILD_CALL(fcntl, ACT_DIES, 0, F_GETFL),
+	CHILD_CALL(fcntl, ACT_DIES, 0, F_SETFL, O_NONBLOCK),
 	CHILD_CALL(dup, ACT_DIES, 0),
 	CHILD_CALL(write, ACT_DIES, 0, (long)"x", 1),
 	CHILD_CALL(pwrite64, ACT_DIES, 0, (long)"x", 1, 0),

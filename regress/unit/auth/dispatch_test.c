@@ -435,7 +435,7 @@ tell_worker(void)
 
 	(void)put_hello(BEACOND_VERSION);
 	fd = channel_to(&worker);
-	msg.worker = PROTO_WORKERS_MAX;
+	msg.worker = PROTO_PLACES_MAX;
 	msg.epoch = 1;
 	(void)put(&parent, PA_WORKER, fd, &msg, sizeof(msg));
 	hang_up(&worker);

@@ -24,6 +24,14 @@ ended(void *owner, const char *reason)
 {
 }
 
+static int kept; /* sessions that are not to move any more */
+
+void
+move_keep(struct parent *of, const struct peermap_entry *entry)
+{
+	kept++;
+}
+
 static int
 set_up(void)
 {
@@ -134,7 +142,7 @@ test_newest_wins(void)
 	CHECK(told(0, &first, sizeof(first)) == PW_OPEN);
 	CHECK(told(0, &end, sizeof(end)) == PW_CLOSE);
 	CHECK(end.slot == 1 && end.generation == first.generation);
-	CHECK(end.reason == CLOSE_REPLACED);
+	CHECK(end.reason == CLOSE_REPLACED && kept == 1);
 	CHECK(told(1, &second, sizeof(second)) == PW_OPEN);
 	CHECK(second.generation != first.generation);
 	/* The clean-up of the old one leaves its successor alone. */

@@ -39,6 +39,11 @@ process_send(
 	ntold++;
 }
 
+void
+move_cancel_all(struct parent *p)
+{
+}
+
 uint32_t
 pmap_find(const struct pmap *map, uint32_t node)
 {

@@ -26,6 +26,22 @@ reload(struct parent *of)
 	return (reload_error);
 }
 
+static int renew_error;
+static uint32_t renewed; /* the last that was to be */
+
+int
+renew_worker(struct parent *of, uint32_t share)
+{
+	renewed = share;
+	return (renew_error);
+}
+
+int
+renew_all(struct parent *of)
+{
+	return (renew_error);
+}
+
 void
 shutdown_begin(struct parent *of)
 {
@@ -283,6 +299,33 @@ test_a_reload(void)
 	over();
 }
 
+/* Of one worker, or of all; the end comes when the sessions have moved. */
+static void
+test_a_renewal(void)
+{
+	static const struct msg_ctl_renew one = { 1 };
+
+	begin();
+	renew_error = EBUSY;
+	ask(&end, CTL_RENEW, &one, sizeof(one));
+	CHECK(ended() == EBUSY && client()->job == JOB_NONE && renewed == 1);
+	renew_error = 0;
+	ask(&end, CTL_RENEW, &one, sizeof(one));
+	CHECK(ended() == -1 && client()->job == JOB_RENEW);
+	control_reloaded(&parent, 1);
+	turn();
+	CHECK(ended() == -1);
+	control_renewed(&parent, ETIME);
+	turn();
+	CHECK(ended() == ETIME && client()->job == JOB_NONE);
+	ask(&end, CTL_RENEW, &one, sizeof(one));
+	CHECK(ended() == -1);
+	ev_feed_event(parent.loop, &client()->timer, EV_TIMER);
+	turn();
+	CHECK(ended() == ETIMEDOUT && client()->job == JOB_NONE);
+	over();
+}
+
 /* A request before the answer to the last one, or none that there is. */
 static void
 test_what_may_not_be_asked(void)
@@ -331,6 +374,7 @@ main(void)
 	RUN(test_nodes);
 	RUN(test_levels_and_seconds_have_a_range);
 	RUN(test_a_reload);
+	RUN(test_a_renewal);
 	RUN(test_what_may_not_be_asked);
 	RUN(test_stop);
 	pmap_destroy(&parent.map);

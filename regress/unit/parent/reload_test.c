@@ -8,6 +8,7 @@
 
 #include "parent/notify.h"
 #include "parent/reload_listen.h"
+#include "parent/resize.h"
 #include "regress/unit/still_clock.h"
 
 #include "regress/unit/parent/parts.h"
@@ -17,6 +18,7 @@
 /* What the file says next, and what cannot be had. */
 static struct config file;
 static int bad, no_memory, no_key_file, no_listeners;
+static int no_workers; /* boolean: not as many as the file says */
 
 static struct config *confs[8]; /* alive; NULL: freed */
 static int nconfs, freed;
@@ -113,6 +115,31 @@ reload_listen_prepare(
     struct parent *of, const struct config *conf, struct listen_change *change)
 {
 	return (no_listeners ? -1 : 0);
+}
+
+int
+resize_prepare(struct parent *of, uint32_t nworkers)
+{
+	return (no_workers ? -1 : 0);
+}
+
+void
+listen_change_undo(struct parent *of, struct listen_change *change)
+{
+	did("undone");
+}
+
+void
+resize_commit(struct parent *of, uint32_t nworkers)
+{
+	of->nworkers = nworkers;
+	did("resized");
+}
+
+void
+resize_tell(struct parent *of)
+{
+	did("shares");
 }
 
 void
@@ -215,7 +242,7 @@ begin(void)
 	memset(&file, 0, sizeof(file));
 	parts_conf.keys_file[0] = '\0';
 	parts_conf.registry = file.registry;
-	bad = no_memory = no_key_file = no_listeners = 0;
+	bad = no_memory = no_key_file = no_listeners = no_workers = 0;
 	begun = readies = answered = 0;
 	done[0] = '\0';
 	still_pass(1.);
@@ -244,9 +271,9 @@ test_all_in_its_order(void)
 	with_keys();
 	CHECK(reload(&parent) == 0);
 	/* Who is told of listeners knows the networks already. */
-	CHECK(strcmp(done,
-		  "log files listen auth worker networks worker networks "
-		  "exempt listeners keys ") == 0);
+	CHECK(
+	    strcmp(done, "log files resized listen auth worker networks worker "
+			 "networks exempt shares listeners keys ") == 0);
 	CHECK(parent.conf == confs[0] && fcntl(keys_fd, F_GETFD) == -1);
 }
 
@@ -262,8 +289,8 @@ test_who_is_about_to_be_started_is_told_then(void)
 	CHECK(reload(&parent) == 0);
 	parent.auth.child = auth;
 	parent.workers[1].child = worker;
-	CHECK(strcmp(done,
-		  "log files listen worker networks exempt listeners ") == 0);
+	CHECK(strcmp(done, "log files resized listen worker networks exempt "
+			   "shares listeners ") == 0);
 }
 
 static void
@@ -363,6 +390,13 @@ test_refused_for_what_cannot_be_had(void)
 	no_listeners = 1;
 	CHECK(reload(&parent) == EINVAL && was_refused(was));
 	CHECK(fcntl(keys_fd, F_GETFD) == -1);
+	begin();
+	with_keys();
+	was = COUNTED(RELOADS_FAILED);
+	no_workers = 1;
+	CHECK(reload(&parent) == EINVAL && strcmp(done, "undone ") == 0);
+	done[0] = '\0';
+	CHECK(was_refused(was) && fcntl(keys_fd, F_GETFD) == -1);
 }
 
 static void

@@ -22,6 +22,12 @@
 /* clang-format on */
 #define PATH (long)"/etc/passwd"
 
+/* In the place of parent/move.c: there are no workers. */
+void
+move_cancel_all(struct parent *of)
+{
+}
+
 static struct parent parent;
 static char dir[] = "/tmp/sandbox-XXXXXX";
 static char outside[] = "/tmp/outside-XXXXXX";
@@ -240,7 +246,14 @@ prepare(void)
 	parent.conf->registry.port = registry_port;
 	parent.programs[ROLE_WORKER].fd = open("/bin/sh", O_PATH | O_CLOEXEC);
 	parent.programs[ROLE_AUTH].fd = open("/bin/sh", O_PATH | O_CLOEXEC);
-	other_program = open("/bin/true", O_PATH | O_CLOEXEC);
+	(void)strlcpy(parent.programs[ROLE_WORKER].path, "/bin/sh",
+	    sizeof(parent.programs[ROLE_WORKER].path));
+	(void)strlcpy(parent.programs[ROLE_AUTH].path, "/bin/sh",
+	    sizeof(parent.programs[ROLE_AUTH].path));
+	(void)strlcpy(parent.programs[ROLE_METRICS].path, "/bin/sh",
+	    sizeof(parent.programs[ROLE_METRICS].path));
+	/* Ourselves, in no directory of theirs. */
+	other_program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 }
 
 int

@@ -103,7 +103,6 @@ set_up(void)
 	int fd, i;
 
 	w.loop = ev_loop_new(EVFLAG_NOENV);
-	w.hello.nworkers = 1;
 	w.settings.max_sockets = 1;
 	w.settings.max_frame = 65536;
 	w.settings.head_timeout = w.settings.idle_timeout = 60;

@@ -141,6 +141,29 @@ test_the_end_is_cut_off(void)
 	}
 }
 
+/* One queue behind another, of which any may be empty. */
+static void
+test_two_are_joined(void)
+{
+	static const size_t lens[] = { 0, 1, 5000, 100000 };
+	struct chunks more;
+	size_t i, j;
+
+	for (i = 0; i < 4; i++)
+		for (j = 0; j < 4; j++) {
+			begin();
+			memset(&more, 0, sizeof(more));
+			CHECK(add(lens[i]) == 0);
+			CHECK(chunks_add(&more, bytes + end, lens[j]) == 0);
+			end += lens[j];
+			chunks_join(&q, &more);
+			CHECK(right() && q.len == lens[i] + lens[j]);
+			CHECK(more.len == 0 && more.size == 0);
+			CHECK(more.head == NULL && more.tail == NULL);
+			CHECK(add(3000) == 0 && right());
+		}
+}
+
 int
 main(void)
 {
@@ -149,5 +172,6 @@ main(void)
 	RUN(test_memory_follows_what_waits);
 	RUN(test_what_is_added_at_once_is_in_two_pieces_at_most);
 	RUN(test_the_end_is_cut_off);
+	RUN(test_two_are_joined);
 	return (test_failed());
 }

@@ -114,6 +114,44 @@ route_recv_open(struct worker *of, uint32_t number, int fd)
 	return (NULL);
 }
 
+static char moved[64]; /* what of moving was handed on, in this order */
+
+const char *
+move_out_begin(
+    struct worker *of, const struct msg_move *msg, const void *rows, int fd)
+{
+	(void)close(fd);
+	(void)strlcat(moved, "out ", sizeof(moved));
+	return (msg->ticket == 9 ? "bad move" : NULL);
+}
+
+const char *
+move_in_begin(
+    struct worker *of, const struct msg_move *msg, const void *rows, int fd)
+{
+	(void)close(fd);
+	(void)strlcat(moved, "in ", sizeof(moved));
+	return (NULL);
+}
+
+void
+move_settled(struct worker *of, const struct msg_moved *msg)
+{
+	(void)strlcat(moved, "moved ", sizeof(moved));
+}
+
+void
+move_fence(struct worker *of, const struct msg_moved *msg)
+{
+	(void)strlcat(moved, "fence ", sizeof(moved));
+}
+
+void
+move_out_keep(struct worker *of, const struct session *s)
+{
+	(void)strlcat(moved, "keep ", sizeof(moved));
+}
+
 const struct upper relay_upper, router_drop;
 
 void
@@ -222,14 +260,13 @@ say(uint32_t type, const void *data, size_t len, int fd)
 }
 
 static void
-hello(uint32_t worker, uint32_t nworkers)
+hello(uint32_t worker)
 {
 	struct msg_hello msg;
 
 	memset(&msg, 0, sizeof(msg));
 	proto_fill_hello(&msg);
 	msg.worker = worker;
-	msg.nworkers = nworkers;
 	say(PW_HELLO, &msg, sizeof(msg), -1);
 }
 
@@ -251,7 +288,7 @@ map(void)
 static void
 start(void)
 {
-	hello(1, 2);
+	hello(1);
 	settings();
 	map();
 	say(PW_START, NULL, 0, -1);
@@ -296,20 +333,14 @@ hears_nothing_before_hello(void)
 static void
 hears_hello_twice(void)
 {
-	hello(0, 1);
-	hello(0, 1);
+	hello(0);
+	hello(0);
 }
 
 static void
 hears_it_is_no_worker(void)
 {
-	hello(2, 2);
-}
-
-static void
-hears_of_too_many(void)
-{
-	hello(0, PROTO_WORKERS_MAX + 1);
+	hello(PROTO_PLACES_MAX);
 }
 
 static void
@@ -318,13 +349,12 @@ test_hello_comes_first_and_once(void)
 	CHECK(worker_that(hears_nothing_before_hello) == DIED);
 	CHECK(worker_that(hears_hello_twice) == DIED);
 	CHECK(worker_that(hears_it_is_no_worker) == DIED);
-	CHECK(worker_that(hears_of_too_many) == DIED);
 }
 
 static void
 hears_start_without_settings(void)
 {
-	hello(0, 1);
+	hello(0);
 	map();
 	say(PW_START, NULL, 0, -1);
 }
@@ -332,7 +362,7 @@ hears_start_without_settings(void)
 static void
 hears_start_without_map(void)
 {
-	hello(0, 1);
+	hello(0);
 	settings();
 	say(PW_START, NULL, 0, -1);
 }
@@ -376,7 +406,7 @@ hears_of_a_session_too_early(void)
 {
 	static const struct msg_open msg;
 
-	hello(0, 1);
+	hello(0);
 	settings();
 	say(PW_OPEN, &msg, sizeof(msg), -1);
 }
@@ -384,7 +414,7 @@ hears_of_a_session_too_early(void)
 static void
 hears_of_a_map_that_is_none(void)
 {
-	hello(0, 1);
+	hello(0);
 	say(PW_MAP, NULL, 0, 0);
 }
 
@@ -406,6 +436,72 @@ test_what_comes_out_of_turn_ends_it(void)
 	CHECK(worker_that(hears_what_a_handler_refuses) == DIED);
 }
 
+/* So many rows as it says, of one message for either way. */
+static void
+says_move(uint32_t type, uint32_t ticket, uint32_t count, uint32_t rows)
+{
+	static struct {
+		struct msg_move head;
+		struct msg_move_session rows[MOVE_SESSIONS_MAX];
+	} msg;
+
+	msg.head.ticket = ticket;
+	msg.head.count = count;
+	say(type, &msg, sizeof(msg.head) + rows * sizeof(msg.rows[0]), 0);
+}
+
+static void
+hears_of_moves(void)
+{
+	static const struct msg_moved msg;
+
+	start();
+	says_move(PW_MOVE_OUT, 1, 1, 1);
+	says_move(PW_MOVE_IN, 1, MOVE_SESSIONS_MAX, MOVE_SESSIONS_MAX);
+	say(PW_MOVED, &msg, sizeof(msg), -1);
+	say(PW_FENCE, &msg, sizeof(msg), -1);
+	if (strcmp(moved, "out in moved fence ") != 0)
+		_exit(ALIVE);
+}
+
+static void
+hears_of_a_move_that_is_refused(void)
+{
+	start();
+	says_move(PW_MOVE_OUT, 9, 1, 1);
+}
+
+static void
+hears_of_fewer_to_go_than_said(void)
+{
+	start();
+	says_move(PW_MOVE_OUT, 1, 2, 1);
+}
+
+static void
+hears_of_more_to_come_than_said(void)
+{
+	start();
+	says_move(PW_MOVE_IN, 1, 1, 2);
+}
+
+static void
+hears_of_none_to_come(void)
+{
+	start();
+	says_move(PW_MOVE_IN, 1, 0, 0);
+}
+
+static void
+test_moves_are_as_long_as_they_say(void)
+{
+	CHECK(worker_that(hears_of_moves) == BEGAN);
+	CHECK(worker_that(hears_of_a_move_that_is_refused) == DIED);
+	CHECK(worker_that(hears_of_fewer_to_go_than_said) == DIED);
+	CHECK(worker_that(hears_of_more_to_come_than_said) == DIED);
+	CHECK(worker_that(hears_of_none_to_come) == DIED);
+}
+
 /* By slot and generation; of any other, nothing happens. */
 static void
 hears_of_the_end_of_sessions(void)
@@ -425,11 +521,12 @@ hears_of_the_end_of_sessions(void)
 	msg.slot = 1;
 	msg.generation = 4;
 	say(PW_CLOSE, &msg, sizeof(msg), -1);
-	if (removed != 0)
+	if (removed != 0 || moved[0] != '\0')
 		_exit(DIED);
 	msg.generation = 5;
 	say(PW_CLOSE, &msg, sizeof(msg), -1);
-	if (removed != 1)
+	/* It ends here, even if it was about to move. */
+	if (removed != 1 || strcmp(moved, "keep ") != 0)
 		_exit(DIED);
 }
 
@@ -487,7 +584,7 @@ test_a_session_is_meant_by_slot_and_generation(void)
 static void
 is_pinged(void)
 {
-	hello(0, 1);
+	hello(0);
 	say(PW_PING, NULL, 0, -1);
 	if (parts_told(&w.parent, &parent, WP_PONG, NULL, 0) != 1)
 		_exit(DIED);
@@ -496,7 +593,7 @@ is_pinged(void)
 static void
 is_to_end_before_it_began(void)
 {
-	hello(0, 1);
+	hello(0);
 	say(PW_SHUTDOWN, NULL, 0, -1);
 }
 
@@ -533,6 +630,7 @@ main(void)
 	RUN(test_hello_comes_first_and_once);
 	RUN(test_start_needs_all_that_was_promised);
 	RUN(test_what_comes_out_of_turn_ends_it);
+	RUN(test_moves_are_as_long_as_they_say);
 	RUN(test_a_session_is_meant_by_slot_and_generation);
 	RUN(test_life_and_end);
 	return (test_failed());

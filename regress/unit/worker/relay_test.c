@@ -120,6 +120,20 @@ relay(uint32_t sender, uint32_t dest)
 	relay_upper.frame(&w, &peer, packet, PACKET_RELAY_LEN + 5);
 }
 
+static uint32_t late; /* the generation that has just moved from here */
+
+int
+move_out_late(struct worker *of, uint32_t node, uint32_t generation,
+    uint8_t *frame, size_t len)
+{
+	if (generation != late)
+		return (0);
+	way = "late";
+	got_len = len;
+	memcpy(got, frame, len);
+	return (1);
+}
+
 static int
 is_deliver(void)
 {
@@ -200,11 +214,29 @@ test_a_punch_is_asked_for_without_a_port(void)
 	CHECK(memcmp(got_path.far.addr, peer.at.addr, 16) == 0);
 }
 
+/* From another worker, for a session that has gone to a third one. */
+static void
+test_what_comes_late_follows_a_session(void)
+{
+	uint8_t bytes[PACKET_DELIVER_LEN + 5] = "_____hello";
+	uint64_t stale;
+
+	stale = counters_read(counters, COUNTER_DROP_STALE);
+	way = "";
+	relay_delivery(&w, 1, THERE, 9, bytes + PACKET_DELIVER_LEN, 5);
+	CHECK(strcmp(way, "") == 0 &&
+	      counters_read(counters, COUNTER_DROP_STALE) == stale + 1);
+	late = 21;
+	relay_delivery(&w, 1, THERE, 9, bytes + PACKET_DELIVER_LEN, 5);
+	CHECK(strcmp(way, "late") == 0 && is_deliver());
+	CHECK(counters_read(counters, COUNTER_DROP_STALE) == stale + 1);
+	late = 0;
+}
+
 int
 main(void)
 {
 	w.now = 1000;
-	w.hello.nworkers = 2;
 	w.beacons = &beacons;
 	beacons.at[4].far.port = 9001;
 	know(HERE)->generation = 20;
@@ -221,5 +253,6 @@ main(void)
 	RUN(test_nobody_speaks_for_another);
 	RUN(test_an_answer_goes_where_the_question_came_from);
 	RUN(test_a_punch_is_asked_for_without_a_port);
+	RUN(test_what_comes_late_follows_a_session);
 	return (test_failed());
 }

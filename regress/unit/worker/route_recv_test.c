@@ -61,6 +61,41 @@ route_close(struct sibling *s)
 	(void)close(s->reader.fd);
 }
 
+static char moves[64]; /* what was heard of moves, in this order */
+
+void
+route_message(struct worker *of, struct sibling *to, uint32_t type,
+    uint32_t peerid, uint32_t pid, const uint8_t *bytes, size_t len)
+{
+	if (to != &sib || type != WW_MARKED || peerid != 7 || len != 0)
+		wrong = 1;
+	(void)strlcat(moves, "echo ", sizeof(moves));
+}
+
+void
+move_out_marked(struct worker *of, uint32_t place, uint32_t ticket)
+{
+	if (place != 1 || ticket != 7)
+		wrong = 1;
+	(void)strlcat(moves, "marked ", sizeof(moves));
+}
+
+void
+move_out_fenced(struct worker *of, uint32_t place, uint32_t ticket)
+{
+	if (place != 1 || ticket != 7)
+		wrong = 1;
+	(void)strlcat(moves, delivered == 1 ? "fenced " : "? ", sizeof(moves));
+}
+
+void
+move_out_lost(struct worker *of, uint32_t place)
+{
+	if (place != 1)
+		wrong = 1;
+	(void)strlcat(moves, "lost ", sizeof(moves));
+}
+
 static void
 begin(void)
 {
@@ -74,6 +109,7 @@ begin(void)
 	other = pair[1];
 	(void)route_recv_open(&w, 1, pair[0]);
 	closed = bursts = wrong = 0;
+	moves[0] = '\0';
 	delivered = 0;
 }
 
@@ -144,10 +180,11 @@ test_what_is_no_packet_ends_the_channel(void)
 	static const struct {
 		uint32_t type;
 		size_t said;
-	} bad[] = { { WW_PACKET + 1, ROUTE_HEADER + 8 },
+	} bad[] = { { WW_MARK, ROUTE_HEADER + 8 },
+		{ WW_MARKED, ROUTE_HEADER + 8 }, { WW_FENCE, ROUTE_HEADER + 8 },
+		{ WW_FENCE, 0 }, { WW_FENCE + 1, ROUTE_HEADER },
 		{ PW_OPEN, ROUTE_HEADER + 8 }, { WW_PACKET, 0 },
-		{ WW_PACKET, ROUTE_HEADER - 1 },
-		{ WW_PACKET, PACKET_MAX + 1 },
+		{ WW_PACKET, ROUTE_HEADER - 1 }, { WW_PACKET, PACKET_MAX + 1 },
 		{ WW_PACKET, UINT32_MAX } };
 	uint8_t bytes[200];
 	size_t i, len;
@@ -163,6 +200,44 @@ test_what_is_no_packet_ends_the_channel(void)
 	}
 }
 
+/* A mark is answered, the others count, each behind what came before it. */
+static void
+test_marks_and_fences_between_packets(void)
+{
+	static uint8_t bytes[4 * (ROUTE_HEADER + 8)];
+	size_t cut, len;
+
+	len = message(bytes, WW_MARK, 0, ROUTE_HEADER, 0);
+	len += message(bytes + len, WW_PACKET, 0, ROUTE_HEADER + 8, 8);
+	len += message(bytes + len, WW_FENCE, 0, ROUTE_HEADER, 0);
+	len += message(bytes + len, WW_MARKED, 0, ROUTE_HEADER, 0);
+	for (cut = 1; cut < len; cut++) {
+		begin();
+		turn(bytes, cut);
+		turn(bytes + cut, len - cut);
+		CHECK(strcmp(moves, "echo fenced marked ") == 0 && !wrong);
+		CHECK(delivered == 1 && closed == 0);
+	}
+}
+
+/* Nothing comes by the old channel any more once there is a new one. */
+static void
+test_another_channel_is_the_end_of_the_one_before(void)
+{
+	int pair[2];
+
+	begin();
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == -1)
+		abort();
+	route_close(&sib);
+	(void)route_recv_open(&w, 1, pair[0]);
+	(void)close(other);
+	other = pair[1];
+	CHECK(strcmp(moves, "lost ") == 0 && !wrong);
+	CHECK(route_recv_open(&w, w.hello.worker, -1) != NULL);
+	CHECK(route_recv_open(&w, PROTO_PLACES_MAX, -1) != NULL);
+}
+
 static void
 test_the_end_of_the_other(void)
 {
@@ -170,6 +245,7 @@ test_the_end_of_the_other(void)
 	(void)shutdown(other, SHUT_RDWR);
 	ev_run(w.loop, EVRUN_NOWAIT);
 	CHECK(closed == 1 && delivered == 0);
+	CHECK(strcmp(moves, "lost ") == 0);
 }
 
 /* Worker 1 may fill our buffer, but not hold us for ever. */
@@ -202,12 +278,13 @@ main(void)
 
 	parts_loop();
 	w.rx = rx + RX_HEADROOM;
-	w.hello.nworkers = 2;
 	other = -1;
 	RUN(test_wherever_it_is_cut);
 	RUN(test_the_smallest_and_the_largest);
 	RUN(test_what_is_no_packet_ends_the_channel);
+	RUN(test_marks_and_fences_between_packets);
 	RUN(test_the_end_of_the_other);
+	RUN(test_another_channel_is_the_end_of_the_one_before);
 	RUN(test_a_flood_is_read_a_bit_at_a_time);
 	return (test_failed());
 }

@@ -59,6 +59,21 @@ burst_end(struct worker *of)
 	bursts++;
 }
 
+void
+move_out_marked(struct worker *of, uint32_t place, uint32_t ticket)
+{
+}
+
+void
+move_out_fenced(struct worker *of, uint32_t place, uint32_t ticket)
+{
+}
+
+void
+move_out_lost(struct worker *of, uint32_t place)
+{
+}
+
 static int
 set_up(void)
 {
@@ -66,7 +81,6 @@ set_up(void)
 
 	if (w.loop == NULL) {
 		w.loop = ev_loop_new(EVFLAG_NOENV);
-		w.hello.nworkers = 2;
 		w.rx = rx;
 	}
 	(void)close(other);

@@ -326,7 +326,6 @@ main(void)
 	(void)parts_sessions();
 	(void)parts_map();
 	w.rx = rx + RX_HEADROOM;
-	w.hello.nworkers = 2;
 	w.router.otherwise = &otherwise;
 	RUN(test_what_peers_send_goes_to_it);
 	RUN(test_what_it_writes);

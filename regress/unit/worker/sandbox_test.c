@@ -24,6 +24,14 @@ static const int hot[] = {
 	SCMP_SYS(sendto),
 };
 
+/* A connection goes to another worker, who looks at it; 0 is shared by all. */
+static const struct act_call moving[] = {
+	{ "fcntl_dup", ACT_LIVES, SYS_fcntl, { 0, F_DUPFD_CLOEXEC, 0 } },
+	{ "fcntl_look", ACT_LIVES, SYS_fcntl, { 0, F_GETFL } },
+	{ "fcntl_dup_below", ACT_DIES, SYS_fcntl, { 0, F_DUPFD, 0 } },
+	{ "fcntl_owner", ACT_DIES, SYS_fcntl, { 0, F_SETOWN, 1 } },
+};
+
 static void
 enter(void)
 {
@@ -126,6 +134,7 @@ main(void)
 	RUN(table_is_short);
 	RUN(hot_calls_have_no_checks);
 	child_acts("worker", enter);
+	act_calls(moving, sizeof(moving) / sizeof(moving[0]));
 	act_run("messages", ACT_LIVES, act_messages, NULL);
 	act_run("sockets", ACT_LIVES, act_sockets, NULL);
 	return (test_failed());

@@ -31,7 +31,7 @@ test_a_source_is_told_by_one_worker(void)
 	uint64_t others;
 	int mine;
 
-	w.hello.nworkers = 3;
+	w.settings.nworkers = 3;
 	w.settings.steered = 1;
 	w.settings.steer_key = 0x1234567;
 	for (i = 0; i < 200; i++) {
@@ -57,7 +57,7 @@ test_unsteered_every_worker_may_tell(void)
 
 	at = parts_endpoint(1, 4000);
 	others = COUNTED(MISDIRECTED);
-	w.hello.nworkers = 3;
+	w.settings.nworkers = 3;
 	w.settings.steered = 0;
 	for (w.hello.worker = 0; w.hello.worker < 3; w.hello.worker++)
 		CHECK(tell_may_have_heard(&w, at.addr, at.port));

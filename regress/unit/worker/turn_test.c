@@ -22,6 +22,15 @@ burst_end(struct worker *of)
 	w.burst.nown = 0;
 }
 
+/* What it releases leaves in this turn. */
+void
+move_in_turn(struct worker *of)
+{
+	note('m');
+	w.burst.nown = 1;
+	w.moves.nin = 0;
+}
+
 void
 route_flush(struct worker *of)
 {
@@ -68,6 +77,15 @@ test_what_is_sent_comes_before_what_broke(void)
 	CHECK(strcmp(turn(1, 1, 1), "brs") == 0);
 }
 
+/* Sessions that have come first: what waits for them is to be sent. */
+static void
+test_who_has_moved_is_looked_at_first(void)
+{
+	w.moves.nin = 1;
+	CHECK(strcmp(turn(0, 1, 1), "mbrs") == 0);
+	CHECK(strcmp(turn(0, 0, 0), "") == 0);
+}
+
 /* It alone does not keep the loop running. */
 static void
 test_the_loop_ends_without_it(void)
@@ -83,6 +101,7 @@ main(void)
 	RUN(test_nothing_is_left_and_nothing_is_done);
 	RUN(test_each_by_itself);
 	RUN(test_what_is_sent_comes_before_what_broke);
+	RUN(test_who_has_moved_is_looked_at_first);
 	RUN(test_the_loop_ends_without_it);
 	return (test_failed());
 }

@@ -1,0 +1,258 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "parent/move.h"
+#include "parent/parent.h"
+
+/*
+ * Which workers there are, and whose sessions go to whom: those of a worker
+ * that leaves to the one that has its part of the work from now on, or else to
+ * whoever has the fewest; and a few now and then from who has many more than
+ * another.
+ */
+
+#define PLACES_EVERY  0.1
+#define PLACES_SOON   0.0005 /* between two batches of all that leave */
+#define PLACES_LOGINS 10     /* seconds; who logs in then, does so again */
+
+/* So many sessions more than another are left alone, and a part of them. */
+#define PLACES_UNEVEN      64
+#define PLACES_UNEVEN_PART 8
+
+/* Boolean: it does its work, and answers. */
+static int
+places_is_well(const struct place *place)
+{
+	return (place->child != NULL && place->child->state == CHILD_RUNNING &&
+		place->child->unanswered <= 1);
+}
+
+/* And is going to do it. */
+static int
+places_stays(const struct place *place)
+{
+	return (places_is_well(place) && !place->leaving && !place->candidate);
+}
+
+/* Of those that stay, the one with the fewest sessions, or with the most. */
+static struct place *
+places_extreme(struct parent *parent, int most)
+{
+	struct place *best, *place;
+	uint32_t i;
+
+	best = NULL;
+	for (i = 0; i < PROTO_PLACES_MAX; i++) {
+		place = &parent->workers[i];
+		if (!places_stays(place))
+			continue;
+		if (best == NULL ||
+		    (most ? place->child->sessions > best->child->sessions
+			  : place->child->sessions < best->child->sessions))
+			best = place;
+	}
+	return (best);
+}
+
+/* Where the next sessions of a place that leaves are to go. */
+static struct place *
+places_heir(struct place *leaving)
+{
+	struct process *p;
+
+	p = process_worker(leaving->parent, place_share(leaving));
+	if (p != NULL && places_stays(p->place))
+		return (p->place);
+	return (places_extreme(leaving->parent, 0));
+}
+
+/* Whoever has no sessions is just started anew. */
+static void
+places_anew(struct place *place)
+{
+	if (place->role == NULL || place->child == NULL)
+		return;
+	place->renewed = 1;
+	process_send(place->child, place->role->shutdown, -1, NULL, 0);
+}
+
+/*
+ * All sessions have moved.  After an upgrade the others are started anew, too:
+ * who logs in at that moment is told to try again.
+ */
+static void
+places_all_moved(struct parent *parent)
+{
+	log_info("all sessions have moved");
+	if (parent->places.renewal.upgrade) {
+		spawn_settle(parent, 1);
+		parent->places.renewal.upgrade = 0;
+		places_anew(&parent->auth);
+		places_anew(&parent->metrics);
+	}
+	control_renewed(parent, 0);
+}
+
+/* All sessions of one that leaves have gone: if of all, whoever waits knows. */
+static void
+places_moved(struct parent *parent)
+{
+	uint32_t i;
+
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
+		if (parent->workers[i].leaving && !parent->workers[i].moved)
+			return;
+	places_all_moved(parent);
+}
+
+/* Its sessions have gone; who logs in there just now has a while for it. */
+static void
+places_end(struct place *place)
+{
+	if (!place->moved) {
+		place->moved = 1;
+		places_moved(place->parent);
+	}
+	if (place->ended)
+		return;
+	if (metrics_load(place->child) > 0 &&
+	    clock_seconds() - place->left < PLACES_LOGINS)
+		return;
+	place->ended = 1;
+	process_send(place->child, place->role->shutdown, -1, NULL, 0);
+}
+
+/* The next batch of a place that leaves. */
+static void
+places_next(struct place *place)
+{
+	struct place *heir;
+
+	if (!places_is_well(place) || place->child->move != NULL)
+		return;
+	if (place->child->sessions == 0) {
+		places_end(place);
+		return;
+	}
+	heir = places_heir(place);
+	if (heir == NULL)
+		return;
+	(void)move_begin(
+	    place->child, heir->child, &place->walk, MOVE_SESSIONS_MAX);
+	if (place->walk >= pmap_used(&place->parent->map))
+		place->walk = 0;
+}
+
+/* A worker that was started anew gets its share little by little. */
+static void
+places_even_out(struct parent *parent)
+{
+	struct place *least, *most;
+	uint32_t more;
+
+	least = places_extreme(parent, 0);
+	most = places_extreme(parent, 1);
+	if (least == most || most->child->move != NULL)
+		return;
+	more = most->child->sessions - least->child->sessions;
+	if (more <= PLACES_UNEVEN + most->child->sessions / PLACES_UNEVEN_PART)
+		return;
+	(void)move_begin(most->child, least->child, &most->walk, more / 2);
+	if (most->walk >= pmap_used(&parent->map))
+		most->walk = 0;
+}
+
+static int
+places_starting(const struct parent *parent)
+{
+	const struct process *p;
+	uint32_t i;
+
+	for (i = 0; i < PROTO_PLACES_MAX; i++) {
+		p = parent->workers[i].child;
+		if (p != NULL && p->state == CHILD_STARTING)
+			return (1);
+	}
+	return (0);
+}
+
+static void
+places_run(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct parent *parent;
+	uint32_t i;
+
+	parent = w->data;
+	w->repeat = parent->places.leaving > 0 ? PLACES_SOON : PLACES_EVERY;
+	ev_timer_again(loop, w);
+	/* One that has only begun hands on nothing (doc/moving.md). */
+	if (parent->stopping || parent->drain.phase == DRAIN_CLOSING ||
+	    places_starting(parent))
+		return;
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
+		if (parent->workers[i].leaving)
+			places_next(&parent->workers[i]);
+	if (parent->places.leaving == 0)
+		places_even_out(parent);
+}
+
+/* Once, with the loop at hand. */
+void
+places_init(struct parent *parent)
+{
+	ev_timer_init(
+	    &parent->places.timer, places_run, PLACES_EVERY, PLACES_EVERY);
+	parent->places.timer.data = parent;
+	ev_timer_start(parent->loop, &parent->places.timer);
+}
+
+/*
+ * The child of a place takes nobody any more; its sessions go to others, and
+ * then it ends.  Until then they send datagrams as before, and the sockets for
+ * that bring some.
+ */
+void
+places_leave(struct place *place)
+{
+	const struct listener *listener;
+
+	if (place->leaving)
+		return;
+	if (place->child != NULL)
+		TAILQ_FOREACH(listener, &place->parent->listeners, entry)
+			if (listener->kind == LISTENER_WEBSOCKET)
+				wiring_unlisten(place->child, listener);
+	place->leaving = 1;
+	place->retired = 1;
+	place->left = clock_seconds();
+	place->walk = 0;
+	place->parent->places.leaving++;
+	if (place->child == NULL) {
+		supervise_retire(place);
+		return;
+	}
+	log_info("%s (pid %d) leaves: its %u sessions move", place->name,
+	    place->child->pid, place->child->sessions);
+	places_wake(place->parent);
+}
+
+/* Its child is gone. */
+void
+places_left(struct place *place)
+{
+	int unmoved;
+
+	unmoved = place->leaving && !place->moved;
+	if (place->leaving)
+		place->parent->places.leaving--;
+	place->leaving = 0;
+	place->moved = 0;
+	place->ended = 0;
+	place->candidate = 0;
+	if (unmoved)
+		places_moved(place->parent);
+}

@@ -1,0 +1,42 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef PARENT_PLACES_H
+#define PARENT_PLACES_H
+
+#include <ev.h>
+#include <stdint.h>
+
+struct parent;
+struct place;
+struct process;
+
+/* A move of all sessions of some workers to new ones, renew.c. */
+struct renewal {
+	uint32_t awaited; /* new workers that are not ready yet; 0: none is */
+	int upgrade;      /* boolean: they are of other programs, perhaps */
+	ev_timer timer;
+};
+
+/* The workers that there are, and whose sessions go where. */
+struct places {
+	ev_timer timer; /* soon, or all PLACES_EVERY seconds */
+	uint32_t leaving;
+	struct renewal renewal;
+};
+
+/* places.c */
+void places_init(struct parent *);
+void places_leave(struct place *);
+void places_left(struct place *);
+
+/* renew.c */
+int renew_worker(struct parent *, uint32_t share);
+int renew_all(struct parent *);
+int renew_is_busy(const struct parent *);
+void renew_ready(struct process *);
+void renew_failed(struct parent *, const char *reason);
+
+#endif /* PARENT_PLACES_H */

@@ -1,0 +1,147 @@
+#!/usr/bin/python3
+# Copyright (c) 2026 The beacond authors
+# SPDX-License-Identifier: ISC
+"""
+Sessions that move while packets flow: how long a peer waits for it, how long
+all of them take, and that none is lost.  regress/bench/README.md says what each
+row means.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from harness import ALL_CORES, Beacond, Crowd, Failure, Load
+
+WORKERS = 2
+PORT = "listen on 127.0.0.1 port 0"
+
+options = None  # of the command line
+
+
+def keys(directory, count):
+    path = os.path.join(directory, "keys")
+    subprocess.run([os.path.join(options.build, "bench", "load"), "keys",
+                    "-n", str(count), path], check=True)
+    return path
+
+
+def children(server):
+    return [c for c in server.ctl("show", "summary")["children"]
+            if c["role"] != "parent"]
+
+
+def settled(server, count, bound=20):
+    """All that there are to be do their work, and no others are left."""
+    end = time.monotonic() + bound
+    while True:
+        now = children(server)
+        if len(now) == count + 1 and all(c["state"] == "running"
+                                         for c in now):
+            return
+        if time.monotonic() > end:
+            raise Failure(f"not settled: {now}\n" + server.said())
+        time.sleep(0.02)
+
+
+def timed(server, *words):
+    begin = time.monotonic()
+    subprocess.run([os.path.join(options.build, "beaconctl"), "-s",
+                    os.path.join(server.dir, "ctl.sock"), *words],
+                   stdout=subprocess.DEVNULL, check=True, timeout=60)
+    return time.monotonic() - begin
+
+
+def resize(server, count):
+    path = os.path.join(server.dir, "beacond.conf")
+    with open(path) as f:
+        lines = f.read().splitlines()
+    lines = [f"workers {count}" if line.startswith("workers ") else line
+             for line in lines]
+    with open(path, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    timed(server, "reload")
+
+
+def changes(server):
+    """All that is asked of it, one after the other; the upgrades' seconds."""
+    upgrades = []
+    for _ in range(options.upgrades):
+        upgrades.append(timed(server, "upgrade"))
+        settled(server, WORKERS)
+    counts = [3, 1, 4, 2, 5, WORKERS]
+    for i in range(options.resizes):
+        count = counts[i % len(counts)]
+        if i == options.resizes - 1:
+            count = WORKERS
+        resize(server, count)
+        settled(server, count)
+    return upgrades
+
+
+def flow(server, change):
+    """Pairs at the rate; what they found, change having been done meanwhile."""
+    done = []
+    with Load(options.build, "ws", server, "-n", options.pairs, "-b",
+              options.peers, "-r", options.rate, "-s", 100, "-d",
+              options.seconds, cores=ALL_CORES) as load:
+        load.wait("open")
+        load.go()
+        load.wait("start")
+        load.go()
+        thread = threading.Thread(target=lambda: done.append(change()))
+        thread.start()
+        load.wait("end")
+        thread.join()
+        load.go()
+        return load.result(), done
+
+
+def main():
+    global options
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--peers", type=int, default=50000)
+    parser.add_argument("--pairs", type=int, default=500)
+    parser.add_argument("--rate", type=int, default=20000)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--upgrades", type=int, default=10)
+    parser.add_argument("--resizes", type=int, default=50)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        path = keys(directory, options.peers + 2 * options.pairs)
+        with Beacond(options.build, path, WORKERS, options.peers,
+                     cores=ALL_CORES) as server, \
+                Crowd(options.build, server, options.peers, hold=300,
+                      cores=ALL_CORES) as crowd:
+            crowd.open()
+            settled(server, WORKERS)
+            quiet, _ = flow(server, lambda: time.sleep(1))
+            busy, done = flow(server, lambda: changes(server))
+            if not done:
+                raise Failure("the changes were not done\n" + server.said())
+            metrics = {m["name"] + str(m["labels"]): m["value"]
+                       for m in server.ctl("show", "metrics")}
+            for name in sorted(metrics):
+                if metrics[name] and ("drop" in name or "moved" in name):
+                    print(name, metrics[name])
+            print("upgrade, seconds:", " ".join(
+                f"{s:.2f}" for s in done[0]),
+                f"median {statistics.median(done[0]):.2f}")
+            print("quiet", quiet)
+            print("moved", busy)
+            peers = server.ctl("show", "summary")["peers"]
+            print("peers", peers)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as e:
+        sys.exit(str(e))
