@@ -47,7 +47,7 @@ void
 gossip_introduce(struct process *worker)
 {
 	gossip_source_introduce(worker);
-	if (worker->place->number == 0)
+	if (place_share(worker->place) == 0)
 		gossip_ports_introduce(worker);
 }
 

@@ -56,7 +56,7 @@ logfd_event(struct process *p, const unsigned char *bytes, size_t n)
 		return;
 	memcpy(&e, bytes, sizeof(e));
 	if (event_valid(&e))
-		event_write(p->place->name, p->place->number, &e);
+		event_write(p->place->name, place_share(p->place), &e);
 }
 
 static int

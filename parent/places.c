@@ -16,7 +16,7 @@
  */
 
 #define PLACES_EVERY  0.1
-#define PLACES_SOON   0.0005 /* between two batches of all that leave */
+#define PLACES_SOON   0.001
 #define PLACES_LOGINS 10     /* seconds; who logs in then, does so again */
 
 /* So many sessions more than another are left alone, and a part of them. */
@@ -141,8 +141,10 @@ places_next(struct place *place)
 	heir = places_heir(place);
 	if (heir == NULL)
 		return;
-	(void)move_begin(
-	    place->child, heir->child, &place->walk, MOVE_SESSIONS_MAX);
+	/* Nothing was found in a stretch of the map: on with the next. */
+	if (move_begin(place->child, heir->child, &place->walk,
+		MOVE_SESSIONS_MAX) == 0)
+		place->parent->places.timer.repeat = PLACES_SOON;
 	if (place->walk >= pmap_used(&place->parent->map))
 		place->walk = 0;
 }
@@ -187,17 +189,17 @@ places_run(struct ev_loop *loop, ev_timer *w, int revents)
 	uint32_t i;
 
 	parent = w->data;
-	w->repeat = parent->places.leaving > 0 ? PLACES_SOON : PLACES_EVERY;
-	ev_timer_again(loop, w);
+	w->repeat = PLACES_EVERY;
 	/* One that has only begun hands on nothing (doc/moving.md). */
-	if (parent->stopping || parent->drain.phase == DRAIN_CLOSING ||
-	    places_starting(parent))
-		return;
-	for (i = 0; i < PROTO_PLACES_MAX; i++)
-		if (parent->workers[i].leaving)
-			places_next(&parent->workers[i]);
-	if (parent->places.leaving == 0)
-		places_even_out(parent);
+	if (!parent->stopping && parent->drain.phase != DRAIN_CLOSING &&
+	    !places_starting(parent)) {
+		for (i = 0; i < PROTO_PLACES_MAX; i++)
+			if (parent->workers[i].leaving)
+				places_next(&parent->workers[i]);
+		if (parent->places.leaving == 0)
+			places_even_out(parent);
+	}
+	ev_timer_again(loop, w);
 }
 
 /* Once, with the loop at hand. */

@@ -22,7 +22,7 @@ struct renewal {
 
 /* The workers that there are, and whose sessions go where. */
 struct places {
-	ev_timer timer; /* soon, or all PLACES_EVERY seconds */
+	ev_timer timer; /* what there is to do, see places.c */
 	uint32_t leaving;
 	struct renewal renewal;
 };

@@ -120,7 +120,10 @@ def test_an_upgrade_under_traffic():
         for talk in talks:
             talk.end()
         b.wait_peers(8)
+        # Whoever has a part of the work goes by its number.
         login(b, 9).close()
+        b.wait_line("event=login node=9 .*worker=[01] ")
+        assert {b.worker_of(node) for node in range(1, 9)} <= {0, 1}
 
 
 @limit(60)
