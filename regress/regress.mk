@@ -166,7 +166,6 @@ UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/unit/%_test)
 # What a test has in the place of the library's.
 $(BUILD)/unit/worker/route_test: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc
 $(BUILD)/unit/auth/many_test: ALL_LDFLAGS += -Wl,--wrap=crypto_sign_verify_detached,--wrap=log_limited
-$(BUILD)/unit/parent/control_test: ALL_LDFLAGS += -Wl,--wrap=getsockopt
 $(BUILD)/unit/common/loop_test: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc
 
 .PHONY: unit check
@@ -209,6 +208,7 @@ check:
 
 include regress/bench/bench.mk
 include regress/hostile/hostile.mk
+include regress/cross/cross.mk
 
 .PHONY: bench-sandbox
 bench-sandbox: all bench-programs

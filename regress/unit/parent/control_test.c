@@ -5,6 +5,7 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include <errno.h>
@@ -27,11 +28,9 @@ static uint32_t rows;                /* what the greedy one was told */
 static struct ucred peer;
 static gid_t peer_group;
 
-int __real_getsockopt(int, int, int, void *, socklen_t *);
-int __wrap_getsockopt(int, int, int, void *, socklen_t *);
-
+/* The daemon's way to the kernel. */
 int
-__wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 {
 	if (peer.uid != 0 && level == SOL_SOCKET && name == SO_PEERCRED) {
 		memcpy(value, &peer, sizeof(peer));
@@ -42,7 +41,7 @@ __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 		*len = sizeof(peer_group);
 		return (0);
 	}
-	return (__real_getsockopt(fd, level, name, value, len));
+	return ((int)syscall(SYS_getsockopt, fd, level, name, value, len));
 }
 
 static const char *
