@@ -65,6 +65,7 @@ enum worker_moves {
 	WM_BYTES,         /* msg_move_bytes + bytes */
 	WM_END,           /* empty: they are all told, and the last of what
 			   * they have said is delivered */
+	WM_CLOSE,         /* msg_move_close: a router has wanted its end */
 	WM_LAST           /* empty: nothing more comes for them */
 };
 
@@ -128,5 +129,12 @@ struct msg_move_bytes {
 	uint32_t kind; /* enum move_bytes */
 };
 PROTO_STRUCT(msg_move_bytes, 8);
+
+struct msg_move_close {
+	uint32_t session;
+	uint32_t code; /* of the close frame */
+	char text[WS_CONTROL_MAX - 1]; /* of its reason; NUL-terminated */
+};
+PROTO_STRUCT(msg_move_close, 132);
 
 #endif /* COMMON_PROTO_MOVE_H */

@@ -121,7 +121,8 @@ unit_worker/http_response := $(worker_http) worker/http_response.c
 unit_worker/login  := $(call in,worker,login login_reply report)
 unit_worker/move_say := $(call in,worker,chunks move_say)
 unit_worker/move_told := $(worker_outq) \
-		      $(call in,worker,inbound move_state move_told outq_move)
+		      $(call in,worker,inbound move_state move_told outq_move \
+		      ws_utf8)
 unit_worker/outq   := $(worker_outq)
 unit_worker/outq_move := $(worker_outq) worker/outq_move.c
 unit_worker/outq_control := $(worker_session)

@@ -172,6 +172,26 @@ move_in_is_over(struct arrival *a)
 	return (a->over);
 }
 
+/* Those that a router wanted to end while they were on their way. */
+static void
+move_in_close(struct arrival *a)
+{
+	struct arriving *c;
+	struct session *s;
+	uint32_t i;
+
+	for (i = 0; i < a->count; i++) {
+		c = &a->sessions[i];
+		s = c->close.code != 0 ? move_told_session(a, i) : NULL;
+		if (s == NULL)
+			continue;
+		s->why = WHY_ROUTER;
+		session_close(
+		    a->worker, s, (int)c->close.code, c->close.text);
+		c->close.code = 0;
+	}
+}
+
 /* The end of a turn of the loop, which comes with each tick at the latest. */
 void
 move_in_turn(struct worker *w)
@@ -181,7 +201,10 @@ move_in_turn(struct worker *w)
 
 	for (i = 0; i < PROTO_PLACES_MAX && w->moves.nin > 0; i++) {
 		a = w->moves.in[i];
-		if (a != NULL && a->settled && move_in_is_over(a))
+		if (a == NULL || !a->settled)
+			continue;
+		move_in_close(a);
+		if (move_in_is_over(a))
 			move_in_finish(a);
 	}
 }

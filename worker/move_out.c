@@ -170,6 +170,18 @@ move_out_is(const struct worker *w, uint32_t ticket)
 	return (w->moves.out != NULL && w->moves.out->ticket == ticket);
 }
 
+static void
+move_out_say_close(struct departure *d, uint32_t session)
+{
+	struct msg_move_close *close;
+
+	close = &d->sessions[session].close;
+	if (close->code != 0)
+		(void)channel_send(&d->channel, WM_CLOSE, 0, -1, close,
+		    sizeof(*close));
+	close->code = 0;
+}
+
 /* What has been queued for those that have gone follows them. */
 static void
 move_out_follow(struct departure *d)
@@ -187,7 +199,25 @@ move_out_follow(struct departure *d)
 		(void)move_say_queue(d, i, d->sessions[i].said);
 		d->sessions[i].said = 0;
 		outq_empty(w, s);
+		move_out_say_close(d, i);
 	}
+}
+
+/* It stays; if a router has wanted its end meanwhile, it has that now. */
+static void
+move_out_thaw(struct departure *d, uint32_t session)
+{
+	const struct msg_move_close *close;
+	struct session *s;
+
+	s = &d->worker->sessions[d->sessions[session].slot];
+	close = &d->sessions[session].close;
+	d->sessions[session].state = LEAVING_NOT;
+	session_thaw(d->worker, s);
+	if (close->code == 0)
+		return;
+	s->why = WHY_ROUTER;
+	session_close(d->worker, s, (int)close->code, close->text);
 }
 
 /* PW_MOVED: some have gone, the others go on as if nothing had been. */
@@ -205,8 +235,7 @@ move_out_settled(struct worker *w, const struct msg_moved *msg)
 			continue;
 		s = &w->sessions[d->sessions[i].slot];
 		if ((msg->mask >> i & 1) == 0) {
-			d->sessions[i].state = LEAVING_NOT;
-			session_thaw(w, s);
+			move_out_thaw(d, i);
 			continue;
 		}
 		d->sessions[i].state = LEAVING_GONE;
@@ -293,6 +322,32 @@ move_out_lost(struct worker *w, uint32_t place)
 	places_remove(&d->fenced, place);
 	move_out_told(d);
 	move_out_go_on(d);
+}
+
+/*
+ * A router wants this session to end.  If it is about to go, that is done by
+ * whoever has it then, and 1 is returned.  code and text have been checked.
+ */
+int
+move_out_close(
+    struct worker *w, const struct session *s, uint32_t code, const char *text)
+{
+	struct msg_move_close *close;
+	struct departure *d;
+	uint32_t i;
+
+	d = w->moves.out;
+	for (i = 0; d != NULL && i < d->count; i++) {
+		if (d->sessions[i].slot != session_slot(w, s) ||
+		    d->sessions[i].state != LEAVING_FROZEN)
+			continue;
+		close = &d->sessions[i].close;
+		close->session = i;
+		close->code = code;
+		(void)strlcpy(close->text, text, sizeof(close->text));
+		return (1);
+	}
+	return (0);
 }
 
 /* The parent wants this session to end here: it does not go. */

@@ -33,6 +33,7 @@ struct departure {
 		uint32_t generation;
 		uint32_t slot;
 		size_t said; /* bytes of its queue, before it had gone */
+		struct msg_move_close close; /* code 0: it is to stay */
 	} sessions[MOVE_SESSIONS_MAX];
 };
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "worker/move_told.h"
+#include "worker/ws_utf8.h"
 
 /*
  * What the worker where sessions were says of them.  It is checked, here and in
@@ -309,6 +310,28 @@ move_told_end(void *owner, const void *data, size_t len, int fd)
 	return (NULL);
 }
 
+/* WM_CLOSE; it counts when the session is ours, see move_in_turn(). */
+static const char *
+move_told_close(void *owner, const void *data, size_t len, int fd)
+{
+	const struct msg_move_close *msg;
+	struct arrival *a;
+	uint32_t utf8;
+	size_t n;
+
+	a = owner;
+	msg = data;
+	utf8 = 0;
+	n = strnlen(msg->text, sizeof(msg->text));
+	if (msg->session >= a->count || !ws_close_is_code(msg->code) ||
+	    n == sizeof(msg->text) ||
+	    ws_utf8_check(&utf8, (const uint8_t *)msg->text, n) == -1 ||
+	    !ws_utf8_done(utf8))
+		return ("no close of a session");
+	a->sessions[msg->session].close = *msg;
+	return (NULL);
+}
+
 /* WM_LAST */
 static const char *
 move_told_last(void *owner, const void *data, size_t len, int fd)
@@ -329,6 +352,8 @@ const struct channel_rule move_told_rules[] = {
 	    sizeof(struct msg_move_bytes) + MOVE_CHUNK,
 	    MOVE_COMING | MOVE_AFTER, move_told_bytes),
 	CHANNEL_RULE(WM_END, 0, MOVE_COMING, move_told_end),
+	CHANNEL_RULE(WM_CLOSE, sizeof(struct msg_move_close), MOVE_AFTER,
+	    move_told_close),
 	CHANNEL_RULE(WM_LAST, 0, MOVE_AFTER, move_told_last),
 	{ WM_STATE, "WM_STATE", sizeof(struct msg_move_state),
 	    sizeof(struct msg_move_state) + MOVE_STATE_MORE, CHANNEL_FD,

@@ -25,6 +25,7 @@ struct arriving {
 	struct msg_move_session row;
 	uint32_t frame_left; /* of the frame that its queue begins with */
 	struct msg_move_state told;
+	struct msg_move_close close; /* code 0: it is to stay */
 };
 
 struct arrival {

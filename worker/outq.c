@@ -291,6 +291,9 @@ outq_control(
 			q->control_sent = (uint8_t)sent;
 		sent = 0;
 	}
+	/* One that has only just come may have had nothing to write. */
+	if (ev_is_active(&s->io))
+		outq_watch(w, s, EV_READ | EV_WRITE);
 }
 
 /* Forgets queued data, but for the rest of a frame that was begun. */

@@ -86,6 +86,8 @@ router_recv_close(struct worker *w, uint32_t node, uint32_t generation,
 	memcpy(text, data, len);
 	text[len] = '\0';
 	counters_add(COUNTER_ROUTER_CLOSED, 1);
+	if (move_out_close(w, s, code, text))
+		return (0);
 	s->why = WHY_ROUTER;
 	session_close(w, s, (int)code, text);
 	return (0);

@@ -34,6 +34,12 @@ bench-lists: all bench-programs
 check-load: all bench-programs
 	/usr/bin/python3 regress/bench/check_load.py --build $(BUILD)
 
+# Sessions move while packets flow: upgrades, other numbers of workers.  Some
+# minutes.
+.PHONY: check-move
+check-move: all bench-programs
+	/usr/bin/python3 regress/bench/check_move.py --build $(BUILD)
+
 # Where the time goes, row by row; needs perf.
 bench-perf: all bench-programs
 	/usr/bin/python3 regress/bench/bench.py --build $(BUILD) \

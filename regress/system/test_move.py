@@ -4,6 +4,7 @@
 """Sessions move from one worker to another, and nobody notices."""
 
 import os
+import signal
 import struct
 import threading
 import time
@@ -11,6 +12,8 @@ import time
 from beacon import Beacon, limit, wait_for, write
 from client import (BINARY, CONTINUATION, PING, PONG, TEXT, frame, login,
     relay)
+import router as R
+from test_router import Routed
 
 LAST = b"last"
 
@@ -276,3 +279,32 @@ def test_a_peer_that_connects_again_in_the_middle():
                 10, "new processes")
         b.wait_peers(11)
         pids(b)
+
+
+@limit(60)
+def test_a_router_closes_a_peer_that_is_on_its_way():
+    """Its worker waits for a third one, which stands still: 0.5 s, and the
+    session moves; 2 s and more, and it stays."""
+    for pause, stays in ((0.5, False), (3, True)):
+        with Routed(workers=3) as b, b.router() as r, login(b, 1):
+            peer = login(b, 2)
+            home = b.worker_of(2)
+            old = b.pid_of("worker", home)
+            still = b.pid_of("worker", (home + 1) % 3)
+            os.kill(still, signal.SIGSTOP)
+            drain = threading.Thread(target=b.ctl,
+                args=("drain", str(home)), kwargs={"text": True})
+            drain.start()
+            b.wait_line("worker.%d. .pid %d. leaves" % (home, old))
+            time.sleep(0.2)     # it stands still by now
+            r.channels[home].send(R.CLOSE, 2, 0,
+                struct.pack("=I", 4321) + b"enough")
+            time.sleep(pause)
+            if not stays:
+                os.kill(still, signal.SIGCONT)
+            peer.expect_close(4321, "enough", 5)
+            b.wait_line("event=end node=2 .*reason=router")
+            if stays:
+                os.kill(still, signal.SIGCONT)
+            drain.join(20)
+            b.note_children()

@@ -57,6 +57,14 @@ session_begin(struct worker *of, struct session *s)
 }
 
 void
+session_close(struct worker *of, struct session *s, int code, const char *why)
+{
+	if (code == 4000 && strcmp(why, "enough") == 0 &&
+	    s->why == WHY_ROUTER)
+		note(s == &w.sessions[0] ? "close0 " : "close1 ");
+}
+
+void
 tell_parent(struct worker *of, uint32_t type, const void *data, size_t len)
 {
 	const struct msg_move_done *msg;
@@ -145,6 +153,24 @@ test_some_are_ours_and_are_released_when_all_is_over(void)
 	CHECK(finished == 7 && w.moves.nin == 0 && w.moves.in[5] == NULL);
 }
 
+/* What a router wanted while they were on their way. */
+static void
+test_a_close_counts_when_it_is_ours(void)
+{
+	static const struct msg_move_close close = { 1, 4000, "enough" };
+	struct arrival *a;
+
+	a = begin(COMING_WHOLE);
+	a->sessions[1].close = close;
+	move_in_turn(&w);
+	CHECK(strcmp(done, "") == 0);
+	settle(7, 3);
+	move_in_turn(&w);
+	CHECK(strcmp(done, "begin0 begin1 close1 ") == 0);
+	move_in_turn(&w);
+	CHECK(strcmp(done, "begin0 begin1 close1 ") == 0);
+}
+
 /* The other end is gone, at each moment that there is. */
 static void
 test_the_other_end_is_gone(void)
@@ -203,6 +229,7 @@ main(void)
 	other = -1;
 	RUN(test_one_from_each_worker_at_a_time);
 	RUN(test_some_are_ours_and_are_released_when_all_is_over);
+	RUN(test_a_close_counts_when_it_is_ours);
 	RUN(test_the_other_end_is_gone);
 	RUN(test_whoever_hangs_is_not_waited_for);
 	return (test_failed());

@@ -56,6 +56,16 @@ session_forget(struct worker *of, struct session *s)
 }
 
 void
+session_close(struct worker *of, struct session *s, int code, const char *why)
+{
+	note(code == 4000 && strcmp(why, "enough") == 0 &&
+			s->why == WHY_ROUTER
+		 ? "close"
+		 : "?",
+	    s);
+}
+
+void
 session_drained(struct worker *of)
 {
 }
@@ -199,6 +209,28 @@ test_one_is_kept(void)
 	settle(0);
 }
 
+/* What a router wants to end is ended by whoever has it then. */
+static void
+test_a_router_wants_the_end(void)
+{
+	struct msg_move_close close;
+
+	CHECK(begin(11) == NULL);
+	CHECK(move_out_close(&w, &w.sessions[0], 4000, "enough") == 1);
+	CHECK(move_out_close(&w, &w.sessions[1], 4000, "enough") == 1);
+	settle(1);
+	CHECK(strcmp(done, "freeze0 freeze1 gone0 thaw1 close1 ") == 0);
+	CHECK(move_out_close(&w, &w.sessions[1], 4000, "enough") == 0);
+	memset(&close, 0, sizeof(close));
+	close.code = 4000;
+	(void)strlcpy(close.text, "enough", sizeof(close.text));
+	CHECK(parts_told(&w.moves.out->channel, &other, WM_CLOSE, &close,
+		  sizeof(close)) == 1);
+	CHECK(move_out_close(&w, &w.sessions[0], 4000, "enough") == 0);
+	CHECK(begin(12) == NULL);
+	settle(0);
+}
+
 static void
 test_one_at_a_time(void)
 {
@@ -252,6 +284,7 @@ main(void)
 	RUN(test_all_goes_well);
 	RUN(test_called_off);
 	RUN(test_one_is_kept);
+	RUN(test_a_router_wants_the_end);
 	RUN(test_one_at_a_time);
 	RUN(test_a_sibling_is_lost);
 	RUN(test_the_other_end_is_lost);

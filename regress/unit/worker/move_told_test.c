@@ -476,6 +476,42 @@ test_a_message_in_fragments(void)
 	CHECK(why != NULL && readies == 0);
 }
 
+/* What a router wanted is noted for when the session is ours. */
+static void
+test_close(void)
+{
+	struct msg_move_close close = { 0, 4000, "enough" };
+
+	begin();
+	say(WM_CLOSE, -1, &close, sizeof(close));
+	CHECK(why != NULL);
+	begin();
+	tell(0);
+	say(WM_END, -1, NULL, 0);
+	say(WM_CLOSE, -1, &close, sizeof(close));
+	CHECK(why == NULL && arrival.sessions[0].close.code == 4000);
+	close.code = 1005;
+	say(WM_CLOSE, -1, &close, sizeof(close));
+	CHECK(why != NULL && arrival.sessions[0].close.code == 4000);
+	begin();
+	say(WM_END, -1, NULL, 0);
+	close.code = 4000;
+	close.session = MOVE_SESSIONS_MAX;
+	say(WM_CLOSE, -1, &close, sizeof(close));
+	CHECK(why != NULL);
+	begin();
+	say(WM_END, -1, NULL, 0);
+	close.session = 0;
+	memset(close.text, 'x', sizeof(close.text));
+	say(WM_CLOSE, -1, &close, sizeof(close));
+	CHECK(why != NULL);
+	begin();
+	say(WM_END, -1, NULL, 0);
+	(void)strlcpy(close.text, "\xff", sizeof(close.text));
+	say(WM_CLOSE, -1, &close, sizeof(close));
+	CHECK(why != NULL);
+}
+
 static void
 test_what_is_out_of_turn(void)
 {
@@ -517,6 +553,7 @@ main(void)
 	RUN(test_bytes_of_nothing);
 	RUN(test_what_has_begun_to_come);
 	RUN(test_a_message_in_fragments);
+	RUN(test_close);
 	RUN(test_what_is_out_of_turn);
 	return (test_failed());
 }

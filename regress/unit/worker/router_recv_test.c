@@ -47,6 +47,16 @@ session_write_frame(struct worker *of, uint32_t slot, uint32_t generation,
 	return (1);
 }
 
+/* Is it about to go elsewhere? */
+static int leaves;
+
+int
+move_out_close(
+    struct worker *of, const struct session *s, uint32_t code, const char *why)
+{
+	return (leaves);
+}
+
 void
 session_close(struct worker *of, struct session *s, int code, const char *why)
 {
@@ -204,14 +214,16 @@ test_whom_it_closes(void)
 {
 	static const struct {
 		uint32_t node, generation, code;
-		int done;
-	} cases[] = { { 7, 0, 1000, 1 }, { 7, 77, 4999, 1 }, { 7, 76, 1000, 0 },
-		{ 9, 0, 1000, 0 } };
+		int leaves, done;
+	} cases[] = { { 7, 0, 1000, 0, 1 }, { 7, 77, 4999, 0, 1 },
+		{ 7, 76, 1000, 0, 0 }, { 9, 0, 1000, 0, 0 },
+		{ 7, 0, 1000, 1, 0 } };
 	uint8_t data[4 + 3];
 	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		begin();
+		leaves = cases[i].leaves;
 		memcpy(data, &cases[i].code, 4);
 		memcpy(data + 4, "why", 3);
 		say(FRAME_CLOSE, cases[i].node, cases[i].generation, data,
