@@ -97,12 +97,17 @@ places_all_moved(struct parent *parent)
 	control_renewed(parent, 0);
 }
 
-/* All sessions of one that leaves have gone: if of all, whoever waits knows. */
-static void
+/*
+ * Have all sessions gone that are to?  Then whoever waits for it is told; but
+ * not as long as it is still being said who is to leave.
+ */
+void
 places_moved(struct parent *parent)
 {
 	uint32_t i;
 
+	if (parent->places.renewal.taking_over)
+		return;
 	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		if (parent->workers[i].leaving && !parent->workers[i].moved)
 			return;

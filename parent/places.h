@@ -17,6 +17,7 @@ struct process;
 struct renewal {
 	uint32_t awaited; /* new workers that are not ready yet; 0: none is */
 	int upgrade;      /* boolean: they are of other programs, perhaps */
+	int taking_over;  /* boolean: the old ones are just being told */
 	ev_timer timer;
 };
 
@@ -31,6 +32,7 @@ struct places {
 void places_init(struct parent *);
 void places_leave(struct place *);
 void places_left(struct place *);
+void places_moved(struct parent *);
 
 /* renew.c */
 int renew_worker(struct parent *, uint32_t share);

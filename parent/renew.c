@@ -72,6 +72,7 @@ renew_take_over(struct parent *parent)
 	uint32_t i;
 
 	ev_timer_stop(parent->loop, &parent->places.renewal.timer);
+	parent->places.renewal.taking_over = 1;
 	for (i = 0; i < PROTO_PLACES_MAX; i++) {
 		place = &parent->workers[i];
 		if (!place->candidate)
@@ -80,6 +81,8 @@ renew_take_over(struct parent *parent)
 		if (renew_other(place)->role != NULL)
 			places_leave(renew_other(place));
 	}
+	parent->places.renewal.taking_over = 0;
+	places_moved(parent);
 	metrics_publish_loads(parent);
 }
 

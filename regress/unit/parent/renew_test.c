@@ -39,6 +39,14 @@ places_leave(struct place *place)
 	left++;
 }
 
+static int settled; /* how often it was asked whether all have moved */
+
+void
+places_moved(struct parent *of)
+{
+	settled += !of->places.renewal.taking_over;
+}
+
 void
 control_renewed(struct parent *of, int error)
 {
@@ -103,6 +111,7 @@ test_one_is_replaced(void)
 	is_ready(&NEW[1]);
 	CHECK(!NEW[1].candidate && left == 1 && published == 1);
 	CHECK(!ev_is_active(&parent.places.renewal.timer) && answer == -1);
+	CHECK(settled == 1);
 }
 
 static void
