@@ -108,6 +108,7 @@ route_sibling(struct worker *w, uint32_t number)
 	sib->rest = malloc(ROUTE_MESSAGE_MAX);
 	if (sib->part == NULL || sib->rest == NULL)
 		fatal(NULL);
+	w->routes.known[w->routes.nknown++] = sib;
 	return (sib);
 }
 
@@ -331,14 +332,11 @@ route_flush(struct worker *w)
 	struct sibling *sib;
 	uint32_t i;
 
-	for (i = 0; i < PROTO_PLACES_MAX; i++) {
-		sib = w->routes.siblings[i];
-		if (sib != NULL && sib->niov > 0)
+	for (i = 0; i < w->routes.nknown; i++) {
+		sib = w->routes.known[i];
+		if (sib->niov > 0)
 			route_flush_sibling(sib);
 	}
-	sib = w->routes.siblings[ROUTE_ROUTER];
-	if (sib != NULL && sib->niov > 0)
-		route_flush_sibling(sib);
 	w->routes.stage_len = 0;
 	w->routes.in_place = 0;
 }

@@ -62,6 +62,8 @@ struct sibling {
 /* All of them, and what is gathered for them. */
 struct routes {
 	struct sibling *siblings[PROTO_PLACES_MAX + 1];
+	struct sibling *known[PROTO_PLACES_MAX + 1]; /* those that there are */
+	uint32_t nknown;
 	uint8_t *stage; /* small packets, ROUTE_STAGE bytes */
 	uint32_t stage_len;
 	int in_place; /* boolean: some wait where they were read */
