@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "parent/move.h"
 #include "parent/parent.h"
@@ -65,6 +66,7 @@ move_late(struct ev_loop *loop, ev_timer *w, int revents)
 	    m->settled ? "have moved, but not done with that"
 		       : "have not moved, and stay: not ready",
 	    MOVE_WAIT);
+	m->from->move_late = clock_seconds();
 	move_cancel(m);
 }
 

@@ -15,6 +15,8 @@ struct parent;
 struct peermap_entry;
 struct process;
 
+#define MOVE_REST 3 /* seconds without a move after one that was too late */
+
 /* A batch of sessions that is under way, doc/moving.md. */
 struct move {
 	struct process *from;

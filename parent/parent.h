@@ -186,6 +186,7 @@ struct process {
 	uint32_t sessions;     /* of a worker, in the peer map */
 	struct sync sync;
 	struct move *move; /* of sessions that it has; NULL: none */
+	uint32_t move_late; /* clock_seconds() when one was too late */
 };
 
 struct control;

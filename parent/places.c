@@ -137,7 +137,8 @@ places_next(struct place *place)
 {
 	struct place *heir;
 
-	if (!places_is_well(place) || place->child->move != NULL)
+	if (!places_is_well(place) || place->child->move != NULL ||
+	    clock_seconds() - place->child->move_late < MOVE_REST)
 		return;
 	if (place->child->sessions == 0) {
 		places_end(place);
@@ -163,7 +164,8 @@ places_even_out(struct parent *parent)
 
 	least = places_extreme(parent, 0);
 	most = places_extreme(parent, 1);
-	if (least == most || most->child->move != NULL)
+	if (least == most || most->child->move != NULL ||
+	    clock_seconds() - most->child->move_late < MOVE_REST)
 		return;
 	more = most->child->sessions - least->child->sessions;
 	if (more <= PLACES_UNEVEN + most->child->sessions / PLACES_UNEVEN_PART)
@@ -173,15 +175,20 @@ places_even_out(struct parent *parent)
 		most->walk = 0;
 }
 
+/*
+ * Boolean: some worker has only begun, or does not answer: sessions would wait
+ * for it, standing still.
+ */
 static int
-places_starting(const struct parent *parent)
+places_hindered(const struct parent *parent)
 {
 	const struct process *p;
 	uint32_t i;
 
 	for (i = 0; i < PROTO_PLACES_MAX; i++) {
 		p = parent->workers[i].child;
-		if (p != NULL && p->state == CHILD_STARTING)
+		if (p != NULL &&
+		    (p->state == CHILD_STARTING || p->unanswered > 1))
 			return (1);
 	}
 	return (0);
@@ -195,9 +202,8 @@ places_run(struct ev_loop *loop, ev_timer *w, int revents)
 
 	parent = w->data;
 	w->repeat = PLACES_EVERY;
-	/* One that has only begun hands on nothing (doc/moving.md). */
 	if (!parent->stopping && parent->drain.phase != DRAIN_CLOSING &&
-	    !places_starting(parent)) {
+	    !places_hindered(parent)) {
 		for (i = 0; i < PROTO_PLACES_MAX; i++)
 			if (parent->workers[i].leaving)
 				places_next(&parent->workers[i]);

@@ -77,6 +77,12 @@ def stat(request, *rows, count=None):
             0) for known, port in rows))
 
 
+def ready(ticket, mask, slot=0):
+    """Sessions that another worker had have come."""
+    return message(P.WP_MOVE_READY, struct.pack("=QI64I4x", mask, ticket,
+        slot, *[0] * 63))
+
+
 STAT_SIZE = "stat of wrong size"
 
 
@@ -96,7 +102,7 @@ BAD_HEADERS = [
     (message(P.WP_PONG, length=0xffffffff), MALFORMED),
     (message(P.WP_PONG, bytes(16368)), WRONG_SIZE),
     (message(P.WP_PONG, mark=True), MALFORMED),
-    (message(P.WP_READY, mark=True, data=bytes(32)), MALFORMED),
+    (message(P.WP_READY, mark=True, data=bytes(28)), MALFORMED),
 ]
 
 FORGED_TYPES = [
@@ -114,7 +120,8 @@ FORGED_TYPES = [
 ]
 
 WRONG_SIZES = (one_byte_off(P.WP_CLOSED, 8) + one_byte_off(P.WP_STAT, 72, STAT_SIZE) +
-    one_byte_off(P.WP_ENDPOINT, 48) + one_byte_off(P.WP_READY, 32) + [
+    one_byte_off(P.WP_ENDPOINT, 48) + one_byte_off(P.WP_READY, 28) +
+    one_byte_off(P.WP_MOVE_READY, 272) + one_byte_off(P.WP_MOVE_DONE, 4) + [
     (message(P.WP_SYNC, bytes(55)), WRONG_SIZE),
     (message(P.WP_SYNC, bytes(56 + 4 * P.PROTO_SYNC_CHUNK + 1)), WRONG_SIZE),
     (message(P.WP_STAT, bytes(7)), WRONG_SIZE),
@@ -124,6 +131,7 @@ WRONG_SIZES = (one_byte_off(P.WP_CLOSED, 8) + one_byte_off(P.WP_STAT, 72, STAT_S
 
 WRONG_VALUES = [
     (closed(0, 1), "end of no session"),
+    (ready(1, 1, 1 << 30), "session in no place"),
     (closed(5, 0), "end of no session"),
     (endpoint(0), "endpoint of nobody or nowhere"),
     (endpoint(5, port=0), "endpoint of nobody or nowhere"),

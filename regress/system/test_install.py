@@ -79,7 +79,7 @@ ls /var/lib/prometheus/node-exporter
 tell probed; sed -n 's/^pilot_beacon_probe_status.*} //p' \
     /var/lib/prometheus/node-exporter/beacond-probe-here.prom
 cp /etc/beacond.conf /root/good
-printf 'workers 3\n' | cat /root/good - >/etc/beacond.conf
+printf 'blocks file "/var/lib/none"\n' | cat /root/good - >/etc/beacond.conf
 tell half-reload; beaconctl reload; echo $?; systemctl reload beacond.service
 echo $?; systemctl show -P StatusText beacond.service
 cp /root/good /etc/beacond.conf
@@ -182,7 +182,7 @@ if IS_ROOT:
         assert said["probed"] == "0"
         # What waits for a restart is told and is no failure.
         half = said["half-reload"].split("\n")
-        assert '"workers" has changed: needs a restart' in half[0]
+        assert '"blocks file" has changed: needs a restart' in half[0]
         assert half[-3:] == ["3", "0",
             "serving; something waits for a restart, see the log"]
         assert said["whole-reload"].split()[-1] == "0"

@@ -9,7 +9,7 @@
 
 #include "regress/unit/parent/parts.h"
 
-static uint32_t loads[2]; /* as the map would have them */
+static uint32_t loads[PROTO_PLACES_MAX]; /* as the map would have them */
 
 void
 pmap_load(struct pmap *map, uint32_t worker, uint32_t load)

@@ -112,6 +112,17 @@ route_message(struct worker *of, struct sibling *to, uint32_t type,
 		marks++;
 }
 
+/* The other end, open or closed by a test. */
+static void
+forget_other(void)
+{
+	if (other.fd > 0)
+		(void)close(other.fd);
+	if (other.fd != 0)
+		imsgbuf_clear(&other);
+	other.fd = 0;
+}
+
 /* Sessions 0 and 1 are to go, and one that is not there; with two siblings. */
 static const char *
 begin(uint32_t ticket)
@@ -128,10 +139,7 @@ begin(uint32_t ticket)
 		w.routes.siblings[i + 1] = &siblings[i];
 		siblings[i].open = 1;
 	}
-	if (other.fd > 0) {
-		(void)close(other.fd);
-		imsgbuf_clear(&other);
-	}
+	forget_other();
 	if (channel_pair(pair) == -1 || imsgbuf_init(&other, pair[1]) == -1)
 		abort();
 	done[0] = '\0';
@@ -288,5 +296,6 @@ main(void)
 	RUN(test_one_at_a_time);
 	RUN(test_a_sibling_is_lost);
 	RUN(test_the_other_end_is_lost);
+	forget_other();
 	return (test_failed());
 }
