@@ -197,6 +197,16 @@ move_write(struct move *m, uint32_t session, uint32_t slot)
 	return (1);
 }
 
+/* The new owner has no room for any of them, perhaps: not at once again. */
+static void
+move_refused(struct move *m)
+{
+	log_warnx("%s to %s: none of %u sessions could be taken, and they "
+		  "stay: no room there, or the limit of open files",
+	    m->from->place->name, m->to->place->name, m->count);
+	m->from->move_late = clock_seconds();
+}
+
 static void
 move_commit(struct move *m, const struct msg_move_ready *msg)
 {
@@ -210,6 +220,8 @@ move_commit(struct move *m, const struct msg_move_ready *msg)
 		if ((msg->mask >> i & 1) != 0 && move_write(m, i, msg->slot[i]))
 			mask |= UINT64_C(1) << i;
 	if (mask == 0) {
+		if (msg->mask == 0)
+			move_refused(m);
 		move_cancel(m);
 		return;
 	}

@@ -15,7 +15,7 @@ struct parent;
 struct peermap_entry;
 struct process;
 
-#define MOVE_REST 3 /* seconds without a move after one that was too late */
+#define MOVE_REST 3 /* seconds without a move after one that was in vain */
 
 /* A batch of sessions that is under way, doc/moving.md. */
 struct move {

@@ -18,7 +18,7 @@ import time
 
 from harness import ALL_CORES, Beacond, Crowd, Failure, Load
 
-WORKERS = 2
+WORKERS = 4         # as many as the limit of open files takes
 UPGRADE = 2.0       # seconds, all sessions
 PAUSE = 20.0        # ms, of a relay while sessions move
 
@@ -75,7 +75,7 @@ def changes(server):
     for _ in range(options.upgrades):
         upgrades.append(timed(server, "upgrade"))
         settled(server, WORKERS)
-    counts = [3, 1, 4, 2, 5, WORKERS]
+    counts = [5, 3, 6, 4, 3, WORKERS]
     for i in range(options.resizes):
         count = counts[i % len(counts)]
         if i == options.resizes - 1:
