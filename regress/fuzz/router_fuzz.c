@@ -206,6 +206,14 @@ session_write_frame(struct worker *of, uint32_t slot, uint32_t generation,
 	return (1);
 }
 
+/* None of them is about to go elsewhere. */
+int
+move_out_close(
+    struct worker *of, const struct session *s, uint32_t code, const char *why)
+{
+	return (0);
+}
+
 void
 session_close(struct worker *of, struct session *s, int code, const char *why)
 {
