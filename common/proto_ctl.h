@@ -26,9 +26,9 @@ enum ctl_request {
 	CTL_LOG_LEVEL,            /* msg_ctl_level */
 	CTL_DRAIN,                /* msg_ctl_drain */
 	CTL_UNDRAIN,              /* empty */
-	CTL_RENEW,                /* msg_ctl_renew */
 	CTL_RELOAD,               /* empty */
-	CTL_STOP                  /* empty */
+	CTL_STOP,                 /* empty */
+	CTL_RENEW                 /* msg_ctl_renew */
 };
 
 enum ctl_reply {

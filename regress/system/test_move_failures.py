@@ -71,6 +71,16 @@ class Held:
         assert not self.drain.is_alive()
 
 
+def spread(b):
+    """Peers on all three workers."""
+    peers = {}
+    for node in range(1, 30):
+        peers[node] = login(b, node)
+        if node >= len(NODES) and len({p["worker"] for p in b.peers()}) == 3:
+            break
+    return peers
+
+
 def check(b, peers, lost):
     """Those that are lost have ended and come back, the others talk on."""
     for node in lost:
@@ -101,7 +111,7 @@ def one_more_move(b, peers):
 @limit(60)
 def test_who_dies_before_the_map_is_written(victim):
     with Beacon(workers=3) as b:
-        peers = {node: login(b, node) for node in NODES}
+        peers = spread(b)
         held = Held(b, peers)
         pid = getattr(held, victim)
         third = descriptors(held.third)
@@ -122,10 +132,10 @@ def test_who_dies_before_the_map_is_written(victim):
 def test_who_hangs_holds_nobody_up_for_long():
     """Two seconds, and all is as it was; then it works."""
     with Beacon(workers=3) as b:
-        peers = {node: login(b, node) for node in NODES}
+        peers = spread(b)
         held = Held(b, peers)
         first = min(held.own())
-        other = min(set(NODES) - held.own()
+        other = min(set(peers) - held.own()
             - held.of(workers(b)[held.still]))
         start = time.monotonic()
         peers[other].send_to(first, b"patience")
@@ -142,7 +152,7 @@ def test_who_hangs_holds_nobody_up_for_long():
 @limit(60)
 def test_what_an_operator_ends_meanwhile(words, code):
     with Beacon(workers=3) as b:
-        peers = {node: login(b, node) for node in NODES}
+        peers = spread(b)
         held = Held(b, peers)
         b.ctl(*words, text=True)
         peers[1].expect_close(code, None, 3)
@@ -155,7 +165,7 @@ def test_what_an_operator_ends_meanwhile(words, code):
 @limit(60)
 def test_it_ends_while_they_move():
     with Beacon(workers=3) as b:
-        peers = {node: login(b, node) for node in NODES}
+        peers = spread(b)
         held = Held(b, peers)
         held.go_on()
         b.ctl("stop", text=True)
