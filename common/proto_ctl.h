@@ -20,6 +20,7 @@ enum ctl_request {
 	CTL_SHOW_BEACONS,         /* empty -> CTL_BEACON* */
 	CTL_SHOW_REGISTRY,        /* empty -> CTL_REGISTRY */
 	CTL_SHOW_BLOCKED,         /* empty -> CTL_BLOCKED* */
+	CTL_SHOW_WORKERS,         /* empty -> CTL_WORKER* */
 	CTL_DROP,                 /* msg_ctl_node */
 	CTL_BLOCK,                /* msg_ctl_block */
 	CTL_UNBLOCK,              /* msg_ctl_block */
@@ -39,6 +40,7 @@ enum ctl_reply {
 	CTL_NODE,            /* msg_ctl_entry */
 	CTL_BEACON,          /* msg_ctl_beacon */
 	CTL_BLOCKED,         /* msg_ctl_blocked */
+	CTL_WORKER,          /* msg_ctl_worker */
 	CTL_REGISTRY,        /* msg_ctl_registry */
 	CTL_SAID,            /* msg_ctl_said: while it is done */
 	CTL_END              /* msg_ctl_end */
@@ -144,6 +146,37 @@ struct msg_ctl_blocked {
 	uint64_t until; /* unix seconds; 0: for ever */
 };
 PROTO_STRUCT(msg_ctl_blocked, 32);
+
+/* What a worker is at; each but the first two is alive and ready. */
+enum ctl_worker_state {
+	CTL_WORKER_DOWN,
+	CTL_WORKER_STARTING,
+	CTL_WORKER_WAITING, /* until all that are to replace others are ready */
+	CTL_WORKER_RUNNING,
+	CTL_WORKER_SILENT,   /* it does not answer */
+	CTL_WORKER_DRAINING, /* it lets its peers go, as all do */
+	CTL_WORKER_LEAVING,  /* its sessions move to others */
+	CTL_WORKER_LEFT, /* they have; who logs in there has a while for it */
+	CTL_WORKER_ENDING,
+	CTL_WORKER_STATES
+};
+
+struct msg_ctl_worker {
+	uint32_t worker;   /* the number of its part */
+	uint32_t place;    /* and of the place there, doc/moving.md */
+	uint32_t pid;      /* 0: none */
+	uint32_t state;    /* enum ctl_worker_state */
+	uint32_t sessions; /* in the peer map */
+	uint32_t all;      /* likewise, of all workers */
+	uint32_t load;     /* open connections */
+	uint32_t sockets;  /* UDP sockets that are its part */
+	uint32_t out;      /* of its sessions, on their way to another place, */
+	uint32_t to;       /* namely this */
+	uint32_t in;       /* sessions on their way to it */
+	uint32_t restarts;
+	uint64_t since; /* unix seconds of its start */
+};
+PROTO_STRUCT(msg_ctl_worker, 56);
 
 #define CTL_REGISTRY_NAME 272
 

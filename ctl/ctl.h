@@ -37,6 +37,7 @@ enum action {
 	ACTION_SHOW_BEACONS,
 	ACTION_SHOW_REGISTRY,
 	ACTION_SHOW_BLOCKED,
+	ACTION_SHOW_WORKERS,
 	ACTION_DROP,
 	ACTION_DRAIN,
 	ACTION_UNDRAIN,
@@ -108,6 +109,7 @@ union row {
 	struct msg_ctl_entry node;
 	struct msg_ctl_beacon beacon;
 	struct msg_ctl_blocked blocked;
+	struct msg_ctl_worker worker;
 	struct msg_ctl_registry registry;
 	struct msg_ctl_said said;
 	struct msg_ctl_end end;

@@ -26,6 +26,7 @@ struct output {
 	void (*node_row)(const struct msg_ctl_entry *);
 	void (*beacon)(const struct msg_ctl_beacon *);
 	void (*blocked)(const struct msg_ctl_blocked *);
+	void (*worker)(const struct msg_ctl_worker *);
 	void (*registry)(const struct msg_ctl_registry *);
 	void (*missing)(enum action, uint32_t);
 	void (*end)(enum action);
@@ -37,6 +38,11 @@ extern const struct output output_json;
 /* output_registry.c */
 void output_registry_text(const struct msg_ctl_registry *);
 json_t *output_registry_json(const struct msg_ctl_registry *);
+
+/* output_workers.c */
+void output_workers_head(void);
+void output_worker_text(const struct msg_ctl_worker *);
+json_t *output_worker_json(const struct msg_ctl_worker *);
 
 /* format.c */
 #define FORMAT_ADDRESS_LEN 64

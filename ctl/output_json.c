@@ -57,7 +57,7 @@ json_is_list(enum action action)
 {
 	return (action == ACTION_SHOW_METRICS || action == ACTION_SHOW_PEERS ||
 		action == ACTION_SHOW_NODES || action == ACTION_SHOW_BEACONS ||
-		action == ACTION_SHOW_BLOCKED);
+		action == ACTION_SHOW_BLOCKED || action == ACTION_SHOW_WORKERS);
 }
 
 static void
@@ -231,6 +231,12 @@ json_blocked(const struct msg_ctl_blocked *m)
 }
 
 static void
+json_worker(const struct msg_ctl_worker *m)
+{
+	json_row(output_worker_json(m));
+}
+
+static void
 json_registry(const struct msg_ctl_registry *m)
 {
 	json_row(output_registry_json(m));
@@ -258,6 +264,7 @@ const struct output output_json = {
 	.node_row = json_node,
 	.beacon = json_beacon,
 	.blocked = json_blocked,
+	.worker = json_worker,
 	.registry = json_registry,
 	.missing = json_missing,
 	.end = json_end,

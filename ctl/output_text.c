@@ -30,6 +30,9 @@ text_begin(enum action action)
 	case ACTION_SHOW_BLOCKED:
 		printf("%-8s %-32s %s\n", "WHAT", "BLOCKED", "UNTIL");
 		break;
+	case ACTION_SHOW_WORKERS:
+		output_workers_head();
+		break;
 	default:
 		break;
 	}
@@ -228,6 +231,7 @@ const struct output output_text = {
 	.node_row = text_node_row,
 	.beacon = text_beacon,
 	.blocked = text_blocked,
+	.worker = output_worker_text,
 	.registry = output_registry_text,
 	.missing = text_missing,
 	.end = text_end,

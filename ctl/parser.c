@@ -127,6 +127,7 @@ static const struct token t_show[] = {
 	{ T_KEYWORD, "beacons", ACTION_SHOW_BEACONS, NULL },
 	{ T_KEYWORD, "registry", ACTION_SHOW_REGISTRY, NULL },
 	{ T_KEYWORD, "blocked", ACTION_SHOW_BLOCKED, NULL },
+	{ T_KEYWORD, "workers", ACTION_SHOW_WORKERS, NULL },
 	{ T_KEYWORD, NULL, ACTION_NONE, NULL },
 };
 

@@ -39,6 +39,8 @@ static const struct request requests[] = {
 	    { CTL_REGISTRY, 0 }, NULL },
 	{ ACTION_SHOW_BLOCKED, "show blocked", CTL_SHOW_BLOCKED,
 	    { CTL_BLOCKED, 0 }, NULL },
+	{ ACTION_SHOW_WORKERS, "show workers", CTL_SHOW_WORKERS,
+	    { CTL_WORKER, 0 }, NULL },
 	{ ACTION_DROP, "drop", CTL_DROP, { 0, 0 }, "not connected" },
 	{ ACTION_BLOCK, "block", CTL_BLOCK, { 0, 0 }, NULL },
 	{ ACTION_UNBLOCK, "unblock", CTL_UNBLOCK, { 0, 0 }, NULL },
@@ -70,6 +72,8 @@ row_size(uint32_t type)
 		return (sizeof(struct msg_ctl_beacon));
 	case CTL_BLOCKED:
 		return (sizeof(struct msg_ctl_blocked));
+	case CTL_WORKER:
+		return (sizeof(struct msg_ctl_worker));
 	case CTL_REGISTRY:
 		return (sizeof(struct msg_ctl_registry));
 	case CTL_SAID:
@@ -112,6 +116,9 @@ row_print(const struct output *out, const struct request *r, uint32_t type,
 		break;
 	case CTL_BLOCKED:
 		out->blocked(&row->blocked);
+		break;
+	case CTL_WORKER:
+		out->worker(&row->worker);
 		break;
 	case CTL_REGISTRY:
 		out->registry(&row->registry);

@@ -97,6 +97,9 @@ const char *from_ctl_block(void *, const void *, size_t, int fd);
 const char *from_ctl_unblock(void *, const void *, size_t, int fd);
 const char *from_ctl_show_blocked(void *, const void *, size_t, int fd);
 
+/* from_ctl_workers.c */
+const char *from_ctl_show_workers(void *, const void *, size_t, int fd);
+
 /* from_ctl.c */
 extern const struct channel_rule from_ctl_rules[];
 extern const size_t from_ctl_nrules;

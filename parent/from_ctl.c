@@ -418,6 +418,7 @@ const struct channel_rule from_ctl_rules[] = {
 	RULE(CTL_SHOW_BEACONS, 0, from_ctl_show_beacons),
 	RULE(CTL_SHOW_REGISTRY, 0, from_ctl_registry),
 	RULE(CTL_SHOW_BLOCKED, 0, from_ctl_show_blocked),
+	RULE(CTL_SHOW_WORKERS, 0, from_ctl_show_workers),
 	RULE(CTL_DROP, sizeof(struct msg_ctl_node), from_ctl_drop),
 	RULE(CTL_BLOCK, sizeof(struct msg_ctl_block), from_ctl_block),
 	RULE(CTL_UNBLOCK, sizeof(struct msg_ctl_block), from_ctl_unblock),

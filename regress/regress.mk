@@ -35,7 +35,8 @@ unit_auth/warm	   := $(unit_auth/dispatch)
 unit_auth/many	   := $(unit_auth/dispatch)
 
 unit_ctl/control   := $(call in,ctl,client format output_json \
-		      output_registry output_text rows show)
+		      output_registry output_text output_workers rows \
+		      show)
 unit_ctl/login	   := $(call in,ctl,keyfile login ws_answer ws_client \
 		      ws_connect ws_tls)
 unit_ctl/ws_client := $(call in,ctl,ws_answer ws_client ws_connect \
@@ -61,6 +62,8 @@ unit_parent/endpoint := $(call in,parent,conf_table endpoint holders \
 		      steer)
 unit_parent/from_ctl := $(call in,parent,control from_ctl local_socket \
 		      metrics peermap_write process)
+unit_parent/from_ctl_workers := $(call in,parent,from_ctl_workers metrics \
+		      peermap_write process)
 unit_parent/gossip := $(call in,parent,conf_table gossip gossip_ports \
 		      gossip_send gossip_source inherit listen_address listen_fail \
 		      listen_socket listen_udp metrics peermap_write process \

@@ -112,7 +112,7 @@ def test_one_file_gives_the_time():
         "common/log_syslog.c", "ctl/output_registry.c",
         "ctl/output_text.c", "ctl/probe_judge.c", "parent/block_file.c",
         "parent/control_peers.c", "parent/from_ctl.c",
-        "parent/from_ctl_block.c",
+        "parent/from_ctl_block.c", "parent/from_ctl_workers.c",
         "parent/keys_cache.c", "parent/keys_snapshot.c", "parent/sums.c",
         "worker/session_head.c"}
     report(grep([path for path in programs()

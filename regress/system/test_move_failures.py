@@ -146,6 +146,32 @@ def test_who_hangs_holds_nobody_up_for_long():
         check(b, peers, ())
 
 
+@limit(60)
+def test_show_workers_has_what_is_on_its_way():
+    with Beacon(workers=3, udp=True) as b:
+        peers = spread(b)
+        rows = b.ctl("show", "workers")
+        assert [r["worker"] for r in rows] == [0, 1, 2]
+        assert {r["state"] for r in rows} == {"running"}
+        assert {r["udp_sockets"] for r in rows} == {1}
+        held = Held(b, peers)
+        rows = {r["pid"]: r for r in b.ctl("show", "workers")}
+        n = len(held.own())
+        old, new = rows[held.old], rows[held.new]
+        assert (old["state"], new["state"]) == ("leaving", "running")
+        assert old["worker"] == new["worker"] == held.home
+        assert (old["moving_out"], new["moving_in"]) == (n, n)
+        assert old["moving_to"] == new["place"] != old["place"]
+        assert (old["sessions"], new["sessions"]) == (n, 0)
+        assert sum(r["sessions"] for r in rows.values()) == len(peers)
+        held.over()
+        wait_for(lambda: [(r["worker"], r["state"], r["moving_out"],
+            r["sessions"] - len(held.of(r["worker"])))
+                for r in b.ctl("show", "workers")]
+            == [(i, "running", 0, 0) for i in range(3)],
+            what="the sessions, moved")
+
+
 @pytest.mark.parametrize("words, code", [
     (("drop", "1"), 1008), (("block", "1"), 1008),
     (("block", "127.0.0.0/8"), 1008)])

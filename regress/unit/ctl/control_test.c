@@ -458,6 +458,41 @@ registry(void)
 	CHECK(strstr(out, "\"max\":1500") != NULL);
 }
 
+static void
+workers(void)
+{
+	struct msg_ctl_worker m;
+
+	memset(&m, 0, sizeof(m));
+	m.worker = 1;
+	m.pid = 4321;
+	m.state = CTL_WORKER_LEAVING;
+	m.sessions = 50;
+	m.all = 400;
+	m.out = 32;
+	m.to = 65;
+	CHECK(begin(ACTION_SHOW_WORKERS, 0, CTL_SHOW_WORKERS, NULL, 0));
+	reply(CTL_WORKER, &m, sizeof(m));
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	CHECK(strstr(out, "WORKER") == out);
+	CHECK(
+	    strstr(out, "\n1          4321 leaving         50  12.5%") != NULL);
+	CHECK(strstr(out, " 32 to 1 ") != NULL);
+	CHECK(begin(ACTION_SHOW_WORKERS, 1, CTL_SHOW_WORKERS, NULL, 0));
+	reply(CTL_WORKER, &m, sizeof(m));
+	m.state = CTL_WORKER_STATES;
+	m.out = 0;
+	reply(CTL_WORKER, &m, sizeof(m));
+	reply_end(0);
+	CHECK(finish() == CTL_OK);
+	CHECK(strstr(out, "[{\"worker\":1,\"place\":0,\"pid\":4321,"
+			  "\"state\":\"leaving\",\"sessions\":50,") == out);
+	CHECK(strstr(out, "\"moving_out\":32,\"moving_to\":65,") != NULL);
+	CHECK(strstr(out, "\"state\":\"?\"") != NULL);
+	CHECK(strstr(out, "\"moving_out\":0,\"moving_to\":null,") != NULL);
+}
+
 /* An answer to show peers that must end the command. */
 static int
 rejects(uint32_t type, size_t len)
@@ -611,6 +646,7 @@ main(void)
 	RUN(nodes);
 	RUN(beacons);
 	RUN(registry);
+	RUN(workers);
 	RUN(wrong_answers);
 	RUN(beacond_hangs_up);
 	RUN(error_of_a_list);

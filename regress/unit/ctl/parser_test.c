@@ -58,6 +58,7 @@ commands(void)
 		{ "r", NULL, NULL, ACTION_RELOAD },
 		{ "sho", "be", NULL, ACTION_SHOW_BEACONS },
 		{ "show", "blocked", NULL, ACTION_SHOW_BLOCKED },
+		{ "show", "workers", NULL, ACTION_SHOW_WORKERS },
 		{ "drop", "7", NULL, ACTION_DROP },
 		{ "block", "7", NULL, ACTION_BLOCK },
 		{ "unblock", "::/0", NULL, ACTION_UNBLOCK },

@@ -115,6 +115,12 @@ from_ctl_show_blocked(void *owner, const void *data, size_t len, int fd)
 	return ("not of this test");
 }
 
+const char *
+from_ctl_show_workers(void *owner, const void *data, size_t len, int fd)
+{
+	return ("not of this test");
+}
+
 static void
 client_ended(void *owner, const char *reason)
 {
