@@ -41,6 +41,8 @@ fuzz_session	 := $(wildcard worker/*.c common/*.c regress/fuzz/world*.c) \
 		    regress/fuzz/ledger.c parent/peermap_write.c $(fuzz_loop)
 wraps_session	 := child_start child_confine accept4 getsockname getsockopt \
 		    recvmmsg send sendmmsg sendmsg sendto
+fuzz_move	 := $(fuzz_session)
+wraps_move	 := $(wraps_session)
 fuzz_parent	 := $(wildcard parent/*.c common/*.c regress/fuzz/family*.c) \
 		    $(fuzz_loop)
 wraps_parent	 := calloc free malloc mmap munmap realloc reallocarray \

@@ -64,6 +64,10 @@ def test_metrics_request():
     fuzz("metrics_request", 60)
 
 
+def test_move():
+    fuzz("move", 1300)
+
+
 def test_packet():
     fuzz("packet", 150)
 

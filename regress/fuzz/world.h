@@ -66,6 +66,9 @@ struct world {
 	int prompt;     /* boolean: auth and parent do at once what they may */
 	int drained;    /* boolean: the worker would be gone */
 	int ended;      /* boolean: a session has ended */
+	/* What the worker says of moves, and to worker 1; NULL: nothing. */
+	void (*moves)(const struct imsg *);
+	void (*marks)(const struct imsg_header *);
 };
 extern struct world world;
 
@@ -90,6 +93,7 @@ void world_map_clear(void);
 void net_start(void);
 void net_offer(int fd, const uint8_t addr[16], uint16_t, int proxied);
 int net_took(int);
+void net_session(int);
 void net_mood(uint8_t);
 void net_little(size_t);
 int net_has_cut(void);
@@ -119,6 +123,7 @@ struct client {
 	int open;        /* boolean: the parent has let it in */
 	int head;        /* boolean: asked with HEAD */
 	int eof;         /* boolean */
+	int deaf;        /* boolean: what it gets may be anything */
 	size_t left;     /* bytes of an answer's body */
 	uint64_t total;  /* bytes that it has read */
 	uint32_t pings;  /* that it has sent */
@@ -133,6 +138,7 @@ extern struct client clients[CLIENTS];
 void clients_begin(void);
 struct client *client_of(uint32_t);
 void client_connect(struct client *, uint8_t);
+int client_come(struct client *, uint32_t);
 uint8_t *client_room(struct client *, size_t);
 void client_add(struct client *, const void *, size_t);
 void client_frame(struct client *, int, const uint8_t *, size_t);

@@ -142,6 +142,33 @@ client_connect(struct client *c, uint8_t how)
 		client_header(c, how >> 3 & 7);
 }
 
+/*
+ * One that has been a peer of another worker; returns that one's end, of which
+ * the kernel holds little if the node is an odd one.
+ */
+int
+client_come(struct client *c, uint32_t node)
+{
+	static const int little = 1;
+	int pair[2];
+
+	client_hang_up(c);
+	if (parties == PARTIES)
+		return (-1);
+	REQUIRE(channel_pair(pair) == 0);
+	memset(c, 0, offsetof(struct client, rx));
+	if (node & 1)
+		REQUIRE(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &little,
+			    sizeof(little)) == 0);
+	c->fd = pair[0];
+	c->server = -1;
+	c->party = parties++;
+	c->node = node;
+	c->open = 1;
+	c->state = CLIENT_PEER;
+	return (pair[1]);
+}
+
 /* Room for len bytes that are to be sent, or NULL. */
 uint8_t *
 client_room(struct client *c, size_t len)
@@ -427,9 +454,12 @@ client_read(struct client *c, size_t most)
 		take_end(c);
 	if (n <= 0)
 		return (0);
+	if (c->deaf)
+		return ((int)n);
 	c->rx_len += (size_t)n;
 	c->total += (uint64_t)n;
-	net_acked(c->server, c->total);
+	if (c->server != -1)
+		net_acked(c->server, c->total);
 	take_all(c);
 	return ((int)n);
 }

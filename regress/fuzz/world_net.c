@@ -35,6 +35,10 @@ enum file {
 	FILES
 };
 
+/* As <netinet/tcp.h> has them, which does not go with that of the kernel. */
+#define STATE_ESTABLISHED 1
+#define STATE_LISTEN      10
+
 #define OFFERS      CLIENTS
 #define DATAGRAMS   64
 #define FDS         256
@@ -272,6 +276,13 @@ net_offer(int fd, const uint8_t addr[16], uint16_t port, int proxied)
 	loop_ready(net.fds[offer->file], EV_READ);
 }
 
+/* The worker has a client at the other end of fd. */
+void
+net_session(int fd)
+{
+	net.session[fd % FDS] = 1;
+}
+
 /* Grows whenever a channel may have something to be read. */
 uint64_t
 net_sent(void)
@@ -333,7 +344,7 @@ __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 	    (--net.noffers - i) * sizeof(offer));
 	*len = fill_address(sa, offer.addr, offer.port);
 	net.accepted++;
-	net.session[offer.fd % FDS] = 1;
+	net_session(offer.fd);
 	return (offer.fd);
 }
 
@@ -359,6 +370,8 @@ int
 __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 {
 	struct tcp_info info;
+	socklen_t sublen;
+	int listens;
 
 	if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
 		REQUIRE(*len == sizeof(int));
@@ -367,7 +380,13 @@ __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 	}
 	if (level != IPPROTO_TCP || name != TCP_INFO)
 		return (__real_getsockopt(fd, level, name, value, len));
+	/* A client's socket goes for one of TCP, and nothing else does. */
+	sublen = sizeof(listens);
+	if (__real_getsockopt(
+		fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &sublen) == -1)
+		return (-1);
 	memset(&info, 0, sizeof(info));
+	info.tcpi_state = listens ? STATE_LISTEN : STATE_ESTABLISHED;
 	info.tcpi_bytes_acked = net.acked[fd % FDS];
 	if (*len > sizeof(info))
 		*len = sizeof(info);

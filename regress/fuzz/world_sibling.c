@@ -47,11 +47,15 @@ take(void)
 
 	for (off = 0; bytes_len - off >= sizeof(header); off += header.len) {
 		memcpy(&header, bytes + off, sizeof(header));
-		REQUIRE(header.type == WW_PACKET);
 		REQUIRE(header.len >= sizeof(header) &&
 			header.len <= SIBLING_MESSAGE_MAX);
 		if (header.len > bytes_len - off)
 			break;
+		if (header.type != WW_PACKET) {
+			REQUIRE(world.marks != NULL);
+			world.marks(&header);
+			continue;
+		}
 		ledger_got(PARTY_SIBLING, header.pid, header.peerid,
 		    bytes + off + sizeof(header), header.len - sizeof(header));
 	}
