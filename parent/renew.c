@@ -24,11 +24,18 @@ renew_other(struct place *place)
 						  : place - PROTO_WORKERS_MAX);
 }
 
+/* Boolean: not before those that were called off are dead, too. */
 int
 renew_is_busy(const struct parent *parent)
 {
-	return (
-	    parent->places.renewal.awaited > 0 || parent->places.leaving > 0);
+	uint32_t i;
+
+	if (parent->places.leaving > 0)
+		return (1);
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
+		if (parent->workers[i].candidate)
+			return (1);
+	return (0);
 }
 
 /* The new ones are not to be: they end, nobody has noticed them. */

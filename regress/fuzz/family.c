@@ -86,6 +86,33 @@ family_has_session(uint32_t node, uint32_t generation)
 		pmap_entry(&family->map, number)->generation == generation);
 }
 
+/* Is it in the map, and that worker's? */
+int
+family_owns(uint32_t worker, uint32_t node, uint32_t generation)
+{
+	uint32_t number;
+
+	if (!family_has_session(node, generation))
+		return (0);
+	number = pmap_find(&family->map, node);
+	return (pmap_entry(&family->map, number)->worker == worker);
+}
+
+/* One that may be called off before it has done anything. */
+int
+family_is_candidate(int pid)
+{
+	const struct place *place;
+	uint32_t i;
+
+	for (i = 0; i < PROTO_PLACES_MAX; i++) {
+		place = &family->workers[i];
+		if (place->child != NULL && place->child->pid == pid)
+			return (place->candidate);
+	}
+	return (0);
+}
+
 /* It was told twice to stop, or children took too long. */
 int
 family_kills_all(void)
@@ -151,7 +178,7 @@ clean_up(void)
 	uint32_t i;
 
 	REQUIRE(family->auth.child == NULL);
-	for (i = 0; i < WORKERS; i++)
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		REQUIRE(family->workers[i].child == NULL);
 	listen_close(family);
 	for (i = 0; i < family->gossip.nsources; i++)
@@ -238,7 +265,7 @@ check_entry(const struct peermap_entry *entry)
 	const struct process *p;
 
 	if (entry->generation != 0) {
-		REQUIRE(entry->worker < WORKERS);
+		REQUIRE(entry->worker < PROTO_PLACES_MAX);
 		p = family->workers[entry->worker].child;
 		REQUIRE(p != NULL && p->state != CHILD_DOWN);
 		REQUIRE(is_open(entry));
@@ -266,7 +293,7 @@ family_check(void)
 		sessions += entry->generation != 0;
 		endpoints += entry->port != 0;
 	}
-	for (i = 0; i < WORKERS; i++)
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		if (family->workers[i].child != NULL)
 			told += family->workers[i].child->sessions;
 	REQUIRE(live == family->map.live && endpoints == family->map.endpoints);

@@ -13,6 +13,7 @@
 
 #include "common/imsg.h"
 #include "common/proto_ctl.h"
+#include "common/proto_move.h"
 #include "regress/fuzz/fuzz.h"
 
 /*
@@ -42,6 +43,8 @@ void family_address(uint32_t, uint8_t[16], uint16_t *);
 int family_reaches(uint32_t, const uint8_t[16], uint32_t);
 uint32_t family_keys_generation(void);
 int family_has_session(uint32_t, uint32_t);
+int family_owns(uint32_t, uint32_t, uint32_t);
+int family_is_candidate(int);
 int family_kills_all(void);
 
 /* family_main.c: what its main() is kept from. */
@@ -58,6 +61,7 @@ struct opened {
 	struct msg_open msg;
 	uint32_t worker;
 	uint32_t epoch; /* of the worker */
+	int moves;      /* boolean: stands still, for another worker */
 	int told;       /* boolean: the parent has ended it */
 	int over;       /* boolean: whoever has */
 };
@@ -81,6 +85,8 @@ struct child_play {
 	int killed;    /* boolean */
 	int dead;      /* boolean: and buried */
 	uint32_t keys; /* PA_KEYS that it has not answered */
+	struct msg_move coming;                  /* ticket 0: nothing */
+	uint32_t generations[MOVE_SESSIONS_MAX]; /* of these */
 };
 extern struct child_play children[CHILDREN];
 
@@ -100,16 +106,23 @@ void child_says_closed(struct child_play *, uint32_t, uint32_t);
 void child_acts(struct input *);
 
 /* Whether the children do by themselves what honest ones do. */
-#define HABIT_KEYS  0x1 /* auth answers about keys */
-#define HABIT_STAT  0x2 /* workers answer about sessions */
-#define HABIT_BURY  0x4 /* who was killed is dead at once */
-#define HABIT_READY 0x8 /* who was started is ready at once */
+#define HABIT_KEYS  0x1  /* auth answers about keys */
+#define HABIT_STAT  0x2  /* workers answer about sessions */
+#define HABIT_BURY  0x4  /* who was killed is dead at once */
+#define HABIT_READY 0x8  /* who was started is ready at once */
+#define HABIT_MOVE  0x10 /* sessions that are to come are taken */
 extern uint8_t habits;
+
+/* family_move.c: how sessions go from one to another. */
+void child_takes(struct child_play *, const struct imsg *);
+void child_gives(const struct imsg *);
+void child_moved(struct child_play *, const struct imsg *);
 
 /* family_operator.c: whoever may open the control socket. */
 void operators_begin(void);
 void operator_acts(struct input *);
 int operators_hear(void);
+int operators_wait(void);
 void operators_end(int);
 int operator_accepted(void);
 void operator_listener(int);

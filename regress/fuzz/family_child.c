@@ -57,7 +57,8 @@ child_killed(pid_t pid)
 	REQUIRE(pid >= FAKE_PID && pid < FAKE_PID + (pid_t)nchildren);
 	c = &children[pid - FAKE_PID];
 	REQUIRE(!c->dead);
-	REQUIRE(c->wild || c->killed || family_kills_all());
+	REQUIRE(c->wild || c->killed || family_kills_all() ||
+		family_is_candidate(pid));
 	c->killed = 1;
 }
 
@@ -156,6 +157,7 @@ hear_open(const struct child_play *c, const struct imsg *imsg)
 	opened[nopened].worker = c->number;
 	opened[nopened].epoch = c->epoch;
 	opened[nopened].told = 0;
+	opened[nopened].moves = 0;
 	opened[nopened++].over = 0;
 }
 
@@ -244,6 +246,15 @@ hear_worker(struct child_play *c, const struct imsg *imsg)
 		break;
 	case PW_STAT:
 		hear_stat(c, imsg);
+		break;
+	case PW_MOVE_IN:
+		child_takes(c, imsg);
+		break;
+	case PW_MOVE_OUT:
+		child_gives(imsg);
+		break;
+	case PW_MOVED:
+		child_moved(c, imsg);
 		break;
 	case PW_PING:
 		child_say(c, WP_PONG, -1, NULL, 0);

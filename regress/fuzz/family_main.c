@@ -52,6 +52,7 @@ void __wrap_privs_limits(struct parent *);
 void __wrap_privs_prepare(struct parent *);
 ssize_t __wrap_sendmsg(int, const struct msghdr *, int);
 int __wrap_socketpair(int, int, int, int[2]);
+int __wrap_spawn_open_again(struct parent *);
 void __wrap_spawn_open_programs(struct parent *);
 void __wrap_steer_all(struct parent *);
 void __wrap_supervise_init(struct parent *);
@@ -228,7 +229,10 @@ __wrap_privs_prepare(struct parent *parent)
 void
 __wrap_spawn_open_programs(struct parent *parent)
 {
-	(void)parent;
+	int role;
+
+	for (role = 0; role < ROLE_MAX; role++)
+		parent->programs[role].fd = parent->programs[role].before = -1;
 }
 
 /* Always the same, so that a run can be had again. */
@@ -283,6 +287,14 @@ pid_t
 __wrap_fork(void)
 {
 	return (children_born(pairs[1], logs[1], words[1]));
+}
+
+/* The programs are what they were. */
+int
+__wrap_spawn_open_again(struct parent *parent)
+{
+	(void)parent;
+	return (0);
 }
 
 int

@@ -29,9 +29,9 @@ struct operator
 static struct operator operators[OPERATORS];
 static int offers[OPERATORS]; /* the parent's ends of those not accepted yet */
 static int noffers;
-static int listener;
+static int listener; /* -1: closed */
 
-#define REQUESTS (CTL_STOP - CTL_SHOW_SUMMARY + 1U)
+#define REQUESTS (CTL_RENEW - CTL_SHOW_SUMMARY + 1U)
 
 /* Bytes of the rows of answers. */
 static const struct {
@@ -59,12 +59,23 @@ operators_begin(void)
 	noffers = 0;
 }
 
+/* The parent lets go of it: that number may be another's from now on. */
+static void
+listener_closed(int fd)
+{
+	if (fd != listener)
+		return;
+	loop_real(fd);
+	listener = -1;
+}
+
 /* fd is what the parent accepts them from. */
 void
 operator_listener(int fd)
 {
 	listener = fd;
 	loop_ready(fd, 0);
+	fuzz_on_close = listener_closed;
 }
 
 /* The next one in line; -1 with errno: there is none. */
@@ -100,7 +111,7 @@ static void connects(struct operator* o)
 	int pair[2];
 
 	hang_up(o);
-	if (noffers == OPERATORS)
+	if (noffers == OPERATORS || listener == -1)
 		return;
 	REQUIRE(channel_pair(pair) == 0);
 	memset(o, 0, sizeof(*o));
@@ -109,39 +120,68 @@ static void connects(struct operator* o)
 	loop_ready(listener, EV_READ);
 }
 
+/* What a request says beside its type. */
+union asked {
+	struct msg_ctl_node node;
+	struct msg_ctl_block block;
+	struct msg_ctl_level level;
+	struct msg_ctl_drain drain;
+	struct msg_ctl_renew renew;
+};
+
+/* Fills it in, by `how`.  Returns how many bytes that are. */
+static size_t
+asked_fill(union asked *asked, uint32_t type, uint8_t how)
+{
+	static const uint32_t loopback = 127;
+
+	switch (type) {
+	case CTL_SHOW_PEER:
+	case CTL_SHOW_NODE:
+	case CTL_DROP:
+		asked->node.node = 1 + (how >> 4) % (NODES + 1);
+		return (sizeof(asked->node));
+	case CTL_BLOCK:
+	case CTL_UNBLOCK:
+		asked->block.prefix = how & 0x80 ? 104 : BLOCKS_NODE;
+		blocks_node(asked->block.addr, 1 + (how >> 4) % (NODES + 1));
+		if (how & 0x80)
+			address_map(asked->block.addr, &loopback);
+		return (sizeof(asked->block));
+	case CTL_LOG_LEVEL:
+		asked->level.level = how >> 5;
+		return (sizeof(asked->level));
+	case CTL_DRAIN:
+		asked->drain.seconds = how & 0x80 ? UINT32_MAX : how >> 4;
+		return (sizeof(asked->drain));
+	case CTL_RENEW:
+		asked->renew.worker = how & 0x80 ? CTL_RENEW_ALL : how >> 5;
+		return (sizeof(asked->renew));
+	default:
+		return (0);
+	}
+}
+
 /* Asks as beaconctl does; if it does not wait for answers, it may be hung up
  * on.
  */
 static void
 asks(struct operator* o, struct input *input)
 {
-	static const uint32_t loopback = 127;
-	struct msg_ctl_block block;
-	struct msg_ctl_node node;
+	union asked asked;
 	uint32_t type;
 	uint8_t how;
 
 	how = input_u8(input);
-	type = CTL_SHOW_SUMMARY + (how & 0xf) % REQUESTS;
-	if (type == CTL_STOP && (how & 0xf0) != 0xf0)
+	type = CTL_SHOW_SUMMARY + (how & 0x1f) % REQUESTS;
+	if (type == CTL_STOP && (how & 0xe0) != 0xe0)
 		return;
-	node.node = 1 + (how >> 4) % (NODES + 1);
-	memset(&block, 0, sizeof(block));
-	block.prefix = how & 0x80 ? 104 : BLOCKS_NODE;
-	blocks_node(block.addr, node.node);
-	if (how & 0x80)
-		address_map(block.addr, &loopback);
 	if (o->request != 0)
 		o->spoilt = 1;
 	o->request = type;
-	if (type == CTL_SHOW_PEER || type == CTL_SHOW_NODE || type == CTL_DROP)
-		(void)imsg_compose(
-		    &o->channel, type, 0, 0, -1, &node, sizeof(node));
-	else if (type == CTL_BLOCK || type == CTL_UNBLOCK)
-		(void)imsg_compose(
-		    &o->channel, type, 0, 0, -1, &block, sizeof(block));
-	else
-		(void)imsg_compose(&o->channel, type, 0, 0, -1, NULL, 0);
+	memset(&asked, 0, sizeof(asked));
+	(void)imsg_compose(
+	    &o->channel, type, 0, 0, -1, &asked, asked_fill(&asked, type, how));
 	(void)imsgbuf_write(&o->channel);
 	if (o->channel.fd != -1)
 		imsgbuf_drop_queue(&o->channel);
@@ -246,6 +286,19 @@ operator_acts(struct input *input)
 		(void)hears(o);
 		break;
 	}
+}
+
+/* Boolean: somebody waits for an answer. */
+int
+operators_wait(void)
+{
+	int i;
+
+	for (i = 0; i < OPERATORS; i++)
+		if (operators[i].channel.fd != -1 && !operators[i].spoilt &&
+		    operators[i].request != 0)
+			return (1);
+	return (0);
 }
 
 /* answered: all of them must have been. */

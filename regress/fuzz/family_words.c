@@ -42,6 +42,19 @@ child_says_closed(struct child_play *c, uint32_t node, uint32_t generation)
 	child_say(c, WP_CLOSED, -1, &msg, sizeof(msg));
 }
 
+/* Bit 0: whose part of the work; others: rather the one in the other place. */
+static struct child_play *
+worker_of(uint32_t which)
+{
+	struct child_play *c, *other;
+
+	c = child_alive(0, which & 1);
+	other = child_alive(0, (which & 1) + PROTO_WORKERS_MAX);
+	if (c == NULL || (other != NULL && which > 1))
+		return (other);
+	return (c);
+}
+
 static void
 must_die(struct child_play *c)
 {
@@ -64,8 +77,10 @@ says_closed(struct child_play *c, struct input *input)
 		return;
 	}
 	o = &opened[how % nopened];
-	if (o->worker != c->number &&
-	    family_has_session(o->msg.node, o->msg.generation))
+	if (o->moves)
+		return;
+	if (family_has_session(o->msg.node, o->msg.generation) &&
+	    !family_owns(c->number, o->msg.node, o->msg.generation))
 		must_die(c);
 	if (o->worker == c->number && o->epoch == c->epoch && !c->garbled)
 		o->over = 1;
@@ -164,19 +179,19 @@ says_admit(struct child_play *c, struct input *input)
 
 	how = input_u8(input);
 	memset(&msg, 0, sizeof(msg));
-	msg.worker = how & 1;
+	worker = worker_of(how & 1);
+	msg.worker = worker == NULL ? how & 1 : worker->number;
+	msg.epoch = worker == NULL ? 1 : worker->epoch;
 	msg.node = 1 + (how >> 1 & 7) % NODES;
 	msg.slot = how >> 4;
 	msg.serial = input_u8(input);
 	msg.keyid = how;
-	worker = child_alive(0, msg.worker);
-	msg.epoch = worker == NULL ? 1 : worker->epoch;
 	if (nopened >= OPENED - 2)
 		return;
 	if (msg.serial >= 0xf0) {
 		must_die(c);
 		if (msg.serial & 1)
-			msg.worker = WORKERS;
+			msg.worker = PROTO_PLACES_MAX;
 		else if (msg.serial & 2)
 			msg.epoch += CHILDREN;
 		else if (msg.serial & 4)
@@ -230,8 +245,8 @@ says_hostile(struct child_play *c, struct input *input)
 
 	how = input_u8(input);
 	memset(&msg, 'x', sizeof(msg));
-	msg.worker = how & 1;
-	worker = child_alive(0, msg.worker);
+	worker = worker_of(how & 1);
+	msg.worker = worker == NULL ? how & 1 : worker->number;
 	msg.epoch = worker == NULL ? 1 : worker->epoch - (how >> 1 & 1);
 	msg.reason[how & 4 ? 5 : 0] = '\0';
 	c->wild = 1; /* there is a bound to complaints */
@@ -240,7 +255,7 @@ says_hostile(struct child_play *c, struct input *input)
 	if ((how & 0xf0) == 0xf0) {
 		must_die(c);
 		if (how & 8)
-			msg.worker = WORKERS;
+			msg.worker = PROTO_PLACES_MAX;
 		else
 			memset(msg.reason, 'x', sizeof(msg.reason));
 	}
@@ -369,7 +384,7 @@ child_acts(struct input *input)
 
 	who = input_u8(input);
 	what = who >> 4;
-	c = child_alive((who & 3) == 3, who & 1);
+	c = (who & 3) == 3 ? child_alive(1, 0) : worker_of(who & 5);
 	if (c == NULL)
 		return;
 	if (what < 6 && !c->ready && !c->auth) /* too early for a worker */

@@ -50,7 +50,8 @@ wraps_parent	 := calloc free malloc mmap munmap realloc reallocarray \
 		    fork getrandom inherit_sockets kill listen_all log_init \
 		    notify_open parent_sandbox parent_sandbox_files pipe2 \
 		    privs_drop privs_limits privs_prepare sendmsg socketpair \
-		    spawn_open_programs steer_all supervise_init
+		    spawn_open_again spawn_open_programs steer_all \
+		    supervise_init
 # Queues that are soon full.
 $(FUZZ)/obj/frame/frame.o $(FUZZ)/obj/frame/link.o: \
     RENAME := -DLINK_OUT_MAX=262144

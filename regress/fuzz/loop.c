@@ -234,6 +234,13 @@ loop_ready(int fd, int events)
 	loop.ready[fd] = (uint8_t)(events | EV__IOFDSET);
 }
 
+/* From now on the kernel says it. */
+void
+loop_real(int fd)
+{
+	loop.ready[fd] = 0;
+}
+
 /* The data of whoever watches fd; NULL: nobody does. */
 void *
 loop_owner(int fd)

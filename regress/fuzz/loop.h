@@ -17,6 +17,7 @@ int loop_turn(void);
 void loop_quiet(int);
 void loop_order(uint32_t);
 void loop_ready(int, int);
+void loop_real(int);
 int loop_reap(int, int);
 void loop_signal(int);
 int loop_over(void);

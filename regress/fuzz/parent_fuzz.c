@@ -96,7 +96,8 @@ run(void)
 	children_check();
 	family_check();
 	/* As long as operators have to wait for anything. */
-	for (i = 0; i < 5 && !loop_over(); i++) {
+	for (i = 0; (i < 5 || operators_wait()) && !loop_over(); i++) {
+		REQUIRE(i < 40);
 		fuzz_pass(2000);
 		settle();
 		(void)operators_hear();

@@ -163,6 +163,25 @@ test_not_in_time(void)
 	CHECK(answer == -1);
 }
 
+/* What was called off has its place until it is dead. */
+static void
+test_one_that_dies_slowly(void)
+{
+	struct process p = { .parent = &parent, .place = &NEW[0] };
+
+	begin();
+	CHECK(renew_worker(&parent, 0) == 0);
+	NEW[0].child = &p;
+	renew_failed(&parent, "not ready");
+	CHECK(retired == 0 && answer == ETIME);
+	CHECK(renew_is_busy(&parent));
+	CHECK(renew_worker(&parent, 0) == EBUSY);
+	CHECK(renew_all(&parent) == EBUSY && opened == 0);
+	supervise_retire(&NEW[0]);
+	CHECK(renew_worker(&parent, 0) == 0 && begun == 2);
+	NEW[0].child = NULL;
+}
+
 int
 main(void)
 {
@@ -171,5 +190,6 @@ main(void)
 	RUN(test_who_may_not_be_replaced);
 	RUN(test_all_are_replaced_at_once);
 	RUN(test_not_in_time);
+	RUN(test_one_that_dies_slowly);
 	return (test_failed());
 }
