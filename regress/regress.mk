@@ -211,6 +211,7 @@ check:
 	    END { print p + 0 " passed, " f + 0 " failed"; exit f || !p }' $(TALLY)
 
 include regress/bench/bench.mk
+include regress/load/load.mk
 include regress/hostile/hostile.mk
 include regress/cross/cross.mk
 

@@ -84,7 +84,7 @@ flow_delivered(
 	memcpy(&claimed, payload + 4, 4);
 	memcpy(&stamp, payload + 8, 8);
 	if (seq < p->received || seq >= p->mate->sent ||
-	    (seq != p->received && p->via != VIA_UDP &&
+	    (seq > p->received && seq > p->forgiven && p->via != VIA_UDP &&
 		p->mate->via != VIA_UDP)) {
 		flow_error(p, "sequence number", seq, p->received);
 		return;
@@ -95,7 +95,10 @@ flow_delivered(
 		flow_error(p, "changed payload of packet", seq, seq);
 		return;
 	}
-	load.lost += seq - p->received;
+	if (p->received < p->forgiven)
+		load.cut += seq - p->received;
+	else
+		load.lost += seq - p->received;
 	p->arrived += seq - p->received + 1;
 	p->received = seq + 1;
 	load.delivered++;
@@ -126,7 +129,10 @@ flow_look(struct peer *p)
 		return;
 	if (p->looked > p->received) {
 		missing = p->looked - p->received;
-		load.lost += missing;
+		if (p->received < p->forgiven)
+			load.cut += missing;
+		else
+			load.lost += missing;
 		p->received += missing;
 		p->arrived += missing;
 		flow_arrived(p);

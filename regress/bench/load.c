@@ -26,7 +26,8 @@
 
 #define EVENTS     1024
 #define WARM_UP    (SECOND / 2)
-#define LOOK       (SECOND / 2) /* between two looks for lost datagrams */
+#define LOOK       (SECOND / 2)  /* between two looks for lost datagrams */
+#define REFRESH    (60 * SECOND) /* of a UDP node, as daemons do it */
 #define DRAIN      (5 * SECOND)
 #define OPEN_LIMIT (240 * SECOND)
 #define COMPLAIN   10   /* lines about failures */
@@ -39,6 +40,7 @@ static struct peer *peers;
 static uint32_t started;
 static uint64_t looked;
 static int stopped; /* by a line on the input */
+static int living;  /* boolean: a session that ends is no failure */
 
 uint64_t
 now_ns(void)
@@ -53,15 +55,40 @@ void
 peer_opened(struct peer *p)
 {
 	p->state = PEER_OPEN;
+	p->due = load.now + REFRESH;
+	if (living) {
+		p->forgiven = p->mate->sent;
+		return;
+	}
 	load.opened++;
 	hist_add(&load.logins, now_ns() - p->started);
 	if (load.run == RUN_LOGIN)
 		peer_close(p);
 }
 
+/*
+ * An open session has ended, and begins anew: what is sent to it until then may
+ * be lost, and what it has sent so far.  What comes after that may not.
+ */
+static void
+peer_cut(struct peer *p)
+{
+	if (p->state == PEER_OPEN) {
+		load.ended++;
+		p->mate->forgiven = p->sent;
+	}
+	p->forgiven = UINT32_MAX;
+	p->credit = 0;
+	peer_later(p);
+}
+
 void
 peer_failed(struct peer *p, const char *why)
 {
+	if (living) {
+		peer_cut(p);
+		return;
+	}
 	if (load.failed++ < COMPLAIN)
 		fprintf(stderr, "load: node %u: %s\n", p->node, why);
 	peer_close(p);
@@ -114,6 +141,11 @@ look(void)
 			peer_connect(&peers[i], port_of(&peers[i]));
 		if (peers[i].via == VIA_UDP && peers[i].state == PEER_HELLO)
 			peer_hello(&peers[i]);
+		if (peers[i].via == VIA_UDP && peers[i].state == PEER_OPEN &&
+		    peers[i].due <= load.now) {
+			peer_refresh(&peers[i]);
+			peers[i].due = load.now + REFRESH;
+		}
 		if (load.via[0] == VIA_UDP)
 			flow_look(&peers[i]);
 	}
@@ -186,7 +218,8 @@ run_rate(uint64_t begin, uint64_t end)
 			if (due > now_ns() || due >= end)
 				break;
 			p = &peers[n++ % load.npeers];
-			if (p->mate != NULL && !p->writing)
+			if (p->mate != NULL && !p->writing &&
+			    p->state == PEER_OPEN)
 				flow_send(p, 1, due);
 		}
 		turn(load.rate > SPIN_RATE ? 0 : 1);
@@ -209,6 +242,12 @@ run_window(uint64_t end)
 	load.refill = 0;
 }
 
+static uint64_t
+under_way(void)
+{
+	return (load.sent - load.delivered - load.lost - load.cut);
+}
+
 /* Lets what is under way arrive. */
 static void
 drain(void)
@@ -216,12 +255,11 @@ drain(void)
 	uint64_t end;
 
 	end = load.now + DRAIN;
-	while (load.sent != load.delivered + load.lost && load.now < end)
+	while (under_way() != 0 && load.now < end)
 		turn(10);
-	if (load.sent != load.delivered + load.lost) {
+	if (under_way() != 0) {
 		fprintf(stderr, "load: %llu packets never came\n",
-		    (unsigned long long)(load.sent - load.delivered -
-					 load.lost));
+		    (unsigned long long)under_way());
 		load.errors++;
 	}
 }
@@ -261,12 +299,13 @@ report(uint64_t ns)
 	printf("{\"mode\": \"%s\", \"peers\": %u, \"size\": %u, "
 	       "\"window\": %u, \"rate\": %llu, \"seconds\": %.6f, "
 	       "\"delivered\": %llu, \"lost\": %llu, \"opened\": %u, "
-	       "\"failed\": %u, \"later\": %u, \"errors\": %llu, ",
+	       "\"failed\": %u, \"later\": %u, \"ended\": %u, "
+	       "\"cut\": %llu, \"errors\": %llu, ",
 	    load.mode, load.npeers, load.size, load.window,
 	    (unsigned long long)load.rate, (double)ns / SECOND,
 	    (unsigned long long)load.delivered, (unsigned long long)load.lost,
-	    load.opened, load.failed, load.later,
-	    (unsigned long long)load.errors);
+	    load.opened, load.failed, load.later, load.ended,
+	    (unsigned long long)load.cut, (unsigned long long)load.errors);
 	hist_print("latency_us", &load.latency);
 	printf(", ");
 	hist_print("login_us", &load.logins);
@@ -298,6 +337,7 @@ run_pairs(void)
 	}
 	mark("start");
 	stop_on_input();
+	living = load.lives;
 	begin = now_ns();
 	run_for(load.seconds * SECOND);
 	ns = now_ns() - begin;
@@ -352,8 +392,8 @@ main(int argc, char *argv[])
 {
 	struct rlimit rl;
 
-	alarm(LIFETIME);
 	options_parse(argc, argv);
+	alarm((unsigned int)load.seconds + LIFETIME);
 	if (sodium_init() == -1)
 		errx(2, "sodium_init");
 	if (load.run == RUN_KEYS) {

@@ -22,7 +22,7 @@
 #define SECOND 1000000000ULL /* in ns */
 
 #define PORTS_MAX 16
-#define LIFETIME  600 /* seconds, whatever happens */
+#define LIFETIME  600 /* seconds besides those asked for, whatever happens */
 
 enum via { VIA_WS, VIA_TCP, VIA_UDP };
 
@@ -55,6 +55,7 @@ struct peer {
 	uint32_t received; /* sequence number expected next */
 	uint32_t arrived;  /* since flow_arrived() */
 	uint32_t looked;   /* sent to us, at the last look for losses */
+	uint32_t forgiven; /* see peer_cut(): what may be lost is before it */
 	uint8_t via;       /* enum via */
 	uint8_t state;     /* enum peer_state */
 	uint8_t writing;   /* boolean: EPOLLOUT is wanted */
@@ -95,6 +96,7 @@ struct load {
 	uint64_t seconds;
 	uint64_t packets; /* to send in all; 0: no limit */
 	int echo;         /* boolean: a packet sets off one the other way */
+	int lives;        /* boolean: who is put out dials again */
 	const char *keys_path;
 
 	/* as it goes */
@@ -105,9 +107,11 @@ struct load {
 	uint64_t sent;
 	uint64_t delivered;
 	uint64_t lost;   /* UDP only */
+	uint64_t cut;    /* lost with sessions that ended */
 	uint32_t opened; /* peers */
 	uint32_t failed; /* peers that did not get in, or were put out */
 	uint32_t later;  /* that often somebody was refused */
+	uint32_t ended;  /* open sessions that ended, and were dialled again */
 	uint64_t errors; /* anything wrong with what was delivered */
 	struct hist latency;
 	struct hist logins;
@@ -126,6 +130,7 @@ void options_parse(int, char *[]);
 /* peer.c: connections */
 void peer_connect(struct peer *, uint16_t);
 void peer_hello(struct peer *);
+void peer_refresh(struct peer *);
 void peer_close(struct peer *);
 void peer_later(struct peer *);
 void peer_event(struct peer *, uint32_t);

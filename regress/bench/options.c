@@ -37,7 +37,7 @@ usage(void)
 	fprintf(stderr,
 	    "usage: load ws|tcp|udp|mixed [-1] -p PORT[,PORT] [-u PORT]\n"
 	    "           [-n PAIRS] [-w WINDOW | -r RATE] [-s SIZE]\n"
-	    "           [-d SECONDS] [-c PACKETS] [-b BASE] [-k AT_ONCE]\n"
+	    "           [-L] [-d SECONDS] [-c PACKETS] [-b BASE] [-k AT_ONCE]\n"
 	    "       load login|idle|idle-tcp -p PORT[,PORT] [-n PEERS]\n"
 	    "           [-b BASE] [-k AT_ONCE] [-d SECONDS] [-R SECONDS]\n"
 	    "       load keys [-n NODES] [-b BASE] FILE\n");
@@ -82,10 +82,14 @@ parse_option(int ch)
 		load.packets = number(optarg, 1, 1000000000);
 		break;
 	case 'd':
-		load.seconds = number(optarg, 1, LIFETIME / 2);
+		load.seconds = number(optarg, 1, 86400);
 		break;
 	case 'k':
 		load.at_once = (uint32_t)number(optarg, 1, PEERS_MAX);
+		break;
+	case 'L':
+		load.lives = 1;
+		load.again = 1;
 		break;
 	case 'n':
 		load.npeers = (uint32_t)number(optarg, 1, PEERS_MAX);
@@ -145,7 +149,7 @@ options_parse(int argc, char *argv[])
 	if (argc < 2 || mode_find(argv[1]) == -1)
 		usage();
 	optind = 2;
-	while ((ch = getopt(argc, argv, "1b:c:d:k:n:p:R:r:s:u:w:")) != -1)
+	while ((ch = getopt(argc, argv, "1b:c:d:k:Ln:p:R:r:s:u:w:")) != -1)
 		parse_option(ch);
 	load.keys_path = argv[optind];
 	if ((load.run == RUN_KEYS) != (argc - optind == 1))

@@ -118,6 +118,14 @@ peer_hello(struct peer *p)
 		peer_write(p, hello + 1, 4);
 }
 
+/* A Discover of a node that is known: it stays so. */
+void
+peer_refresh(struct peer *p)
+{
+	peer_hello(p);
+	p->state = PEER_OPEN;
+}
+
 static void
 peer_connected(struct peer *p)
 {

@@ -1,0 +1,19 @@
+# What a client or a network can do (regress/load/README.md): floods, bad
+# networks, everything at once for a long time.
+
+FLOOD_OBJS := $(patsubst %,$(BUILD)/obj/regress/load/%.o,\
+	      flood flood_raw flood_session) \
+	      $(patsubst %,$(BUILD)/obj/regress/bench/%.o,\
+	      peer login wire flow hist)
+
+$(BENCH)/flood: $(FLOOD_OBJS) $(LIBCOMMON)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lbsd -lsodium
+
+bench-programs: $(BENCH)/flood
+
+# Floods, while pairs relay that must not notice; some minutes, root.  FLOOD=
+# takes options: "--quick" is a minute, "--only ping".
+.PHONY: check-flood
+check-flood: all bench-programs
+	/usr/bin/python3 regress/load/check_flood.py --build $(BUILD) $(FLOOD)
