@@ -59,8 +59,17 @@ flow_error(
     const struct peer *p, const char *what, uint32_t is, uint32_t expected)
 {
 	if (load.errors++ < COMPLAIN)
-		fprintf(stderr, "load: node %u: %s: %u, expected %u\n", p->node,
-		    what, is, expected);
+		fprintf(stderr, "load: at %.3f, node %u: %s: %u, expected %u\n",
+		    (double)load.now / SECOND, p->node, what, is, expected);
+}
+
+static void
+flow_lost(const struct peer *p, uint32_t n)
+{
+	if (p->received < p->forgiven)
+		load.cut += n;
+	else
+		load.lost += n;
 }
 
 /* One packet has come to p: verifies all of it. */
@@ -83,22 +92,21 @@ flow_delivered(
 	memcpy(&seq, payload, 4);
 	memcpy(&claimed, payload + 4, 4);
 	memcpy(&stamp, payload + 8, 8);
-	if (seq < p->received || seq >= p->mate->sent ||
-	    (seq > p->received && seq > p->forgiven && p->via != VIA_UDP &&
-		p->mate->via != VIA_UDP)) {
+	if (seq < p->received || seq >= p->mate->sent) {
 		flow_error(p, "sequence number", seq, p->received);
 		return;
 	}
+	/* What was lost is so once. */
+	if (seq > p->received && seq > p->forgiven && p->via != VIA_UDP &&
+	    p->mate->via != VIA_UDP)
+		flow_error(p, "sequence number", seq, p->received);
 	if (claimed != sender ||
 	    memcmp(payload + STAMP_LEN, flow_piece(sender, seq),
 		len - STAMP_LEN) != 0) {
 		flow_error(p, "changed payload of packet", seq, seq);
 		return;
 	}
-	if (p->received < p->forgiven)
-		load.cut += seq - p->received;
-	else
-		load.lost += seq - p->received;
+	flow_lost(p, seq - p->received);
 	p->arrived += seq - p->received + 1;
 	p->received = seq + 1;
 	load.delivered++;
@@ -129,10 +137,7 @@ flow_look(struct peer *p)
 		return;
 	if (p->looked > p->received) {
 		missing = p->looked - p->received;
-		if (p->received < p->forgiven)
-			load.cut += missing;
-		else
-			load.lost += missing;
+		flow_lost(p, missing);
 		p->received += missing;
 		p->arrived += missing;
 		flow_arrived(p);

@@ -77,6 +77,7 @@ class Server:
         self.ports = []
         self.udp_ports = []
         self.metrics_ports = []
+        self.proxied_ports = []  # of those with the PROXY protocol
         self.lines = []
         self.ready = threading.Event()
         self.proc = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True,
@@ -91,11 +92,14 @@ class Server:
     def _read(self):
         for line in self.proc.stderr:
             self.lines.append(line)
-            found = re.search(r"listening on \S+:(\d+) \((\w+)\)", line)
+            found = re.search(r"listening on \S+:(\d+) "
+                              r"\((\w+)(, proxy protocol)?\)", line)
             if found and found[2] == "udp":
                 self.udp_ports.append(found[1])
             elif found and found[2] == "metrics":
                 self.metrics_ports.append(int(found[1]))
+            elif found and found[3]:
+                self.proxied_ports.append(found[1])
             elif found:
                 self.ports.append(found[1])
             if line.rstrip().endswith(": ready"):

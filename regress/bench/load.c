@@ -28,6 +28,7 @@
 #define WARM_UP    (SECOND / 2)
 #define LOOK       (SECOND / 2)  /* between two looks for lost datagrams */
 #define REFRESH    (60 * SECOND) /* of a UDP node, as daemons do it */
+#define PATIENT    10            /* looks, where all may stand still a while */
 #define DRAIN      (5 * SECOND)
 #define OPEN_LIMIT (240 * SECOND)
 #define COMPLAIN   10   /* lines about failures */
@@ -131,11 +132,13 @@ port_of(const struct peer *p)
 static void
 look(void)
 {
+	static uint32_t looks;
 	uint32_t i;
 
 	if (load.now - looked < LOOK)
 		return;
 	looked = load.now;
+	looks++;
 	for (i = 0; i < started; i++) {
 		if (peers[i].state == PEER_LATER && peers[i].due <= load.now)
 			peer_connect(&peers[i], port_of(&peers[i]));
@@ -146,7 +149,7 @@ look(void)
 			peer_refresh(&peers[i]);
 			peers[i].due = load.now + REFRESH;
 		}
-		if (load.via[0] == VIA_UDP)
+		if (load.via[0] == VIA_UDP && (!living || looks % PATIENT == 0))
 			flow_look(&peers[i]);
 	}
 }
