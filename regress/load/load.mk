@@ -17,3 +17,9 @@ bench-programs: $(BENCH)/flood
 .PHONY: check-flood
 check-flood: all bench-programs
 	/usr/bin/python3 regress/load/check_flood.py --build $(BUILD) $(FLOOD)
+
+# Networks that lose, double, reorder, delay, reset: all cases; two minutes, root.
+.PHONY: check-network
+check-network: all
+	BAD_NETWORK=all BEACOND_BUILD=$(abspath $(BUILD)) $(PYTEST) -rP \
+	    regress/system/test_bad_network.py
