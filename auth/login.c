@@ -71,7 +71,15 @@ login_conclude(struct auth_worker *w, const struct msg_verify *msg,
 	return (0);
 }
 
-/* By what is known of the node now; found NULL: nothing. */
+/* Nothing is known of the node: takes as long as if there were. */
+static enum verify_result
+login_unknown(const struct auth *auth, const struct lookup_login *login)
+{
+	return (verify_reply(&login->msg, login->nonce, NULL,
+	    auth->settings.legacy_signatures != 0));
+}
+
+/* By what is known of the node now. */
 static enum verify_result
 login_judge(const struct auth *auth, const struct lookup_login *login,
     const struct keystore_key *found, uint64_t *keyid)
@@ -81,7 +89,8 @@ login_judge(const struct auth *auth, const struct lookup_login *login,
 	int legacy;
 
 	legacy = auth->settings.legacy_signatures != 0;
-	key = found == NULL ? NULL : found->key;
+	key = found->key;
+	*keyid = 0;
 	result = verify_reply(&login->msg, login->nonce, key, legacy);
 	if (result == VERIFY_WRONG_SIG && found->previous != NULL) {
 		key = found->previous;
@@ -153,14 +162,13 @@ login_verify(struct auth_worker *w, const struct msg_verify *msg)
 	struct lookup_login login;
 	struct keystore_key found;
 	struct auth *auth;
-	uint64_t keyid, now;
+	uint64_t now;
 
 	auth = w->auth;
 	now = clock_ns();
-	keyid = 0;
 	result = verify_begin(&w->challenge, msg, now, login.nonce);
 	if (result != VERIFY_OK)
-		return (login_conclude(w, msg, result, keyid));
+		return (login_conclude(w, msg, result, 0));
 	login.worker = w->number;
 	login.epoch = w->epoch;
 	login.msg = *msg;
@@ -170,8 +178,7 @@ login_verify(struct auth_worker *w, const struct msg_verify *msg)
 	if (auth->store.asks && msg->node != 0 &&
 	    !keystore_absent(&auth->store, msg->node, now))
 		return (login_wait(w, &login));
-	result = login_judge(auth, &login, NULL, &keyid);
-	return (login_conclude(w, msg, result, keyid));
+	return (login_conclude(w, msg, login_unknown(auth, &login), 0));
 }
 
 /* It has waited.  Its worker may be another by now, or none. */
@@ -183,7 +190,6 @@ login_resume(struct auth *auth, const struct lookup_login *login,
 	struct keystore_key found;
 	struct auth_worker *w;
 	uint64_t keyid;
-	int known;
 
 	keyid = 0;
 	if (outcome == LOOKUP_UNANSWERED)
@@ -192,12 +198,11 @@ login_resume(struct auth *auth, const struct lookup_login *login,
 	if (w == NULL || w->epoch != login->epoch)
 		return;
 	result = VERIFY_UNANSWERED;
-	if (outcome == LOOKUP_ANSWERED) {
-		known = keystore_find(
-		    &auth->store, login->msg.node, clock_seconds(), &found);
-		result =
-		    login_judge(auth, login, known ? &found : NULL, &keyid);
-	}
+	if (outcome == LOOKUP_ANSWERED)
+		result = keystore_find(&auth->store, login->msg.node,
+			     clock_seconds(), &found)
+			     ? login_judge(auth, login, &found, &keyid)
+			     : login_unknown(auth, login);
 	/* One that does not read is found out by its next message. */
 	(void)login_conclude(w, &login->msg, result, keyid);
 }

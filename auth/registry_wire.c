@@ -51,7 +51,9 @@ wire_put_u32(uint8_t *p, uint32_t value)
 size_t
 wire_hello(uint8_t *out)
 {
-	memcpy(out, "PILT\001", WIRE_HELLO_LEN);
+	static const uint8_t hello[WIRE_HELLO_LEN] = { 'P', 'I', 'L', 'T', 1 };
+
+	memcpy(out, hello, sizeof(hello));
 	return (WIRE_HELLO_LEN);
 }
 

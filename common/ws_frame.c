@@ -181,7 +181,7 @@ ws_unmask(uint8_t *dst, const uint8_t *src, size_t len,
 	uint64_t key;
 
 	key = mask_key(mask, phase);
-	keys[0] = keys[1] = key;
+	keys = (__typeof__(keys)){ key, key };
 	for (; len >= sizeof(a) + sizeof(b); len -= sizeof(a) + sizeof(b)) {
 		memcpy(&a, src, sizeof(a));
 		memcpy(&b, src + sizeof(a), sizeof(b));

@@ -392,8 +392,9 @@ parse_command(int argc, char **argv, struct command *cmd, FILE *err)
 	int i;
 
 	memset(cmd, 0, sizeof(*cmd));
-	t = NULL;
-	for (i = 0, table = t_main; table != NULL; i++, table = t->next) {
+	i = 0;
+	table = t_main;
+	do {
 		if (i >= argc && table->kind == T_END)
 			return (0);
 		t = match(table, i < argc ? argv[i] : NULL, cmd, err);
@@ -401,7 +402,9 @@ parse_command(int argc, char **argv, struct command *cmd, FILE *err)
 			return (-1);
 		if (t->action != ACTION_NONE)
 			cmd->action = t->action;
-	}
+		i++;
+		table = t->next;
+	} while (table != NULL);
 	if (t->kind == T_REST) {
 		cmd->argc = argc - (i - 1);
 		cmd->argv = argv + (i - 1);

@@ -47,6 +47,7 @@ top_rate(const struct top *top, const struct msg_ctl_peer *peer)
 	struct top_done key;
 	uint64_t age;
 
+	memset(&key, 0, sizeof(key));
 	key.node = peer->node;
 	last =
 	    bsearch(&key, top->last, top->nlast, sizeof(key), top_done_order);

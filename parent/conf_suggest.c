@@ -24,7 +24,7 @@ least(int a, int b, int c)
 static int
 distance(const char *a, const char *b)
 {
-	int row[CONF_NAME_MAX];
+	int row[CONF_NAME_MAX] = { 0 };
 	size_t i, j, n;
 	int above, corner;
 

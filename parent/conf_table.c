@@ -19,6 +19,7 @@
 #define SECONDS_MAX  86400
 #define SUN_PATH_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): members and values of a row */
 #define FIELD(name) offsetof(struct config, name)
 #define NUMBER(words, field, value, lo, hi)                                   \
 	{                                                                     \
@@ -54,6 +55,7 @@
 		.name = words, .syntax = "NETWORK|{ NETWORK ... }", \
 		.type = CONF_NETWORK, .kind = k                     \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* From LOG_ERR on, as syslog(3) numbers them. */
 static const char *const conf_levels[] = { "error", "warning", "notice", "info",

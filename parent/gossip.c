@@ -112,8 +112,10 @@ gossip_replace(
 	for (i = 0; i < count; i++)
 		gossip_set(parent, ids[i], mark);
 	for (i = j = 0; i < source->nodes; i++) {
+		/* cppcheck-suppress nullPointer; count is 0 then */
 		while (j < count && ids[j] < source->ids[i])
 			j++;
+		/* cppcheck-suppress nullPointer; likewise */
 		if (j == count || ids[j] != source->ids[i])
 			gossip_clear(parent, source->ids[i], mark);
 	}

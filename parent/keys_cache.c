@@ -232,7 +232,7 @@ keys_cache_answer(struct parent *parent, const struct msg_cache_written *answer)
 		return (NULL);
 	}
 	/* A large one less often. */
-	c->due.repeat = CACHE_EVERY + (double)(c->size / CACHE_RATE);
+	c->due.repeat = CACHE_EVERY + (double)c->size / CACHE_RATE;
 	ev_timer_again(parent->loop, &c->due);
 	ev_timer_again(parent->loop, &c->writer);
 	return (NULL);

@@ -164,7 +164,7 @@ places_even_out(struct parent *parent)
 
 	least = places_extreme(parent, 0);
 	most = places_extreme(parent, 1);
-	if (least == most || most->child->move != NULL ||
+	if (least == NULL || most == NULL || most->child->move != NULL ||
 	    clock_seconds() - most->child->move_late < MOVE_REST)
 		return;
 	more = most->child->sessions - least->child->sessions;

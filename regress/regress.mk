@@ -251,3 +251,4 @@ check-registry: deps-test
 
 include regress/fuzz/fuzz.mk
 include regress/model/model.mk
+include regress/static/static.mk

@@ -82,14 +82,16 @@ accept_step_aside(struct worker *w, enum event_kind why, const char *remedy)
 {
 	const struct stranger *oldest;
 	double seconds;
+	uint32_t ticks;
 
 	counters_add(COUNTER_ACCEPT_PAUSES, 1);
 	report_noted(why, NULL, remedy);
 	seconds = ACCEPT_NO_MEANS;
 	oldest = stranger_oldest(&w->strangers);
-	if (oldest != NULL)
-		seconds =
-		    (oldest->since + STRANGER_TICKS - w->tick) * ACCEPT_TICK;
+	if (oldest != NULL) {
+		ticks = oldest->since + STRANGER_TICKS - w->tick;
+		seconds = ticks * ACCEPT_TICK;
+	}
 	accept_pause(w, seconds);
 }
 
