@@ -37,6 +37,17 @@ router_recv_session(struct worker *w, uint32_t node)
 	return (session_open_at(w, entry.slot, entry.generation));
 }
 
+/* It may have looked where the node is just before that went elsewhere. */
+static int
+router_recv_late(struct worker *w, uint32_t node, uint8_t *frame, size_t len)
+{
+	struct peermap_entry entry;
+
+	return (len <= PROTO_DELIVERY_MAX && lookup(w, node, &entry) &&
+		entry.generation != 0 && entry.worker != w->hello.worker &&
+		move_out_late(w, node, entry.generation, frame, len));
+}
+
 /* FRAME_WRITE.  Returns 0, or -1: there is no such message. */
 static int
 router_recv_write(struct worker *w, uint32_t node, uint8_t *frame, size_t len)
@@ -47,6 +58,8 @@ router_recv_write(struct worker *w, uint32_t node, uint8_t *frame, size_t len)
 	if (len == 0)
 		return (-1);
 	s = router_recv_session(w, node);
+	if (s == NULL && router_recv_late(w, node, frame, len))
+		return (0);
 	if (s == NULL)
 		reason = FRAME_NOT_CONNECTED;
 	else if (len > PROTO_DELIVERY_MAX)

@@ -57,6 +57,17 @@ move_out_close(
 	return (leaves);
 }
 
+/* Has it just gone there? */
+static int gone;
+
+int
+move_out_late(struct worker *of, uint32_t node, uint32_t generation,
+    uint8_t *frame, size_t len)
+{
+	written += gone && node == 8 && generation == 78 && frame[0] == 'x';
+	return (gone);
+}
+
 void
 session_close(struct worker *of, struct session *s, int code, const char *why)
 {
@@ -179,13 +190,15 @@ test_what_it_writes(void)
 	static const struct {
 		uint32_t node;
 		size_t len;
-		int full;
+		int full, gone;
 		uint32_t refused; /* 0: it is delivered */
-	} cases[] = { { 7, 1, 0, 0 }, { 8, 1, 0, FRAME_NOT_CONNECTED },
-		{ 9, 1, 0, FRAME_NOT_CONNECTED },
-		{ 10, 1, 0, FRAME_NOT_CONNECTED },
-		{ 7, sizeof(large), 0, FRAME_TOO_LARGE },
-		{ 7, 1, 1, FRAME_QUEUE_FULL } };
+	} cases[] = { { 7, 1, 0, 0, 0 }, { 7, 1, 0, 1, 0 }, { 8, 1, 0, 1, 0 },
+		{ 8, 1, 0, 0, FRAME_NOT_CONNECTED },
+		{ 8, sizeof(large), 0, 1, FRAME_NOT_CONNECTED },
+		{ 9, 1, 0, 1, FRAME_NOT_CONNECTED },
+		{ 10, 1, 0, 1, FRAME_NOT_CONNECTED },
+		{ 7, sizeof(large), 0, 0, FRAME_TOO_LARGE },
+		{ 7, 1, 1, 0, FRAME_QUEUE_FULL } };
 	struct imsg_header header;
 	const uint8_t *data;
 	size_t i;
@@ -195,6 +208,7 @@ test_what_it_writes(void)
 		CHECK(next(&header, &data) == FRAME_JOINED);
 		taken(&header);
 		full = cases[i].full;
+		gone = cases[i].gone;
 		say(FRAME_WRITE, cases[i].node, 0,
 		    cases[i].len == 1 ? (const uint8_t *)"x" : large,
 		    cases[i].len);
