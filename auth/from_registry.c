@@ -4,6 +4,7 @@
  */
 
 #include "common/counters.h"
+#include "common/loop.h"
 
 #include "auth/auth.h"
 
@@ -131,6 +132,8 @@ from_registry_readable(struct ev_loop *loop, ev_io *watcher, int revents)
 	struct auth *auth;
 	int more;
 
+	if (loop_deaf(loop, watcher, revents))
+		return;
 	auth = watcher->data;
 	more = registry_read(&auth->registry);
 	if (from_registry_take(auth) == -1)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/loop.h"
 
 #include "auth/registry.h"
 
@@ -18,7 +19,8 @@ static void registry_flush(struct registry *);
 static void
 registry_writable(struct ev_loop *loop, ev_io *watcher, int revents)
 {
-	registry_flush(watcher->data);
+	if (!loop_deaf(loop, watcher, revents))
+		registry_flush(watcher->data);
 }
 
 /* readable is called with the reader, whose data is owner, when it is due. */
@@ -159,8 +161,8 @@ registry_open(struct registry *r, const struct msg_registry *msg, int fd)
 enum registry_end
 registry_close(struct registry *r, enum registry_end reason)
 {
-	ev_io_stop(r->loop, &r->reader);
-	ev_io_stop(r->loop, &r->writer);
+	loop_stop(r->loop, &r->reader);
+	loop_stop(r->loop, &r->writer);
 	(void)close(r->fd);
 	r->fd = -1;
 	r->count = 0;

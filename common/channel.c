@@ -136,7 +136,7 @@ channel_close(struct channel *ch)
 		return;
 	ch->open = 0;
 	channel_unmark(ch);
-	ev_io_stop(ch->loop, &ch->writer);
+	loop_stop(ch->loop, &ch->writer);
 	loop_close(ch->loop, &ch->reader);
 	imsgbuf_clear(&ch->imsgbuf);
 }
@@ -247,7 +247,8 @@ channel_flush(struct channel *ch)
 static void
 channel_write(struct ev_loop *loop, ev_io *w, int revents)
 {
-	(void)channel_flush(w->data);
+	if (!loop_deaf(loop, w, revents))
+		(void)channel_flush(w->data);
 }
 
 /* The one place where a message is held against the table. */
@@ -352,6 +353,8 @@ channel_read(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct channel *ch;
 
+	if (loop_deaf(loop, w, revents))
+		return;
 	ch = w->data;
 	/* After a resume: what was read before the pause comes first. */
 	if (channel_dispatch(ch) == -1 || ch->paused ||
@@ -382,7 +385,7 @@ channel_pause(struct channel *ch)
 	if (!ch->open || ch->paused)
 		return;
 	ch->paused = 1;
-	ev_io_stop(ch->loop, &ch->reader);
+	loop_stop(ch->loop, &ch->reader);
 }
 
 void

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/again.h"
 #include "common/bytes.h"
 #include "common/clock.h"
 #include "common/imsg.h"
@@ -175,7 +176,7 @@ imsgbuf_send(struct imsgbuf *imsgbuf)
 		n = sendmsg(imsgbuf->fd, &msg, MSG_NOSIGNAL);
 	while (n == -1 && errno == EINTR);
 	if (n == -1)
-		return (errno == EAGAIN || errno == ENOBUFS ? 0 : -1);
+		return (again_sends(errno) ? 0 : -1);
 	before = 0;
 	for (i = 0; i < (int)msg.msg_iovlen; i++)
 		before += iov[i].iov_len;

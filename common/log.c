@@ -249,10 +249,14 @@ log_format(int priority, int error, const char *fmt, va_list ap)
 	int n, saved;
 
 	saved = errno;
-	n = vsnprintf(text, sizeof(text), fmt, ap);
+	n = 0;
+	text[0] = '\0';
+	/* fatal(NULL): the error says it all. */
+	if (fmt != NULL)
+		n = vsnprintf(text, sizeof(text), fmt, ap);
 	if (n >= 0 && (size_t)n < sizeof(text) && error != 0)
-		(void)snprintf(text + n, sizeof(text) - (size_t)n, ": %s%s",
-		    strerror(error), log_remedy(error));
+		(void)snprintf(text + n, sizeof(text) - (size_t)n, "%s%s%s",
+		    n > 0 ? ": " : "", strerror(error), log_remedy(error));
 	log_line(priority, log_procname, text);
 	errno = saved;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/loop.h"
 
@@ -20,6 +21,17 @@
  * it gets them from here.  Pages that are never written cost nothing.
  */
 #define LOOP_RESERVE (1U << 20)
+
+/* Watchers that wait for memory to be watched with. */
+#define LOOP_DEAF_MAX     64
+#define LOOP_DEAF_SECONDS 0.25
+
+static struct {
+	ev_timer timer;
+	struct ev_io *watchers[LOOP_DEAF_MAX];
+	unsigned int n;
+	struct log_limit limit;
+} loop_waits;
 
 static int loop_epoll = -1; /* libev's own, which it keeps to itself */
 
@@ -142,6 +154,52 @@ loop_open(int children)
 	return (loop);
 }
 
+static void
+loop_hear_again(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	unsigned int n;
+
+	n = loop_waits.n;
+	loop_waits.n = 0;
+	while (n > 0)
+		ev_io_start(loop, loop_waits.watchers[--n]);
+}
+
+/*
+ * Starts w in a moment; of very many at once, those above a bound without a
+ * pause.
+ */
+void
+loop_later(struct ev_loop *loop, struct ev_io *w)
+{
+	log_limited(&loop_waits.limit, clock_seconds(),
+	    "epoll_ctl: no memory to watch a descriptor; tries again");
+	if (loop_waits.n == LOOP_DEAF_MAX) {
+		ev_io_start(loop, w);
+		return;
+	}
+	if (!ev_is_active(&loop_waits.timer)) {
+		ev_timer_init(
+		    &loop_waits.timer, loop_hear_again, LOOP_DEAF_SECONDS, 0.);
+		ev_timer_start(loop, &loop_waits.timer);
+	}
+	loop_waits.watchers[loop_waits.n++] = w;
+}
+
+/* Stops w, for which loop_deaf() may have been asked. */
+void
+loop_stop(struct ev_loop *loop, struct ev_io *w)
+{
+	unsigned int i, n;
+
+	ev_io_stop(loop, w);
+	n = 0;
+	for (i = 0; i < loop_waits.n; i++)
+		if (loop_waits.watchers[i] != w)
+			loop_waits.watchers[n++] = loop_waits.watchers[i];
+	loop_waits.n = n;
+}
+
 /*
  * Stops w, whose descriptor came from another process or goes to one, and
  * closes that.  As long as somebody else has it, too, epoll goes on watching
@@ -151,7 +209,7 @@ loop_open(int children)
 void
 loop_close(struct ev_loop *loop, struct ev_io *w)
 {
-	ev_io_stop(loop, w);
+	loop_stop(loop, w);
 	(void)epoll_ctl(loop_epoll, EPOLL_CTL_DEL, w->fd, NULL);
 	(void)close(w->fd);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/again.h"
 #include "common/loop.h"
 #include "metrics/metrics.h"
 
@@ -23,7 +24,7 @@ serve_end(struct conn *c)
 	struct metrics *m;
 
 	m = c->metrics;
-	ev_io_stop(m->loop, &c->io);
+	loop_stop(m->loop, &c->io);
 	ev_timer_stop(m->loop, &c->deadline);
 	(void)close(c->io.fd);
 	TAILQ_REMOVE(&m->conns, c, entry);
@@ -73,7 +74,7 @@ serve_send(struct conn *c)
 	n = send(c->io.fd, c->answer + c->sent, c->answer_len - c->sent,
 	    MSG_NOSIGNAL);
 	if (n == -1) {
-		if (errno != EAGAIN && errno != EINTR)
+		if (!again_sends(errno))
 			serve_end(c);
 		return;
 	}
@@ -122,6 +123,8 @@ serve_io(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct conn *c;
 
+	if (loop_deaf(loop, w, revents))
+		return;
 	c = w->data;
 	if (c->answer == NULL)
 		serve_receive(c);
@@ -161,7 +164,7 @@ serve_watch(struct metrics *m, int on)
 		if (on)
 			ev_io_start(m->loop, &m->doors[i]->io);
 		else
-			ev_io_stop(m->loop, &m->doors[i]->io);
+			loop_stop(m->loop, &m->doors[i]->io);
 }
 
 static void
@@ -192,6 +195,8 @@ serve_accept(struct ev_loop *loop, ev_io *w, int revents)
 	struct metrics *m;
 	int fd, i;
 
+	if (loop_deaf(loop, w, revents))
+		return;
 	m = w->data;
 	for (i = 0; i < ACCEPT_BATCH; i++) {
 		fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);

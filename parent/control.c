@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/loop.h"
 #include "parent/control.h"
 #include "parent/parent.h"
 
@@ -200,6 +201,8 @@ control_accept(struct ev_loop *loop, ev_io *w, int revents)
 	struct control *control;
 	int fd;
 
+	if (loop_deaf(loop, w, revents))
+		return;
 	control = w->data;
 	fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd != -1) {

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "common/loop.h"
 #include "parent/dial.h"
 
 static void
@@ -36,6 +37,8 @@ dial_writable(struct ev_loop *loop, ev_io *w, int revents)
 	int error;
 
 	d = w->data;
+	if (loop_deaf(loop, w, revents))
+		return;
 	len = sizeof(error);
 	if (getsockopt(d->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
 		error = errno;
@@ -104,7 +107,7 @@ dial_start(struct dial *d, const struct sockaddr_storage *ss, socklen_t len)
 void
 dial_stop(struct dial *d)
 {
-	ev_io_stop(d->loop, &d->writable);
+	loop_stop(d->loop, &d->writable);
 	ev_timer_stop(d->loop, &d->limit);
 	if (d->fd != -1)
 		(void)close(d->fd);

@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "common/event.h"
 #include "common/log.h"
+#include "common/loop.h"
 #include "parent/parent.h"
 
 #define LOGFD_BATCH 32 /* reads before others get their turn */
@@ -70,7 +71,7 @@ logfd_line(struct process *p)
 	n = recv(p->log.fd, line, sizeof(line), MSG_DONTWAIT);
 	/* Nothing follows the end, nor an empty line of somebody hostile. */
 	if (n == 0)
-		ev_io_stop(p->parent->loop, &p->log);
+		loop_stop(p->parent->loop, &p->log);
 	if (n <= 0)
 		return (0);
 	if (!logfd_allowed(p))
@@ -92,6 +93,8 @@ logfd_read(struct ev_loop *loop, ev_io *w, int revents)
 {
 	int i;
 
+	if (loop_deaf(loop, w, revents))
+		return;
 	for (i = 0; i < LOGFD_BATCH && logfd_line(w->data); i++)
 		continue;
 }
@@ -120,7 +123,7 @@ logfd_words(struct process *p)
 
 	n = read(p->words.fd, bytes, sizeof(bytes));
 	if (n == 0)
-		ev_io_stop(p->parent->loop, &p->words);
+		loop_stop(p->parent->loop, &p->words);
 	if (n <= 0)
 		return (0);
 	for (i = 0; i < n; i++) {
@@ -137,6 +140,8 @@ logfd_words_read(struct ev_loop *loop, ev_io *w, int revents)
 {
 	int i;
 
+	if (loop_deaf(loop, w, revents))
+		return;
 	for (i = 0; i < LOGFD_BATCH && logfd_words(w->data); i++)
 		continue;
 }
@@ -182,8 +187,8 @@ logfd_close(struct process *p)
 	for (i = 0; i < LOG_CHILD_LINES && logfd_words(p); i++)
 		continue;
 	logfd_words_line(p);
-	ev_io_stop(p->parent->loop, &p->log);
-	ev_io_stop(p->parent->loop, &p->words);
+	loop_stop(p->parent->loop, &p->log);
+	loop_stop(p->parent->loop, &p->words);
 	(void)close(p->log.fd);
 	(void)close(p->words.fd);
 }

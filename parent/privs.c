@@ -104,8 +104,13 @@ privs_is_mapped(const struct passwd *pw)
 int
 privs_find(const char *user, const struct passwd **pw, char why[PRIVS_WHY_MAX])
 {
+	errno = 0;
 	*pw = getpwnam(user);
-	if (*pw == NULL)
+	if (*pw == NULL && (errno == EMFILE || errno == ENFILE ||
+			       errno == ENOMEM || errno == EINTR))
+		(void)snprintf(why, PRIVS_WHY_MAX, "cannot be looked up: %s%s",
+		    strerror(errno), log_remedy(errno));
+	else if (*pw == NULL)
 		(void)snprintf(why, PRIVS_WHY_MAX,
 		    "does not exist; create it: "
 		    "useradd -r -s /usr/sbin/nologin %s",

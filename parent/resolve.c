@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/loop.h"
 #include "parent/resolve.h"
 
 /* Before all else; there is no resolver yet. */
@@ -40,7 +41,7 @@ resolve_gone(struct resolve *r)
 
 	log_warnx("resolver: ended; names are not looked up any more, until a "
 		  "restart");
-	ev_io_stop(r->loop, &r->readable);
+	loop_stop(r->loop, &r->readable);
 	(void)close(r->fd);
 	r->fd = -1;
 	memset(&answer, 0, sizeof(answer));
@@ -70,6 +71,8 @@ resolve_readable(struct ev_loop *loop, ev_io *w, int revents)
 	struct resolve *r;
 	ssize_t n;
 
+	if (loop_deaf(loop, w, revents))
+		return;
 	r = w->data;
 	n = recv(r->fd, &answer, sizeof(answer), MSG_DONTWAIT);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))

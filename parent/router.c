@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/loop.h"
 #include "parent/parent.h"
 
 /*
@@ -123,6 +124,8 @@ router_accept(struct ev_loop *loop, ev_io *w, int revents)
 	struct router *r;
 	int fd;
 
+	if (loop_deaf(loop, w, revents))
+		return;
 	r = w->data;
 	fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd == -1) {

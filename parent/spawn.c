@@ -94,8 +94,11 @@ spawn_open_program(struct role_program *program, const char *name)
 	program->fd = program->before = -1;
 	spawn_own_directory(own);
 	n = snprintf(program->path, sizeof(program->path), "%s/%s", own, name);
-	if (own[0] != '\0' && (size_t)n < sizeof(program->path))
+	if (own[0] != '\0' && (size_t)n < sizeof(program->path)) {
 		program->fd = open(program->path, O_PATH | O_CLOEXEC);
+		if (program->fd == -1 && errno != ENOENT)
+			fatal("%s", program->path);
+	}
 	if (program->fd == -1) {
 		(void)snprintf(program->path, sizeof(program->path), "%s/%s",
 		    LIBEXECDIR, name);

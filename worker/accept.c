@@ -179,6 +179,12 @@ accept_cb(struct ev_loop *loop, ev_io *io, int revents)
 	int i;
 
 	w = io->data;
+	if ((revents & EV_ERROR) != 0) {
+		/* libev has stopped it: epoll has no memory for it. */
+		accept_step_aside(
+		    w, EVENT_ACCEPT_MEMORY, "the kernel's memory");
+		return;
+	}
 	if (w->accept.waited == 0 && accept_overloaded(w)) {
 		/* But if nobody else took them, next time we do. */
 		w->accept.waited = 1;

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include "common/loop.h"
 #include "worker/worker.h"
 
 /*
@@ -18,7 +19,7 @@ broken_mark(struct worker *w, struct session *s)
 	if (s->state == SESSION_BROKEN)
 		return;
 	wheel_clear(w, s);
-	ev_io_stop(w->loop, &s->io);
+	loop_stop(w->loop, &s->io);
 	stranger_free(&w->strangers, s->stranger);
 	s->stranger = NULL;
 	s->was = s->state;

@@ -202,9 +202,15 @@ login_message(struct worker *w, struct session *s, int opcode,
 	struct msg_verify verify;
 
 	session_send_pongs(w, s);
-	if (s->state != SESSION_REPLY || opcode != WS_TEXT ||
-	    login_reply_parse((const char *)payload, len, &reply) == -1) {
+	if (s->state != SESSION_REPLY || opcode != WS_TEXT) {
 		login_fail(w, s, WHY_MALFORMED);
+		return;
+	}
+	if (login_reply_parse((const char *)payload, len, &reply) == -1) {
+		if (errno == ENOMEM)
+			session_try_later(w, s);
+		else
+			login_fail(w, s, WHY_MALFORMED);
 		return;
 	}
 	verify.slot = session_slot(w, s);

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <errno.h>
 #include <jansson.h>
 #include <sodium.h>
 #include <stdint.h>
@@ -53,9 +54,10 @@ parse_sig(const json_t *value, uint8_t sig[PROTO_SIG_LEN])
 }
 
 /*
- * Read a client's auth_reply, len bytes of JSON.  Returns 0, or -1 if it is no
- * such thing.  Members that it need not have are ignored, its public_key among
- * them: the key that counts is the registered one.
+ * Read a client's auth_reply, len bytes of JSON.  Returns 0, or -1 with errno:
+ * EBADMSG if it is no such thing, ENOMEM if that cannot be told.  Members that
+ * it need not have are ignored, its public_key among them: the key that counts
+ * is the registered one.
  */
 int
 login_reply_parse(const char *text, size_t len, struct login_reply *reply)
@@ -64,12 +66,18 @@ login_reply_parse(const char *text, size_t len, struct login_reply *reply)
 	json_t *root;
 	int result;
 
-	if (len > LOGIN_REPLY_MAX)
+	if (len > LOGIN_REPLY_MAX) {
+		errno = EBADMSG;
 		return (-1);
+	}
 	seed_hash();
+	/* Of malloc's: jansson itself tells of bad JSON only. */
+	errno = 0;
 	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-	if (root == NULL)
+	if (root == NULL) {
+		errno = errno == ENOMEM ? ENOMEM : EBADMSG;
 		return (-1);
+	}
 	result = -1;
 	type = json_string_value(json_object_get(root, "type"));
 	if (type == NULL || strcmp(type, "auth_reply") != 0)
@@ -81,5 +89,7 @@ login_reply_parse(const char *text, size_t len, struct login_reply *reply)
 	result = 0;
 done:
 	json_decref(root);
+	if (result == -1)
+		errno = EBADMSG;
 	return (result);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/again.h"
 #include "worker/worker.h"
 
 /*
@@ -164,7 +165,7 @@ outq_gone(struct worker *w, struct session *s, ssize_t r)
 		counters_add(COUNTER_WSS_BYTES_OUT, (uint64_t)r);
 		return (r);
 	}
-	if (errno == EAGAIN || errno == EINTR)
+	if (again_sends(errno))
 		return (0);
 	broken_mark(w, s);
 	return (-1);

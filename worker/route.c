@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/again.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "worker/packet.h"
@@ -72,7 +73,7 @@ route_close(struct sibling *sib)
 		return;
 	w = sib->worker;
 	sib->open = 0;
-	ev_io_stop(w->loop, &sib->writer);
+	loop_stop(w->loop, &sib->writer);
 	loop_close(w->loop, &sib->reader);
 	sib->part_len = 0;
 	route_lost_gathered(sib);
@@ -308,7 +309,7 @@ route_flush_sibling(struct sibling *sib)
 		msg.msg_iovlen = sib->niov;
 		r = sendmsg(sib->reader.fd, &msg, MSG_NOSIGNAL);
 		/* If the other end is gone, the reader will tell. */
-		if (r == -1 && errno != EAGAIN && errno != EINTR) {
+		if (r == -1 && !again_sends(errno)) {
 			route_lost_gathered(sib);
 			return;
 		}
@@ -350,6 +351,8 @@ route_write(struct ev_loop *loop, ev_io *io, int revents)
 	size_t sent;
 	ssize_t n;
 
+	if (loop_deaf(loop, io, revents))
+		return;
 	sib = io->data;
 	iov[0].iov_base = sib->rest + sib->rest_head;
 	iov[0].iov_len = sib->rest_len;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/loop.h"
 #include "worker/route_read.h"
 #include "worker/worker.h"
 
@@ -77,6 +78,8 @@ route_recv(struct ev_loop *loop, ev_io *io, int revents)
 {
 	int i;
 
+	if (loop_deaf(loop, io, revents))
+		return;
 	for (i = 0; i < ROUTE_READS; i++)
 		if (!route_read(io->data, route_recv_message, route_recv_lost))
 			return;

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/loop.h"
 #include "worker/lookup.h"
 #include "worker/route_read.h"
 #include "worker/worker.h"
@@ -165,7 +166,8 @@ router_recv_turns(struct sibling *sib, int most)
 static void
 router_recv(struct ev_loop *loop, ev_io *io, int revents)
 {
-	router_recv_turns(io->data, ROUTER_READS);
+	if (!loop_deaf(loop, io, revents))
+		router_recv_turns(io->data, ROUTER_READS);
 }
 
 /* PW_ROUTER: fd leads to the program. */

@@ -27,7 +27,7 @@ session_freeze(struct worker *w, struct session *s)
 {
 	if (outq_get(w, s, 0) == NULL)
 		return (-1);
-	ev_io_stop(w->loop, &s->io);
+	loop_stop(w->loop, &s->io);
 	wheel_clear(w, s);
 	inbound_set_aside(w, s);
 	return (0);

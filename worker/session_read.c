@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/loop.h"
 #include "worker/worker.h"
 
 /*
@@ -208,6 +209,8 @@ session_io(struct ev_loop *loop, ev_io *io, int revents)
 	struct worker *w;
 
 	s = (struct session *)io;
+	if (loop_deaf(loop, io, revents))
+		return;
 	w = io->data;
 	if ((revents & EV_WRITE) != 0) {
 		outq_write(w, s);

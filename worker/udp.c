@@ -80,7 +80,7 @@ udp_free(struct udp_socket *sock)
 		STAILQ_REMOVE_HEAD(&sock->waiting, entry);
 		free(waiting);
 	}
-	ev_io_stop(sock->worker->loop, &sock->writer);
+	loop_stop(sock->worker->loop, &sock->writer);
 	loop_close(sock->worker->loop, &sock->reader);
 	free(sock);
 }

@@ -8,6 +8,7 @@
 
 #include "common/address.h"
 #include "common/log.h"
+#include "common/loop.h"
 #include "worker/udp.h"
 
 /* Datagrams that come in, many in one call. */
@@ -82,6 +83,8 @@ udp_recv(struct ev_loop *loop, ev_io *io, int revents)
 	uint32_t i;
 	int n;
 
+	if (loop_deaf(loop, io, revents))
+		return;
 	sock = io->data;
 	in = sock->worker->udp.in;
 	n = recvmmsg(io->fd, in->headers, UDP_BATCH, 0, NULL);

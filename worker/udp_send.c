@@ -9,6 +9,7 @@
 
 #include "common/address.h"
 #include "common/log.h"
+#include "common/loop.h"
 #include "worker/udp.h"
 #include "worker/worker.h"
 
@@ -289,6 +290,8 @@ udp_write(struct ev_loop *loop, ev_io *io, int revents)
 	struct udp_socket *sock;
 	ssize_t n;
 
+	if (loop_deaf(loop, io, revents))
+		return;
 	sock = io->data;
 	while ((waiting = STAILQ_FIRST(&sock->waiting)) != NULL) {
 		n = udp_write_one(sock, waiting);

@@ -52,6 +52,16 @@ line(void)
 
 #define LINE(text) (strcmp(line(), text) == 0)
 
+/* fatal(NULL), which ends the process, is the same line. */
+static void
+test_an_error_alone(void)
+{
+	begin(STDERR_FILENO, LOG_TO_STDERR);
+	errno = EPERM;
+	log_warn(NULL);
+	CHECK(strncmp(line(), "test: Operation not permitted", 29) == 0);
+}
+
 static void
 test_a_line_each_on_standard_error(void)
 {
@@ -184,6 +194,7 @@ main(void)
 	lines = -1;
 	(void)unsetenv("JOURNAL_STREAM");
 	RUN(test_a_line_each_on_standard_error);
+	RUN(test_an_error_alone);
 	RUN(test_what_helps_is_said);
 	RUN(test_no_line_is_longer_than_the_most);
 	RUN(test_a_child_hands_them_to_the_parent);

@@ -113,6 +113,86 @@ test_the_reserve_has_an_end(void)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
 }
 
+static int heard;
+
+static void
+hear(struct ev_loop *loop, ev_io *w, int revents)
+{
+	if (loop_deaf(loop, w, revents))
+		return;
+	heard++;
+	ev_io_stop(loop, w);
+}
+
+static int pair[2];
+
+/* A watcher of what can be read, as libev leaves it if epoll does not take it.
+ */
+static void
+deafen(struct ev_loop *loop, ev_io *w)
+{
+	ev_io_init(w, hear, pair[0], EV_READ);
+	ev_feed_event(loop, w, EV_ERROR | EV_READ | EV_WRITE);
+	heard = 0;
+	ev_run(loop, EVRUN_NOWAIT);
+	CHECK(heard == 0 && !ev_is_active(w));
+}
+
+static void
+test_what_epoll_had_no_memory_for_is_heard_later(void)
+{
+	struct ev_loop *loop;
+	ev_io w;
+
+	CHECK(pipe(pair) == 0 && write(pair[1], "x", 1) == 1);
+	loop = loop_open(0);
+	deafen(loop, &w);
+	/* Until the time is over, and then until it is heard. */
+	ev_run(loop, EVRUN_ONCE);
+	ev_run(loop, EVRUN_ONCE);
+	CHECK(heard == 1);
+	ev_loop_destroy(loop);
+}
+
+static void
+test_what_was_stopped_meanwhile_is_not(void)
+{
+	struct ev_loop *loop;
+	ev_io other, w;
+
+	loop = loop_open(0);
+	deafen(loop, &w);
+	deafen(loop, &other);
+	loop_stop(loop, &w);
+	/* With nobody left, and then somebody again, its time goes on. */
+	loop_stop(loop, &other);
+	deafen(loop, &other);
+	ev_run(loop, EVRUN_ONCE);
+	CHECK(!ev_is_active(&w) && ev_is_active(&other));
+	loop_stop(loop, &other);
+	ev_loop_destroy(loop);
+}
+
+/* More of them at once than are remembered are not forgotten. */
+static void
+test_very_many_at_once(void)
+{
+	static ev_io w[200];
+	struct ev_loop *loop;
+	int i, n;
+
+	loop = loop_open(0);
+	for (i = 0; i < 200; i++) {
+		ev_io_init(&w[i], hear, pair[0], EV_READ);
+		CHECK(loop_deaf(loop, &w[i], EV_ERROR) == 1);
+	}
+	n = 0;
+	for (heard = 0; heard < 200 && n < 1000; n++)
+		ev_run(loop, EVRUN_ONCE);
+	CHECK(heard == 200);
+	ev_loop_destroy(loop);
+}
+
 static void
 test_one_that_knows_of_children(void)
 {
@@ -125,6 +205,9 @@ main(void)
 	RUN(test_it_is_epoll_and_runs);
 	RUN(test_without_memory_it_goes_on);
 	RUN(test_the_reserve_has_an_end);
+	RUN(test_what_epoll_had_no_memory_for_is_heard_later);
+	RUN(test_what_was_stopped_meanwhile_is_not);
+	RUN(test_very_many_at_once);
 	RUN(test_one_that_knows_of_children);
 	return (test_failed());
 }
