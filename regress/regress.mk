@@ -213,6 +213,7 @@ check:
 include regress/bench/bench.mk
 include regress/load/load.mk
 include regress/hostile/hostile.mk
+include regress/faults/faults.mk
 include regress/cross/cross.mk
 
 .PHONY: bench-sandbox

@@ -14,9 +14,9 @@ from beacon import IS_ROOT, Beacon, alive, limit, wait_for
 from client import Client, Ended, login, request
 
 
-def by_worker(beacon, nodes):
+def by_worker(beacon, nodes, **how):
     """Logs the nodes in; returns their clients, one list per worker."""
-    clients = {node: login(beacon, node) for node in nodes}
+    clients = {node: login(beacon, node, **how) for node in nodes}
     beacon.wait_peers(len(clients))
     found = {}
     for peer in beacon.peers():
