@@ -199,6 +199,25 @@ test_capacity(void)
 	tear_down();
 }
 
+/* In the same place of another worker, or in another place of the same. */
+static void
+test_replaced_next_door(void)
+{
+	struct msg_close end;
+	struct msg_open msg;
+
+	CHECK(set_up() == 0);
+	CHECK(login(0, 5, 77) == NULL);
+	CHECK(told(0, &msg, sizeof(msg)) == PW_OPEN);
+	CHECK(login(1, 5, 77) == NULL);
+	CHECK(told(0, &end, sizeof(end)) == PW_CLOSE && end.slot == 5);
+	CHECK(told(1, &msg, sizeof(msg)) == PW_OPEN);
+	CHECK(login(1, 6, 77) == NULL);
+	CHECK(told(1, &end, sizeof(end)) == PW_CLOSE && end.slot == 5);
+	CHECK(told(1, &msg, sizeof(msg)) == PW_OPEN);
+	tear_down();
+}
+
 static void
 test_flapping(void)
 {
@@ -317,6 +336,7 @@ main(void)
 	RUN(test_newest_wins);
 	RUN(test_same_slot);
 	RUN(test_capacity);
+	RUN(test_replaced_next_door);
 	RUN(test_flapping);
 	RUN(test_revoked);
 	RUN(test_dead_worker);

@@ -16,6 +16,7 @@ static uint32_t came;    /* datagrams handed on */
 static size_t bytes;     /* theirs */
 static struct path last; /* by which the last came */
 static int in_order = 1, has_room = 1;
+static const uint8_t *rooms[UDP_BATCH]; /* where they were */
 
 void
 datagram(
@@ -25,7 +26,7 @@ datagram(
 	bytes += len;
 	if (len > 0 && packet[0] != (uint8_t)came)
 		in_order = 0;
-	came++;
+	rooms[came++ % UDP_BATCH] = packet;
 	/* Headroom is written into, as is what lies behind. */
 	memset(packet - RX_HEADROOM, 0xee, RX_HEADROOM);
 	if (path->far.port == 0)
@@ -125,6 +126,17 @@ test_from_whom_and_to_which_of_ours(void)
 }
 
 static void
+test_each_has_a_room_of_its_own(void)
+{
+	uint32_t i;
+
+	turn(UDP_BATCH, 10, 1);
+	CHECK(came == UDP_BATCH && has_room);
+	for (i = 1; i < UDP_BATCH; i++)
+		CHECK(rooms[i] == rooms[0] + i * UDP_ROOM);
+}
+
+static void
 test_no_more_than_a_batch_at_once(void)
 {
 	turn(UDP_BATCH + 3, 10, 1);
@@ -156,6 +168,7 @@ main(void)
 		return (1);
 	RUN(test_all_that_came_is_one_burst);
 	RUN(test_from_whom_and_to_which_of_ours);
+	RUN(test_each_has_a_room_of_its_own);
 	RUN(test_no_more_than_a_batch_at_once);
 	RUN(test_an_empty_one_is_one);
 	return (test_failed());
