@@ -23,3 +23,17 @@ check-flood: all bench-programs
 check-network: all
 	BAD_NETWORK=all BEACOND_BUILD=$(abspath $(BUILD)) $(PYTEST) -rP \
 	    regress/system/test_bad_network.py
+
+$(BENCH)/router: $(BUILD)/obj/regress/load/router.o \
+    $(BUILD)/libbeacond-frame.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+bench-programs: $(BENCH)/router
+
+# Everything at once, a quarter of an hour; SOAK_MINUTES=600 for a night; root.
+SOAK_MINUTES ?= 15
+.PHONY: soak
+soak: all bench-programs $(BENCH)/router
+	/usr/bin/python3 regress/load/soak.py --build $(BUILD) \
+	    --minutes $(SOAK_MINUTES) $(SOAK)
