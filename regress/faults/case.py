@@ -40,6 +40,8 @@ EXCUSED = [
     ("auth", "malloc", "", "auth died", "likewise"),
     ("auth", "realloc", "", "auth died", "likewise"),
     ("auth", "reallocarray", "", "auth died", "likewise"),
+    ("parent", "epoll_ctl", "", "did not end",
+        "libev's own pipe for signals, at the start: doc/broken.md"),
     ("", "realloc", "", "SIGSYS|SIGSEGV|status -11",
         "libseccomp 2.5 does not look at what it gets; nobody serves yet"),
 ]
@@ -205,9 +207,11 @@ class Starting(Case):
                 self.loses(line)
         return b.lines
 
-    @staticmethod
-    def serves(b):
-        """Not by its log, a line of which may be lost."""
+    def serves(self, b):
+        if "beacond: ready" in b.lines:
+            return True
+        if self.call != "write":    # by which that line may be lost
+            return False
         try:
             return all(c["state"] == "running" for c in b.children())
         except AssertionError:
@@ -229,10 +233,9 @@ class Starting(Case):
             self.loses("status %d" % status)
         elif not re.match(r"\S.*\S", b.lines[-1] if b.lines else ""):
             self.loses("ended without a word")
-        left = [pid for pid in filter(str.isdigit, os.listdir("/proc"))
-            if self.runs_from(pid, b.directory)]
-        if left:
-            self.loses("left %s" % left)
+        wait_for(lambda: not any(self.runs_from(pid, b.directory)
+            for pid in filter(str.isdigit, os.listdir("/proc"))), SILENT,
+            "the end of its children")
 
     @staticmethod
     def runs_from(pid, directory):
