@@ -335,6 +335,8 @@ from_parent_shutdown(void *owner, const void *data, size_t len, int fd)
 
 	w = owner;
 	w->draining = 1;
+	/* It may be over at once, see router_keeps(). */
+	route_flush(w);
 	(void)drain_set(w, &at_once);
 	session_drained(w);
 	return (NULL);

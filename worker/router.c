@@ -15,6 +15,13 @@
 
 #define ROUTER_TICKS TICKS(10)
 
+/*
+ * Each write wakes the program, which on one core costs changes of processes.
+ * So what is gathered for it is kept as long as there is more to be read at
+ * once, for so many turns at most.
+ */
+#define ROUTER_TURNS 16
+
 /* Its channel, if there is one. */
 struct sibling *
 router_channel(struct worker *w)
@@ -71,12 +78,42 @@ router_otherwise(struct worker *w, const struct upper *otherwise)
 	w->router.otherwise = otherwise;
 }
 
+/* At the end of a turn.  Boolean: what is gathered may still become more. */
+int
+router_keeps(struct worker *w)
+{
+	struct router *r;
+
+	r = &w->router;
+	if (router_channel(w) != NULL && r->channel->niov > 0 && !w->draining &&
+	    ++r->turns < ROUTER_TURNS) {
+		ev_idle_start(w->loop, &r->dry);
+		return (1);
+	}
+	r->turns = 0;
+	return (0);
+}
+
+static void
+router_dry(struct ev_loop *loop, ev_idle *idle, int revents)
+{
+	struct worker *w;
+
+	w = idle->data;
+	ev_idle_stop(loop, idle);
+	w->router.turns = 0;
+	route_flush(w);
+}
+
 /* Its channel is open: it has what comes from now on. */
 void
 router_begin(struct worker *w, struct sibling *channel)
 {
 	w->router.channel = channel;
 	w->upper = router_upper;
+	ev_idle_stop(w->loop, &w->router.dry);
+	ev_idle_init(&w->router.dry, router_dry);
+	w->router.dry.data = w;
 	route_message(w, w->router.channel, FRAME_JOINED, 0, 0, NULL, 0);
 }
 
@@ -90,6 +127,7 @@ router_end(struct worker *w, const char *reason)
 	w->upper = *w->router.otherwise;
 	if (sib == NULL)
 		return;
+	ev_idle_stop(w->loop, &w->router.dry);
 	if (reason != NULL)
 		log_warnx("the router %s: its channel is closed", reason);
 	route_close(sib);

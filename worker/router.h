@@ -6,6 +6,7 @@
 #ifndef WORKER_ROUTER_H
 #define WORKER_ROUTER_H
 
+#include <ev.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,8 @@ struct worker;
 struct router {
 	const struct upper *otherwise; /* while no router is there */
 	struct sibling *channel;       /* NULL: there never was one */
+	ev_idle dry;    /* nothing else is to be read */
+	uint32_t turns; /* in which what is gathered for it was kept */
 };
 
 extern const struct upper router_drop;
@@ -26,6 +29,7 @@ extern const struct upper router_drop;
 void router_otherwise(struct worker *, const struct upper *);
 void router_begin(struct worker *, struct sibling *);
 struct sibling *router_channel(struct worker *);
+int router_keeps(struct worker *);
 void router_end(struct worker *, const char *);
 void router_leave(struct worker *);
 void router_refuse(

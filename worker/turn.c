@@ -19,7 +19,7 @@ turn_end(struct ev_loop *loop, ev_prepare *prepare, int revents)
 		move_in_turn(w);
 	if (burst_is_begun(w))
 		burst_end(w);
-	if (route_is_staged(w))
+	if (route_is_staged(w) && !router_keeps(w))
 		route_flush(w);
 	if (w->nbroken > 0)
 		session_reap(w);

@@ -236,6 +236,14 @@ udp_descriptors(const struct worker *of)
 	return (2);
 }
 
+static int flushed;
+
+void
+route_flush(struct worker *of)
+{
+	flushed++;
+}
+
 uint64_t
 route_waiting(const struct worker *of)
 {
@@ -603,7 +611,7 @@ is_to_end_with_sessions(void)
 	start();
 	w.nupgraded = 1;
 	say(PW_SHUTDOWN, NULL, 0, -1);
-	if (!w.draining || closed_all != 1)
+	if (!w.draining || closed_all != 1 || flushed != 1)
 		_exit(DIED);
 }
 

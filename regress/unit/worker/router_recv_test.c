@@ -296,6 +296,48 @@ test_it_leaves(void)
 	CHECK(!is_there());
 }
 
+/* Bytes that the program can read, as nobody flushes. */
+static size_t
+told(void)
+{
+	static uint8_t bytes[1 << 20];
+	ssize_t n;
+
+	n = recv(program, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+	return (n == -1 ? 0 : (size_t)n);
+}
+
+/* While there is more to be read, what it is told may become more. */
+static void
+test_it_is_told_when_nothing_else_comes(void)
+{
+	struct origin peer = { .node = 7, .generation = 77 };
+	uint8_t packet[1] = { 0 };
+	int i;
+
+	begin();
+	CHECK(router_keeps(&w) && told() == 0);
+	w.upper.frame(&w, &peer, packet, sizeof(packet));
+	CHECK(router_keeps(&w) && told() == 0);
+	/* Nothing does, and all of it leaves. */
+	ev_run(w.loop, EVRUN_NOWAIT);
+	CHECK(told() == 2 * sizeof(struct imsg_header) + sizeof(packet));
+	CHECK(!router_keeps(&w));
+	/* There is ever more. */
+	w.upper.frame(&w, &peer, packet, sizeof(packet));
+	for (i = 0; i < 100 && router_keeps(&w); i++)
+		continue;
+	CHECK(i > 1 && i < 100);
+	/* The worker may end at any moment. */
+	w.draining = 1;
+	CHECK(!router_keeps(&w));
+	w.draining = 0;
+	/* Nobody waits for what is not there any more. */
+	CHECK(router_keeps(&w) && ev_is_active(&w.router.dry));
+	router_end(&w, NULL);
+	CHECK(!router_keeps(&w) && !ev_is_active(&w.router.dry));
+}
+
 static void
 test_it_does_not_read(void)
 {
@@ -358,6 +400,7 @@ main(void)
 	RUN(test_whom_it_closes);
 	RUN(test_what_it_must_not_say);
 	RUN(test_it_leaves);
+	RUN(test_it_is_told_when_nothing_else_comes);
 	RUN(test_it_does_not_read);
 	RUN(test_without_one);
 	return (test_failed());

@@ -38,6 +38,14 @@ route_flush(struct worker *of)
 	w.routes.stage_len = 0;
 }
 
+static int keeps; /* boolean: what is gathered for the router may wait */
+
+int
+router_keeps(struct worker *of)
+{
+	return (keeps);
+}
+
 void
 session_reap(struct worker *of)
 {
@@ -86,6 +94,16 @@ test_who_has_moved_is_looked_at_first(void)
 	CHECK(strcmp(turn(0, 0, 0), "") == 0);
 }
 
+/* It is asked in each turn; all else is done. */
+static void
+test_what_the_router_is_told_may_wait(void)
+{
+	keeps = 1;
+	CHECK(strcmp(turn(1, 1, 1), "bs") == 0);
+	keeps = 0;
+	CHECK(strcmp(turn(0, 1, 0), "r") == 0);
+}
+
 /* It alone does not keep the loop running. */
 static void
 test_the_loop_ends_without_it(void)
@@ -102,6 +120,7 @@ main(void)
 	RUN(test_each_by_itself);
 	RUN(test_what_is_sent_comes_before_what_broke);
 	RUN(test_who_has_moved_is_looked_at_first);
+	RUN(test_what_the_router_is_told_may_wait);
 	RUN(test_the_loop_ends_without_it);
 	return (test_failed());
 }
