@@ -10,13 +10,23 @@
 #include "common/log.h"
 #include "parent/parent.h"
 
+/*
+ * Boolean: it is the one that is asked, and not one beside it (beside.c).  What
+ * that one says of keys and of the registry is passed over.
+ */
+static int
+from_auth_is_asked(const struct process *p)
+{
+	return (p->place == &p->parent->auth);
+}
+
 static const char *
 from_auth_ready(void *owner, const void *data, size_t len, int fd)
 {
 	const char *reason;
 
 	reason = supervise_ready(owner, data);
-	if (reason == NULL)
+	if (reason == NULL && from_auth_is_asked(owner))
 		reload_lost(((struct process *)owner)->parent);
 	return (reason);
 }
@@ -47,7 +57,7 @@ from_auth_revoke(void *owner, const void *data, size_t len, int fd)
 
 	p = owner;
 	revoke = data;
-	if (!admit_is_open(p->parent, revoke))
+	if (!from_auth_is_asked(p) || !admit_is_open(p->parent, revoke))
 		return (channel_charge(&p->channel, 1));
 	budget = &p->parent->revocations;
 	if ((int32_t)(revoke->generation - p->parent->keys_generation) > 0) {
@@ -71,6 +81,8 @@ from_auth_keys(void *owner, const void *data, size_t len, int fd)
 
 	/* Each is a line in the log, so none goes without a question. */
 	p = owner;
+	if (!from_auth_is_asked(p))
+		return (NULL);
 	if (p->parent->keys_asked == 0)
 		return ("keys that it was not given");
 	p->parent->keys_asked--;
@@ -139,7 +151,7 @@ from_auth_registry(void *owner, const void *data, size_t len, int fd)
 	struct process *p;
 
 	p = owner;
-	return (registry_ended(p->parent, data));
+	return (from_auth_is_asked(p) ? registry_ended(p->parent, data) : NULL);
 }
 
 static const char *
@@ -148,7 +160,7 @@ from_auth_beacon(void *owner, const void *data, size_t len, int fd)
 	struct process *p;
 
 	p = owner;
-	return (beacons_row(p->parent, data));
+	return (from_auth_is_asked(p) ? beacons_row(p->parent, data) : NULL);
 }
 
 static const char *
@@ -157,7 +169,8 @@ from_auth_snapshot(void *owner, const void *data, size_t len, int fd)
 	struct process *p;
 
 	p = owner;
-	return (keys_snapshot_answer(p->parent, data));
+	return (from_auth_is_asked(p) ? keys_snapshot_answer(p->parent, data)
+				      : NULL);
 }
 
 static const char *
@@ -166,7 +179,8 @@ from_auth_cache(void *owner, const void *data, size_t len, int fd)
 	struct process *p;
 
 	p = owner;
-	return (keys_cache_answer(p->parent, data));
+	return (
+	    from_auth_is_asked(p) ? keys_cache_answer(p->parent, data) : NULL);
 }
 
 static const char *
@@ -175,7 +189,8 @@ from_auth_status(void *owner, const void *data, size_t len, int fd)
 	struct process *p;
 
 	p = owner;
-	return (registry_status(p->parent, data));
+	return (
+	    from_auth_is_asked(p) ? registry_status(p->parent, data) : NULL);
 }
 
 #define STARTING PROCESS_STARTING

@@ -77,6 +77,7 @@ from_worker_pong(void *owner, const void *data, size_t len, int fd)
 
 	p = owner;
 	p->unanswered = 0;
+	places_wake(p->parent);
 	return (NULL);
 }
 

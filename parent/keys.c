@@ -51,16 +51,35 @@ fail:
 	return (-1);
 }
 
-/* Has auth read the key file (anew), which is open as fd. */
-void
-keys_send_fd(struct parent *parent, int fd)
+static void
+keys_tell(const struct parent *parent, struct process *auth, int fd)
 {
 	struct msg_keys msg;
 
 	memset(&msg, 0, sizeof(msg));
 	(void)strlcpy(msg.path, parent->conf->keys_file, sizeof(msg.path));
+	process_send(auth, PA_KEYS, fd, &msg, sizeof(msg));
+}
+
+/* Has auth read the key file (anew), which is open as fd. */
+void
+keys_send_fd(struct parent *parent, int fd)
+{
 	parent->keys_asked++;
-	process_send(parent->auth.child, PA_KEYS, fd, &msg, sizeof(msg));
+	keys_tell(parent, parent->auth.child, fd);
+}
+
+/* For an auth that comes up beside the one that is asked. */
+void
+keys_show(struct process *auth)
+{
+	const char *path;
+	int fd;
+
+	path = auth->parent->conf->keys_file;
+	fd = path[0] == '\0' ? -1 : keys_open(path);
+	if (fd != -1)
+		keys_tell(auth->parent, auth, fd);
 }
 
 /* Opens and sends it.  Returns 0, or -1 if there is one that can't be had. */

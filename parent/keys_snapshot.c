@@ -71,16 +71,15 @@ keys_snapshot_written(const struct stat *st)
 }
 
 static void
-keys_snapshot_send(struct keys_snapshot *s, int fd, const char *path)
+keys_snapshot_send(
+    struct process *auth, int fd, const char *path, const struct stat *st)
 {
 	struct msg_snapshot msg;
 
 	memset(&msg, 0, sizeof(msg));
 	(void)strlcpy(msg.path, path, sizeof(msg.path));
-	msg.written = keys_snapshot_written(&s->read);
-	s->asked = 1;
-	s->began = clock_ns();
-	process_send(s->parent->auth.child, PA_SNAPSHOT, fd, &msg, sizeof(msg));
+	msg.written = keys_snapshot_written(st);
+	process_send(auth, PA_SNAPSHOT, fd, &msg, sizeof(msg));
 }
 
 /* Has auth read it, if it is another one than auth has read. */
@@ -100,7 +99,9 @@ keys_snapshot_look(struct keys_snapshot *s)
 	if (fd == -1)
 		return;
 	s->read = st;
-	keys_snapshot_send(s, fd, path);
+	s->asked = 1;
+	s->began = clock_ns();
+	keys_snapshot_send(s->parent->auth.child, fd, path, &s->read);
 }
 
 static void
@@ -142,6 +143,22 @@ keys_snapshot_introduce(struct process *auth)
 	s->next = 0;
 	if (auth->parent->conf_start->keys_snapshot[0] != '\0')
 		keys_snapshot_look(s);
+}
+
+/* For one that comes up beside the one that is asked. */
+void
+keys_snapshot_show(struct process *auth)
+{
+	const char *path;
+	struct stat st;
+	int fd;
+
+	path = auth->parent->conf_start->keys_snapshot;
+	if (path[0] == '\0')
+		return;
+	fd = keys_snapshot_open(&auth->parent->snapshot, path, &st);
+	if (fd != -1)
+		keys_snapshot_send(auth, fd, path, &st);
 }
 
 /*

@@ -44,6 +44,7 @@ struct keys_snapshot {
 /* keys_snapshot.c */
 void keys_snapshot_init(struct parent *);
 void keys_snapshot_introduce(struct process *);
+void keys_snapshot_show(struct process *);
 const char *keys_snapshot_answer(
     struct parent *, const struct msg_snapshot_read *);
 

@@ -147,12 +147,12 @@ struct place {
 	uint32_t restarts;
 	int was_ready; /* boolean: some child of it was */
 	int retired;   /* boolean: nobody is to hold it any more */
-	int renewed;   /* boolean: its child ends to make room for a new one */
 	/* Of a worker's, see places.c.  Booleans: */
 	int candidate; /* its child is to do another's work, if all goes well */
 	int leaving;   /* its child's sessions are to go to others */
 	int moved;     /* none of them is left there */
-	int ended;     /* and it is told to end */
+	int asked;     /* and it is to answer a ping, and then */
+	int ended;     /* it is told to end */
 	uint32_t left; /* clock_seconds() when it began to leave */
 	uint32_t walk; /* the entry of the map to look at next */
 	ev_tstamp backoff;
@@ -207,6 +207,9 @@ struct parent {
 	struct place workers[PROTO_PLACES_MAX]; /* role NULL: not used */
 	struct place auth;
 	struct place metrics; /* role NULL: none is configured */
+	/* Of an upgrade, see beside.c; role NULL: none is under way. */
+	struct place auth_beside;
+	struct place metrics_beside;
 	uint32_t nworkers; /* as many as there are to be, */
 	uint32_t nworkers_before; /* were before the last reload, */
 	uint32_t resized;         /* clock_seconds() of that */
@@ -293,6 +296,13 @@ int admit_revoke(struct parent *, const struct msg_closed *);
 int admit_drop(struct parent *, uint32_t node);
 void admit_worker_lost(struct process *);
 
+/* beside.c */
+void beside_begin(struct parent *);
+int beside_is_busy(const struct parent *);
+void beside_take_over(struct parent *);
+void beside_end(struct parent *);
+void beside_left(struct place *);
+
 /* block.c */
 void block_init(struct parent *);
 int block_add(struct parent *, const struct msg_ctl_block *);
@@ -337,6 +347,7 @@ extern const size_t from_worker_nrules;
 int keys_open(const char *);
 int keys_send(struct parent *);
 void keys_send_fd(struct parent *, int);
+void keys_show(struct process *);
 
 /* logfd.c */
 void logfd_escape(char *, const unsigned char *, size_t);
@@ -420,6 +431,7 @@ void token_read(int fd, char token[PROTO_TOKEN_LEN]);
 /* supervise.c */
 void supervise_init(struct parent *);
 void supervise_worker(struct parent *, struct place *, int candidate);
+void supervise_beside(struct parent *, struct place *, enum role);
 void supervise_retire(struct place *);
 void supervise_start_all(struct parent *);
 void supervise_metrics(struct parent *, int);
@@ -429,6 +441,7 @@ const char *supervise_ready(struct process *, const struct msg_hello *);
 void wiring_introduce(struct process *);
 void wiring_connect(struct process *a, struct process *b);
 void wiring_introduce_auth(struct process *);
+void wiring_auth_takes_over(struct process *);
 void wiring_introduce_metrics(struct process *);
 void wiring_introduce_worker(struct process *);
 void wiring_listener(struct process *, const struct listener *);

@@ -17,7 +17,7 @@
 
 #define PLACES_EVERY  0.1
 #define PLACES_SOON   0.001
-#define PLACES_LOGINS 10     /* seconds; who logs in then, does so again */
+#define PLACES_LOGINS 10 /* seconds; who logs in then, does so again */
 
 /* So many sessions more than another are left alone, and a part of them. */
 #define PLACES_UNEVEN      64
@@ -70,20 +70,7 @@ places_heir(struct place *leaving)
 	return (places_extreme(leaving->parent, 0));
 }
 
-/* Whoever has no sessions is just started anew. */
-static void
-places_anew(struct place *place)
-{
-	if (place->role == NULL || place->child == NULL)
-		return;
-	place->renewed = 1;
-	process_send(place->child, place->role->shutdown, -1, NULL, 0);
-}
-
-/*
- * All sessions have moved.  After an upgrade the others are started anew, too:
- * who logs in at that moment is told to try again.
- */
+/* All sessions have moved; but logins may be under way where they were. */
 static void
 places_all_moved(struct parent *parent)
 {
@@ -91,8 +78,6 @@ places_all_moved(struct parent *parent)
 	if (parent->places.renewal.upgrade) {
 		spawn_settle(parent, 1);
 		parent->places.renewal.upgrade = 0;
-		places_anew(&parent->auth);
-		places_anew(&parent->metrics);
 	}
 	control_renewed(parent, 0);
 }
@@ -114,6 +99,24 @@ places_moved(struct parent *parent)
 	places_all_moved(parent);
 }
 
+/*
+ * Boolean: it has read that it takes nobody any more, so that its load has all
+ * whom it took before.  It answers a ping behind that.
+ */
+static int
+places_has_heard(struct place *place)
+{
+	struct process *p;
+
+	p = place->child;
+	if (!place->asked && p->unanswered == 0) {
+		place->asked = 1;
+		p->unanswered++;
+		process_send(p, place->role->ping, -1, NULL, 0);
+	}
+	return (place->asked && p->unanswered == 0);
+}
+
 /* Its sessions have gone; who logs in there just now has a while for it. */
 static void
 places_end(struct place *place)
@@ -122,7 +125,7 @@ places_end(struct place *place)
 		place->moved = 1;
 		places_moved(place->parent);
 	}
-	if (place->ended)
+	if (place->ended || !places_has_heard(place))
 		return;
 	if (metrics_load(place->child) > 0 &&
 	    clock_seconds() - place->left < PLACES_LOGINS)
@@ -264,8 +267,11 @@ places_left(struct place *place)
 		place->parent->places.leaving--;
 	place->leaving = 0;
 	place->moved = 0;
+	place->asked = 0;
 	place->ended = 0;
 	place->candidate = 0;
 	if (unmoved)
 		places_moved(place->parent);
+	if (!renew_is_waiting(place->parent))
+		beside_end(place->parent);
 }

@@ -38,6 +38,7 @@ void places_moved(struct parent *);
 int renew_worker(struct parent *, uint32_t share);
 int renew_all(struct parent *);
 int renew_is_busy(const struct parent *);
+int renew_is_waiting(const struct parent *);
 void renew_ready(struct process *);
 void renew_failed(struct parent *, const char *reason);
 

@@ -69,6 +69,8 @@ process_buffers(const int pair[2])
 struct place *
 process_place(struct parent *parent, uint32_t i)
 {
+	struct place *const others[] = { &parent->metrics, &parent->auth_beside,
+		&parent->metrics_beside };
 	uint32_t n;
 
 	if (i == 0)
@@ -76,8 +78,10 @@ process_place(struct parent *parent, uint32_t i)
 	for (n = 0; n < PROTO_PLACES_MAX; n++)
 		if (parent->workers[n].role != NULL && --i == 0)
 			return (&parent->workers[n]);
-	return (
-	    i == 1 && parent->metrics.role != NULL ? &parent->metrics : NULL);
+	for (n = 0; n < sizeof(others) / sizeof(others[0]); n++)
+		if (others[n]->role != NULL && --i == 0)
+			return (others[n]);
+	return (NULL);
 }
 
 /* The worker that has a part of the work; NULL: nobody just now. */

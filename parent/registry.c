@@ -250,7 +250,7 @@ registry_busy(const struct registry *r)
 
 /* What auth is told of the configuration; rate 0: that there is none. */
 static void
-registry_tell(struct registry *r, uint32_t rate)
+registry_tell(struct registry *r, struct process *auth, uint32_t rate)
 {
 	const struct config *conf;
 	struct msg_registry_conf msg;
@@ -269,9 +269,15 @@ registry_tell(struct registry *r, uint32_t rate)
 		msg.port = conf->advertise.port;
 		(void)strlcpy(msg.token, r->parent->token, sizeof(msg.token));
 	}
-	process_send(
-	    r->parent->auth.child, PA_REGISTRY_CONF, -1, &msg, sizeof(msg));
+	process_send(auth, PA_REGISTRY_CONF, -1, &msg, sizeof(msg));
 	explicit_bzero(&msg, sizeof(msg));
+}
+
+/* Likewise the one that is asked; what it knows is remembered. */
+static void
+registry_tell_auth(struct registry *r, uint32_t rate)
+{
+	registry_tell(r, r->parent->auth.child, rate);
 	r->told = rate != 0;
 }
 
@@ -314,8 +320,19 @@ registry_introduce(struct process *auth)
 	memset(&r->status, 0, sizeof(r->status));
 	if (r->target.name[0] == '\0')
 		return;
-	registry_tell(r, r->parent->conf->registry_rate);
+	registry_tell_auth(r, r->parent->conf->registry_rate);
 	registry_again(r, 0.);
+}
+
+/* For one that comes up beside the one that is asked: not the connection. */
+void
+registry_show(struct process *auth)
+{
+	struct registry *r;
+
+	r = &auth->parent->registry;
+	if (r->target.name[0] != '\0')
+		registry_tell(r, auth, r->parent->conf->registry_rate);
 }
 
 /* Auth is lost, and its connection with it. */
@@ -336,17 +353,17 @@ registry_reload(struct parent *parent)
 	target = &parent->conf->registry;
 	if (memcmp(target, &r->target, sizeof(*target)) == 0) {
 		if (target->name[0] != '\0')
-			registry_tell(r, parent->conf->registry_rate);
+			registry_tell_auth(r, parent->conf->registry_rate);
 		return;
 	}
 	registry_stop(r);
 	/* It lets go of the old one even if the new one is not to be had. */
 	if (r->told)
-		registry_tell(r, 0);
+		registry_tell_auth(r, 0);
 	registry_set(r, target);
 	if (target->name[0] == '\0')
 		return;
-	registry_tell(r, parent->conf->registry_rate);
+	registry_tell_auth(r, parent->conf->registry_rate);
 	registry_again(r, 0.);
 }
 

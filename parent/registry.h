@@ -47,6 +47,7 @@ struct registry {
 
 void registry_init(struct parent *);
 void registry_introduce(struct process *);
+void registry_show(struct process *);
 void registry_lost(struct process *);
 void registry_reload(struct parent *);
 const char *registry_ended(struct parent *, const struct msg_registry_end *);

@@ -11,7 +11,7 @@
 /*
  * Workers that are to be replaced: new ones are started beside them, and when
  * all of these do their work the sessions move over.  If they are not ready in
- * time, all stays as it was.
+ * time, all stays as it was.  Auth and metrics go with them, see beside.c.
  */
 
 #define RENEW_WAIT 5. /* seconds for the new ones to be ready */
@@ -24,13 +24,21 @@ renew_other(struct place *place)
 						  : place - PROTO_WORKERS_MAX);
 }
 
+/* Boolean: some are not ready yet, or have sessions left. */
+int
+renew_is_waiting(const struct parent *parent)
+{
+	return (
+	    parent->places.renewal.awaited > 0 || parent->places.leaving > 0);
+}
+
 /* Boolean: not before those that were called off are dead, too. */
 int
 renew_is_busy(const struct parent *parent)
 {
 	uint32_t i;
 
-	if (parent->places.leaving > 0)
+	if (parent->places.leaving > 0 || beside_is_busy(parent))
 		return (1);
 	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		if (parent->workers[i].candidate)
@@ -38,30 +46,35 @@ renew_is_busy(const struct parent *parent)
 	return (0);
 }
 
+static void
+renew_drop(struct place *place)
+{
+	if (!place->candidate)
+		return;
+	place->retired = 1;
+	if (place->child != NULL)
+		process_end(place->child, "is not wanted");
+	else
+		supervise_retire(place);
+}
+
 /* The new ones are not to be: they end, nobody has noticed them. */
 void
 renew_failed(struct parent *parent, const char *reason)
 {
-	struct place *place;
 	uint32_t i;
 
 	if (parent->places.renewal.awaited == 0)
 		return;
-	log_warnx("new workers: %s; all stays as it was", reason);
+	log_warnx("new processes: %s; all stays as it was", reason);
 	parent->places.renewal.awaited = 0;
 	parent->places.renewal.upgrade = 0;
 	spawn_settle(parent, 0);
 	ev_timer_stop(parent->loop, &parent->places.renewal.timer);
-	for (i = 0; i < PROTO_PLACES_MAX; i++) {
-		place = &parent->workers[i];
-		if (!place->candidate)
-			continue;
-		place->retired = 1;
-		if (place->child != NULL)
-			process_end(place->child, "is not wanted");
-		else
-			supervise_retire(place);
-	}
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
+		renew_drop(&parent->workers[i]);
+	renew_drop(&parent->auth_beside);
+	renew_drop(&parent->metrics_beside);
 	control_renewed(parent, ETIME);
 }
 
@@ -80,6 +93,7 @@ renew_take_over(struct parent *parent)
 
 	ev_timer_stop(parent->loop, &parent->places.renewal.timer);
 	parent->places.renewal.taking_over = 1;
+	beside_take_over(parent);
 	for (i = 0; i < PROTO_PLACES_MAX; i++) {
 		place = &parent->workers[i];
 		if (!place->candidate)
@@ -90,10 +104,12 @@ renew_take_over(struct parent *parent)
 	}
 	parent->places.renewal.taking_over = 0;
 	places_moved(parent);
+	if (!renew_is_waiting(parent))
+		beside_end(parent);
 	metrics_publish_loads(parent);
 }
 
-/* A worker has begun to do its work: perhaps one of these. */
+/* A child has begun to do its work: perhaps one of these. */
 void
 renew_ready(struct process *p)
 {
@@ -147,7 +163,7 @@ renew_worker(struct parent *parent, uint32_t share)
 }
 
 /*
- * Begins to replace all of them, by the programs as they are now.  Returns 0,
+ * Begins to replace all children, by the programs as they are now.  Returns 0,
  * or why not: ENOEXEC (no such programs, logged), EBUSY (as above).
  */
 int
@@ -159,8 +175,9 @@ renew_all(struct parent *parent)
 		return (EBUSY);
 	if (spawn_open_again(parent) == -1)
 		return (ENOEXEC);
-	log_info("upgrade: new workers are started");
+	log_info("upgrade: new processes are started");
 	parent->places.renewal.upgrade = 1;
+	beside_begin(parent);
 	for (share = 0; share < parent->nworkers; share++)
 		renew_begin(parent, share);
 	renew_wait(parent);

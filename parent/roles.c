@@ -46,6 +46,9 @@ roles_worker_left(struct place *place)
 static void
 roles_auth_lost(struct process *p)
 {
+	/* What another one has is not lost with it. */
+	if (p->place != &p->parent->auth)
+		return;
 	registry_lost(p);
 	keys_cache_lost(p);
 }
@@ -70,6 +73,8 @@ const struct role_rules roles[ROLE_MAX] = {
 		.shutdown = PA_SHUTDOWN,
 		.introduce = wiring_introduce_auth,
 		.lost = roles_auth_lost,
+		.ready = renew_ready,
+		.left = beside_left,
 	},
 	[ROLE_METRICS] = {
 		.id = ROLE_METRICS,
@@ -84,6 +89,8 @@ const struct role_rules roles[ROLE_MAX] = {
 		.ping = PM_PING,
 		.shutdown = PM_SHUTDOWN,
 		.introduce = wiring_introduce_metrics,
+		.ready = renew_ready,
+		.left = beside_left,
 		.alone = 1,
 	},
 	[ROLE_WORKER] = {

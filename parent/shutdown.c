@@ -88,7 +88,10 @@ shutdown_reaped(struct parent *parent)
 			return;
 	if (keys_cache_busy(parent) && parent->stopping == 1)
 		return;
-	if (shutdown_end(&parent->auth) + shutdown_end(&parent->metrics) == 0)
+	if (shutdown_end(&parent->auth) + shutdown_end(&parent->metrics) +
+		shutdown_end(&parent->auth_beside) +
+		shutdown_end(&parent->metrics_beside) ==
+	    0)
 		ev_break(parent->loop, EVBREAK_ALL);
 }
 

@@ -85,8 +85,7 @@ supervise_log_death(const struct process *p, int status)
 	if (WIFSIGNALED(status))
 		supervise_log_signal(p, WTERMSIG(status));
 	else if (WEXITSTATUS(status) != 0 ||
-		 !(p->parent->stopping || p->place->retired ||
-		     p->place->renewed))
+		 !(p->parent->stopping || p->place->retired))
 		log_warnx("%s (pid %d) exited with status %d", p->place->name,
 		    p->pid, WEXITSTATUS(status));
 }
@@ -172,12 +171,7 @@ supervise_reaped(struct ev_loop *loop, ev_child *w, int revents)
 	if (!place->was_ready && !parent->ready)
 		shutdown_fatal(
 		    parent, "%s could not start; see above", place->name);
-	if (place->renewed) {
-		place->renewed = 0;
-		place->first = place->epoch;
-		place->backoff = 0.;
-	} else
-		supervise_deaths(place);
+	supervise_deaths(place);
 	supervise_later(place);
 }
 
@@ -208,18 +202,37 @@ supervise_spawn(struct place *place)
 	return (p);
 }
 
+/* The auth that a worker asks: new ones the new, see beside.c. */
+static struct process *
+supervise_auth(const struct place *worker)
+{
+	const struct place *beside;
+
+	beside = &worker->parent->auth_beside;
+	if (beside->role != NULL && (worker->candidate || worker->leaving) &&
+	    beside->candidate == worker->candidate)
+		return (beside->child);
+	return (worker->parent->auth.child);
+}
+
 static void
 supervise_connect(struct process *p)
 {
-	struct parent *parent;
+	struct place *worker;
 	uint32_t i;
+	int is_auth;
 
 	if (p->place->role->alone)
 		return;
-	parent = p->parent;
-	wiring_connect(p, parent->auth.child);
-	for (i = 0; i < PROTO_PLACES_MAX; i++)
-		wiring_connect(p, parent->workers[i].child);
+	is_auth = p->place->role->id == ROLE_AUTH;
+	if (!is_auth)
+		wiring_connect(p, supervise_auth(p->place));
+	for (i = 0; i < PROTO_PLACES_MAX; i++) {
+		worker = &p->parent->workers[i];
+		if (worker->child != NULL &&
+		    (!is_auth || supervise_auth(worker) == p))
+			wiring_connect(p, worker->child);
+	}
 }
 
 static void
@@ -260,6 +273,15 @@ supervise_place(
 	place->restart.data = place;
 }
 
+static void
+supervise_first(struct place *place)
+{
+	place->backoff = 0.;
+	place->first = place->epoch;
+	place->was_ready = 0;
+	supervise_later(place);
+}
+
 /*
  * Begins to have a worker in a place that is not used; candidate: boolean, see
  * renew.c.
@@ -269,10 +291,16 @@ supervise_worker(struct parent *parent, struct place *place, int candidate)
 {
 	supervise_place(parent, place, ROLE_WORKER, place->number);
 	place->candidate = candidate;
-	place->backoff = 0.;
-	place->first = place->epoch;
-	place->was_ready = 0;
-	supervise_later(place);
+	supervise_first(place);
+}
+
+/* Likewise a child of that role, beside the one that there is. */
+void
+supervise_beside(struct parent *parent, struct place *place, enum role role)
+{
+	supervise_place(parent, place, role, 0);
+	place->candidate = 1;
+	supervise_first(place);
 }
 
 static void

@@ -218,17 +218,43 @@ wiring_networks(struct process *p)
 	process_send(p, PW_PROXY, -1, &end, sizeof(end));
 }
 
-/* What auth is told besides. */
-void
-wiring_introduce_auth(struct process *p)
+/* The keys, and how to get more of them, for the one that is asked. */
+static void
+wiring_keys(struct process *p)
 {
-	registry_introduce(p);
-	keys_cache_introduce(p);
 	keys_snapshot_introduce(p);
 	p->parent->keys_asked = 0;
 	if (keys_send(p->parent) == -1)
 		log_warnx("no key file: nobody of it can log in until a "
 			  "reload");
+}
+
+/*
+ * What auth is told besides.  One that comes up beside another gets the same
+ * keys, and what it says of them is not asked for yet.
+ */
+void
+wiring_introduce_auth(struct process *p)
+{
+	if (p->place->candidate) {
+		registry_show(p);
+		keys_cache_introduce(p);
+		keys_snapshot_show(p);
+		keys_show(p);
+		return;
+	}
+	registry_introduce(p);
+	keys_cache_introduce(p);
+	wiring_keys(p);
+}
+
+/* That one is in the other's place: with the connection, and what is new. */
+void
+wiring_auth_takes_over(struct process *p)
+{
+	wiring_settings(p);
+	registry_introduce(p);
+	wiring_keys(p);
 }
 
 /* And metrics. */

@@ -54,6 +54,7 @@ unit_parent/control_peers := $(call in,parent,control control_peers \
 unit_parent/admit  := $(call in,parent,admit conf_table peermap_write process)
 unit_parent/block  := $(call in,parent,block block_file conf_table newfile)
 unit_parent/block_file := $(call in,parent,block_file conf_table newfile)
+unit_parent/beside := $(call in,parent,beside process)
 unit_parent/beacons := $(call in,parent,beacons conf_table refusal resolve)
 unit_parent/conf   := $(wildcard parent/conf_*.c)
 unit_parent/conf_file := $(unit_parent/conf)

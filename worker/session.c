@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/loop.h"
 #include "worker/report.h"
 #include "worker/worker.h"
 
@@ -167,7 +168,8 @@ session_free(struct worker *w, struct session *s)
 	session_leave(w, s);
 	if (session_is_upgraded(s))
 		w->nupgraded--;
-	(void)close(s->io.fd);
+	/* Where it was, or is to be, somebody may have it for a moment yet. */
+	loop_close(w->loop, &s->io);
 	outq_free(w, s);
 	free(inbound_take_message(w, s));
 	free(inbound_take_pending(w, s));

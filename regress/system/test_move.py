@@ -10,8 +10,8 @@ import threading
 import time
 
 from beacon import Beacon, limit, wait_for, write
-from client import (BINARY, CONTINUATION, PING, PONG, TEXT, frame, login,
-    relay)
+from client import (BINARY, CONTINUATION, PING, PONG, TEXT, Client, frame,
+    login, relay)
 import router as R
 from test_router import Routed
 
@@ -129,6 +129,57 @@ def test_an_upgrade_under_traffic():
         assert {b.worker_of(node) for node in range(1, 9)} <= {0, 1}
 
 
+class Logins:
+    """One login after another, without a pause; all must come through."""
+
+    def __init__(self, b, nodes):
+        self.b, self.nodes = b, nodes
+        self.done = 0
+        self.going = True
+        self.error = None
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        try:
+            while self.going:
+                for node in self.nodes:
+                    # Half of them take their time for the reply.
+                    with Client(self.b.port) as peer:
+                        if self.done % 2:
+                            time.sleep(0.05)
+                        peer.login(node).in_step()
+                    self.done += 1
+        except BaseException as e:      # pylint: disable=broad-except
+            self.error = e
+
+    def end(self):
+        self.going = False
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+        if self.error is not None:
+            raise self.error
+
+
+@limit(60)
+def test_no_login_fails_through_an_upgrade():
+    """Nor a scrape: auth and metrics come up beside the old ones."""
+    with Beacon("metrics on 127.0.0.1 port 0", workers=2) as b:
+        logins = [Logins(b, range(10 * i + 1, 10 * i + 4)) for i in range(3)]
+        for _ in range(10):
+            before, done = pids(b), [l.done for l in logins]
+            b.ctl("upgrade", text=True)
+            wait_for(lambda: len(pids(b) & before) == 1
+                and all(c["state"] == "running" for c in b.children()),
+                15, "new processes")
+            wait_for(lambda: all(l.error or l.done > n
+                for l, n in zip(logins, done)), what="logins")
+        for login_s in logins:
+            login_s.end()
+        assert b.metric("connections_total", outcome="auth_fail") == 0
+        assert [c["restarts"] for c in b.children()] == [0] * 5
+
+
 @limit(60)
 def test_an_upgrade_to_a_program_that_does_not_run():
     with Beacon(workers=2, unprivileged=True) as b, login(b, 1) as peer:
@@ -140,7 +191,7 @@ def test_an_upgrade_to_a_program_that_does_not_run():
         os.chmod(worker, 0o755)
         before = pids(b)
         b.ctl("upgrade", text=True, ok=1)
-        b.wait_line("new workers: one has died; all stays as it was")
+        b.wait_line("new processes: one has died; all stays as it was")
         wait_for(lambda: pids(b) == before, what="all as it was")
         os.unlink(worker)
         b.ctl("upgrade", text=True, ok=1)

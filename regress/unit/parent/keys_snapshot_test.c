@@ -197,6 +197,10 @@ test_another_auth(void)
 	parent.snapshot.asked = 0;
 	keys_snapshot_introduce(child);
 	CHECK(look() == 'a');
+	/* One beside it gets it, and is not asked. */
+	parent.snapshot.asked = 0;
+	keys_snapshot_show(child);
+	CHECK(look() == 'a' && !parent.snapshot.asked);
 	tear_down();
 }
 

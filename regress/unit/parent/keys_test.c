@@ -50,9 +50,14 @@ test_auth_is_sent_what_is_configured(void)
 	CHECK(keys_send(&parent) == 0 && parent.keys_asked == 1);
 	CHECK(parts_told(0, PA_KEYS, &msg, sizeof(msg)) == 1);
 	CHECK(strcmp(msg.path, path) == 0);
+	/* Another is shown them, and not asked. */
+	keys_show(parent.auth.child);
+	CHECK(parent.keys_asked == 1);
+	CHECK(parts_told(0, PA_KEYS, &msg, sizeof(msg)) == 1);
 	(void)strlcpy(
 	    parts_conf.keys_file, "/nonexistent", sizeof(parts_conf.keys_file));
 	CHECK(keys_send(&parent) == -1 && parent.keys_asked == 1);
+	keys_show(parent.auth.child);
 	CHECK(parts_told(0, PA_KEYS, &msg, sizeof(msg)) == -1);
 }
 

@@ -59,6 +59,20 @@ spawn_settle(struct parent *of, int keep)
 {
 }
 
+static int over; /* how often those beside auth and metrics were to end */
+
+void
+beside_end(struct parent *of)
+{
+	over++;
+}
+
+int
+renew_is_waiting(const struct parent *of)
+{
+	return (of->places.leaving > 0);
+}
+
 static void
 begin(uint32_t first, uint32_t second)
 {
@@ -73,7 +87,7 @@ begin(uint32_t first, uint32_t second)
 	}
 	parent.workers[0].child->sessions = first;
 	parent.workers[1].child->sessions = second;
-	answers = retired = unlistened = logins = 0;
+	answers = retired = unlistened = logins = over = 0;
 }
 
 static void
@@ -143,14 +157,21 @@ test_one_leaves(void)
 	parent.workers[1].child->sessions = 0;
 	logins = 1;
 	runs();
-	CHECK(from == NULL && answers == 1 && !is_told_to_end(1));
+	CHECK(from == NULL && answers == 1);
+	/* It has not read yet that it takes nobody any more. */
+	CHECK(parts_told(2, 0, NULL, 0) == 1);
+	runs();
+	CHECK(!is_told_to_end(1));
+	parent.workers[1].child->unanswered = 0;
+	runs();
+	CHECK(!is_told_to_end(1));
 	still_pass(11.);
 	runs();
 	CHECK(answers == 1 && is_told_to_end(1));
 	runs();
 	CHECK(!is_told_to_end(1));
 	places_left(&parent.workers[1]);
-	CHECK(parent.places.leaving == 0 && answers == 1);
+	CHECK(parent.places.leaving == 0 && answers == 1 && over == 1);
 }
 
 /* One that dies with its sessions keeps nobody waiting. */

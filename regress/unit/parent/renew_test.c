@@ -72,6 +72,33 @@ spawn_settle(struct parent *of, int keep)
 	kept = keep;
 }
 
+static int beside, taken, ended; /* auth and metrics, likewise */
+static int others;               /* boolean: of before are still there */
+
+void
+beside_begin(struct parent *of)
+{
+	beside++;
+}
+
+int
+beside_is_busy(const struct parent *of)
+{
+	return (others);
+}
+
+void
+beside_take_over(struct parent *of)
+{
+	taken++;
+}
+
+void
+beside_end(struct parent *of)
+{
+	ended++;
+}
+
 static void
 begin(void)
 {
@@ -85,6 +112,7 @@ begin(void)
 		memset(&NEW[i], 0, sizeof(NEW[i]));
 		NEW[i].number = PROTO_WORKERS_MAX + i;
 	}
+	beside = taken = ended = others = 0;
 	begun = retired = left = published = opened = no_programs = 0;
 	answer = kept = -1;
 }
@@ -128,6 +156,9 @@ test_who_may_not_be_replaced(void)
 	CHECK(renew_worker(&parent, 0) == EBUSY && begun == 0);
 	CHECK(renew_all(&parent) == EBUSY && opened == 0);
 	parent.places.leaving = 0;
+	others = 1;
+	CHECK(renew_worker(&parent, 0) == EBUSY);
+	others = 0;
 	CHECK(renew_worker(&parent, 0) == 0);
 	CHECK(renew_worker(&parent, 1) == EBUSY && begun == 1);
 }
@@ -139,12 +170,13 @@ test_all_are_replaced_at_once(void)
 	no_programs = 1;
 	CHECK(renew_all(&parent) == ENOEXEC && begun == 0);
 	no_programs = 0;
-	CHECK(renew_all(&parent) == 0 && begun == 2);
+	CHECK(renew_all(&parent) == 0 && begun == 2 && beside == 1);
 	CHECK(parent.places.renewal.upgrade);
 	is_ready(&NEW[0]);
 	CHECK(left == 0);
 	is_ready(&NEW[1]);
-	CHECK(left == 2 && kept == -1);
+	CHECK(left == 2 && kept == -1 && taken == 1);
+	CHECK(ended == 1); /* as nobody leaves */
 }
 
 static void
@@ -152,10 +184,12 @@ test_not_in_time(void)
 {
 	begin();
 	CHECK(renew_all(&parent) == 0);
+	parent.auth_beside.candidate = 1;
+	parent.auth_beside.role = parent.workers[0].role;
 	is_ready(&NEW[0]);
 	ev_feed_event(parent.loop, &parent.places.renewal.timer, EV_TIMER);
 	ev_invoke_pending(parent.loop);
-	CHECK(answer == ETIME && kept == 0 && left == 0 && retired == 2);
+	CHECK(answer == ETIME && kept == 0 && left == 0 && retired == 3);
 	CHECK(!renew_is_busy(&parent) && !parent.places.renewal.upgrade);
 	/* Of the end of one of them nobody hears a second time. */
 	answer = -1;

@@ -93,11 +93,15 @@ wiring_introduce(struct process *p)
 	introduced++;
 }
 
+static struct process *joined[2]; /* of wiring_connect() */
+
 void
 wiring_connect(struct process *a, struct process *b)
 {
 	if (a != NULL && b != NULL && a != b)
 		connected++;
+	joined[0] = a;
+	joined[1] = b;
 }
 
 void
@@ -442,6 +446,43 @@ test_metrics_come_and_go(void)
 	supervise_metrics(&parent, 1);
 }
 
+static void
+test_new_workers_ask_the_new_auth(void)
+{
+	struct place *beside, *worker;
+
+	begin();
+	CHECK(all_are_ready());
+	beside = &parent.auth_beside;
+	worker = &parent.workers[PROTO_WORKERS_MAX];
+	supervise_worker(&parent, worker, 1);
+	supervise_beside(&parent, beside, ROLE_AUTH);
+	CHECK(beside->candidate && strcmp(beside->name, "auth") == 0);
+	connected = 0;
+	comes_back(worker);
+	CHECK(connected == 2);
+	comes_back(beside);
+	CHECK(connected == 3 && joined[0] == beside->child);
+	CHECK(joined[1] == worker->child);
+	/* An old worker goes on with the old one. */
+	worker->candidate = beside->candidate = 0;
+	beside->leaving = parent.workers[0].leaving = 1;
+	dies(&parent.auth, SIGTERM);
+	connected = 0;
+	comes_back(&parent.auth);
+	CHECK(connected == 2 && joined[1] == worker->child);
+	/* Without an upgrade it is all the same. */
+	beside->retired = worker->retired = 1;
+	dies(beside, SIGTERM);
+	dies(worker, SIGTERM);
+	CHECK(beside->role == NULL && worker->role == NULL);
+	dies(&parent.auth, SIGTERM);
+	connected = 0;
+	comes_back(&parent.auth);
+	CHECK(connected == 2);
+	parent.workers[0].leaving = 0;
+}
+
 int
 main(void)
 {
@@ -466,6 +507,7 @@ main(void)
 	RUN(test_what_cannot_be_done_without_ends_it_all);
 	RUN(test_nobody_is_started_while_we_end);
 	RUN(test_metrics_come_and_go);
+	RUN(test_new_workers_ask_the_new_auth);
 	kill_all();
 	return (test_failed());
 }

@@ -67,6 +67,24 @@ keys_snapshot_introduce(struct process *p)
 	did("snapshot ");
 }
 
+void
+registry_show(struct process *p)
+{
+	did("registry' ");
+}
+
+void
+keys_snapshot_show(struct process *p)
+{
+	did("snapshot' ");
+}
+
+void
+keys_show(struct process *p)
+{
+	did("keys' ");
+}
+
 int
 keys_send(struct parent *of)
 {
@@ -455,6 +473,19 @@ test_auth_is_introduced(void)
 	CHECK(strcmp(introduced, "registry cache snapshot keys ") == 0);
 	CHECK(parent.keys_asked == 0 && nobody_is_told_more());
 	CHECK(parent.auth.child->state == CHILD_RUNNING);
+	/* One beside another is not asked for anything. */
+	parent.keys_asked = 3;
+	parent.auth.candidate = 1;
+	introduced[0] = '\0';
+	wiring_introduce_auth(parent.auth.child);
+	parent.auth.candidate = 0;
+	CHECK(strcmp(introduced, "registry' cache snapshot' keys' ") == 0);
+	CHECK(parent.keys_asked == 3);
+	introduced[0] = '\0';
+	wiring_auth_takes_over(parent.auth.child);
+	CHECK(strcmp(introduced, "registry snapshot keys ") == 0);
+	CHECK(parent.keys_asked == 0);
+	CHECK(is_told(A, PA_SETTINGS, sizeof(msg.settings), 0));
 }
 
 /* What is written at one end comes out at the other. */
