@@ -105,16 +105,3 @@ beside_end(struct parent *parent)
 	beside_end_one(&parent->auth_beside);
 	beside_end_one(&parent->metrics_beside);
 }
-
-/* One of them is gone. */
-void
-beside_left(struct place *place)
-{
-	int candidate;
-
-	candidate = place->candidate;
-	place->candidate = 0;
-	place->leaving = 0;
-	if (candidate)
-		renew_failed(place->parent, "one has died");
-}

@@ -296,13 +296,6 @@ int admit_revoke(struct parent *, const struct msg_closed *);
 int admit_drop(struct parent *, uint32_t node);
 void admit_worker_lost(struct process *);
 
-/* beside.c */
-void beside_begin(struct parent *);
-int beside_is_busy(const struct parent *);
-void beside_take_over(struct parent *);
-void beside_end(struct parent *);
-void beside_left(struct place *);
-
 /* block.c */
 void block_init(struct parent *);
 int block_add(struct parent *, const struct msg_ctl_block *);

@@ -272,6 +272,6 @@ places_left(struct place *place)
 	place->candidate = 0;
 	if (unmoved)
 		places_moved(place->parent);
-	if (!renew_is_waiting(place->parent))
+	if (place->parent->places.leaving == 0)
 		beside_end(place->parent);
 }

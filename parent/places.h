@@ -34,11 +34,16 @@ void places_leave(struct place *);
 void places_left(struct place *);
 void places_moved(struct parent *);
 
+/* beside.c */
+void beside_begin(struct parent *);
+int beside_is_busy(const struct parent *);
+void beside_take_over(struct parent *);
+void beside_end(struct parent *);
+
 /* renew.c */
 int renew_worker(struct parent *, uint32_t share);
 int renew_all(struct parent *);
 int renew_is_busy(const struct parent *);
-int renew_is_waiting(const struct parent *);
 void renew_ready(struct process *);
 void renew_failed(struct parent *, const char *reason);
 

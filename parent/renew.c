@@ -24,14 +24,6 @@ renew_other(struct place *place)
 						  : place - PROTO_WORKERS_MAX);
 }
 
-/* Boolean: some are not ready yet, or have sessions left. */
-int
-renew_is_waiting(const struct parent *parent)
-{
-	return (
-	    parent->places.renewal.awaited > 0 || parent->places.leaving > 0);
-}
-
 /* Boolean: not before those that were called off are dead, too. */
 int
 renew_is_busy(const struct parent *parent)
@@ -104,7 +96,7 @@ renew_take_over(struct parent *parent)
 	}
 	parent->places.renewal.taking_over = 0;
 	places_moved(parent);
-	if (!renew_is_waiting(parent))
+	if (parent->places.leaving == 0)
 		beside_end(parent);
 	metrics_publish_loads(parent);
 }

@@ -43,6 +43,19 @@ roles_worker_left(struct place *place)
 		renew_failed(place->parent, "one has died");
 }
 
+/* Auth or metrics, of which one beside another is gone; see beside.c. */
+static void
+roles_beside_left(struct place *place)
+{
+	int candidate;
+
+	candidate = place->candidate;
+	place->candidate = 0;
+	place->leaving = 0;
+	if (candidate)
+		renew_failed(place->parent, "one has died");
+}
+
 static void
 roles_auth_lost(struct process *p)
 {
@@ -74,7 +87,7 @@ const struct role_rules roles[ROLE_MAX] = {
 		.introduce = wiring_introduce_auth,
 		.lost = roles_auth_lost,
 		.ready = renew_ready,
-		.left = beside_left,
+		.left = roles_beside_left,
 	},
 	[ROLE_METRICS] = {
 		.id = ROLE_METRICS,
@@ -90,7 +103,7 @@ const struct role_rules roles[ROLE_MAX] = {
 		.shutdown = PM_SHUTDOWN,
 		.introduce = wiring_introduce_metrics,
 		.ready = renew_ready,
-		.left = beside_left,
+		.left = roles_beside_left,
 		.alone = 1,
 	},
 	[ROLE_WORKER] = {

@@ -242,6 +242,14 @@ check-malloc: deps-test
 	        $(TESTS) || exit 1; \
 	done
 
+# Who dies at each step of a move, all of it: two minutes.
+.PHONY: check-steps
+check-steps: deps-test
+	@$(MAKE) --no-print-directory WERROR=1 BUILD=$(BUILD)/strict \
+	    DEFINES=-DSANDBOX_STRICT all hostile
+	STEPS=all BEACOND_BUILD=$(abspath $(BUILD))/strict $(PYTEST) \
+	    regress/system/test_move_steps.py
+
 # Keys of a registry at the numbers that are promised, minutes of it: ten million
 # ids through auth, and what is measured (regress/bench/README.md).
 .PHONY: check-registry

@@ -43,5 +43,15 @@ $(HOSTILE)/denied: $(BUILD)/obj/regress/hostile/denied.o
 	@echo "  LD    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lseccomp
 
+# A worker that stops itself at a step of a move.
+STEPS_WRAP := $(foreach f,child_confine channel_send channel_sendv \
+	      route_message,-Wl,--wrap=$(f))
+$(HOSTILE)/steps-worker: $(call objects,worker) $(LIBCOMMON) \
+    $(BUILD)/obj/regress/hostile/steps.o
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) $(STEPS_WRAP) -o $@ $^ $(beacond-worker_LIBS)
+
 .PHONY: hostile
-hostile: $(HOSTILE_PROGRAMS) $(MACHINE_PROGRAMS) $(HOSTILE)/denied
+hostile: $(HOSTILE_PROGRAMS) $(MACHINE_PROGRAMS) $(HOSTILE)/denied \
+    $(HOSTILE)/steps-worker

@@ -41,7 +41,6 @@ supervise_beside(struct parent *of, struct place *beside, enum role role)
 void
 supervise_retire(struct place *place)
 {
-	beside_left(place);
 	place->role = NULL;
 	say("retired ");
 }
@@ -56,12 +55,6 @@ void
 wiring_unlisten(struct process *p, const struct listener *listener)
 {
 	say(p == &new_metrics ? "new-unlisten " : "unlisten ");
-}
-
-void
-renew_failed(struct parent *of, const char *reason)
-{
-	say("failed ");
 }
 
 /* An old one of each, as at the start. */
@@ -106,9 +99,6 @@ test_new_ones_take_over(void)
 	beside_end(&parent);
 	parent.auth.child = old;
 	CHECK(parts_told(0, PARTS_SHUTDOWN, NULL, 0) == 1);
-	did[0] = '\0';
-	beside_left(&parent.auth_beside);
-	CHECK(did[0] == '\0' && !parent.auth_beside.leaving);
 	old->place = &parent.auth;
 	parent.metrics.child = parent.metrics_beside.child;
 	parent.metrics.child->place = &parent.metrics;
@@ -132,15 +122,6 @@ test_an_old_one_that_is_dead(void)
 	CHECK(parent.auth_beside.role == NULL);
 	CHECK(parent.auth.child == &new_auth);
 	parent.auth.child = old;
-}
-
-static void
-test_a_new_one_that_dies(void)
-{
-	begin();
-	did[0] = '\0';
-	beside_left(&parent.auth_beside);
-	CHECK(strcmp(did, "failed ") == 0 && !parent.auth_beside.candidate);
 }
 
 /* Metrics that a reload has ended meanwhile. */
@@ -177,7 +158,6 @@ main(void)
 	ev_timer_init(&parent.metrics.restart, no_restart, 0., 0.);
 	RUN(test_new_ones_take_over);
 	RUN(test_an_old_one_that_is_dead);
-	RUN(test_a_new_one_that_dies);
 	RUN(test_metrics_that_nobody_wants_any_more);
 	return (test_failed());
 }

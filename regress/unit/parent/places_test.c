@@ -67,12 +67,6 @@ beside_end(struct parent *of)
 	over++;
 }
 
-int
-renew_is_waiting(const struct parent *of)
-{
-	return (of->places.leaving > 0);
-}
-
 static void
 begin(uint32_t first, uint32_t second)
 {
