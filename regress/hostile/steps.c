@@ -14,17 +14,27 @@
 
 #include "common/channel.h"
 #include "common/child.h"
+#include "common/proto_move.h"
 #include "worker/worker.h"
 
 /*
  * A real worker that stops itself, once, when it comes to a message that the
  * test names: before it is sent, or when it is on its way.  Whoever is to die
- * or to hang at that step can be chosen at leisure (test_move_steps.py).
+ * or to hang at that step can be chosen at leisure (test_move_steps.py).  Or one
+ * of a later version, with more to say of a session (test_move_versions.py).
  */
 
 /* Of the names of the environment that the parent hands on, see spawn.c. */
 #define STEPS_VARIABLE "MALLOC_STOP_AT" /* "0x782 1": type, boolean: after */
 
+/*
+ * What a later version knows besides of a session, in the one word or the other
+ * of the feature bits: "optional" or "required".
+ */
+#define STEPS_LATER "MALLOC_LATER"
+#define STEPS_MORE  24 /* bytes more */
+
+static const char *steps_later;
 static unsigned steps_type;
 static int steps_after;
 static pid_t steps_self;
@@ -50,9 +60,9 @@ __wrap_child_confine(const struct child *child)
 	const char *at;
 
 	at = getenv(STEPS_VARIABLE);
-	if (at == NULL ||
-	    sscanf(at, "%x %d", &steps_type, &steps_after) != 2)
+	if (at == NULL || sscanf(at, "%x %d", &steps_type, &steps_after) != 2)
 		steps_type = 0;
+	steps_later = getenv(STEPS_LATER);
 	steps_self = getpid();
 	__real_child_confine(child);
 }
@@ -67,12 +77,35 @@ steps_stop(uint32_t type, int after)
 	(void)syscall(SYS_tgkill, steps_self, steps_self, SIGSTOP);
 }
 
+/* The state of a session, as a later version would say it. */
+static int
+steps_send_later(struct channel *ch, uint32_t id, int fd, const void *data)
+{
+	struct {
+		struct msg_move_state state;
+		uint8_t more[STEPS_MORE];
+	} later;
+
+	memset(&later, 0x5a, sizeof(later));
+	memcpy(&later.state, data, sizeof(later.state));
+	later.state.version++;
+	later.state.len = sizeof(later);
+	if (strcmp(steps_later, "required") == 0)
+		later.state.required |= 0x80;
+	else
+		later.state.optional |= 0x80;
+	return (
+	    __real_channel_send(ch, WM_STATE, id, fd, &later, sizeof(later)));
+}
+
 int
 __wrap_channel_send(struct channel *ch, uint32_t type, uint32_t id, int fd,
     const void *data, size_t len)
 {
 	int r;
 
+	if (type == WM_STATE && steps_later != NULL)
+		return (steps_send_later(ch, id, fd, data));
 	steps_stop(type, 0);
 	r = __real_channel_send(ch, type, id, fd, data, len);
 	if (type == steps_type)
