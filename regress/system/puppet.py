@@ -147,7 +147,8 @@ class Puppet(threading.Thread):
         self.ended = False
         self.auth = None
         self.others = {}            # channels to workers
-        self.fds = {}               # lists, by type of message
+        self.fds = {}               # lists, by type of message,
+        self.told = {}              # and what came with them
 
     def run(self):
         try:
@@ -174,6 +175,7 @@ class Puppet(threading.Thread):
                     channel_of(fd)
             elif fd is not None:
                 self.fds.setdefault(kind, []).append(fd)
+                self.told.setdefault(kind, []).append(data)
             else:
                 self.inbox.append((kind, data))
             self.news.notify_all()
