@@ -20,8 +20,10 @@
 /*
  * A real worker that stops itself, once, when it comes to a message that the
  * test names: before it is sent, or when it is on its way.  Whoever is to die
- * or to hang at that step can be chosen at leisure (test_move_steps.py).  Or one
- * of a later version, with more to say of a session (test_move_versions.py).
+ * or to hang at that step can be chosen at leisure (test_move_steps.py).
+ *
+ * Or one of a later version, with more to say of a session
+ * (test_move_versions.py).
  */
 
 /* Of the names of the environment that the parent hands on, see spawn.c. */
