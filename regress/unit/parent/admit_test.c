@@ -296,6 +296,7 @@ test_hostile_auth(void)
 
 	CHECK(set_up() == 0);
 	CHECK(login(2, 1, 77) != NULL && login(UINT32_MAX, 1, 77) != NULL);
+	CHECK(login(PROTO_PLACES_MAX, 1, 77) != NULL);
 	CHECK(login(0, 1, 0) != NULL);
 	memset(&admit, 0, sizeof(admit));
 	admit.node = 77;
