@@ -27,7 +27,8 @@ from harness import ALL_CORES, Beacond, Failure, Load  # noqa: E402
 WORKERS = 3
 SETTLE = 30         # seconds, for whatever was asked for
 MEMORY = 6144       # KiB that a process may have more than in the beginning
-UDP_LOST = 0.01     # of all; they die with a worker's socket
+UDP_LOST = 0.03     # of all: with what a worker had not read, and until a beacon
+                    # hears again of a node that is with the other
 CHURN, CHURNERS = 10000, 100
 
 # Name, mode of the generator, its way, first node, pairs, packets/s.  The
