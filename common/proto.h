@@ -51,9 +51,8 @@ enum role { ROLE_PARENT, ROLE_AUTH, ROLE_WORKER, ROLE_METRICS, ROLE_MAX };
 #define PROTO_STRUCT(name, size) \
 	_Static_assert(sizeof(struct name) == (size), #name " has padding")
 
-/* Descriptors that a child finds open when it starts. */
+/* What a child finds open when it starts; LOG_CHILD_FD is 4. */
 #define CHILD_PARENT_FD 3 /* the channel to the parent */
-/* LOG_CHILD_FD is 4 */
 
 /* Seconds without a pong after which a child counts as hung. */
 #define CHILD_HANG_TIMEOUT  10
@@ -150,6 +149,8 @@ enum parent_to_worker {
 	PW_MOVE_IN,       /* likewise: and to come */
 	PW_MOVED,         /* msg_moved: what has become of it */
 	PW_FENCE,         /* msg_moved: the map has it */
+	PW_STILL,         /* msg_still, common/proto_park.h */
+	PW_PARK,          /* fd: tell there of all sessions */
 	PW_PING,          /* empty; WP_PONG is wanted at once */
 	PW_SHUTDOWN       /* empty: say goodbye to all peers, then exit */
 };
@@ -251,6 +252,7 @@ enum worker_to_parent {
 	WP_SYNC,          /* msg_sync + u32 ids: gossip received */
 	WP_MOVE_READY,    /* msg_move_ready, common/proto_move.h */
 	WP_MOVE_DONE,     /* msg_move_done */
+	WP_STILL,         /* msg_still: nothing is on its way from here */
 	WP_PONG           /* empty */
 };
 

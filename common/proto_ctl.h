@@ -29,7 +29,13 @@ enum ctl_request {
 	CTL_UNDRAIN,              /* empty */
 	CTL_RELOAD,               /* empty */
 	CTL_STOP,                 /* empty */
-	CTL_RENEW                 /* msg_ctl_renew */
+	CTL_RENEW,                /* msg_ctl_renew */
+	CTL_PARK,                 /* empty: all goes to the service manager's
+				   * keeping, then all ends */
+	/* Of a parent that takes over, in this order: */
+	CTL_SOCKETS, /* empty -> CTL_SOCKET*, CTL_STEERED */
+	CTL_TAKE,    /* empty -> CTL_FILE, CTL_QUEUE*: all stands still */
+	CTL_TAKEN    /* empty: it has them, the other one ends */
 };
 
 enum ctl_reply {
@@ -43,6 +49,10 @@ enum ctl_reply {
 	CTL_WORKER,          /* msg_ctl_worker */
 	CTL_REGISTRY,        /* msg_ctl_registry */
 	CTL_SAID,            /* msg_ctl_said: while it is done */
+	CTL_SOCKET,          /* fd: one that listens, or of UDP */
+	CTL_STEERED,         /* msg_ctl_steered */
+	CTL_FILE,            /* fd: common/proto_park.h */
+	CTL_QUEUE,           /* fd: likewise */
 	CTL_END              /* msg_ctl_end */
 };
 
@@ -208,6 +218,14 @@ struct msg_ctl_renew {
 	uint32_t worker;
 };
 PROTO_STRUCT(msg_ctl_renew, 4);
+
+/* How datagrams are steered, common/steer.h. */
+struct msg_ctl_steered {
+	uint32_t steered; /* boolean */
+	uint32_t key;
+	uint32_t nworkers;
+};
+PROTO_STRUCT(msg_ctl_steered, 12);
 
 struct msg_ctl_end {
 	/*

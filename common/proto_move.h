@@ -66,7 +66,9 @@ enum worker_moves {
 	WM_END,           /* empty: they are all told, and the last of what
 			   * they have said is delivered */
 	WM_CLOSE,         /* msg_move_close: a router has wanted its end */
-	WM_LAST           /* empty: nothing more comes for them */
+	WM_LAST,          /* empty: nothing more comes for them */
+	WM_PARK           /* msg_move_session: the next to be told of, to the
+			   * parent (common/proto_park.h) */
 };
 
 #define MOVE_STATE_MAGIC   0x62736573U /* "bses" */
@@ -132,7 +134,7 @@ PROTO_STRUCT(msg_move_bytes, 8);
 
 struct msg_move_close {
 	uint32_t session;
-	uint32_t code; /* of the close frame */
+	uint32_t code;                 /* of the close frame */
 	char text[WS_CONTROL_MAX - 1]; /* of its reason; NUL-terminated */
 };
 PROTO_STRUCT(msg_move_close, 132);

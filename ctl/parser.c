@@ -154,6 +154,7 @@ static const struct token t_main[] = {
 	{ T_KEYWORD, "undrain", ACTION_UNDRAIN, NULL },
 	{ T_KEYWORD, "reload", ACTION_RELOAD, NULL },
 	{ T_KEYWORD, "upgrade", ACTION_UPGRADE, NULL },
+	{ T_KEYWORD, "park", ACTION_PARK, NULL },
 	{ T_KEYWORD, "stop", ACTION_STOP, NULL },
 	{ T_REST, "keygen", ACTION_KEYGEN, NULL },
 	{ T_REST, "probe", ACTION_PROBE, NULL },

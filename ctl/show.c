@@ -49,6 +49,7 @@ static const struct request requests[] = {
 	{ ACTION_UNDRAIN, "undrain", CTL_UNDRAIN, { 0, 0 }, NULL },
 	{ ACTION_RENEW, "drain", CTL_RENEW, { CTL_SAID, 0 }, NULL },
 	{ ACTION_UPGRADE, "upgrade", CTL_RENEW, { CTL_SAID, 0 }, NULL },
+	{ ACTION_PARK, "park", CTL_PARK, { CTL_SAID, 0 }, NULL },
 	{ ACTION_RELOAD, "reload", CTL_RELOAD, { CTL_SAID, 0 }, NULL },
 	{ ACTION_STOP, "stop", CTL_STOP, { 0, 0 }, NULL },
 };
@@ -298,6 +299,24 @@ renew(struct client *c, const struct request *r, const struct command *cmd)
 }
 
 static int
+park(struct client *c, const struct request *r, const struct command *cmd)
+{
+	int error;
+
+	error = converse(c, r, cmd, NULL);
+	if (error == EOPNOTSUPP)
+		warnx("park: no service manager runs beacond, and nobody else"
+		      " could keep it all");
+	else if (error == EBUSY)
+		warnx("park: beacond starts or ends, or sessions move");
+	else if (error == EAGAIN)
+		warnx("park: not possible, and all goes on");
+	else if (error != 0)
+		warnx("park: %s", strerror(error));
+	return (error == 0 ? CTL_OK : CTL_FAILED);
+}
+
+static int
 stop(struct client *c, const struct request *r, const struct command *cmd)
 {
 	int error;
@@ -332,6 +351,9 @@ control(const struct command *cmd, const char *path, int json)
 	switch (cmd->action) {
 	case ACTION_RELOAD:
 		status = reload(&client, r, cmd);
+		break;
+	case ACTION_PARK:
+		status = park(&client, r, cmd);
 		break;
 	case ACTION_RENEW:
 	case ACTION_UPGRADE:

@@ -20,7 +20,7 @@ static const char usage_text[] =
     "       beaconctl [-s SOCKET] block NODE | NETWORK [for TIME]\n"
     "       beaconctl [-s SOCKET] log level error | warning | notice | info\n"
     "       beaconctl [-s SOCKET] drain [-t TIME] | drain WORKER | undrain\n"
-    "       beaconctl [-s SOCKET] reload | upgrade | stop\n"
+    "       beaconctl [-s SOCKET] reload | upgrade | park | stop\n"
     "       beaconctl [-s SOCKET] top [-b] [-d SECONDS] [-n COUNT]\n"
     "       beaconctl keygen [-n NODE] FILE\n"
     "       beaconctl [-j] probe [-c COUNT] [-w SECONDS] [-W LIMITS]\n"

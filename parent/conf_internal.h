@@ -21,18 +21,18 @@
  * conf_directives (conf_table.c), the rest is its value (conf_value.c).
  * Everything has a fixed size, so nothing but an address can run out of memory.
  */
-#define CONF_BYTES_MAX      (1U << 20) /* of all files together */
-#define CONF_LINE_MAX       1024 /* bytes of a line, its continuations too */
-#define CONF_POOL_MAX       2048 /* bytes of a line's words */
-#define CONF_WORDS_MAX      64
-#define CONF_MACROS_MAX     256
-#define CONF_NAME_MAX       32  /* bytes of a macro's name */
-#define CONF_VALUE_MAX      256 /* bytes of its value */
-#define CONF_DEPTH_MAX      8   /* files open at a time */
-#define CONF_BEACONS_MAX    1024
-#define CONF_NETWORKS_MAX   1024             /* of one kind */
-#define CONF_NEW_LEN        sizeof(CONF_NEW) /* what a new file's name has */
-#define CONF_REGISTRY_MAX   100              /* requests/s, doc/protocol.md 6 */
+#define CONF_BYTES_MAX    (1U << 20) /* of all files together */
+#define CONF_LINE_MAX     1024 /* bytes of a line, its continuations too */
+#define CONF_POOL_MAX     2048 /* bytes of a line's words */
+#define CONF_WORDS_MAX    64
+#define CONF_MACROS_MAX   256
+#define CONF_NAME_MAX     32  /* bytes of a macro's name */
+#define CONF_VALUE_MAX    256 /* bytes of its value */
+#define CONF_DEPTH_MAX    8   /* files open at a time */
+#define CONF_BEACONS_MAX  1024
+#define CONF_NETWORKS_MAX 1024             /* of one kind */
+#define CONF_NEW_LEN      sizeof(CONF_NEW) /* what a new file's name has */
+#define CONF_REGISTRY_MAX 100              /* requests/s, doc/protocol.md 6 */
 
 enum conf_type {
 	CONF_NUMBER,

@@ -106,9 +106,15 @@ control_allowed(int fd)
 void
 control_drop(struct control_client *client)
 {
+	void (*left)(struct parent *);
 	struct control *control;
 
 	control = client->control;
+	left = client->left;
+	client->left = NULL;
+	client->job = JOB_NONE;
+	if (left != NULL)
+		left(control->parent);
 	channel_close(&client->channel);
 	ev_timer_stop(control->parent->loop, &client->timer);
 	TAILQ_REMOVE(&control->clients, client, entry);
@@ -232,7 +238,7 @@ control_said(const char *procname, const char *text)
 	    strcmp(procname, "beacond") == 0 ? "" : ": ", text);
 	TAILQ_FOREACH(client, &control_told->clients, entry)
 		if (client->job == JOB_RELOADING || client->job == JOB_RELOAD ||
-		    client->job == JOB_RENEW)
+		    client->job == JOB_RENEW || client->job == JOB_PARK)
 			(void)control_row(client, CTL_SAID, &row, sizeof(row));
 }
 
@@ -293,6 +299,30 @@ control_renewed(struct parent *parent, int error)
 			control_drop(client);
 }
 
+/* Nobody is listened to but whoever waits for what is being done. */
+void
+control_pause(struct parent *parent)
+{
+	struct control_client *client;
+
+	ev_timer_stop(parent->loop, &parent->control->pause);
+	ev_io_stop(parent->loop, &parent->control->listener);
+	TAILQ_FOREACH(client, &parent->control->clients, entry)
+		if (client->job != JOB_TAKE && client->job != JOB_PARK)
+			channel_pause(&client->channel);
+}
+
+/* All are again. */
+void
+control_resume(struct parent *parent)
+{
+	struct control_client *client;
+
+	ev_io_start(parent->loop, &parent->control->listener);
+	TAILQ_FOREACH(client, &parent->control->clients, entry)
+		channel_resume(&client->channel);
+}
+
 /* Closes what the operators have open, and removes the socket. */
 void
 control_stop(struct parent *parent)
@@ -306,5 +336,7 @@ control_stop(struct parent *parent)
 		(void)imsgbuf_write(&client->channel.imsgbuf);
 		control_drop(client);
 	}
-	local_socket_remove(&control->socket);
+	/* It is still the one's from whom we have not taken over. */
+	if (!parent->successor.pending)
+		local_socket_remove(&control->socket);
 }

@@ -24,7 +24,7 @@
 #define CONTROL_WALK_EVERY  0.01         /* seconds */
 #define CONTROL_PAGE        960          /* sessions asked about at a time */
 #define CONTROL_STAT_WAIT   2.           /* seconds for a worker's answer */
-#define CONTROL_RENEW_WAIT  60. /* seconds for sessions to move */
+#define CONTROL_RENEW_WAIT  60.          /* seconds for sessions to move */
 #define CONTROL_RELOAD_WAIT 8.           /* seconds for auth's, about keys */
 
 /* Why a channel ends whose other end lets answers pile up. */
@@ -33,6 +33,8 @@
 /* States of a client's channel. */
 #define CONTROL_READY 0x1 /* a request may come */
 #define CONTROL_BUSY  0x2 /* one is being answered */
+#define CONTROL_TAKES 0x4 /* another parent, which has all sockets */
+#define CONTROL_TAKEN 0x8 /* and all sessions */
 
 enum control_job {
 	JOB_NONE,
@@ -41,7 +43,9 @@ enum control_job {
 	JOB_PEER,
 	JOB_RELOADING,
 	JOB_RELOAD,
-	JOB_RENEW
+	JOB_RENEW,
+	JOB_TAKE,
+	JOB_PARK
 };
 
 /* Sessions of the map; control_peers.c asks their workers for the rest. */
@@ -55,14 +59,17 @@ struct control_page {
 	struct msg_ctl_peer rows[CONTROL_PAGE];
 };
 
+struct parent;
+
 struct control_client {
 	TAILQ_ENTRY(control_client) entry;
 	struct control *control;
 	struct channel channel;
 	ev_timer timer;
 	enum control_job job;
-	uint32_t next;            /* JOB_PEERS, JOB_NODES: entry */
-	struct control_page page; /* JOB_PEERS, JOB_PEER */
+	void (*left)(struct parent *); /* called when it goes; NULL */
+	uint32_t next;                 /* JOB_PEERS, JOB_NODES: entry */
+	struct control_page page;      /* JOB_PEERS, JOB_PEER */
 };
 TAILQ_HEAD(control_clients, control_client);
 
@@ -90,6 +97,14 @@ void control_drop(struct control_client *);
 /* control_peers.c */
 const char *control_peers(struct control_client *);
 const char *control_peer(struct control_client *, const struct peermap_entry *);
+
+/* from_ctl_take.c */
+const char *from_ctl_sockets(void *, const void *, size_t, int fd);
+const char *from_ctl_take(void *, const void *, size_t, int fd);
+const char *from_ctl_taken(void *, const void *, size_t, int fd);
+
+/* from_ctl_park.c */
+const char *from_ctl_park(void *, const void *, size_t, int fd);
 
 /* from_ctl_block.c */
 const char *from_ctl_drop(void *, const void *, size_t, int fd);

@@ -52,6 +52,27 @@ endpoint_store(
 	holders_take(parent->holders, number, entry.addr);
 }
 
+/* What another parent knew of a node; seen, moved: seconds ago. */
+void
+endpoint_restore(struct parent *parent, const struct msg_endpoint *endpoint,
+    uint32_t seen, uint32_t moved)
+{
+	struct peermap_entry entry;
+	uint32_t number;
+
+	if (endpoint->node == 0 || endpoint->port == 0 ||
+	    blocks_has_node(parent->blocks, endpoint->node))
+		return;
+	number = pmap_add(&parent->map, endpoint->node, PMAP_RESERVE_LOGIN);
+	if (number == PEERMAP_NONE)
+		return;
+	endpoint_store(parent, number, endpoint);
+	entry = *pmap_entry(&parent->map, number);
+	entry.seen -= seen;
+	entry.moved -= moved;
+	pmap_store(&parent->map, number, &entry);
+}
+
 static void
 endpoint_forget(struct parent *parent, uint32_t number)
 {

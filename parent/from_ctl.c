@@ -349,8 +349,8 @@ from_ctl_renew(void *owner, const void *data, size_t len, int fd)
 	if (error != 0)
 		return (control_done(client, error));
 	/* The rest when it is over: control_renewed(). */
-	control_wait(client, JOB_RENEW, from_ctl_renew_late,
-	    CONTROL_RENEW_WAIT, 0.);
+	control_wait(
+	    client, JOB_RENEW, from_ctl_renew_late, CONTROL_RENEW_WAIT, 0.);
 	return (NULL);
 }
 
@@ -426,6 +426,10 @@ const struct channel_rule from_ctl_rules[] = {
 	RULE(CTL_DRAIN, sizeof(struct msg_ctl_drain), from_ctl_drain),
 	RULE(CTL_UNDRAIN, 0, from_ctl_undrain),
 	RULE(CTL_RENEW, sizeof(struct msg_ctl_renew), from_ctl_renew),
+	RULE(CTL_PARK, 0, from_ctl_park),
+	RULE(CTL_SOCKETS, 0, from_ctl_sockets),
+	CHANNEL_RULE(CTL_TAKE, 0, CONTROL_TAKES, from_ctl_take),
+	CHANNEL_RULE(CTL_TAKEN, 0, CONTROL_TAKEN, from_ctl_taken),
 	RULE(CTL_RELOAD, 0, from_ctl_reload),
 	RULE(CTL_STOP, 0, from_ctl_shutdown),
 };

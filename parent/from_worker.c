@@ -61,13 +61,29 @@ from_worker_sync(void *owner, const void *data, size_t len, int fd)
 static const char *
 from_worker_move_ready(void *owner, const void *data, size_t len, int fd)
 {
-	return (move_ready(owner, data));
+	const struct msg_move_ready *msg;
+
+	msg = data;
+	if (unpark_is(owner, msg->ticket))
+		return (unpark_ready(owner, msg));
+	return (move_ready(owner, msg));
 }
 
 static const char *
 from_worker_move_done(void *owner, const void *data, size_t len, int fd)
 {
-	return (move_done(owner, data));
+	const struct msg_move_done *msg;
+
+	msg = data;
+	if (unpark_is(owner, msg->ticket))
+		return (unpark_done(owner));
+	return (move_done(owner, msg));
+}
+
+static const char *
+from_worker_still(void *owner, const void *data, size_t len, int fd)
+{
+	return (park_is_still(owner, data));
 }
 
 static const char *
@@ -103,6 +119,8 @@ const struct channel_rule from_worker_rules[] = {
 	    from_worker_move_ready),
 	CHANNEL_RULE(WP_MOVE_DONE, sizeof(struct msg_move_done), RUNNING,
 	    from_worker_move_done),
+	CHANNEL_RULE(
+	    WP_STILL, sizeof(struct msg_still), RUNNING, from_worker_still),
 	CHANNEL_RULE(WP_PONG, 0, ANY, from_worker_pong),
 };
 const size_t from_worker_nrules =

@@ -181,6 +181,21 @@ gossip_take(struct parent *parent, struct sync *sync)
 	gossip_replace(parent, number, ids, sync->count);
 }
 
+/* What another beacon has said to another parent, so many seconds ago. */
+void
+gossip_restore(struct parent *parent, struct sync *sync, uint32_t ago)
+{
+	uint32_t number;
+
+	if (ago >= GOSSIP_EXPIRE)
+		return;
+	gossip_take(parent, sync);
+	number = gossip_source_find(
+	    &parent->gossip, sync->from.addr, sync->from.port);
+	if (number != GOSSIP_NO_SOURCE)
+		parent->gossip.sources[number].heard -= ago;
+}
+
 static int
 gossip_continues(const struct sync *sync, const struct msg_sync *chunk)
 {

@@ -33,6 +33,14 @@ struct source {
 	uint64_t base[BEACON_WAYS];
 };
 
+/* A Sync of which the last chunk has not come yet. */
+struct sync {
+	struct msg_sync from; /* as in its first chunk */
+	int open;             /* boolean: it is under way */
+	uint32_t *ids; /* of its chunks; NULL: no memory, so it is void */
+	uint32_t count;
+};
+
 #define GOSSIP_NO_SOURCE UINT32_MAX
 
 struct gossip {
@@ -55,6 +63,7 @@ void gossip_reload(struct parent *);
 void gossip_introduce(struct process *);
 const char *gossip_chunk(
     struct process *, const struct msg_sync *, const uint8_t *);
+void gossip_restore(struct parent *, struct sync *, uint32_t);
 void gossip_forget(struct process *);
 void gossip_expire(struct parent *);
 uint32_t gossip_heard(const struct parent *);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/address.h"
 #include "common/attributes.h"
 #include "common/log.h"
 #include "parent/inherit.h"
@@ -24,9 +25,11 @@
  * What a service manager has opened is open for as long as it wants, whatever
  * we do; and as we may have no other means to get it again, we keep it.
  */
-static struct {
+static struct inherited {
 	int fd;    /* -1: closed, as it was of no use */
 	int taken; /* boolean */
+	int ours;  /* boolean: another parent has left it, successor.c */
+	char name[INHERIT_NAME_LEN]; /* by which the manager knows it */
 } inherited[INHERIT_MAX];
 static int inherit_nfds;
 
@@ -50,6 +53,50 @@ inherit_count(void)
 	return ((int)n);
 }
 
+static int
+inherit_order(const void *a, const void *b)
+{
+	const struct inherited *x, *y;
+
+	x = a;
+	y = b;
+	return (
+	    x->ours != y->ours ? x->ours - y->ours : strcmp(x->name, y->name));
+}
+
+/*
+ * What we have had the manager keep for us is ours, in the order of its name;
+ * the rest stays as it is, as the manager's names are not in order.
+ */
+static void
+inherit_names(void)
+{
+	const char *names;
+	size_t len;
+	int i;
+
+	names = getenv("LISTEN_FDNAMES");
+	for (i = 0; i < inherit_nfds; i++) {
+		inherited[i].name[0] = '\0';
+		if (names == NULL)
+			continue;
+		len = strcspn(names, ":");
+		inherited[i].ours =
+		    len >= sizeof(INHERIT_OURS) - 1 &&
+		    len < sizeof(inherited[i].name) &&
+		    strncmp(names, INHERIT_OURS, sizeof(INHERIT_OURS) - 1) == 0;
+		if (inherited[i].ours) {
+			memcpy(inherited[i].name, names, len);
+			inherited[i].name[len] = '\0';
+		}
+		names = names[len] == ':' ? names + len + 1 : NULL;
+	}
+	/* In this order they are looked for. */
+	if (mergesort(inherited, (size_t)inherit_nfds, sizeof(inherited[0]),
+		inherit_order) == -1)
+		fatal("sockets of the service manager");
+}
+
 /* At start: keeps these sockets and closes whatever else was left open. */
 void
 inherit_sockets(void)
@@ -66,9 +113,26 @@ inherit_sockets(void)
 			fatal("socket %d of the service manager", fd);
 		inherited[i].fd = fd;
 		inherited[i].taken = 0;
+		inherited[i].ours = 0;
 	}
+	inherit_names();
 	if (attributes_close_above(INHERIT_FIRST + inherit_nfds - 1) == -1)
 		fatal("close_range, then close of each descriptor");
+}
+
+/*
+ * Another parent has left this one; in the order in which they were bound.
+ * Returns 0, or -1: there is no room for it.
+ */
+int
+inherit_add(int fd)
+{
+	if (inherit_nfds == INHERIT_MAX)
+		return (-1);
+	inherited[inherit_nfds].fd = fd;
+	inherited[inherit_nfds].taken = 0;
+	inherited[inherit_nfds++].ours = 1;
+	return (0);
 }
 
 static int
@@ -111,6 +175,15 @@ inherit_is(int fd, int type, const struct sockaddr_storage *ss, int any_port)
 		inherit_same_address(&bound, ss, any_port));
 }
 
+/* Boolean: whichever the kernel chooses; the last parent had it do so. */
+static int
+inherit_has_no_port(const struct sockaddr_storage *ss)
+{
+	uint8_t addr[16];
+
+	return (address_of(ss, addr) == 0);
+}
+
 static int
 inherit_take_if(int type, const struct sockaddr_storage *ss, int any_port)
 {
@@ -119,7 +192,9 @@ inherit_take_if(int type, const struct sockaddr_storage *ss, int any_port)
 	for (i = 0; i < inherit_nfds; i++) {
 		fd = inherited[i].fd;
 		if (fd == -1 || inherited[i].taken ||
-		    !inherit_is(fd, type, ss, any_port))
+		    !inherit_is(fd, type, ss,
+			any_port ||
+			    (inherited[i].ours && inherit_has_no_port(ss))))
 			continue;
 		inherited[i].taken = 1;
 		return (fd);
@@ -144,6 +219,57 @@ inherit_take_port(int type, const struct sockaddr_storage *ss)
 	return (inherit_take_if(type, ss, 1));
 }
 
+/* What the manager keeps for us under that name, likewise. */
+int
+inherit_take_named(const char *name)
+{
+	int i;
+
+	for (i = 0; i < inherit_nfds; i++)
+		if (inherited[i].fd != -1 && !inherited[i].taken &&
+		    strcmp(inherited[i].name, name) == 0) {
+			inherited[i].taken = 1;
+			return (inherited[i].fd);
+		}
+	return (-1);
+}
+
+/*
+ * All that the manager keeps for us: calls let_go with each name.  It is open
+ * here as well by now.
+ */
+void
+inherit_each_name(void (*let_go)(const char *))
+{
+	int i;
+
+	for (i = 0; i < inherit_nfds; i++)
+		if (inherited[i].name[0] != '\0')
+			let_go(inherited[i].name);
+}
+
+/* Likewise the UNIX socket of that name which listens. */
+int
+inherit_take_local(const struct sockaddr_un *sun)
+{
+	struct sockaddr_un bound;
+	socklen_t len;
+	int i;
+
+	for (i = 0; i < inherit_nfds; i++) {
+		memset(&bound, 0, sizeof(bound));
+		len = sizeof(bound);
+		if (inherited[i].fd == -1 || inherited[i].taken ||
+		    getsockname(inherited[i].fd, (void *)&bound, &len) == -1 ||
+		    bound.sun_family != AF_UNIX ||
+		    strcmp(bound.sun_path, sun->sun_path) != 0)
+			continue;
+		inherited[i].taken = 1;
+		return (inherited[i].fd);
+	}
+	return (-1);
+}
+
 static int
 inherit_find(int fd)
 {
@@ -162,7 +288,7 @@ inherit_any(void)
 	int i;
 
 	for (i = 0; i < inherit_nfds; i++)
-		if (inherited[i].fd != -1)
+		if (inherited[i].fd != -1 && !inherited[i].ours)
 			return (inherited[i].fd);
 	return (-1);
 }
@@ -171,7 +297,10 @@ inherit_any(void)
 int
 inherit_has(int fd)
 {
-	return (fd != -1 && inherit_find(fd) != -1);
+	int i;
+
+	i = fd == -1 ? -1 : inherit_find(fd);
+	return (i != -1 && !inherited[i].ours);
 }
 
 /*
@@ -187,7 +316,10 @@ inherit_keep(int fd)
 	if (i == -1)
 		return (0);
 	inherited[i].taken = 0;
-	return (1);
+	if (!inherited[i].ours)
+		return (1);
+	inherited[i].fd = -1;
+	return (0);
 }
 
 /* Closes a socket that is of no use, wherever it came from. */
@@ -210,12 +342,18 @@ inherit_report(void)
 {
 	int i;
 
-	for (i = 0; i < inherit_nfds; i++)
-		if (inherited[i].fd != -1 && !inherited[i].taken)
+	for (i = 0; i < inherit_nfds; i++) {
+		if (inherited[i].fd == -1 || inherited[i].taken)
+			continue;
+		/* The configuration has changed since. */
+		if (inherited[i].ours)
+			inherit_drop(inherited[i].fd);
+		else
 			log_warnx(
 			    "socket %d of the service manager: no "
 			    "\"listen\" line has its address, nor is it "
 			    "a further UDP port of one; kept for a reload "
 			    "that names it",
 			    inherited[i].fd);
+	}
 }

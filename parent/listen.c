@@ -31,16 +31,17 @@ listen_tcp_socket(struct listener *listener)
 	int chosen, fd;
 
 	port = address_of(&listener->ss, addr);
-	fd = listen_bind(SOCK_STREAM, 0, &listener->ss, listener->sslen);
+	fd = listen_bind(SOCK_STREAM, 0, &listener->ss, listener->sslen, -1);
 	/* One that goes by this reload has the port: beside that, then. */
 	if (fd == -1 && errno == EADDRINUSE && listener->beside)
-		return (listen_bind(
-		    SOCK_STREAM, SO_REUSEPORT, &listener->ss, listener->sslen));
+		return (listen_bind(SOCK_STREAM, SO_REUSEPORT, &listener->ss,
+		    listener->sslen, -1));
 	listener->beside = 0;
-	if (fd == -1 || listen_bound(listener, fd) == -1 || port != 0)
+	if (fd == -1 || listen_bound(listener, fd) == -1 || port != 0 ||
+	    listen_accepts(fd))
 		return (fd);
 	chosen = fd;
-	fd = listen_bind(SOCK_STREAM, 0, &listener->ss, listener->sslen);
+	fd = listen_bind(SOCK_STREAM, 0, &listener->ss, listener->sslen, -1);
 	(void)close(chosen);
 	return (fd);
 }
@@ -183,6 +184,30 @@ listen_all(struct parent *parent)
 			exit(1);
 	listen_udp_further(parent);
 	inherit_report();
+}
+
+/*
+ * Calls fn with each socket, in the order in which they were bound, until it
+ * returns -1.  Returns what it has returned last.
+ */
+int
+listen_each(const struct parent *parent, int (*fn)(void *, int), void *arg)
+{
+	const struct listener *listener;
+	uint32_t share;
+	int i;
+
+	TAILQ_FOREACH(listener, &parent->listeners, entry) {
+		for (i = 0; i < listener->nfds; i++)
+			if (listener->fds[i] != -1 &&
+			    fn(arg, listener->fds[i]) == -1)
+				return (-1);
+		for (share = 1; share < listener->nshares; share++)
+			if (listener->shares[share] != -1 &&
+			    fn(arg, listener->shares[share]) == -1)
+				return (-1);
+	}
+	return (0);
 }
 
 /* Boolean: is any of the listeners of this kind? */

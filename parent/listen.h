@@ -50,11 +50,13 @@ struct listener {
 	int wanted; /* the configuration has it */
 	int fresh;  /* and had it not before */
 	int beside; /* bound beside another that goes */
+	/* Boolean: UDP: another parent, or the service manager, had it. */
+	int left;
 	uint32_t nshares_before;
 	int shares[SHARES_MAX]; /* UDP: further ports, for gossip; from 1 on */
 	uint32_t nshares;       /* UDP: 1: none yet */
-	int nfds; /* UDP: see listen_udp.c; else one, for all workers */
-	int nfds_before;         /* of a reload, resize.c */
+	int nfds;        /* UDP: see listen_udp.c; else one, for all workers */
+	int nfds_before; /* of a reload, resize.c */
 	int fds[LISTEN_UDP_MAX]; /* -1: lost */
 };
 TAILQ_HEAD(listeners, listener);
@@ -65,6 +67,7 @@ struct listener *listen_open(
     struct parent *, const struct conf_address *, int beside);
 void listen_free(struct listener *);
 void listen_all(struct parent *);
+int listen_each(const struct parent *, int (*)(void *, int), void *);
 int listen_has(const struct parent *, enum listener_kind);
 void listen_print(const struct listener *);
 void listen_print_all(const struct parent *);
@@ -87,7 +90,7 @@ int listen_fail(const struct conf_address *, int);
 int listen_failed(const char *call);
 const char *listen_failed_call(void);
 int listen_bind(
-    int type, int reuse, const struct sockaddr_storage *, socklen_t);
+    int type, int reuse, const struct sockaddr_storage *, socklen_t, int like);
 int listen_bound(struct listener *, int fd);
 int listen_inherited(
     int fd, int type, const struct sockaddr_storage *, socklen_t);

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -184,13 +185,31 @@ listen_options(int fd, int type, const struct sockaddr_storage *ss, int reuse)
 }
 
 /*
+ * The kernel lets only sockets of one owner share a port: fd is to be the one's
+ * of `like` (-1: nobody's).  Returns 0, or -1 with errno.
+ */
+static int
+listen_owner(int fd, int like)
+{
+	struct stat own, other;
+
+	if (like == -1 || geteuid() != 0)
+		return (0);
+	if (fstat(fd, &own) == -1 || fstat(like, &other) == -1 ||
+	    (own.st_uid != other.st_uid &&
+		fchown(fd, other.st_uid, (gid_t)-1) == -1))
+		return (listen_failed("fchown"));
+	return (0);
+}
+
+/*
  * A socket of the service manager or a new one; reuse is the option with which
- * it is bound (TCP: besides SO_REUSEADDR), or 0.  Returns the descriptor, or -1
- * with errno.
+ * it is bound (TCP: besides SO_REUSEADDR), or 0; like: one that has the port
+ * already, or -1.  Returns the descriptor, or -1 with errno.
  */
 int
-listen_bind(
-    int type, int reuse, const struct sockaddr_storage *ss, socklen_t len)
+listen_bind(int type, int reuse, const struct sockaddr_storage *ss,
+    socklen_t len, int like)
 {
 	int error, fd;
 
@@ -200,7 +219,8 @@ listen_bind(
 	fd = socket(ss->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return (listen_failed("socket"));
-	if (listen_options(fd, type, ss, reuse) == 0) {
+	if (listen_owner(fd, like) == 0 &&
+	    listen_options(fd, type, ss, reuse) == 0) {
 		if (bind(fd, (const void *)ss, len) == 0)
 			return (listen_same_network(fd, inherit_any()));
 		(void)listen_failed("bind");

@@ -66,8 +66,8 @@ listen_udp_socket(const struct listener *listener)
 {
 	int fd;
 
-	fd = listen_bind(
-	    SOCK_DGRAM, SO_REUSEPORT, &listener->ss, listener->sslen);
+	fd = listen_bind(SOCK_DGRAM, SO_REUSEPORT, &listener->ss,
+	    listener->sslen, listener->nfds > 0 ? listener->fds[0] : -1);
 	return (fd == -1 ? -1 : listen_udp_ready(fd, &listener->ss));
 }
 
@@ -102,7 +102,7 @@ listen_udp_first(const struct parent *parent, const struct listener *listener)
 	if (listen_udp_is_ours(parent, &listener->ss))
 		return (listen_udp_socket(listener));
 	on = 1;
-	fd = listen_bind(SOCK_DGRAM, 0, &listener->ss, listener->sslen);
+	fd = listen_bind(SOCK_DGRAM, 0, &listener->ss, listener->sslen, -1);
 	if (fd == -1 ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1)
 		return (fd == -1 ? -1 : listen_failed("setsockopt"));
@@ -129,6 +129,10 @@ listen_udp_inherited(
 		if (fd == -1 || listen_udp_ready(fd, &listener->ss) == -1)
 			return (listen_fail(address, errno));
 		listener->fds[listener->nfds++] = fd;
+		listener->left = 1;
+		/* The others share its port. */
+		if (listen_bound(listener, fd) == -1)
+			return (listen_fail(address, errno));
 	}
 	return (0);
 }
@@ -241,6 +245,6 @@ listen_udp_share(const struct listener *listener)
 		((struct sockaddr_in *)(void *)&ss)->sin_port = 0;
 	else
 		((struct sockaddr_in6 *)(void *)&ss)->sin6_port = 0;
-	fd = listen_bind(SOCK_DGRAM, SO_REUSEADDR, &ss, listener->sslen);
+	fd = listen_bind(SOCK_DGRAM, SO_REUSEADDR, &ss, listener->sslen, -1);
 	return (fd == -1 ? -1 : listen_udp_ready(fd, &listener->ss));
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "parent/inherit.h"
 #include "parent/local_socket.h"
 
 static void
@@ -36,6 +37,10 @@ local_socket_clear(struct local_socket *s, const char *what, const char *path)
 	    sizeof(s->sun.sun_path))
 		fatalx("%s %s: the path is longer than %zu bytes", what, path,
 		    sizeof(s->sun.sun_path) - 1);
+	/* Of another parent that goes: nobody notices. */
+	s->fd = inherit_take_local(&s->sun);
+	if (s->fd != -1)
+		return;
 	local_socket_open(s);
 	if (connect(s->fd, (void *)&s->sun, sizeof(s->sun)) == 0 ||
 	    errno == EAGAIN)
@@ -53,6 +58,8 @@ local_socket_bind(struct local_socket *s, mode_t mask, int backlog)
 	mode_t before;
 	int error;
 
+	if (s->fd != -1)
+		return;
 	local_socket_open(s);
 	before = umask(mask);
 	error = bind(s->fd, (void *)&s->sun, sizeof(s->sun));

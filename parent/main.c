@@ -30,10 +30,11 @@ struct options {
 	int check;      /* boolean: say what is wrong and no more */
 	int foreground; /* boolean */
 	int verbose;    /* boolean: and print it */
+	int take_over;  /* boolean: from the one that runs */
 	const char *file;
 };
 
-static const char usage_text[] = "usage: beacond [-dhnVv] [-f file]\n";
+static const char usage_text[] = "usage: beacond [-dhnuVv] [-f file]\n";
 
 /* What is wrong with the command line, then how it should be. */
 static void usage(const char *, const char *) __attribute__((noreturn));
@@ -66,6 +67,9 @@ options_take(struct options *options, int c, char **argv)
 	case 'n':
 		options->check = 1;
 		break;
+	case 'u':
+		options->take_over = 1;
+		break;
 	case 'v':
 		options->verbose = 1;
 		break;
@@ -94,8 +98,8 @@ options_get(struct options *options, int argc, char **argv)
 
 	memset(options, 0, sizeof(*options));
 	options->file = CONF_DEFAULT;
-	while (
-	    (c = getopt_long(argc, argv, ":df:hnvV", long_options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, ":df:hnuvV", long_options, NULL)) !=
+	       -1)
 		options_take(options, c, argv);
 	if (argc == optind)
 		return;
@@ -305,6 +309,7 @@ main(int argc, char **argv)
 	parent.started = clock_seconds();
 	inherit_sockets();
 	notify_open();
+	successor_init(&parent, options.take_over);
 	prepare(&parent);
 	attributes_directory(&parent);
 	detach(&parent);
@@ -323,7 +328,6 @@ main(int argc, char **argv)
 	watchdog_start(&parent);
 	parent_sandbox();
 	supervise_start_all(&parent);
-	gossip_send_start(&parent);
 	ev_run(parent.loop, 0);
 
 	stop_all(&parent);

@@ -6,6 +6,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,7 +20,10 @@
 #include "common/log.h"
 #include "parent/notify.h"
 
-#define NOTIFY_MORE 10 /* seconds, for the end itself */
+#define NOTIFY_MORE    10   /* seconds, for the end itself */
+#define NOTIFY_TRIES   50   /* to send, and */
+#define NOTIFY_WAIT    100  /* milliseconds between two of them */
+#define NOTIFY_BARRIER 5000 /* milliseconds */
 
 static int notify_fd = -1;
 static double notify_interval;
@@ -102,6 +108,105 @@ notify_send(const char *text)
 		return;
 	if (send(notify_fd, text, strlen(text), MSG_NOSIGNAL) == -1)
 		log_warn("service manager: %s", text);
+}
+
+int
+notify_is_open(void)
+{
+	return (notify_fd != -1);
+}
+
+/*
+ * With a descriptor.  The manager may be busy: waits a while for room.  Returns
+ * 0, or -1 with errno.
+ */
+static int
+notify_send_fd(const char *text, int fd)
+{
+	union {
+		struct cmsghdr hdr;
+		uint8_t buf[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct pollfd pfd;
+	struct msghdr msg;
+	struct iovec iov;
+	int try;
+
+	memset(&msg, 0, sizeof(msg));
+	memset(&control, 0, sizeof(control));
+	iov.iov_base = (void *)(uintptr_t)text;
+	iov.iov_len = strlen(text);
+	msg.msg_iov = &iov;
+	msg.msg_iovlen = 1;
+	msg.msg_control = &control;
+	msg.msg_controllen = sizeof(control.buf);
+	control.hdr.cmsg_level = SOL_SOCKET;
+	control.hdr.cmsg_type = SCM_RIGHTS;
+	control.hdr.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.hdr), &fd, sizeof(fd));
+	for (try = 0; try < NOTIFY_TRIES; try++) {
+		if (sendmsg(notify_fd, &msg, MSG_NOSIGNAL) != -1)
+			return (0);
+		if (errno != EAGAIN && errno != EINTR)
+			break;
+		pfd.fd = notify_fd;
+		pfd.events = POLLOUT;
+		(void)poll(&pfd, 1, NOTIFY_WAIT);
+	}
+	return (-1);
+}
+
+/*
+ * The manager is to keep fd under that name, and to hand it to whom it starts
+ * next; that the other end of it is closed does not matter.  0, or -1, logged.
+ */
+int
+notify_keep(int fd, const char *name)
+{
+	char text[128];
+
+	(void)snprintf(
+	    text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
+	if (notify_send_fd(text, fd) == 0)
+		return (0);
+	log_warn("service manager, which is to keep %s", name);
+	return (-1);
+}
+
+/* It is to keep what has that name no longer. */
+void
+notify_let_go(const char *name)
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", name);
+	notify_send(text);
+}
+
+/*
+ * Waits until the manager has read all that it was sent.  Returns 0, or -1,
+ * logged: it has not in time.
+ */
+int
+notify_barrier(void)
+{
+	struct pollfd pfd;
+	int error, ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) == -1) {
+		log_warn("service manager: pipe2");
+		return (-1);
+	}
+	error = notify_send_fd("BARRIER=1", ends[1]);
+	(void)close(ends[1]);
+	pfd.fd = ends[0];
+	pfd.events = POLLIN;
+	if (error == 0 && poll(&pfd, 1, NOTIFY_BARRIER) != 1)
+		error = -1;
+	(void)close(ends[0]);
+	if (error == -1)
+		log_warnx("service manager: it does not answer");
+	return (error);
 }
 
 /* status: a line for people, without a newline. */

@@ -13,6 +13,10 @@
  * Without a manager that asks for it all of this does nothing.
  */
 void notify_open(void);
+int notify_is_open(void);
+int notify_keep(int, const char *);
+void notify_let_go(const char *);
+int notify_barrier(void);
 double notify_watchdog_interval(void);
 void notify_ready(const char *status);
 void notify_reloading(void);

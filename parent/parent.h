@@ -21,7 +21,6 @@
 #include "common/counters.h"
 #include "common/log.h"
 #include "common/proto_ctl.h"
-
 #include "parent/beacons.h"
 #include "parent/conf.h"
 #include "parent/drain.h"
@@ -30,11 +29,13 @@
 #include "parent/holders.h"
 #include "parent/listen.h"
 #include "parent/move.h"
+#include "parent/park.h"
 #include "parent/peermap_write.h"
 #include "parent/places.h"
 #include "parent/registry.h"
 #include "parent/resolve.h"
 #include "parent/router.h"
+#include "parent/successor.h"
 
 #ifndef LIBEXECDIR
 #define LIBEXECDIR "/usr/local/libexec/beacond"
@@ -103,7 +104,7 @@ struct role_rules {
 	void (*lost)(struct process *); /* what it held is to be let go; NULL */
 	void (*dead)(struct process *); /* and now it holds nothing; NULL */
 	void (*ready)(struct process *); /* it does its work; NULL */
-	void (*left)(struct place *); /* is to be held by nobody; NULL */
+	void (*left)(struct place *);    /* is to be held by nobody; NULL */
 	int alone; /* boolean: has no channel but the parent's */
 };
 
@@ -122,14 +123,6 @@ struct role_program {
 	const char *root;
 };
 
-/* A Sync of which the last chunk has not come yet. */
-struct sync {
-	struct msg_sync from; /* as in its first chunk */
-	int open;             /* boolean: it is under way */
-	uint32_t *ids; /* of its chunks; NULL: no memory, so it is void */
-	uint32_t count;
-};
-
 struct parent;
 
 /*
@@ -143,7 +136,7 @@ struct place {
 	char name[24];         /* "worker[1]" */
 	struct process *child; /* that holds it; NULL: nobody */
 	uint32_t epoch;        /* children that were started for it */
-	uint32_t first; /* epoch before the first that was no restart */
+	uint32_t first;        /* epoch before the first that was no restart */
 	uint32_t restarts;
 	int was_ready; /* boolean: some child of it was */
 	int retired;   /* boolean: nobody is to hold it any more */
@@ -185,8 +178,9 @@ struct process {
 	struct counters *page; /* read-only; NULL: none */
 	uint32_t sessions;     /* of a worker, in the peer map */
 	struct sync sync;
-	struct move *move; /* of sessions that it has; NULL: none */
+	struct move *move;  /* of sessions that it has; NULL: none */
 	uint32_t move_late; /* clock_seconds() when one was too late */
+	uint32_t still;     /* the last ticket by which it stood still */
 };
 
 struct control;
@@ -210,7 +204,7 @@ struct parent {
 	/* Of an upgrade, see beside.c; role NULL: none is under way. */
 	struct place auth_beside;
 	struct place metrics_beside;
-	uint32_t nworkers; /* as many as there are to be, */
+	uint32_t nworkers;        /* as many as there are to be, */
 	uint32_t nworkers_before; /* were before the last reload, */
 	uint32_t resized;         /* clock_seconds() of that */
 	uint32_t cpus;            /* as many are there if nobody says */
@@ -236,6 +230,8 @@ struct parent {
 	struct router router;
 	struct drain drain;
 	struct places places;
+	struct park park;
+	struct successor successor;
 	uint32_t tickets; /* the last that a move has got */
 	struct resolve resolve;
 	struct beacons beacons;
@@ -316,6 +312,8 @@ const char *control_stat(
     struct process *, const struct msg_stat *, const struct msg_stat_row *);
 void control_reloaded(struct parent *, int);
 void control_renewed(struct parent *, int error);
+void control_pause(struct parent *);
+void control_resume(struct parent *);
 
 /* endpoint.c */
 const char *endpoint_seen(struct process *, const struct msg_endpoint *);
@@ -323,6 +321,8 @@ void endpoint_exempt(struct parent *);
 void endpoint_block_node(struct parent *, uint32_t node);
 void endpoint_block_network(struct parent *, const struct block *);
 void endpoint_sweep(struct parent *);
+void endpoint_restore(struct parent *, const struct msg_endpoint *,
+    uint32_t seen, uint32_t moved);
 
 /* from_auth.c */
 extern const struct channel_rule from_auth_rules[];
@@ -391,6 +391,7 @@ void reload_signal(struct ev_loop *, ev_signal *, int);
 void shutdown_begin(struct parent *);
 void shutdown_signal(struct ev_loop *, ev_signal *, int);
 void shutdown_reaped(struct parent *);
+void shutdown_silently(struct parent *);
 void shutdown_fatal(struct parent *, const char *, ...)
     __attribute__((noreturn, format(printf, 2, 3)));
 
@@ -414,6 +415,7 @@ void sums_publish(struct parent *);
 void steer_all(struct parent *);
 void steer_more(struct parent *);
 void steer_again(struct parent *);
+void steer_on(struct parent *);
 void steer_no_more(struct parent *);
 int steer_reaches(const struct process *, const uint8_t[16], uint32_t);
 
@@ -429,6 +431,7 @@ void supervise_retire(struct place *);
 void supervise_start_all(struct parent *);
 void supervise_metrics(struct parent *, int);
 const char *supervise_ready(struct process *, const struct msg_hello *);
+void supervise_serve(struct parent *);
 
 /* wiring.c */
 void wiring_introduce(struct process *);

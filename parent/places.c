@@ -206,6 +206,7 @@ places_run(struct ev_loop *loop, ev_timer *w, int revents)
 	parent = w->data;
 	w->repeat = PLACES_EVERY;
 	if (!parent->stopping && parent->drain.phase != DRAIN_CLOSING &&
+	    parent->park.stage == PARK_NOT && parent->ready &&
 	    !places_hindered(parent)) {
 		for (i = 0; i < PROTO_PLACES_MAX; i++)
 			if (parent->workers[i].leaving)

@@ -40,6 +40,9 @@ int beside_is_busy(const struct parent *);
 void beside_take_over(struct parent *);
 void beside_end(struct parent *);
 
+/* ping.c */
+void ping_init(struct parent *);
+
 /* renew.c */
 int renew_worker(struct parent *, uint32_t share);
 int renew_all(struct parent *);

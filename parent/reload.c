@@ -171,8 +171,8 @@ reload_prepare(
 			return (ENOKEY);
 	}
 	if (reload_listen_prepare(parent, conf, &needs->listeners) == 0) {
-		if (resize_prepare(
-			parent, conf_workers(conf, parent->cpus)) == 0)
+		if (resize_prepare(parent, conf_workers(conf, parent->cpus)) ==
+		    0)
 			return (0);
 		listen_change_undo(parent, &needs->listeners);
 	}

@@ -29,6 +29,8 @@ static void
 roles_worker_lost(struct process *p)
 {
 	move_lost(p);
+	unpark_lost(p);
+	park_lost(p);
 	admit_worker_lost(p);
 }
 

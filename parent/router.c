@@ -251,6 +251,6 @@ void
 router_stop(struct parent *parent)
 {
 	channel_close(&parent->router.channel);
-	if (parent->router.socket.what != NULL)
+	if (parent->router.socket.what != NULL && !parent->successor.pending)
 		local_socket_remove(&parent->router.socket);
 }

@@ -3,11 +3,14 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/wait.h>
+
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/event.h"
 #include "common/log.h"
 #include "parent/notify.h"
 #include "parent/parent.h"
@@ -93,6 +96,23 @@ shutdown_reaped(struct parent *parent)
 		shutdown_end(&parent->metrics_beside) ==
 	    0)
 		ev_break(parent->loop, EVBREAK_ALL);
+}
+
+/*
+ * The children end without a word to their peers, whom others have by now.  The
+ * rest is the caller's.
+ */
+void
+shutdown_silently(struct parent *parent)
+{
+	struct place *place;
+	uint32_t i;
+
+	shutdown_kill_all(parent);
+	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
+		if (place->child != NULL)
+			(void)waitpid(place->child->pid, NULL, 0);
+	event_flush(1);
 }
 
 /* Ends the daemon with an error; the kernel ends the children (PDEATHSIG). */

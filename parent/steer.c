@@ -38,11 +38,11 @@
 #define STEER_LENGTH 80                      /* instructions, at most */
 
 /* Before it is relied upon, it is tried with datagrams to ourselves. */
-#define STEER_TRIES 3
-#define STEER_RESIZED 10 /* seconds in which earlier words may come */
-#define STEER_WAIT  100 /* milliseconds for one of them to arrive */
-#define STEER_READS 65536
-#define STEER_TOKEN 16
+#define STEER_TRIES   3
+#define STEER_RESIZED 10  /* seconds in which earlier words may come */
+#define STEER_WAIT    100 /* milliseconds for one of them to arrive */
+#define STEER_READS   65536
+#define STEER_TOKEN   16
 
 static const uint8_t steer_loopback4[16] = { [10] = 0xff, 0xff, 127, 0, 0, 1 };
 
@@ -329,12 +329,41 @@ steer_one(struct parent *parent, const struct listener *listener)
 	steer_stop(parent);
 }
 
+/*
+ * As the last parent did it: which number a socket has is known, and there may
+ * be datagrams in it, so nothing is tried.  It may still be at work itself.
+ */
+static void
+steer_as_before(struct parent *parent)
+{
+	const struct listener *listener;
+
+	parent->steer_key = parent->successor.steer_key;
+	parent->steered = parent->successor.steered;
+	parent->unsteered = !parent->steered;
+	TAILQ_FOREACH(listener, &parent->listeners, entry)
+		if (!listener->left)
+			steer_one(parent, listener);
+}
+
+/* It is not at work any more, and there may be another number of workers. */
+void
+steer_on(struct parent *parent)
+{
+	if (parent->nworkers != parent->successor.nworkers)
+		steer_again(parent);
+}
+
 /* At start, when the sockets are there and nobody reads them yet. */
 void
 steer_all(struct parent *parent)
 {
 	const struct listener *listener;
 
+	if (parent->successor.pending) {
+		steer_as_before(parent);
+		return;
+	}
 	if (getrandom(&parent->steer_key, sizeof(parent->steer_key), 0) !=
 	    sizeof(parent->steer_key))
 		fatal("getrandom");

@@ -168,6 +168,11 @@ supervise_reaped(struct ev_loop *loop, ev_child *w, int revents)
 		supervise_retire(place);
 		return;
 	}
+	if (successor_can_go_back(&parent->successor))
+		shutdown_fatal(parent,
+		    "%s has died: the beacond that runs "
+		    "goes on",
+		    place->name);
 	if (!place->was_ready && !parent->ready)
 		shutdown_fatal(
 		    parent, "%s could not start; see above", place->name);
@@ -303,34 +308,6 @@ supervise_beside(struct parent *parent, struct place *place, enum role role)
 	supervise_first(place);
 }
 
-static void
-supervise_ping_one(struct process *p)
-{
-	if (p == NULL || p->state == CHILD_DOWN)
-		return;
-	/* Counted, not timed: we may have been stopped meanwhile ourselves. */
-	if (p->unanswered >= CHILD_HANG_TIMEOUT / CHILD_PING_INTERVAL) {
-		process_kill(p, "hung");
-		return;
-	}
-	p->unanswered++;
-	process_send(p, p->place->role->ping, -1, NULL, 0);
-}
-
-static void
-supervise_ping(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	struct parent *parent;
-	struct place *place;
-	uint32_t i;
-
-	parent = w->data;
-	if (parent->stopping)
-		return;
-	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
-		supervise_ping_one(place->child);
-}
-
 /* Prepares a place for each child; once, with the loop at hand. */
 void
 supervise_init(struct parent *parent)
@@ -346,10 +323,7 @@ supervise_init(struct parent *parent)
 		supervise_place(parent, &parent->workers[i], ROLE_WORKER, i);
 	if (parent->sums != NULL)
 		supervise_place(parent, &parent->metrics, ROLE_METRICS, 0);
-	ev_timer_init(&parent->ping, supervise_ping, CHILD_PING_INTERVAL,
-	    CHILD_PING_INTERVAL);
-	parent->ping.data = parent;
-	ev_timer_start(parent->loop, &parent->ping);
+	ping_init(parent);
 }
 
 /* All children at once: none waits for another to be ready. */
@@ -416,7 +390,18 @@ supervise_all_ready(struct parent *parent)
 	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
 		if (!supervise_runs(place))
 			return;
+	if (parent->successor.pending)
+		parent->successor.go(parent);
+	else
+		supervise_serve(parent);
+}
+
+/* From now on the daemon serves. */
+void
+supervise_serve(struct parent *parent)
+{
 	parent->ready = 1;
+	gossip_send_start(parent);
 	log_info("ready");
 	notify_ready("serving");
 }

@@ -266,10 +266,24 @@ wiring_introduce_metrics(struct process *p)
 	wiring_listeners(p);
 }
 
+/* What another parent had is to come first: until then nothing is read. */
+static void
+wiring_still(struct process *worker)
+{
+	struct msg_still msg;
+
+	if (!worker->parent->successor.pending)
+		return;
+	msg.stage = STILL_ALL;
+	msg.ticket = 0;
+	process_send(worker, PW_STILL, -1, &msg, sizeof(msg));
+}
+
 /* And a worker. */
 void
 wiring_introduce_worker(struct process *p)
 {
+	wiring_still(p);
 	wiring_listeners(p);
 	wiring_networks(p);
 	block_introduce(p);

@@ -81,12 +81,18 @@ unit_parent/listen_socket := $(call in,parent,listen_address listen_socket)
 unit_parent/listen_udp := $(call in,parent,listen_address listen_fail \
 		      listen_socket listen_udp)
 unit_parent/move   := $(call in,parent,move peermap_write process)
+unit_parent/park   := $(call in,parent,park park_file process)
+unit_parent/park_map := $(call in,parent,park_file park_map peermap_write \
+		      unpark_file unpark_map)
+unit_parent/park_file := $(call in,parent,park_file unpark_file)
+unit_parent/park_told := $(call in,parent,park_file park_told peermap_write \
+		      process)
 unit_parent/places := $(call in,parent,places process)
 unit_parent/renew  := $(call in,parent,process renew)
 unit_parent/resize := $(call in,parent,process resize)
 unit_parent/metrics := $(call in,parent,metrics process)
 unit_parent/shutdown := $(call in,parent,process shutdown)
-unit_parent/supervise := $(call in,parent,process supervise)
+unit_parent/supervise := $(call in,parent,ping process supervise)
 unit_parent/sums   := $(call in,parent,process sums)
 unit_parent/keys_cache := $(call in,parent,conf_table keys_cache newfile process)
 unit_parent/keys_snapshot := $(call in,parent,conf_table keys_snapshot process)
@@ -98,6 +104,10 @@ unit_parent/sandbox := $(call in,parent,conf_table control inherit keys listen \
 		      listen_socket listen_udp local_socket newfile notify process \
 		      sandbox sandbox_files shutdown)
 unit_parent/steer  := $(call in,parent,inherit listen_address steer)
+unit_parent/unpark := $(call in,parent,park_file peermap_write process unpark \
+		      unpark_file)
+unit_parent/successor := $(call in,parent,park_file process successor unpark_file)
+unit_parent/successor_ask := $(call in,parent,inherit process successor_ask)
 unit_parent/wiring := $(call in,parent,process wiring)
 # What children say is heard by nearly all of it.
 unit_parent/from_child := $(filter-out %/main.c,$(wildcard parent/*.c))

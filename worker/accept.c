@@ -36,6 +36,8 @@ accept_watch(struct worker *w, int on)
 {
 	uint32_t i;
 
+	if (still_holds(w, STILL_LISTENERS))
+		on = 0;
 	for (i = 0; i < w->accept.nlisteners; i++) {
 		if (on)
 			ev_io_start(w->loop, &w->accept.listeners[i]->io);
@@ -221,7 +223,7 @@ accept_listen(struct worker *w, const struct msg_listener *msg, int fd)
 	w->accept.listeners[w->accept.nlisteners++] = a;
 	/* While all pause, it does, too. */
 	if (w->parent.state == WORKER_RUNNING &&
-	    !ev_is_active(&w->accept.timer))
+	    !still_holds(w, STILL_LISTENERS) && !ev_is_active(&w->accept.timer))
 		ev_io_start(w->loop, &a->io);
 	return (NULL);
 }
@@ -258,6 +260,14 @@ void
 accept_start(struct worker *w)
 {
 	accept_watch(w, 1);
+}
+
+/* Who connects waits. */
+void
+accept_stop(struct worker *w)
+{
+	ev_timer_stop(w->loop, &w->accept.timer);
+	accept_watch(w, 0);
 }
 
 uint32_t

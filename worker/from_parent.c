@@ -219,9 +219,9 @@ from_parent_block(void *owner, const void *data, size_t len, int fd)
 static int
 from_parent_is_move(const struct msg_move *msg, size_t len)
 {
-	return (msg->count > 0 && msg->count <= MOVE_SESSIONS_MAX &&
-		len == sizeof(*msg) +
-			   msg->count * sizeof(struct msg_move_session));
+	return (
+	    msg->count > 0 && msg->count <= MOVE_SESSIONS_MAX &&
+	    len == sizeof(*msg) + msg->count * sizeof(struct msg_move_session));
 }
 
 static const char *
@@ -260,6 +260,27 @@ from_parent_fence(void *owner, const void *data, size_t len, int fd)
 {
 	move_fence(owner, data);
 	return (NULL);
+}
+
+static const char *
+from_parent_still(void *owner, const void *data, size_t len, int fd)
+{
+	struct worker *w;
+	const char *wrong;
+
+	w = owner;
+	wrong = still_set(w, data);
+	if (still_holds(w, STILL_LISTENERS))
+		accept_stop(w);
+	else if (w->parent.state == WORKER_RUNNING)
+		accept_start(w);
+	return (wrong);
+}
+
+static const char *
+from_parent_park(void *owner, const void *data, size_t len, int fd)
+{
+	return (park_begin(owner, fd));
 }
 
 static void
@@ -398,6 +419,9 @@ static const struct channel_rule from_parent_rules[] = {
 	    from_parent_moved),
 	CHANNEL_RULE(PW_FENCE, sizeof(struct msg_moved), WORKER_RUNNING,
 	    from_parent_fence),
+	CHANNEL_RULE(
+	    PW_STILL, sizeof(struct msg_still), ANY_TIME, from_parent_still),
+	CHANNEL_RULE_FD(PW_PARK, 0, WORKER_RUNNING, from_parent_park),
 	CHANNEL_RULE(PW_PING, 0, ANY_TIME, from_parent_ping),
 	CHANNEL_RULE(PW_SHUTDOWN, 0, ANY_TIME, from_parent_shutdown),
 };

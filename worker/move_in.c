@@ -186,8 +186,7 @@ move_in_close(struct arrival *a)
 		if (s == NULL)
 			continue;
 		s->why = WHY_ROUTER;
-		session_close(
-		    a->worker, s, (int)c->close.code, c->close.text);
+		session_close(a->worker, s, (int)c->close.code, c->close.text);
 		c->close.code = 0;
 	}
 }

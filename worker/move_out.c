@@ -177,8 +177,8 @@ move_out_say_close(struct departure *d, uint32_t session)
 
 	close = &d->sessions[session].close;
 	if (close->code != 0)
-		(void)channel_send(&d->channel, WM_CLOSE, 0, -1, close,
-		    sizeof(*close));
+		(void)channel_send(
+		    &d->channel, WM_CLOSE, 0, -1, close, sizeof(*close));
 	close->code = 0;
 }
 

@@ -33,6 +33,7 @@ route_recv_other(struct sibling *sib, const struct imsg_header *header)
 		break;
 	case WW_MARKED:
 		move_out_marked(w, sib->number, header->peerid);
+		still_marked(w, sib->number, header->peerid);
 		break;
 	case WW_FENCE:
 		move_out_fenced(w, sib->number, header->peerid);
@@ -64,13 +65,21 @@ route_recv_message(struct sibling *sib, uint8_t *bytes, size_t len)
 	return ((ssize_t)header.len);
 }
 
+/* Nothing comes from that worker any more: nobody waits for it. */
+static void
+route_recv_nothing(struct worker *w, uint32_t number)
+{
+	move_out_lost(w, number);
+	still_lost(w, number);
+}
+
 static void
 route_recv_lost(struct sibling *sib, const char *reason)
 {
 	if (reason != NULL)
 		log_warnx("worker %u %s: channel closed", sib->number, reason);
 	route_close(sib);
-	move_out_lost(sib->worker, sib->number);
+	route_recv_nothing(sib->worker, sib->number);
 }
 
 static void
@@ -91,7 +100,7 @@ route_recv_open(struct worker *w, uint32_t number, int fd)
 {
 	if (number >= PROTO_PLACES_MAX || number == w->hello.worker)
 		return ("no such sibling");
-	move_out_lost(w, number);
+	route_recv_nothing(w, number);
 	(void)route_open(w, number, fd, route_recv);
 	return (NULL);
 }

@@ -168,7 +168,7 @@ session_free(struct worker *w, struct session *s)
 	session_leave(w, s);
 	if (session_is_upgraded(s))
 		w->nupgraded--;
-	/* Where it was, or is to be, somebody may have it for a moment yet. */
+	/* Whoever had it before may hold its descriptor still. */
 	loop_close(w->loop, &s->io);
 	outq_free(w, s);
 	free(inbound_take_message(w, s));

@@ -39,7 +39,8 @@ session_thaw(struct worker *w, struct session *s)
 {
 	inbound_take_back(w, s);
 	ev_io_start(w->loop, &s->io);
-	outq_release(w, s);
+	if (s->outq != NULL)
+		outq_release(w, s);
 	wheel_set(w, s);
 }
 
@@ -165,11 +166,22 @@ session_adopt(struct worker *w, int fd, io_cb reader,
 	return (s);
 }
 
-/* It is ours: what comes is read, what waits is written. */
+/*
+ * It is ours: what comes is read, what waits is written, unless all stand still
+ * just now.
+ */
 void
 session_begin(struct worker *w, struct session *s)
 {
 	int events;
+
+	/* The map may have had nothing of this node before. */
+	if (s->map_number == PEERMAP_NONE)
+		s->map_number = peermap_find(&w->map, s->peer.node);
+	if (still_holds(w, STILL_ALL)) {
+		inbound_set_aside(w, s);
+		return;
+	}
 
 	events = EV_READ;
 	if (s->outq != NULL &&

@@ -23,6 +23,8 @@ turn_end(struct ev_loop *loop, ev_prepare *prepare, int revents)
 		route_flush(w);
 	if (w->nbroken > 0)
 		session_reap(w);
+	if (still_is_busy(w))
+		still_turn(w);
 }
 
 /* Once, before anything is sent. */

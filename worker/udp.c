@@ -64,7 +64,7 @@ udp_open(struct worker *w, const struct msg_udp *msg, int fd, io_cb reader)
 	sock->writer.data = sock;
 	w->udp.sockets[w->udp.nsockets++] = sock;
 	/* After a reload, or a further port for gossip. */
-	if (w->parent.state == WORKER_RUNNING)
+	if (w->parent.state == WORKER_RUNNING && !still_holds(w, STILL_ALL))
 		ev_io_start(w->loop, &sock->reader);
 	return (NULL);
 }
@@ -109,8 +109,20 @@ udp_start(struct worker *w)
 {
 	uint32_t i;
 
+	if (still_holds(w, STILL_ALL))
+		return;
 	for (i = 0; i < w->udp.nsockets; i++)
 		ev_io_start(w->loop, &w->udp.sockets[i]->reader);
+}
+
+/* What comes waits; what is on its way out leaves. */
+void
+udp_stop(struct worker *w)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->udp.nsockets; i++)
+		ev_io_stop(w->loop, &w->udp.sockets[i]->reader);
 }
 
 /* Our further port of that share for gossip to addr, or NULL. */

@@ -31,6 +31,7 @@
 #include "worker/route.h"
 #include "worker/router.h"
 #include "worker/session.h"
+#include "worker/still.h"
 
 #define RX_SIZE (256U << 10) /* most bytes of one read */
 
@@ -161,6 +162,7 @@ struct worker {
 	struct punch punch;
 	struct gossip gossip;
 	struct moves moves;
+	struct still still;
 	struct beacon_table *beacons;
 };
 
@@ -209,6 +211,13 @@ static inline int
 move_in_is_any(const struct worker *w)
 {
 	return (w->moves.nin > 0);
+}
+
+/* Boolean: nothing is accepted just now, and perhaps nothing read; still.c */
+static inline int
+still_holds(const struct worker *w, uint32_t stage)
+{
+	return (w->still.stage >= stage);
 }
 
 /* As session_write_frame(), to a session that is known to be there. */
@@ -282,6 +291,7 @@ burst_is_begun(const struct worker *w)
 const char *accept_listen(struct worker *, const struct msg_listener *, int);
 const char *accept_unlisten(struct worker *, uint32_t);
 void accept_start(struct worker *);
+void accept_stop(struct worker *);
 uint32_t accept_descriptors(const struct worker *);
 
 /* beacons.c */
@@ -353,6 +363,7 @@ void turn_init(struct worker *);
 /* udp.c */
 const char *udp_open(struct worker *, const struct msg_udp *, int, io_cb);
 void udp_start(struct worker *);
+void udp_stop(struct worker *);
 uint64_t udp_waiting(const struct worker *);
 uint32_t udp_descriptors(const struct worker *);
 void udp_close(struct worker *, uint32_t);

@@ -72,6 +72,9 @@ def resize(server, count):
 def changes(server):
     """All that is asked of it, one after the other; the upgrades' seconds."""
     upgrades = []
+    for _ in range(options.parents):
+        print(f"new parent: {server.take_over():.2f} s")
+        settled(server, WORKERS)
     for _ in range(options.upgrades):
         upgrades.append(timed(server, "upgrade"))
         settled(server, WORKERS)
@@ -114,8 +117,8 @@ def report(server, quiet, busy, upgrades):
     rows = [
         ("peers that stay", peers, options.peers, peers < options.peers),
         ("packets lost", busy["lost"], 0, busy["lost"] > 0),
-        ("upgrade, seconds, median", statistics.median(upgrades), UPGRADE,
-         statistics.median(upgrades) > UPGRADE),
+        ("upgrade, seconds, median", statistics.median(upgrades or [0]), UPGRADE,
+         statistics.median(upgrades or [0]) > UPGRADE),
         ("p99 of a relay, ms", p99, PAUSE, p99 > PAUSE),
         ("batches not waited for", late, 0, late > 0),
     ]
@@ -156,6 +159,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--upgrades", type=int, default=10)
     parser.add_argument("--resizes", type=int, default=50)
+    parser.add_argument("--parents", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)

@@ -74,6 +74,11 @@ class Server:
 
     def __init__(self, argv, cores=SERVER_CORE):
         self.name = os.path.basename(argv[0])
+        self.argv = argv
+        self.cores = cores
+        self._start(argv)
+
+    def _start(self, argv):
         self.ports = []
         self.udp_ports = []
         self.metrics_ports = []
@@ -81,16 +86,17 @@ class Server:
         self.lines = []
         self.ready = threading.Event()
         self.proc = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True,
-                                     preexec_fn=on(cores))
-        self.reader = threading.Thread(target=self._read, daemon=True)
+                                     preexec_fn=on(self.cores))
+        self.reader = threading.Thread(target=self._read, daemon=True,
+                                       args=(self.proc,))
         self.reader.start()
         if not self.ready.wait(START_LIMIT) or self.proc.poll() is not None:
             self.stop()
             raise Failure(f"{self.name} does not start:\n" + self.said())
         self.pids = processes(self.proc.pid)
 
-    def _read(self):
-        for line in self.proc.stderr:
+    def _read(self, proc):
+        for line in proc.stderr:
             self.lines.append(line)
             found = re.search(r"listening on \S+:(\d+) "
                               r"\((\w+)(, proxy protocol)?\)", line)
@@ -260,6 +266,17 @@ class Beacond(Server):
             lines.append('user "nobody"')
             shutil.chown(self.dir, "nobody")
         return "\n".join(lines) + "\n"
+
+    def take_over(self):
+        """By another parent; the seconds from its start to the old one's end."""
+        old, reader = self.proc, self.reader
+        begin = time.monotonic()
+        self._start([*self.argv, "-u"])
+        old.wait(STOP_LIMIT)
+        took = time.monotonic() - begin
+        reader.join(STOP_LIMIT)
+        old.stderr.close()
+        return took
 
     def ctl(self, *words):
         out = subprocess.run(

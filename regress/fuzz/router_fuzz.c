@@ -206,7 +206,15 @@ session_write_frame(struct worker *of, uint32_t slot, uint32_t generation,
 	return (1);
 }
 
-/* None of them is about to go elsewhere. */
+/* None of them has just gone elsewhere, */
+int
+move_out_late(struct worker *of, uint32_t node, uint32_t generation,
+    uint8_t *frame, size_t len)
+{
+	return (0);
+}
+
+/* or is about to go. */
 int
 move_out_close(
     struct worker *of, const struct session *s, uint32_t code, const char *why)

@@ -251,6 +251,7 @@ PARTS = {
     "punch": "punch",
     "router": "router",
     "routes": "route",
+    "still": "park still",
     "strangers": "stranger",
     "udp": "udp udp_recv udp_send",
 }

@@ -28,6 +28,7 @@ ELSEWHERE = {
     "common/event_text": "event",       # the line of one
     "common/imsg_send": "imsg",         # the other end of it
     "common/log_fields": "event",       # what that line is made of
+    "parent/ping": "supervise",         # who is asked, and ends
     "parent/conf_address": "conf",      # a text goes in, a config comes out
     "parent/conf_host": "conf",
     "parent/conf_lex": "conf",
@@ -41,6 +42,7 @@ ELSEWHERE = {
     "parent/from_worker": "from_child",
     "parent/gossip_send": "gossip",     # Syncs, in and out
     "parent/newfile": "block_file",     # written and read by it
+    "parent/unpark_map": "park_map",    # what that has written
     "worker/measure": "timer",          # which sets it going
     "parent/resolver": "resolve",       # a process of its own
     "parent/resolver_sandbox": "resolve",
@@ -60,6 +62,8 @@ BY_PROGRAMS = {
     "parent/main": "puts the rest together",
     "worker/main": "puts the rest together",
     "parent/from_ctl_block": "a request, a call, an answer",
+    "parent/from_ctl_park": "descriptors for a service manager: test_successor.py",
+    "parent/from_ctl_take": "and for another parent: test_successor.py",
     "common/self": "what the kernel says of a process, which /proc is asked for",
     "parent/from_metrics": "a table of two lines",
     "parent/drain": "three timers, and the end of the program: test_drain.py",

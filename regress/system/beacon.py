@@ -164,7 +164,8 @@ class Beacon:
             self.command("-d", "-f", self.conf_path, *args),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, env=self.environment())
-        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader = threading.Thread(target=self.read, daemon=True,
+            args=(self.proc, self.lines))
         self.reader.start()
 
     def start(self, *args):
@@ -177,6 +178,34 @@ class Beacon:
         self.pid = self.proc.pid
         self.note_children()
 
+    def take_over(self, *args):
+        """Another parent takes over from this one, which ends."""
+        self.note_children()
+        old, reader = self.proc, self.reader
+        self.proc = None
+        try:
+            self.launch("-u", *args)
+            self.wait_line(r"^beacond: ready$", START)
+        except BaseException:
+            old.kill()
+            raise
+        assert old.wait(5) == 0
+        reader.join(5)
+        assert self.listening("websocket") == self.ports
+        assert self.listening("udp") == self.udp_ports
+        self.pid = self.proc.pid
+        self.note_children()
+
+    def succeeded_by(self, proc):
+        """The one that was started has ended, and proc has taken over."""
+        self.proc = proc
+        self.lines = []
+        self.eof = True
+        self.pid = proc.pid
+        wait_for(lambda: os.path.exists(self.socket) and all(
+            c["state"] == "running" for c in self.children()), START)
+        self.note_children()
+
     def note_children(self):
         """Remembers every process there ever was, for the end."""
         self.seen.update(children_of(self.proc.pid))
@@ -186,13 +215,13 @@ class Beacon:
             line) for line in self.lines)
         return [int(m.group(1)) for m in found if m]
 
-    def read(self):
-        for raw in self.proc.stderr:
+    def read(self, proc, lines):
+        for raw in proc.stderr:
             with self.news:
-                self.lines.append(raw.decode(errors="replace").rstrip("\n"))
+                lines.append(raw.decode(errors="replace").rstrip("\n"))
                 self.news.notify_all()
         with self.news:
-            self.eof = True
+            self.eof |= self.proc is proc
             self.news.notify_all()
 
     def wait_line(self, pattern, bound=5.0, after=0):

@@ -78,6 +78,19 @@ tell probe; systemctl start beacond-probe@here.service; echo $?
 ls /var/lib/prometheus/node-exporter
 tell probed; sed -n 's/^pilot_beacon_probe_status.*} //p' \
     /var/lib/prometheus/node-exporter/beacond-probe-here.prom
+python3 -B regress/system/stays.py keys >>/etc/beacond/keys
+beaconctl reload >/dev/null 2>&1
+python3 -B regress/system/stays.py 8443 /root/stop >/root/stayed 2>&1 &
+for _ in $(seq 100); do [ -e /root/stop ] && break; sleep 0.1; done
+tell restart; for i in 1 2 3; do
+    systemctl restart beacond.service; echo $?
+    for _ in $(seq 50); do beaconctl show summary >/dev/null 2>&1 && break
+        sleep 0.1
+    done
+done
+tell taken-over; journalctl -q -o cat -u beacond.service | grep -c "2 sessions taken"
+rm /root/stop; wait %%1
+tell stayed; cat /root/stayed
 cp /etc/beacond.conf /root/good
 printf 'blocks file "/var/lib/none"\n' | cat /root/good - >/etc/beacond.conf
 tell half-reload; beaconctl reload; echo $?; systemctl reload beacond.service
@@ -180,6 +193,10 @@ if IS_ROOT:
         assert said["timer"] == "0"
         assert said["probe"].split() == ["0", "beacond-probe-here.prom"]
         assert said["probed"] == "0"
+        # Sessions stay over a restart, and so does each packet.
+        assert said["restart"].split() == ["0"] * 3
+        assert said["taken-over"] == "3"
+        assert re.fullmatch(r"(\d{2,}) of \1, in order", said["stayed"])
         # What waits for a restart is told and is no failure.
         half = said["half-reload"].split("\n")
         assert '"blocks file" has changed: needs a restart' in half[0]
@@ -193,7 +210,7 @@ if IS_ROOT:
         assert said["broken"].split()[-1] == "active"
         assert said["repaired"] == "426"
         assert int(said["warnings"]) >= 1
-        assert (said["again"], said["kept"]) == ("0", "1")
+        assert (said["again"], said["kept"]) == ("0", "3")
         # A registry with a path needs nothing, one with an address the drop-in.
         assert said["path"].split() == ["0", "link", "up"]
         assert said["cache"].startswith("_beacond 600 ")

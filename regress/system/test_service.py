@@ -92,7 +92,8 @@ class Activated(Beacon):
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, env=self.environment(),
             close_fds=False, preexec_fn=self.place)
-        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader = threading.Thread(target=self.read, daemon=True,
+            args=(self.proc, self.lines))
         self.reader.start()
 
 

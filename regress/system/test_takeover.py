@@ -440,7 +440,8 @@ class Journal(Seized):
                 stderr=theirs, env=self.environment())
         self.proc.stderr = ours.makefile("rb")
         ours.close()
-        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader = threading.Thread(target=self.read, daemon=True,
+            args=(self.proc, self.lines))
         self.reader.start()
 
 

@@ -114,10 +114,8 @@ errors_name_the_valid_words(void)
 	CHECK(strstr(said, "missing") != NULL);
 	CHECK(strstr(said, "beacons") != NULL);
 	CHECK(parse(NULL, NULL, NULL, NULL) == -1);
-	CHECK(strstr(said,
-		  "show drop block unblock log drain undrain reload "
-		  "upgrade stop keygen probe") !=
-	      NULL);
+	CHECK(strstr(said, "show drop block unblock log drain undrain reload "
+			   "upgrade park stop keygen probe") != NULL);
 	CHECK(parse("shows", NULL, NULL, NULL) == -1);
 	CHECK(parse("stop", "now", NULL, NULL) == -1);
 	CHECK(strstr(said, "\"now\"") != NULL);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "parent/control.h"
+#include "parent/inherit.h"
 #include "regress/unit/parent/parts.h"
 
 /*
@@ -20,6 +21,12 @@ static struct control control;
 static struct imsgbuf end;
 static const struct channel_rule no_rules[1];
 static uint32_t told, known, first_port;
+
+int
+inherit_take_local(const struct sockaddr_un *sun)
+{
+	return (-1);
+}
 
 static void
 begin(void)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "parent/control.h"
+#include "parent/inherit.h"
 #include "parent/parent.h"
 #include "regress/unit/parent/operator.h"
 #include "regress/unit/test.h"
@@ -42,6 +43,20 @@ getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 		return (0);
 	}
 	return ((int)syscall(SYS_getsockopt, fd, level, name, value, len));
+}
+
+static int failed; /* times that sessions were to stay */
+
+int
+inherit_take_local(const struct sockaddr_un *sun)
+{
+	return (-1);
+}
+
+static void
+has_left(struct parent *of)
+{
+	failed++;
 }
 
 static const char *
@@ -252,6 +267,58 @@ test_a_reload(void)
 	operator_goes(&other);
 }
 
+/* While all stand still nobody is listened to but who waits for that. */
+static void
+test_nobody_is_listened_to_for_a_while(void)
+{
+	struct imsgbuf taker, other, late;
+	struct msg_ctl_end last;
+
+	operator_comes(&taker);
+	ask(&taker, CTL_RELOAD, NULL, 0);
+	asked->job = JOB_TAKE;
+	asked->left = has_left;
+	operator_comes(&other);
+	control_pause(&parent);
+	ask(&other, CTL_SHOW_SUMMARY, NULL, 0);
+	CHECK(!told(&other, CTL_END, &last, sizeof(last)));
+	operator_comes(&late);
+	CHECK(parent.control->nclients == 2);
+	control_resume(&parent);
+	turn();
+	CHECK(told(&other, CTL_END, &last, sizeof(last)));
+	CHECK(parent.control->nclients == 3);
+	/* The taker's end is seen at once, as nobody takes over any more. */
+	control_pause(&parent);
+	operator_goes(&other);
+	CHECK(failed == 0 && parent.control->nclients == 3);
+	operator_goes(&taker);
+	CHECK(failed == 1 && parent.control->nclients == 2);
+	control_resume(&parent);
+	turn();
+	CHECK(failed == 1 && parent.control->nclients == 1);
+	operator_goes(&late);
+}
+
+/* What is said goes to whoever has sessions kept, too. */
+static void
+test_who_parks_hears_of_it(void)
+{
+	struct msg_ctl_said said;
+	struct imsgbuf end;
+
+	failed = 0;
+	operator_comes(&end);
+	ask(&end, CTL_RELOAD, NULL, 0);
+	asked->job = JOB_PARK;
+	asked->left = has_left;
+	log_warnx("a line");
+	turn();
+	CHECK(told(&end, CTL_SAID, &said, sizeof(said)));
+	operator_goes(&end);
+	CHECK(failed == 1);
+}
+
 /* What has been answered still arrives. */
 static void
 test_the_end(void)
@@ -264,6 +331,11 @@ test_the_end(void)
 	ask(&end, CTL_RELOAD, NULL, 0);
 	CHECK(control_done(asked, 0) == NULL);
 	ev_io_stop(parent.loop, &parent.control->listener);
+	/* Another one's still, of whom we have not taken over. */
+	parent.successor.pending = 1;
+	control_stop(&parent);
+	CHECK(stat(conf.control_socket, &st) == 0);
+	parent.successor.pending = 0;
 	control_stop(&parent);
 	CHECK(told(&end, CTL_END, &last, sizeof(last)) && last.error == 0);
 	CHECK(is_closed(&end) && TAILQ_EMPTY(&parent.control->clients));
@@ -281,6 +353,8 @@ main(void)
 	RUN(test_one_that_does_not_read);
 	RUN(test_one_request_at_a_time);
 	RUN(test_a_reload);
+	RUN(test_nobody_is_listened_to_for_a_while);
+	RUN(test_who_parks_hears_of_it);
 	RUN(test_the_end);
 	(void)unlink(conf.control_socket);
 	(void)rmdir(directory);

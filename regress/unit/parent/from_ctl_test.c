@@ -7,6 +7,7 @@
 #include <syslog.h>
 
 #include "parent/control.h"
+#include "parent/inherit.h"
 #include "regress/unit/still_clock.h"
 
 #include "regress/unit/parent/operator.h"
@@ -91,6 +92,36 @@ control_peer(struct control_client *client, const struct peermap_entry *entry)
 }
 
 /* parent/from_ctl_block.c, of which no request comes here. */
+int
+inherit_take_local(const struct sockaddr_un *sun)
+{
+	return (-1);
+}
+
+const char *
+from_ctl_sockets(void *owner, const void *data, size_t len, int fd)
+{
+	return ("not of this test");
+}
+
+const char *
+from_ctl_take(void *owner, const void *data, size_t len, int fd)
+{
+	return ("not of this test");
+}
+
+const char *
+from_ctl_taken(void *owner, const void *data, size_t len, int fd)
+{
+	return ("not of this test");
+}
+
+const char *
+from_ctl_park(void *owner, const void *data, size_t len, int fd)
+{
+	return ("not of this test");
+}
+
 const char *
 from_ctl_drop(void *owner, const void *data, size_t len, int fd)
 {

@@ -121,6 +121,134 @@ what_is_of_no_use_is_forgotten(void)
 	CHECK(inherit_take(SOCK_DGRAM, &udp) == -1);
 }
 
+/* ---- of another parent ---- */
+
+static char let_go[100]; /* names */
+
+static void
+is_let_go(const char *name)
+{
+	(void)strlcat(let_go, name, sizeof(let_go));
+	(void)strlcat(let_go, " ", sizeof(let_go));
+}
+
+/* Those that it has had the manager keep come in the order of their names. */
+static void
+what_was_kept_is_taken_by_name_and_in_order(void)
+{
+	manager();
+	say("5", getpid());
+	(void)setenv("LISTEN_FDNAMES",
+	    "beacond-file:beacond-socket-0001:beacond-socket-0000:"
+	    "beacond.socket",
+	    1);
+	inherit_sockets();
+	CHECK(inherit_take_named("beacond-queue-0000") == -1);
+	CHECK(inherit_take_named("beacond.socket") == -1);
+	CHECK(inherit_take_named("beacond-file") == 3);
+	CHECK(inherit_take_named("beacond-file") == -1);
+	CHECK(inherit_take(SOCK_DGRAM, &udp) == 5);
+	CHECK(inherit_take(SOCK_DGRAM, &udp) == 4);
+	/* That one is the manager's own, and what it keeps for us is not. */
+	CHECK(inherit_any() == 6);
+	CHECK(inherit_has(6) && !inherit_has(4) && !inherit_has(3));
+	inherit_each_name(is_let_go);
+	CHECK(strcmp(let_go, "beacond-file beacond-socket-0000 "
+			     "beacond-socket-0001 ") == 0);
+}
+
+/* Of ours is closed what the configuration has not any more. */
+static void
+what_was_kept_and_is_of_no_use_is_closed(void)
+{
+	manager();
+	say("4", getpid());
+	(void)setenv("LISTEN_FDNAMES", "x:beacond-b:beacond-a:y", 1);
+	inherit_sockets();
+	CHECK(inherit_take(SOCK_DGRAM, &udp) == 5);
+	inherit_report();
+	CHECK(fcntl(3, F_GETFD) != -1 && fcntl(5, F_GETFD) != -1);
+	CHECK(fcntl(4, F_GETFD) == -1 && fcntl(6, F_GETFD) != -1);
+	/* Whoever does not use it any more closes it, unlike the manager's. */
+	CHECK(!inherit_keep(5) && !inherit_has(5));
+	CHECK(inherit_keep(6));
+}
+
+/* Names that are none of ours, too many or too few, do no harm. */
+static void
+names_that_make_no_sense(void)
+{
+	char name[200];
+
+	manager();
+	say("4", getpid());
+	(void)memset(name, 'a', sizeof(name));
+	(void)memcpy(name, "beacond-", 8);
+	(void)memcpy(name + sizeof(name) - 10, ":::::::::", 10);
+	(void)setenv("LISTEN_FDNAMES", name, 1);
+	inherit_sockets();
+	let_go[0] = '\0';
+	inherit_each_name(is_let_go);
+	CHECK(let_go[0] == '\0' && inherit_has(3) && inherit_has(6));
+	CHECK(inherit_take(SOCK_STREAM, &tcp) == 3);
+	manager();
+	(void)setenv("LISTEN_FDNAMES", "", 1);
+	inherit_sockets();
+	CHECK(inherit_take(SOCK_STREAM, &tcp) == 3 && inherit_has(3));
+	(void)unsetenv("LISTEN_FDNAMES");
+}
+
+/* The kernel has chosen a port for the last parent: it stays. */
+static void
+a_port_that_was_chosen_stays(void)
+{
+	struct sockaddr_storage any;
+	int fd;
+
+	closefrom(3);
+	say("0", getpid());
+	inherit_sockets();
+	manager();
+	CHECK(inherit_add(3) == 0 && inherit_add(4) == 0);
+	any = tcp;
+	((struct sockaddr_in *)(void *)&any)->sin_port = 0;
+	CHECK(inherit_take(SOCK_STREAM, &any) == 3);
+	CHECK(inherit_take(SOCK_STREAM, &any) == -1);
+	CHECK(inherit_take(SOCK_DGRAM, &any) == 4);
+	/* The manager's are as they are written down. */
+	closefrom(3);
+	manager();
+	say("4", getpid());
+	inherit_sockets();
+	CHECK(inherit_take(SOCK_STREAM, &any) == -1);
+	for (fd = 0; inherit_add(6) == 0; fd++)
+		CHECK(fd < 100000);
+	CHECK(fd > 100);
+}
+
+static void
+a_local_socket_is_taken_by_its_path(void)
+{
+	struct sockaddr_un sun;
+	int fd;
+
+	closefrom(3);
+	say("0", getpid());
+	inherit_sockets();
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path),
+	    "/tmp/inherit_test.%d", getpid());
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK(fd != -1 && bind(fd, (void *)&sun, sizeof(sun)) == 0);
+	(void)unlink(sun.sun_path);
+	CHECK(inherit_add(fd) == 0);
+	sun.sun_path[5] ^= 1;
+	CHECK(inherit_take_local(&sun) == -1);
+	sun.sun_path[5] ^= 1;
+	CHECK(inherit_take_local(&sun) == fd && inherit_take_local(&sun) == -1);
+}
+
 int
 main(void)
 {
@@ -128,5 +256,10 @@ main(void)
 	RUN(each_is_taken_once_and_by_its_address);
 	RUN(what_nobody_uses_is_kept);
 	RUN(what_is_of_no_use_is_forgotten);
+	RUN(what_was_kept_is_taken_by_name_and_in_order);
+	RUN(what_was_kept_and_is_of_no_use_is_closed);
+	RUN(names_that_make_no_sense);
+	RUN(a_port_that_was_chosen_stays);
+	RUN(a_local_socket_is_taken_by_its_path);
 	return (test_failed());
 }

@@ -23,7 +23,8 @@ bind_udp(int reuse, const struct listener *listener)
 		errno = EMFILE;
 		return (-1);
 	}
-	return (listen_bind(SOCK_DGRAM, reuse, &listener->ss, listener->sslen));
+	return (
+	    listen_bind(SOCK_DGRAM, reuse, &listener->ss, listener->sslen, -1));
 }
 
 int
@@ -66,7 +67,7 @@ begin(void)
 	}
 	add(&tcp, LISTENER_WEBSOCKET);
 	tcp.nfds = 1;
-	tcp.fds[0] = listen_bind(SOCK_STREAM, 0, &tcp.ss, tcp.sslen);
+	tcp.fds[0] = listen_bind(SOCK_STREAM, 0, &tcp.ss, tcp.sslen, -1);
 	add(&udp, LISTENER_UDP);
 	for (i = 0; i < SOCKETS; i++) {
 		udp.fds[udp.nfds++] = listen_udp_socket(&udp);

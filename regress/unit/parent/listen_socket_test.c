@@ -14,7 +14,7 @@ bound(int type, int reuse, struct listener *listener)
 {
 	int fd;
 
-	fd = listen_bind(type, reuse, &listener->ss, listener->sslen);
+	fd = listen_bind(type, reuse, &listener->ss, listener->sslen, -1);
 	if (fd == -1 || listen_bound(listener, fd) == -1)
 		abort();
 	return (fd);
@@ -32,7 +32,8 @@ test_bound_and_no_other_beside_it(void)
 	CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 	CHECK((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
 	CHECK(!listen_accepts(fd) && listen_again(fd) == 0);
-	CHECK(listen_bind(SOCK_STREAM, 0, &listener.ss, listener.sslen) == -1);
+	CHECK(listen_bind(SOCK_STREAM, 0, &listener.ss, listener.sslen, -1) ==
+	      -1);
 	CHECK(errno == EADDRINUSE);
 	CHECK(strcmp(listen_failed_call(), "bind") == 0);
 	(void)close(fd);
@@ -46,10 +47,11 @@ test_one_port_is_shared_if_both_want_that(void)
 
 	loopback(&listener.ss, &listener.sslen);
 	one = bound(SOCK_DGRAM, SO_REUSEPORT, &listener);
-	CHECK(listen_bind(SOCK_DGRAM, 0, &listener.ss, listener.sslen) == -1);
+	CHECK(
+	    listen_bind(SOCK_DGRAM, 0, &listener.ss, listener.sslen, -1) == -1);
 	CHECK(errno == EADDRINUSE);
-	other =
-	    listen_bind(SOCK_DGRAM, SO_REUSEPORT, &listener.ss, listener.sslen);
+	other = listen_bind(
+	    SOCK_DGRAM, SO_REUSEPORT, &listener.ss, listener.sslen, -1);
 	CHECK(other != -1);
 	(void)close(one);
 	(void)close(other);
@@ -106,17 +108,20 @@ test_those_of_a_service_manager(void)
 	fd = bound(SOCK_STREAM, 0, &listener);
 	/* It does not listen: mended. */
 	manager_opens(fd);
-	CHECK(listen_bind(SOCK_STREAM, 0, &listener.ss, listener.sslen) == fd);
+	CHECK(listen_bind(SOCK_STREAM, 0, &listener.ss, listener.sslen, -1) ==
+	      fd);
 	CHECK(listen_accepts(fd) && manager_dropped == -1);
 	(void)close(fd);
 	loopback(&listener.ss, &listener.sslen);
 	fd = bound(SOCK_DGRAM, 0, &listener);
 	manager_opens(fd);
-	CHECK(listen_bind(SOCK_DGRAM, 0, &listener.ss, listener.sslen) == fd);
+	CHECK(
+	    listen_bind(SOCK_DGRAM, 0, &listener.ss, listener.sslen, -1) == fd);
 	/* It is shut down: given back. */
 	(void)shutdown(fd, SHUT_RDWR);
 	manager_opens(fd);
-	CHECK(listen_bind(SOCK_DGRAM, 0, &listener.ss, listener.sslen) == -1);
+	CHECK(
+	    listen_bind(SOCK_DGRAM, 0, &listener.ss, listener.sslen, -1) == -1);
 	CHECK(errno == ESHUTDOWN && manager_dropped == fd);
 	CHECK(
 	    strcmp(listen_failed_call(), "socket of the service manager") == 0);

@@ -107,7 +107,8 @@ test_what_a_service_manager_opened_stays_open(void)
 	struct listener *listener, theirs;
 
 	line(CONF_LISTEN);
-	manager_kept = listen_bind(SOCK_STREAM, 0, &address.ss, address.sslen);
+	manager_kept =
+	    listen_bind(SOCK_STREAM, 0, &address.ss, address.sslen, -1);
 	CHECK(manager_kept != -1 && listen_bound(&theirs, manager_kept) == 0);
 	CHECK(listen_again(manager_kept) == 0);
 	manager_opens(manager_kept);

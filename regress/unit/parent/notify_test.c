@@ -5,6 +5,7 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <stdint.h>
 #include <unistd.h>
@@ -102,11 +103,88 @@ manager_is_told(void)
 	CHECK(recv(manager, pid, sizeof(pid), 0) == -1);
 }
 
+/* Boolean: just this, and a descriptor, which is in *fd then. */
+static int
+given(const char *text, int *fd)
+{
+	union {
+		struct cmsghdr hdr;
+		uint8_t buf[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr msg;
+	struct iovec iov;
+	char buf[128];
+	ssize_t n;
+
+	memset(&msg, 0, sizeof(msg));
+	iov.iov_base = buf;
+	iov.iov_len = sizeof(buf);
+	msg.msg_iov = &iov;
+	msg.msg_iovlen = 1;
+	msg.msg_control = &control;
+	msg.msg_controllen = sizeof(control);
+	n = recvmsg(manager, &msg, 0);
+	if (n == -1 || CMSG_FIRSTHDR(&msg) == NULL ||
+	    control.hdr.cmsg_type != SCM_RIGHTS)
+		return (0);
+	memcpy(fd, CMSG_DATA(&control.hdr), sizeof(*fd));
+	return (
+	    n == (ssize_t)strlen(text) && memcmp(buf, text, strlen(text)) == 0);
+}
+
+static void
+manager_keeps_and_lets_go(void)
+{
+	int fd, pair[2];
+	char byte;
+
+	CHECK(notify_is_open());
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	CHECK(notify_keep(pair[0], "beacond-x") == 0);
+	CHECK(given("FDSTORE=1\nFDPOLL=0\nFDNAME=beacond-x", &fd));
+	/* It is that one, and ours is ours still. */
+	CHECK(write(fd, "y", 1) == 1 && read(pair[1], &byte, 1) == 1);
+	CHECK(byte == 'y' && close(fd) == 0 && close(pair[0]) == 0);
+	notify_let_go("beacond-x");
+	CHECK(told("FDSTOREREMOVE=1\nFDNAME=beacond-x"));
+	CHECK(notify_keep(-1, "beacond-x") == -1);
+	(void)close(pair[1]);
+}
+
+/* In a process of its own: reads one message, and lets go of what is in it. */
+static pid_t
+manager_reads(void)
+{
+	pid_t pid;
+	int fd;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid != 0)
+		return (pid);
+	for (;;)
+		if (given("BARRIER=1", &fd))
+			break;
+	_exit(0);
+}
+
+static void
+manager_is_waited_for(void)
+{
+	pid_t pid;
+
+	pid = manager_reads();
+	CHECK(notify_barrier() == 0);
+	CHECK(waitpid(pid, NULL, 0) == pid);
+}
+
 int
 main(void)
 {
 	RUN(without_a_manager_nothing_happens);
 	RUN(watchdog_of_another_process_is_not_ours);
 	RUN(manager_is_told);
+	RUN(manager_keeps_and_lets_go);
+	RUN(manager_is_waited_for);
 	return (test_failed());
 }

@@ -196,6 +196,7 @@ main(void)
 {
 	parts_init();
 	places_init(&parent);
+	parent.ready = 1;
 	RUN(test_few_more_are_left_alone);
 	RUN(test_one_leaves);
 	RUN(test_who_leaves_and_dies);

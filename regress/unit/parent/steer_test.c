@@ -207,6 +207,32 @@ ipv4(void)
 	tear_down();
 }
 
+/* Its sockets may have datagrams in them: nothing is tried, nor chosen anew. */
+static void
+as_another_parent_did_it(void)
+{
+	uint32_t key;
+
+	CHECK(set_up("127.0.0.1", WORKERS) == 0);
+	steer_all(&parent);
+	key = parent.steer_key;
+	parent.successor.pending = 1;
+	parent.successor.steered = 1;
+	parent.successor.steer_key = key;
+	parent.successor.nworkers = WORKERS;
+	parent.steer_key = parent.steered = 0;
+	steer_all(&parent);
+	CHECK(parent.steered && parent.steer_key == key && !parent.unsteered);
+	steer_on(&parent);
+	CHECK(all_come_right("127.0.0.1", "127.0.0.1"));
+	/* It could not: nor do we. */
+	parent.successor.steered = 0;
+	steer_all(&parent);
+	CHECK(!parent.steered && parent.unsteered);
+	parent.successor.pending = parent.unsteered = 0;
+	tear_down();
+}
+
 static void
 ipv4_everywhere(void)
 {
@@ -402,6 +428,7 @@ int
 main(void)
 {
 	RUN(ipv4);
+	RUN(as_another_parent_did_it);
 	RUN(ipv4_everywhere);
 	RUN(ipv6);
 	RUN(both_by_one_socket);

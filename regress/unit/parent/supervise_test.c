@@ -18,6 +18,10 @@
 static int spawns, fails; /* spawn(): calls; boolean: it can't */
 static int introduced, connected, reaped_told, ready_told, lost, dead;
 
+/* Times that all were ready to take over from another parent. */
+static int took_over;
+static int gossips;
+
 static void
 let_go(struct process *p)
 {
@@ -85,6 +89,18 @@ spawn(struct process *p, channel_end_fn end)
 	}
 	(void)close(pair[1]);
 	return (0);
+}
+
+static void
+go(struct parent *of)
+{
+	took_over++;
+}
+
+void
+gossip_send_start(struct parent *of)
+{
+	gossips++;
 }
 
 void
@@ -160,7 +176,10 @@ begin(void)
 	kill_all();
 	parent.stopping = parent.ready = fails = 0;
 	spawns = introduced = connected = reaped_told = ready_told = 0;
-	lost = dead = 0;
+	lost = dead = took_over = gossips = 0;
+	parent.successor.pending = parent.successor.asks = 0;
+	parent.successor.go = go;
+	parent.park.stage = PARK_NOT;
 	supervise_start_all(&parent);
 }
 
@@ -224,8 +243,55 @@ test_ready_when_the_last_is(void)
 	CHECK(is_ready(&parent.workers[0]) == NULL);
 	CHECK(is_ready(&parent.metrics) == NULL && ready_told == 0);
 	CHECK(is_ready(&parent.workers[1]) == NULL);
-	CHECK(parent.ready && ready_told == 1);
+	CHECK(parent.ready && ready_told == 1 && gossips == 1);
 	CHECK(parent.auth.child->channel.state == PROCESS_RUNNING);
+}
+
+/* Then its sessions come first. */
+static void
+test_who_takes_over_does_not_serve_yet(void)
+{
+	begin();
+	parent.successor.pending = 1;
+	CHECK(all_are_ready() && took_over == 1);
+	CHECK(!parent.ready && ready_told == 0 && gossips == 0);
+	supervise_serve(&parent);
+	CHECK(parent.ready && ready_told == 1 && gossips == 1);
+}
+
+static void
+dies_too_early(void)
+{
+	ev_loop_fork(parent.loop);
+	begin();
+	parent.successor.pending = parent.successor.asks = 1;
+	if (!all_are_ready())
+		_exit(2);
+	dies(&parent.workers[0], SIGSEGV);
+}
+
+/* Whoever runs has all sessions still. */
+static void
+test_a_child_that_dies_before_we_have_taken_over(void)
+{
+	kill_all();
+	CHECK(parts_apart(dies_too_early) == 33);
+}
+
+/* Auth is not listened to then, and its answer would be missed. */
+static void
+test_no_pings_while_all_stand_still(void)
+{
+	begin();
+	CHECK(all_are_ready());
+	parent.park.stage = PARK_STILL;
+	ev_feed_event(parent.loop, &parent.ping, EV_TIMER);
+	(void)ev_run(parent.loop, EVRUN_NOWAIT);
+	CHECK(parent.auth.child->unanswered == 0);
+	parent.park.stage = PARK_LISTENERS;
+	ev_feed_event(parent.loop, &parent.ping, EV_TIMER);
+	(void)ev_run(parent.loop, EVRUN_NOWAIT);
+	CHECK(parent.auth.child->unanswered == 1);
 }
 
 static void
@@ -499,6 +565,9 @@ main(void)
 	supervise_init(&parent);
 	RUN(test_all_at_once);
 	RUN(test_ready_when_the_last_is);
+	RUN(test_who_takes_over_does_not_serve_yet);
+	RUN(test_a_child_that_dies_before_we_have_taken_over);
+	RUN(test_no_pings_while_all_stand_still);
 	RUN(test_a_child_that_is_confused);
 	RUN(test_started_again_and_later_each_time);
 	RUN(test_one_that_cannot_be_started);

@@ -44,10 +44,18 @@ udp_close(struct worker *of, uint32_t listener)
 {
 }
 
+static int stopped; /* times that nobody was accepted any more */
+
 void
 accept_start(struct worker *of)
 {
 	began++;
+}
+
+void
+accept_stop(struct worker *of)
+{
+	stopped++;
 }
 
 uint32_t
@@ -144,6 +152,22 @@ void
 move_fence(struct worker *of, const struct msg_moved *msg)
 {
 	(void)strlcat(moved, "fence ", sizeof(moved));
+}
+
+const char *
+still_set(struct worker *of, const struct msg_still *msg)
+{
+	(void)strlcat(moved, "still ", sizeof(moved));
+	of->still.stage = msg->stage;
+	return (msg->stage > STILL_ALL ? "no such stillness" : NULL);
+}
+
+const char *
+park_begin(struct worker *of, int fd)
+{
+	(void)close(fd);
+	(void)strlcat(moved, "park ", sizeof(moved));
+	return (NULL);
 }
 
 void
@@ -480,6 +504,32 @@ hears_of_a_move_that_is_refused(void)
 }
 
 static void
+hears_of_stillness(void)
+{
+	struct msg_still msg = { STILL_ALL, 0 };
+	int pair[2];
+
+	/* Before the start, too. */
+	hello(0);
+	say(PW_STILL, &msg, sizeof(msg), -1);
+	start();
+	say(PW_STILL, &msg, sizeof(msg), -1);
+	if (channel_pair(pair) == -1)
+		_exit(ALIVE);
+	say(PW_PARK, NULL, 0, pair[0]);
+	if (strcmp(moved, "still still park ") != 0 || stopped != 2)
+		_exit(ALIVE);
+	msg.stage++;
+	say(PW_STILL, &msg, sizeof(msg), -1);
+}
+
+static void
+test_stillness(void)
+{
+	CHECK(worker_that(hears_of_stillness) == DIED);
+}
+
+static void
 hears_of_fewer_to_go_than_said(void)
 {
 	start();
@@ -638,6 +688,7 @@ main(void)
 	RUN(test_hello_comes_first_and_once);
 	RUN(test_start_needs_all_that_was_promised);
 	RUN(test_what_comes_out_of_turn_ends_it);
+	RUN(test_stillness);
 	RUN(test_moves_are_as_long_as_they_say);
 	RUN(test_a_session_is_meant_by_slot_and_generation);
 	RUN(test_life_and_end);

@@ -81,6 +81,22 @@ move_out_marked(struct worker *of, uint32_t place, uint32_t ticket)
 }
 
 void
+still_marked(struct worker *of, uint32_t place, uint32_t ticket)
+{
+	if (place != 1 || ticket != 7)
+		wrong = 1;
+	(void)strlcat(moves, "still ", sizeof(moves));
+}
+
+void
+still_lost(struct worker *of, uint32_t place)
+{
+	if (place != 1)
+		wrong = 1;
+	(void)strlcat(moves, "still ", sizeof(moves));
+}
+
+void
 move_out_fenced(struct worker *of, uint32_t place, uint32_t ticket)
 {
 	if (place != 1 || ticket != 7)
@@ -215,7 +231,8 @@ test_marks_and_fences_between_packets(void)
 		begin();
 		turn(bytes, cut);
 		turn(bytes + cut, len - cut);
-		CHECK(strcmp(moves, "echo fenced marked ") == 0 && !wrong);
+		CHECK(
+		    strcmp(moves, "echo fenced marked still ") == 0 && !wrong);
 		CHECK(delivered == 1 && closed == 0);
 	}
 }
@@ -233,7 +250,7 @@ test_another_channel_is_the_end_of_the_one_before(void)
 	(void)route_recv_open(&w, 1, pair[0]);
 	(void)close(other);
 	other = pair[1];
-	CHECK(strcmp(moves, "lost ") == 0 && !wrong);
+	CHECK(strcmp(moves, "lost still ") == 0 && !wrong);
 	CHECK(route_recv_open(&w, w.hello.worker, -1) != NULL);
 	CHECK(route_recv_open(&w, PROTO_PLACES_MAX, -1) != NULL);
 }
@@ -245,7 +262,7 @@ test_the_end_of_the_other(void)
 	(void)shutdown(other, SHUT_RDWR);
 	ev_run(w.loop, EVRUN_NOWAIT);
 	CHECK(closed == 1 && delivered == 0);
-	CHECK(strcmp(moves, "lost ") == 0);
+	CHECK(strcmp(moves, "lost still ") == 0);
 }
 
 /* Worker 1 may fill our buffer, but not hold us for ever. */

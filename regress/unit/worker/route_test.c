@@ -74,6 +74,16 @@ move_out_lost(struct worker *of, uint32_t place)
 {
 }
 
+void
+still_marked(struct worker *of, uint32_t place, uint32_t ticket)
+{
+}
+
+void
+still_lost(struct worker *of, uint32_t place)
+{
+}
+
 static int
 set_up(void)
 {

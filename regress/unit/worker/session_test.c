@@ -6,8 +6,12 @@
 #include <sys/socket.h>
 
 #include <sys/wait.h>
+
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "common/loop.h"
 #include "regress/unit/worker/parts.h"
 
 /* The table of sessions, how they begin and how they end. */
@@ -130,6 +134,60 @@ test_what_its_end_means_to_others(void)
 	CHECK(
 	    parts_told(&w.parent, &parent, WP_CLOSED, &msg, sizeof(msg)) == -1);
 	CHECK(COUNTED(AUTH_FAIL) == failed + 1 && w.nupgraded == 0);
+}
+
+/* Descriptors that libev's epoll watches. */
+static int
+watched(void)
+{
+	char line[128], path[64], name[32];
+	ssize_t len;
+	FILE *f;
+	int fd, n;
+
+	n = 0;
+	for (fd = 0; fd < 64; fd++) {
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		len = readlink(path, name, sizeof(name) - 1);
+		name[len < 0 ? 0 : len] = '\0';
+		if (strcmp(name, "anon_inode:[eventpoll]") != 0)
+			continue;
+		(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+		f = fopen(path, "r");
+		while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+			n += strncmp(line, "tfd:", 4) == 0;
+		if (f != NULL)
+			(void)fclose(f);
+	}
+	return (n);
+}
+
+static void
+reads(struct ev_loop *loop, ev_io *io, int revents)
+{
+}
+
+/*
+ * Who had the session before may hold its descriptor longer than we: it is not
+ * watched here any more for that.
+ */
+static void
+test_nobody_watches_what_another_process_has(void)
+{
+	struct session *s;
+	int before, other;
+
+	(void)ev_run(w.loop, EVRUN_NOWAIT);
+	before = watched();
+	s = made(SESSION_HEAD, 1);
+	ev_set_cb(&s->io, reads);
+	ev_io_start(w.loop, &s->io);
+	(void)ev_run(w.loop, EVRUN_NOWAIT);
+	CHECK(watched() == before + 1);
+	other = dup(s->io.fd);
+	end(s);
+	CHECK(watched() == before);
+	(void)close(other);
 }
 
 /* Told once: when it leaves the map, not again when it is gone. */
@@ -337,6 +395,9 @@ int
 main(void)
 {
 	parts_loop();
+	/* As a worker has it: its epoll is known. */
+	ev_loop_destroy(w.loop);
+	w.loop = loop_open(0);
 	parts_channel(&w.parent, &parent);
 	(void)parts_map();
 	w.tick = 1000;
@@ -349,6 +410,7 @@ main(void)
 	RUN(test_places_are_used_again_and_serials_grow);
 	RUN(test_found_by_slot_serial_and_state);
 	RUN(test_what_its_end_means_to_others);
+	RUN(test_nobody_watches_what_another_process_has);
 	RUN(test_a_close_leaves_the_map_at_once);
 	RUN(test_a_violation_is_answered_and_no_longer_heard);
 	RUN(test_so_many_strangers_of_a_source);

@@ -53,6 +53,18 @@ session_reap(struct worker *of)
 	w.nbroken = 0;
 }
 
+int
+still_is_busy(const struct worker *of)
+{
+	return (w.still.asked);
+}
+
+void
+still_turn(struct worker *of)
+{
+	note('p');
+}
+
 static const char *
 turn(uint32_t own, uint32_t staged, uint32_t broken)
 {
@@ -94,6 +106,17 @@ test_who_has_moved_is_looked_at_first(void)
 	CHECK(strcmp(turn(0, 0, 0), "") == 0);
 }
 
+/* What is told of sessions is told when all the rest is done. */
+static void
+test_who_stands_still_is_looked_at_last(void)
+{
+	w.still.asked = 1;
+	CHECK(strcmp(turn(1, 1, 1), "brsp") == 0);
+	CHECK(strcmp(turn(0, 0, 0), "p") == 0);
+	w.still.asked = 0;
+	CHECK(strcmp(turn(0, 0, 0), "") == 0);
+}
+
 /* It is asked in each turn; all else is done. */
 static void
 test_what_the_router_is_told_may_wait(void)
@@ -120,6 +143,7 @@ main(void)
 	RUN(test_each_by_itself);
 	RUN(test_what_is_sent_comes_before_what_broke);
 	RUN(test_who_has_moved_is_looked_at_first);
+	RUN(test_who_stands_still_is_looked_at_last);
 	RUN(test_what_the_router_is_told_may_wait);
 	RUN(test_the_loop_ends_without_it);
 	return (test_failed());

@@ -1,0 +1,183 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "parent/control.h"
+#include "parent/notify.h"
+#include "parent/park_file.h"
+#include "parent/parent.h"
+
+/*
+ * Another parent takes over what we have, or the service manager keeps it until
+ * there is one (doc/moving.md).
+ */
+
+/* Root or our own user alone: with the sockets goes all that we are. */
+static int
+from_ctl_may_take(const struct control_client *client)
+{
+	struct ucred cred;
+	socklen_t len;
+
+	len = sizeof(cred);
+	return (getsockopt(client->channel.imsgbuf.fd, SOL_SOCKET, SO_PEERCRED,
+		    &cred, &len) == 0 &&
+		(cred.uid == 0 || cred.uid == geteuid()));
+}
+
+/* A duplicate of fd.  Returns 0, or -1. */
+static int
+from_ctl_give(struct control_client *client, enum ctl_reply type, int fd)
+{
+	int copy;
+
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return (copy == -1
+		    ? -1
+		    : channel_send(&client->channel, type, 0, copy, NULL, 0));
+}
+
+static int
+from_ctl_give_socket(void *client, int fd)
+{
+	return (from_ctl_give(client, CTL_SOCKET, fd));
+}
+
+static int
+from_ctl_give_sockets(struct control_client *client)
+{
+	const struct parent *parent;
+
+	parent = client->control->parent;
+	if (from_ctl_give(client, CTL_SOCKET, client->control->socket.fd) == -1)
+		return (-1);
+	if (parent->router.socket.what != NULL &&
+	    from_ctl_give(client, CTL_SOCKET, parent->router.socket.fd) == -1)
+		return (-1);
+	return (listen_each(parent, from_ctl_give_socket, client));
+}
+
+/* CTL_SOCKETS */
+const char *
+from_ctl_sockets(void *owner, const void *data, size_t len, int fd)
+{
+	struct control_client *client;
+	struct msg_ctl_steered row;
+	const struct parent *parent;
+	const char *why;
+
+	client = owner;
+	parent = client->control->parent;
+	if (!from_ctl_may_take(client))
+		return (control_done(client, EPERM));
+	/* It would take us for dead, and all that is left. */
+	if (notify_is_open())
+		return (control_done(client, EOPNOTSUPP));
+	if (parent_is_ending(parent) || !parent->ready)
+		return (control_done(client, EBUSY));
+	row.steered = parent->steered != 0;
+	row.key = parent->steer_key;
+	row.nworkers = parent->nworkers;
+	if (from_ctl_give_sockets(client) == -1 ||
+	    control_row(client, CTL_STEERED, &row, sizeof(row)) == -1)
+		return ("cannot be given the sockets");
+	why = control_done(client, 0);
+	client->channel.state = CONTROL_TAKES;
+	return (why);
+}
+
+static struct control_client *
+from_ctl_taker(const struct parent *parent)
+{
+	struct control_client *client;
+
+	TAILQ_FOREACH(client, &parent->control->clients, entry)
+		if (client->job == JOB_TAKE)
+			return (client);
+	return (NULL);
+}
+
+static void
+from_ctl_taker_left(struct parent *parent)
+{
+	park_fail(parent, "the other one is gone");
+}
+
+/* All stand still and are kept, or (0) go on. */
+static void
+from_ctl_kept(struct parent *parent, int ok)
+{
+	const struct park_file *file;
+	struct control_client *client;
+	uint32_t i;
+	int error;
+
+	client = from_ctl_taker(parent);
+	if (client == NULL)
+		return;
+	if (!ok) {
+		client->left = NULL;
+		if (control_done(client, EAGAIN) != NULL)
+			control_drop(client);
+		return;
+	}
+	file = parent->park.file;
+	error = from_ctl_give(client, CTL_FILE, file->fd);
+	for (i = 0; i < file->nqueues && error == 0; i++)
+		error = from_ctl_give(client, CTL_QUEUE, file->queues[i]);
+	if (error == -1 || control_done(client, 0) != NULL) {
+		control_drop(client);
+		return;
+	}
+	client->job = JOB_TAKE;
+	client->channel.state = CONTROL_TAKEN;
+}
+
+/* CTL_TAKE */
+const char *
+from_ctl_take(void *owner, const void *data, size_t len, int fd)
+{
+	struct control_client *client;
+	const char *why;
+	int error;
+
+	client = owner;
+	client->job = JOB_TAKE;
+	client->left = from_ctl_taker_left;
+	error = park_begin(client->control->parent, from_ctl_kept);
+	if (error == 0) {
+		client->channel.state = CONTROL_BUSY;
+		return (NULL);
+	}
+	client->left = NULL;
+	why = control_done(client, error);
+	client->channel.state = CONTROL_TAKES;
+	return (why);
+}
+
+/* CTL_TAKEN: all that we had is another's. */
+const char *
+from_ctl_taken(void *owner, const void *data, size_t len, int fd)
+{
+	struct control_client *client;
+	struct parent *parent;
+
+	client = owner;
+	parent = client->control->parent;
+	if (parent->park.stage != PARK_WHOLE)
+		return ("nothing to take");
+	shutdown_silently(parent);
+	(void)control_done(client, 0);
+	(void)imsgbuf_flush(&client->channel.imsgbuf, 1000);
+	log_info("another beacond has taken over");
+	exit(0);
+}

@@ -1,0 +1,113 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "parent/inherit.h"
+#include "parent/notify.h"
+#include "parent/parent.h"
+#include "parent/unpark_file.h"
+
+/*
+ * We take over from another parent (doc/moving.md): what it has left with the
+ * service manager, or from itself while it runs.  Our children are started,
+ * stand still, get its sessions, and then all goes on.
+ */
+
+/* What the service manager has kept, if that is why we are started. */
+static void
+successor_kept(struct successor *s)
+{
+	struct park_header header;
+	char name[INHERIT_NAME_LEN];
+	struct unpark_file *f;
+	uint32_t i;
+	int fd;
+
+	s->file = inherit_take_named(INHERIT_OURS "file");
+	f = &s->unpark.file;
+	for (i = 0; i < PARK_QUEUES_MAX; i++) {
+		(void)snprintf(
+		    name, sizeof(name), INHERIT_OURS "queue-%04u", i);
+		fd = inherit_take_named(name);
+		if (fd == -1)
+			break;
+		f->queues[f->nqueues++] = fd;
+	}
+	if (s->file == -1 || unpark_file_head(s->file, &header) == -1) {
+		/* Nor is it kept for whoever comes after us. */
+		unpark_file_close(f);
+		inherit_each_name(notify_let_go);
+		return;
+	}
+	s->pending = 1;
+	s->steered = header.steered != 0;
+	s->steer_key = header.steer_key;
+	s->nworkers = header.nworkers;
+}
+
+/* We have all, and nobody else has it: all goes on. */
+static void
+successor_over(struct parent *parent)
+{
+	struct msg_still msg;
+	uint32_t i;
+
+	parent->successor.pending = 0;
+	steer_on(parent);
+	msg.stage = STILL_NOT;
+	msg.ticket = 0;
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
+		process_send(
+		    parent->workers[i].child, PW_STILL, -1, &msg, sizeof(msg));
+	inherit_each_name(notify_let_go);
+	log_info("%u sessions taken over", parent->successor.unpark.taken);
+	supervise_serve(parent);
+}
+
+static void
+successor_unparked(struct parent *parent)
+{
+	(void)close(parent->successor.file);
+	if (parent->successor.asks)
+		successor_taken(parent);
+	else
+		successor_over(parent);
+}
+
+/* The file is here, and its queues. */
+static void
+successor_unpark(struct parent *parent)
+{
+	unpark_begin(parent, parent->successor.file, successor_unparked);
+}
+
+/* Our children are ready. */
+static void
+successor_go(struct parent *parent)
+{
+	if (parent->successor.asks)
+		successor_ask(parent, successor_unpark, successor_over);
+	else
+		successor_unpark(parent);
+}
+
+/* At start, before anything is bound; ask: boolean: one runs. */
+void
+successor_init(struct parent *parent, int ask)
+{
+	struct successor *s;
+
+	s = &parent->successor;
+	s->file = -1;
+	s->asks = ask;
+	s->go = successor_go;
+	if (ask)
+		successor_ask_sockets(parent);
+	else
+		successor_kept(s);
+}

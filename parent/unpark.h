@@ -1,0 +1,39 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#ifndef PARENT_UNPARK_H
+#define PARENT_UNPARK_H
+
+#include <ev.h>
+#include <stdint.h>
+
+#include "common/proto_move.h"
+#include "parent/unpark_file.h"
+
+struct parent;
+struct process;
+struct unparking;
+
+/* Sessions of another parent, on their way to our workers. */
+struct unpark {
+	struct unpark_file file;
+	struct unparking *to[PROTO_PLACES_MAX]; /* a batch for each */
+	ev_timer timer;
+	uint32_t sessions; /* that there are */
+	uint32_t taken;    /* of these, by our workers */
+	void (*done)(struct parent *);
+};
+
+/* unpark.c */
+void unpark_begin(struct parent *, int, void (*)(struct parent *));
+void unpark_lost(struct process *);
+int unpark_is(const struct process *, uint32_t ticket);
+const char *unpark_ready(struct process *, const struct msg_move_ready *);
+const char *unpark_done(struct process *);
+
+/* unpark_map.c */
+void unpark_map(struct parent *, const struct unpark_record *);
+
+#endif /* PARENT_UNPARK_H */

@@ -1,0 +1,236 @@
+# Copyright (c) 2026 The beacond authors
+# SPDX-License-Identifier: ISC
+
+"""A new parent takes over from the old one, and nobody notices."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from beacon import Beacon, children_of, limit, wait_for, write
+from client import BINARY, CONTINUATION, PING, PONG, frame, login, relay
+from keeper import Kept
+from test_move import Talk
+from udp import Udp
+
+OPEN = "source packet limit 0"
+
+
+def talks_of(peers):
+    return [Talk(peers[i], peers[i ^ 1], i + 1, (i ^ 1) + 1)
+        for i in range(len(peers))]
+
+
+@limit(60)
+def test_a_new_parent_under_traffic():
+    with Beacon(OPEN, workers=2, udp=True) as b:
+        peers = [login(b, node) for node in range(1, 9)]
+        talks = talks_of(peers)
+        for _ in range(4):
+            b.take_over()
+        for talk in talks:
+            talk.end()
+        b.wait_peers(8)
+        assert {b.worker_of(node) for node in range(1, 9)} == {0, 1}
+
+
+@limit(60)
+def test_a_service_manager_keeps_all_of_it_under_traffic():
+    with Kept(OPEN, workers=2, udp=True) as b:
+        peers = [login(b, node) for node in range(1, 9)]
+        talks = talks_of(peers)
+        for _ in range(3):
+            b.restart()
+            wait_for(lambda: not b.keeper.kept, what="nothing to be kept")
+        for talk in talks:
+            talk.end()
+        b.wait_peers(8)
+
+
+@limit(30)
+@pytest.mark.parametrize("start", [Beacon, Kept])
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_another_number_of_workers(start, workers):
+    with start(OPEN, workers=2, udp=True) as b:
+        peers = [login(b, node) for node in range(1, 5)]
+        with Udp(b.udp_port, 9) as far:
+            far.join(b)
+            b.write_conf(OPEN, workers=workers, udp=True)
+            (b.restart if start is Kept else b.take_over)()
+            for i, peer in enumerate(peers):
+                peer.send_packet(relay(i + 1, 9, b"to udp %d" % i))
+                far.expect_from(i + 1, b"to udp %d" % i)
+            assert sum(c["role"] == "worker"
+                for c in b.children()) == workers
+
+
+def states(b):
+    """Peers in all the states that a session can be in."""
+    half, fragments, pinged, slow = (login(b, n) for n in (1, 2, 3, 4))
+    whole = frame(BINARY, relay(1, 5, b"in two halves"))
+    half.send(whole[:9])
+    first = relay(2, 5, b"in fragments")
+    fragments.send(frame(BINARY, first[:7], fin=False))
+    return half, whole[9:], fragments, first[7:], pinged, slow
+
+
+def test_half_a_frame_and_half_a_message_go_along():
+    with Beacon(OPEN, workers=2) as b:
+        half, rest, fragments, more, pinged, _ = states(b)
+        dest = login(b, 5)
+        b.wait_metric(5, "connections", outcome="auth_ok")
+        b.take_over()
+        half.send(rest)
+        assert dest.recv_packet(5)[5:] == b"in two halves"
+        fragments.send(frame(CONTINUATION, more))
+        assert dest.recv_packet(5)[5:] == b"in fragments"
+        pinged.send(frame(PING, b"still there?"))
+        pinged.expect(PONG, b"still there?")
+
+
+@limit(60)
+def test_what_a_slow_peer_has_not_read_goes_along():
+    size, count = 30000, 60
+    with Beacon(OPEN, workers=2) as b, login(b, 1) as fast, \
+            login(b, 2) as slow:
+        for i in range(count):
+            fast.send_packet(relay(1, 2, b"%06d" % i + bytes(size)))
+        wait_for(lambda: b.ctl("show", "peer", "2")["queued"] > 0,
+            what="a queue")
+        b.take_over()
+        for i in range(count):
+            assert slow.recv_packet(5)[5:11] == b"%06d" % i
+
+
+def test_who_does_not_come_up_changes_nothing():
+    with Beacon(OPEN, workers=2) as b:
+        peers = [login(b, node) for node in (1, 2)]
+        with open(b.conf_path) as f:
+            good = f.read()
+        pids = b.children()
+        for bad in ("nonsense", 'keys file "/none"\nworkers 0',
+                "listen on 192.0.2.77 port 1"):
+            write(b.conf_path, good + bad + "\n")
+            run = subprocess.run(b.command("-u", "-d", "-f", b.conf_path),
+                env=b.environment(), stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE, timeout=10)
+            assert run.returncode == 1, run.stderr
+        write(b.conf_path, good)
+        assert b.children() == pids
+        peers[0].send_packet(relay(1, 2, b"as before"))
+        assert peers[1].recv_packet(5)[5:] == b"as before"
+        b.take_over()
+        peers[0].send_packet(relay(1, 2, b"as after"))
+        assert peers[1].recv_packet(5)[5:] == b"as after"
+
+
+def named(parent, role):
+    """A child of that parent, once there are as many as there will be."""
+    def found():
+        by_name = {}
+        for pid in children_of(parent):
+            with open("/proc/%d/cmdline" % pid) as f:
+                by_name[f.read().split("\0")[0]] = pid
+        return by_name if len(by_name) == 3 else None
+    return next(pid for name, pid in wait_for(found, 10).items()
+        if name.endswith(role))
+
+
+class Taking:
+    """A new parent that is about to take over, held at some step.
+
+    still: an old worker does not answer, so not all stand still yet; else they
+    do, and a new worker does not take its part.
+    """
+
+    def __init__(self, b, still):
+        self.b = b
+        self.old = b.proc.pid
+        self.pids = {"old worker": b.pid_of("worker", 0),
+            "old auth": b.pid_of("auth")}
+        self.held = b.pid_of("worker", 1)
+        os.kill(self.held, signal.SIGSTOP)
+        self.log = tempfile.TemporaryFile()
+        self.new = subprocess.Popen(
+            b.command("-u", "-d", "-f", b.conf_path), env=b.environment(),
+            stdout=subprocess.DEVNULL, stderr=self.log)
+        wait_for(lambda: b"ready to take over" in self.said(), 10)
+        for role in ("worker[0]", "auth"):
+            self.pids["new " + role.split("[")[0]] = named(
+                self.new.pid, role)
+        self.pids["new parent"] = self.new.pid
+        if not still:
+            old, self.held = self.held, named(self.new.pid, "worker[1]")
+            os.kill(self.held, signal.SIGSTOP)
+            os.kill(old, signal.SIGCONT)
+            b.wait_line("sessions stand still")
+        time.sleep(0.2)         # and it has got there
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def go_on(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.held, signal.SIGCONT)
+
+    def ended(self):
+        """The parent that has ended, when one has."""
+        wait_for(lambda: self.new.poll() is not None or
+            self.b.proc.poll() is not None, 20, "one parent to end")
+        return "new" if self.new.poll() is not None else "old"
+
+
+@limit(60)
+@pytest.mark.parametrize("still", [True, False])
+@pytest.mark.parametrize("who", ["new parent", "new worker", "new auth",
+    "old worker", "old auth"])
+def test_a_death_in_the_middle(who, still):
+    """Sessions of the living stay, with one of the two."""
+    with Beacon(OPEN, workers=2) as b:
+        peers = {node: login(b, node) for node in range(1, 9)}
+        lost = {n for n in peers if b.worker_of(n) == 0}
+        before = len(os.listdir("/proc/%d/fd" % b.proc.pid))
+        taking = Taking(b, still)
+        b.note_children()
+        os.kill(taking.pids[who], signal.SIGKILL)
+        time.sleep(0.1)
+        taking.go_on()
+        ended = taking.ended()
+        assert ended == ("old" if who == "old auth" else "new")
+        if who != "old worker":
+            lost = set()
+        if ended == "old":
+            b.succeeded_by(taking.new)
+        else:
+            wait_for(lambda: len(os.listdir("/proc/%d/fd" %
+                b.proc.pid)) == before, what="no descriptor to be left")
+        b.wait_peers(len(peers) - len(lost))
+        alive_nodes = sorted(set(peers) - lost)
+        for i, node in enumerate(alive_nodes):
+            to = alive_nodes[i - 1]
+            peers[node].send_packet(relay(node, to, b"from %d" % node))
+            peers[to].expect_from(node, b"from %d" % node)
+        # Nothing is in the way of the next one.
+        if ended == "new":
+            b.take_over()
+
+
+@limit(60)
+def test_a_service_manager_that_does_not_answer_gets_nothing():
+    with Kept(OPEN, workers=2) as b:
+        peers = [login(b, node) for node in (1, 2)]
+        b.keeper.refuses = True
+        b.ctl("park", text=True, ok=1)
+        wait_for(lambda: not b.keeper.kept, what="nothing to be kept")
+        peers[0].send_packet(relay(1, 2, b"as before"))
+        peers[1].expect_from(1, b"as before")
+        b.keeper.refuses = False
+        b.restart()
+        peers[0].send_packet(relay(1, 2, b"as after"))
+        peers[1].expect_from(1, b"as after")

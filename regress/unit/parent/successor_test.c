@@ -1,0 +1,206 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include <fcntl.h>
+
+#include "parent/inherit.h"
+#include "parent/notify.h"
+#include "parent/park_file.h"
+#include "regress/unit/parent/parts.h"
+
+/* What was kept is found, comes to the workers, and is let go then. */
+
+#define WORKERS 2
+
+static struct park_file *kept; /* in the manager's keeping */
+static int has_file;
+static int taken_queues;
+static void (*unparked)(struct parent *); /* what is to be called then */
+static int let_go, steered, serves, asked_sockets, asked, confirmed;
+
+/* ---- in the place of what it calls ---- */
+
+int
+inherit_take_named(const char *name)
+{
+	char next[32];
+
+	if (has_file && strcmp(name, "beacond-file") == 0)
+		return (dup(kept->fd));
+	(void)snprintf(next, sizeof(next), "beacond-queue-%04d", taken_queues);
+	if (strcmp(name, next) != 0 || taken_queues == (int)kept->nqueues)
+		return (-1);
+	return (dup(kept->queues[taken_queues++]));
+}
+
+void
+inherit_each_name(void (*fn)(const char *))
+{
+	if (fn == notify_let_go)
+		fn("beacond-file");
+}
+
+void
+notify_let_go(const char *name)
+{
+	let_go++;
+}
+
+void
+steer_on(struct parent *of)
+{
+	steered++;
+}
+
+void
+supervise_serve(struct parent *of)
+{
+	serves++;
+}
+
+void
+unpark_begin(struct parent *of, int fd, void (*done)(struct parent *))
+{
+	unparked = done;
+	unpark_file_close(&of->successor.unpark.file);
+}
+
+void
+successor_ask_sockets(struct parent *of)
+{
+	asked_sockets++;
+	of->successor.pending = 1;
+}
+
+void
+successor_ask(struct parent *of, void (*kept_by)(struct parent *),
+    void (*over)(struct parent *))
+{
+	of->successor.kept = kept_by;
+	of->successor.over = over;
+	asked++;
+}
+
+void
+successor_taken(struct parent *of)
+{
+	confirmed++;
+}
+
+/* ---- */
+
+static void
+begin(int sealed)
+{
+	struct park_header header;
+	uint32_t i;
+
+	memset(&parent.successor, 0, sizeof(parent.successor));
+	if (kept != NULL)
+		park_file_free(kept);
+	kept = park_file_new();
+	if (kept == NULL)
+		abort();
+	for (i = 0; i < PARK_BATCH; i++)
+		if (park_file_add_fd(kept, dup(STDOUT_FILENO)) == -1)
+			abort();
+	memset(&header, 0, sizeof(header));
+	header.steered = 1;
+	header.steer_key = 1234;
+	header.nworkers = 7;
+	if (sealed && park_file_seal(kept, &header) == -1)
+		abort();
+	taken_queues = 0;
+	has_file = 1;
+	unparked = NULL;
+	let_go = steered = serves = asked_sockets = asked = confirmed = 0;
+}
+
+/* Do both workers hear that? */
+static int
+both_hear(enum still_stage stage)
+{
+	struct msg_still msg;
+	uint32_t i;
+
+	for (i = 1; i <= WORKERS; i++)
+		if (parts_told(i, PW_STILL, &msg, sizeof(msg)) != 1 ||
+		    msg.stage != stage || msg.ticket != 0)
+			return (0);
+	return (1);
+}
+
+static void
+test_without_anything_kept(void)
+{
+	begin(1);
+	has_file = 0;
+	kept->nqueues = 0;
+	successor_init(&parent, 0);
+	CHECK(!parent.successor.pending && parent.successor.file == -1);
+	CHECK(asked_sockets == 0 && let_go == 1);
+	kept->nqueues = 1;
+}
+
+static void
+test_what_was_kept_comes_to_the_workers(void)
+{
+	begin(1);
+	successor_init(&parent, 0);
+	CHECK(parent.successor.pending && taken_queues == 1);
+	CHECK(parent.successor.unpark.file.nqueues == 1);
+	CHECK(parent.successor.steered && parent.successor.steer_key == 1234);
+	CHECK(parent.successor.nworkers == 7 && let_go == 0);
+	parent.successor.go(&parent);
+	CHECK(unparked != NULL && asked == 0 && serves == 0);
+	unparked(&parent);
+	CHECK(!parent.successor.pending && steered == 1 && serves == 1);
+	CHECK(both_hear(STILL_NOT) && let_go == 1 && confirmed == 0);
+	CHECK(fcntl(parent.successor.file, F_GETFD) == -1);
+}
+
+/* It does not stay with the manager: nobody could ever use it. */
+static void
+test_what_is_of_no_use_is_let_go(void)
+{
+	begin(0);
+	successor_init(&parent, 0);
+	CHECK(!parent.successor.pending && let_go == 1 && taken_queues == 1);
+	CHECK(parent.successor.unpark.file.nqueues == 0);
+	/* Queues without a file likewise. */
+	begin(1);
+	has_file = 0;
+	successor_init(&parent, 0);
+	CHECK(!parent.successor.pending && let_go == 1 && taken_queues == 1);
+	CHECK(parent.successor.unpark.file.nqueues == 0);
+}
+
+/* It confirms that it has ended before we begin. */
+static void
+test_one_that_runs_is_asked(void)
+{
+	begin(1);
+	successor_init(&parent, 1);
+	CHECK(asked_sockets == 1 && taken_queues == 0);
+	parent.successor.go(&parent);
+	CHECK(asked == 1 && unparked == NULL);
+	parent.successor.kept(&parent);
+	CHECK(unparked != NULL);
+	unparked(&parent);
+	CHECK(confirmed == 1 && serves == 0 && parent.successor.pending);
+	parent.successor.over(&parent);
+	CHECK(serves == 1 && both_hear(STILL_NOT));
+}
+
+int
+main(void)
+{
+	parts_init();
+	RUN(test_without_anything_kept);
+	RUN(test_what_was_kept_comes_to_the_workers);
+	RUN(test_what_is_of_no_use_is_let_go);
+	RUN(test_one_that_runs_is_asked);
+	return (test_failed());
+}

@@ -1,0 +1,157 @@
+/*
+ * Copyright (c) 2026 The beacond authors
+ * SPDX-License-Identifier: ISC
+ */
+
+#include "common/log.h"
+#include "worker/worker.h"
+
+/*
+ * All sessions stand still while one parent gives them to the next
+ * (doc/moving.md): nothing is read that could be passed on, and what was passed
+ * on is followed until it has arrived.  Until the other parent has them all, it
+ * costs nothing to go on.
+ */
+
+static void
+still_thaw(struct worker *w, uint32_t slots)
+{
+	struct session *s;
+	uint32_t i;
+
+	for (i = 0; i < slots; i++) {
+		s = &w->sessions[i];
+		if (s->state == SESSION_OPEN)
+			session_thaw(w, s);
+	}
+}
+
+/* Returns 0, or -1 without memory, and all go on. */
+static int
+still_freeze(struct worker *w)
+{
+	struct session *s;
+	uint32_t i;
+
+	for (i = 0; i < w->nslots; i++) {
+		s = &w->sessions[i];
+		if (s->state != SESSION_OPEN || session_freeze(w, s) == 0)
+			continue;
+		log_warn("sessions cannot stand still");
+		still_thaw(w, i);
+		return (-1);
+	}
+	return (0);
+}
+
+static void
+still_tell(struct worker *w)
+{
+	struct msg_still msg;
+
+	msg.stage = w->still.stage;
+	msg.ticket = w->still.ticket;
+	w->still.asked = 0;
+	tell_parent(w, WP_STILL, &msg, sizeof(msg));
+}
+
+/* A mark follows all that we have passed on. */
+static void
+still_mark(struct worker *w)
+{
+	struct sibling *sib;
+	uint32_t i;
+
+	for (i = 0; i < PROTO_PLACES_MAX; i++) {
+		sib = route_to(w, i);
+		if (sib == NULL)
+			continue;
+		places_add(&w->still.unmarked, i);
+		route_message(w, sib, WW_MARK, w->still.ticket, 0, NULL, 0);
+	}
+}
+
+static void
+still_begin(struct worker *w)
+{
+	udp_stop(w);
+	burst_end(w);
+	w->still.asked = 1;
+	if (still_freeze(w) == -1) {
+		w->still.stage = STILL_NOT;
+		udp_start(w);
+		still_tell(w);
+		return;
+	}
+	still_mark(w);
+}
+
+static void
+still_end(struct worker *w, uint32_t before)
+{
+	w->still.asked = 0;
+	w->still.unmarked = (struct places){ { 0 } };
+	park_end(w);
+	if (w->parent.state != WORKER_RUNNING || before != STILL_ALL)
+		return;
+	udp_start(w);
+	still_thaw(w, w->nslots);
+}
+
+/*
+ * PW_STILL.  Before PW_START: nothing is begun with at all until STILL_NOT.
+ * Whether anybody is accepted is the caller's.  Returns NULL, or what is wrong
+ * with it.
+ */
+const char *
+still_set(struct worker *w, const struct msg_still *msg)
+{
+	uint32_t before;
+
+	if (msg->stage > STILL_ALL)
+		return ("no such stillness");
+	before = w->still.stage;
+	w->still.stage = msg->stage;
+	w->still.ticket = msg->ticket;
+	if (msg->stage == STILL_NOT)
+		still_end(w, before);
+	else if (w->parent.state == WORKER_RUNNING && msg->stage == STILL_ALL &&
+		 before != STILL_ALL)
+		still_begin(w);
+	return (NULL);
+}
+
+/* Whatever that worker has had of ours, it has dealt with. */
+void
+still_marked(struct worker *w, uint32_t place, uint32_t ticket)
+{
+	if (ticket == w->still.ticket)
+		places_remove(&w->still.unmarked, place);
+}
+
+void
+still_lost(struct worker *w, uint32_t place)
+{
+	places_remove(&w->still.unmarked, place);
+}
+
+/* Boolean: is there something to wait for or to tell? */
+int
+still_is_busy(const struct worker *w)
+{
+	return (w->still.asked || w->still.parking != NULL);
+}
+
+/*
+ * The end of a turn.  What others pass on may make datagrams wait once more, so
+ * these are waited for again at the end of the telling (park.c).
+ */
+void
+still_turn(struct worker *w)
+{
+	if (w->still.asked && places_none(&w->still.unmarked) &&
+	    udp_waiting(w) == 0)
+		still_tell(w);
+	if (w->still.parking != NULL)
+		park_turn(w);
+}
