@@ -52,6 +52,7 @@
 	X(kill, "kill", MINUS) \
 	X(lchown, "lchown", MINUS) \
 	X(listen, "listen", MINUS) \
+	X(lseek, "lseek64", MINUS) \
 	X(lstat, "lstat64", MINUS) \
 	X(malloc, "malloc", NONE) \
 	X(memfd_create, "memfd_create", MINUS) \
@@ -63,6 +64,7 @@
 	X(pipe2, "pipe2", MINUS) \
 	X(poll, "poll", MINUS) \
 	X(prctl, "prctl", MINUS) \
+	X(pread, "pread64", LESS) \
 	X(read, "read", LESS) \
 	X(readlink, "readlink", MINUS) \
 	X(readv, "readv", LESS) \

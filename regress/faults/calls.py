@@ -58,6 +58,7 @@ ERRORS = {
     "kill": "ESRCH EPERM",
     "lchown": "EPERM EROFS",
     "listen": "EADDRINUSE",
+    "lseek": "",
     "lstat": "EACCES ENOMEM",
     "malloc": "ENOMEM",
     "memfd_create": "EMFILE ENFILE ENOMEM",
@@ -69,6 +70,7 @@ ERRORS = {
     "pipe2": "EMFILE ENFILE",
     "poll": "EINTR",
     "prctl": "EPERM EINVAL",
+    "pread": "EIO ENOMEM SHORT",
     "read": "EIO EINTR EAGAIN ENOMEM SHORT",
     "readlink": "ENOENT EACCES",
     "readv": "ECONNRESET ETIMEDOUT EAGAIN EINTR SHORT",
@@ -114,6 +116,7 @@ NEVER = {
     "getrandom": "it waits at the machine's boot only, before any of us",
     "getsockname": "of a socket of ours, into room enough, it cannot",
     "getsockopt": "likewise; a level that is not there is not asked for",
+    "lseek": "within a file in memory, to where its header or its end is",
     "sysconf": "asks how large a page is, and how many CPUs there are",
     "waitpid": "libev's, with WNOHANG, when a child has ended",
 }
@@ -121,6 +124,7 @@ NEVER = {
 # What is imported besides: no system call is behind it, or one that is here.
 OTHER = {
     "memory and text": "memchr memcmp memcpy __memcpy_chk memmem memmove "
+        "mergesort "
         "memset strchr strcmp strcspn strerror strlcat strlcpy strlen "
         "strncasecmp strncmp strnlen strrchr strsep strspn strstr strtonum "
         "__snprintf_chk __vsnprintf_chk __ctype_b_loc __explicit_bzero_chk "

@@ -230,10 +230,10 @@ if IS_ROOT:
 class Unread(Beacon):
     """Nobody reads its log once it is ready."""
 
-    def read(self):
-        for raw in self.proc.stderr:
+    def read(self, proc, lines):
+        for raw in proc.stderr:
             with self.news:
-                self.lines.append(raw.decode().rstrip("\n"))
+                lines.append(raw.decode().rstrip("\n"))
                 self.news.notify_all()
             if raw == b"beacond: ready\n":
                 return
