@@ -86,10 +86,16 @@ successor_unpark(struct parent *parent)
 	unpark_begin(parent, parent->successor.file, successor_unparked);
 }
 
-/* Our children are ready. */
+/*
+ * Our children are ready; once more, if one has died since: what was begun goes
+ * on.
+ */
 static void
 successor_go(struct parent *parent)
 {
+	if (parent->successor.begun)
+		return;
+	parent->successor.begun = 1;
 	if (parent->successor.asks)
 		successor_ask(parent, successor_unpark, successor_over);
 	else

@@ -22,6 +22,7 @@ struct parent;
 struct successor {
 	int pending; /* boolean: until we have all, or know that we don't */
 	int asks;    /* boolean: it runs, and is asked for what it has */
+	int begun;   /* boolean: our children were ready, once */
 	int fd;      /* to it */
 	struct channel channel; /* likewise, later */
 	ev_prepare next;        /* fed when it has answered */

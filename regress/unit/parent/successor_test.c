@@ -194,6 +194,24 @@ test_one_that_runs_is_asked(void)
 	CHECK(serves == 1 && both_hear(STILL_NOT));
 }
 
+/* A worker has died meanwhile, and all are ready once more. */
+static void
+test_it_begins_once(void)
+{
+	begin(1);
+	successor_init(&parent, 0);
+	parent.successor.go(&parent);
+	CHECK(unparked != NULL);
+	unparked = NULL;
+	parent.successor.go(&parent);
+	CHECK(unparked == NULL);
+	begin(1);
+	successor_init(&parent, 1);
+	parent.successor.go(&parent);
+	parent.successor.go(&parent);
+	CHECK(asked == 1);
+}
+
 int
 main(void)
 {
@@ -202,5 +220,6 @@ main(void)
 	RUN(test_what_was_kept_comes_to_the_workers);
 	RUN(test_what_is_of_no_use_is_let_go);
 	RUN(test_one_that_runs_is_asked);
+	RUN(test_it_begins_once);
 	return (test_failed());
 }
