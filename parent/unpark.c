@@ -100,10 +100,8 @@ unpark_fill(struct unparking *b)
 
 	/* All workers get some, however few there are. */
 	most =
-	    b->to->parent->successor.unpark.sessions / b->to->parent->nworkers +
-	    1;
-	if (most > MOVE_SESSIONS_MAX)
-		most = MOVE_SESSIONS_MAX;
+	    b->to->parent->successor.unpark.sessions / b->to->parent->nworkers;
+	most = most < MOVE_SESSIONS_MAX ? most + 1 : MOVE_SESSIONS_MAX;
 	f = &b->to->parent->successor.unpark.file;
 	begin = before = f->at;
 	of_last = 0;

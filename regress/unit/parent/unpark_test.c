@@ -324,6 +324,21 @@ test_without_descriptors_the_rest_is_lost(void)
 	CHECK(unpark_done(parent.workers[0].child) == NULL && over == 1);
 }
 
+/* The file may say anything: they come, and it is over. */
+static void
+test_more_sessions_than_there_can_be(void)
+{
+	clear();
+	add_session(67);
+	f->sessions = UINT32_MAX;
+	parent.nworkers = 1;
+	begin();
+	parent.nworkers = WORKERS;
+	CHECK(asked(0) && batches[0].head.count == 1);
+	CHECK(ready(0, 1, 0) == NULL && is_told(0, 1));
+	CHECK(unpark_done(parent.workers[0].child) == NULL && over == 1);
+}
+
 /* What a worker could not take would be the end of it. */
 static void
 test_what_is_too_long_is_not_told(void)
@@ -368,6 +383,7 @@ main(void)
 	RUN(test_a_node_that_has_logged_in_meanwhile);
 	RUN(test_a_session_that_is_cut_short_takes_its_descriptor_with_it);
 	RUN(test_without_descriptors_the_rest_is_lost);
+	RUN(test_more_sessions_than_there_can_be);
 	RUN(test_what_is_too_long_is_not_told);
 	return (test_failed());
 }
