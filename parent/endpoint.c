@@ -61,6 +61,7 @@ endpoint_restore(struct parent *parent, const struct msg_endpoint *endpoint,
 	uint32_t number;
 
 	if (endpoint->node == 0 || endpoint->port == 0 ||
+	    seen >= ENDPOINT_EXPIRE ||
 	    blocks_has_node(parent->blocks, endpoint->node))
 		return;
 	number = pmap_add(&parent->map, endpoint->node, PMAP_RESERVE_LOGIN);

@@ -144,9 +144,9 @@ gossip_too_much(struct parent *parent, uint32_t count)
 	return (gossip->taken > GOSSIP_RATE);
 }
 
-/* A whole Sync is here. */
+/* A whole Sync is here, of so many seconds ago. */
 static void
-gossip_take(struct parent *parent, struct sync *sync)
+gossip_take(struct parent *parent, struct sync *sync, uint32_t ago)
 {
 	struct source *source;
 	uint32_t *ids;
@@ -176,7 +176,7 @@ gossip_take(struct parent *parent, struct sync *sync)
 	qsort(ids, sync->count, sizeof(*ids), gossip_order);
 	source = &parent->gossip.sources[number];
 	source->beacon = sync->from.beacon;
-	source->heard = clock_seconds();
+	source->heard = clock_seconds() - ago;
 	gossip_source_near(parent, number, &sync->from);
 	gossip_replace(parent, number, ids, sync->count);
 }
@@ -185,15 +185,8 @@ gossip_take(struct parent *parent, struct sync *sync)
 void
 gossip_restore(struct parent *parent, struct sync *sync, uint32_t ago)
 {
-	uint32_t number;
-
-	if (ago >= GOSSIP_EXPIRE)
-		return;
-	gossip_take(parent, sync);
-	number = gossip_source_find(
-	    &parent->gossip, sync->from.addr, sync->from.port);
-	if (number != GOSSIP_NO_SOURCE)
-		parent->gossip.sources[number].heard -= ago;
+	if (ago < GOSSIP_EXPIRE)
+		gossip_take(parent, sync, ago);
 }
 
 static int
@@ -238,7 +231,7 @@ gossip_chunk(
 	sync->count += chunk->count;
 	if (chunk->last) {
 		if (sync->ids != NULL)
-			gossip_take(worker->parent, sync);
+			gossip_take(worker->parent, sync, 0);
 		gossip_forget(worker);
 	}
 	return (NULL);

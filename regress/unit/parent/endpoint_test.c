@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "parent/parent.h"
 #include <stdlib.h>
 
@@ -394,6 +395,63 @@ test_answers_that_wait_are_bounded(void)
 	tear_down();
 }
 
+static void
+restore(uint32_t node, uint32_t ago, uint32_t moved)
+{
+	struct msg_endpoint msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.node = node;
+	msg.addr[10] = msg.addr[11] = 0xff;
+	msg.addr[15] = 1;
+	msg.port = node == 9 ? 0 : 4000;
+	msg.flags = PEERMAP_UDP_EX;
+	endpoint_restore(&parent, &msg, ago, moved);
+}
+
+/* What another parent knew is as old here as it was there. */
+static void
+test_restored(void)
+{
+	const struct peermap_entry *entry;
+	uint8_t addr[16];
+
+	CHECK(set_up() == 0);
+	blocks_node(addr, 8);
+	CHECK(blocks_add(parent.blocks, addr, BLOCKS_NODE) != NULL);
+	restore(7, 3, ENDPOINT_HOLD);
+	restore(8, 3, 3);
+	restore(9, 3, 3);
+	restore(0, 3, 3);
+	CHECK(known(7) && !known(8) && !known(9) && !known(0));
+	entry = pmap_entry(&parent.map, pmap_find(&parent.map, 7));
+	CHECK(entry->addr[15] == 1 && entry->flags == PEERMAP_UDP_EX);
+	CHECK(clock_seconds() - entry->seen >= 3);
+	CHECK(clock_seconds() - entry->seen < ENDPOINT_HOLD);
+	/* It has not moved for long enough. */
+	CHECK(seen(7, 2, 4000, 0) == NULL && entry->addr[15] == 2);
+	CHECK(entry->flags == PEERMAP_UDP_EX);
+	/* Its address counts for the bound that each has. */
+	CHECK(
+	    !holders_may_take(parent.holders, PEERMAP_NONE, entry->addr, 1));
+	tear_down();
+}
+
+/* Nor longer ago than nodes are remembered, or in the time to come. */
+static void
+test_what_is_too_old_is_not_restored(void)
+{
+	CHECK(set_up() == 0);
+	restore(10, ENDPOINT_EXPIRE - 1, ENDPOINT_EXPIRE);
+	restore(11, ENDPOINT_EXPIRE, ENDPOINT_EXPIRE);
+	restore(12, UINT32_MAX, UINT32_MAX);
+	CHECK(known(10) && !known(11) && !known(12));
+	age(10, 1);
+	sweep_all();
+	CHECK(!known(10) && parent.map.live == 0);
+	tear_down();
+}
+
 int
 main(void)
 {
@@ -408,6 +466,8 @@ main(void)
 	RUN(test_full_map);
 	RUN(test_hostile_worker);
 	RUN(test_answer);
+	RUN(test_restored);
+	RUN(test_what_is_too_old_is_not_restored);
 	RUN(test_answers_that_wait_are_bounded);
 	return (test_failed());
 }

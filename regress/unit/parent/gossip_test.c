@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 
+#include "common/clock.h"
 #include "parent/parent.h"
 #include "regress/unit/test.h"
 
@@ -352,6 +353,59 @@ test_registered(void)
 	tear_down();
 }
 
+static void
+restore(uint8_t host, uint16_t port, uint32_t id, uint32_t ago)
+{
+	struct sync sync;
+
+	memset(&sync, 0, sizeof(sync));
+	sync.from.addr[10] = sync.from.addr[11] = 0xff;
+	sync.from.addr[12] = 127;
+	sync.from.addr[15] = host;
+	sync.from.port = port;
+	sync.from.beacon = 42;
+	sync.from.listener = PROTO_LISTENER_ANY;
+	sync.ids = &id;
+	sync.count = 1;
+	gossip_restore(&parent, &sync, ago);
+}
+
+/* What another parent has heard is as old here as it was there. */
+static void
+test_restored(void)
+{
+	const struct source *source;
+
+	CHECK(set_up() == 0);
+	restore(1, 4001, 10, 60);
+	restore(1, 5000, 20, 89);
+	restore(1, 5001, 30, 90);
+	restore(1, 5002, 30, UINT32_MAX);
+	restore(2, 4001, 40, 1);
+	source = parent.gossip.sources;
+	CHECK(route(10) == 4001 && route(20) == 5000 && route(30) == 0);
+	CHECK(route(40) == 0 && gossip_heard(&parent) == 2);
+	CHECK(clock_seconds() - source[0].heard >= 60);
+	CHECK(clock_seconds() - source[0].heard < 80);
+	CHECK(source[0].beacon == 42);
+	/* What it says itself is new. */
+	CHECK(chunk(1, 4001, nothing, 0, 1, 1) == NULL && route(10) == 0);
+	CHECK(clock_seconds() - source[0].heard < 30);
+	tear_down();
+}
+
+/* A peer is not heard by what could not be taken of it. */
+static void
+test_what_is_not_restored_is_not_heard(void)
+{
+	CHECK(set_up() == 0);
+	no_memory = 1;
+	restore(1, 4001, 10, 60);
+	no_memory = 0;
+	CHECK(gossip_heard(&parent) == 0 && route(10) == 0);
+	tear_down();
+}
+
 int
 main(void)
 {
@@ -366,5 +420,7 @@ main(void)
 	RUN(test_hostile_worker);
 	RUN(test_no_memory);
 	RUN(test_bounded);
+	RUN(test_restored);
+	RUN(test_what_is_not_restored_is_not_heard);
 	return (test_failed());
 }

@@ -120,6 +120,52 @@ test_what_a_service_manager_opened_stays_open(void)
 	(void)close(manager_kept);
 }
 
+static int each[8], neach, no_more_at;
+
+static int
+note(void *arg, int fd)
+{
+	if (arg != each || neach == no_more_at)
+		return (-1);
+	each[neach++] = fd;
+	return (0);
+}
+
+/* All that are open, in the order in which they were bound, until one fails. */
+static void
+test_each_socket(void)
+{
+	struct listener tcp, udp;
+
+	memset(&tcp, 0, sizeof(tcp));
+	memset(&udp, 0, sizeof(udp));
+	tcp.nfds = 1;
+	tcp.fds[0] = 31;
+	tcp.nshares = 1;
+	udp.nfds = 3;
+	udp.fds[0] = 32;
+	udp.fds[1] = -1;
+	udp.fds[2] = 33;
+	udp.nshares = 4;
+	udp.shares[0] = 99; /* not one */
+	udp.shares[1] = 34;
+	udp.shares[2] = -1;
+	udp.shares[3] = 35;
+	TAILQ_INSERT_TAIL(&parent.listeners, &tcp, entry);
+	TAILQ_INSERT_TAIL(&parent.listeners, &udp, entry);
+	no_more_at = 8;
+	CHECK(listen_each(&parent, note, each) == 0 && neach == 5);
+	CHECK(each[0] == 31 && each[1] == 32 && each[2] == 33);
+	CHECK(each[3] == 34 && each[4] == 35);
+	for (no_more_at = 0; no_more_at < 5; no_more_at++) {
+		neach = 0;
+		CHECK(listen_each(&parent, note, each) == -1);
+		CHECK(neach == no_more_at);
+	}
+	TAILQ_INIT(&parent.listeners);
+	CHECK(listen_each(&parent, note, each) == 0);
+}
+
 int
 main(void)
 {
@@ -132,6 +178,7 @@ main(void)
 	RUN(test_a_listener_of_tcp);
 	RUN(test_numbers);
 	RUN(test_a_port_that_is_taken);
+	RUN(test_each_socket);
 	RUN(test_what_a_service_manager_opened_stays_open);
 	return (test_failed());
 }

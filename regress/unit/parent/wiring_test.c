@@ -33,6 +33,7 @@ static union {
 	struct msg_address address;
 	struct msg_sibling sibling;
 	struct msg_worker worker;
+	struct msg_still still;
 } msg;
 
 static void
@@ -444,6 +445,22 @@ test_a_child_is_introduced(void)
 		CHECK(type == PW_EXEMPT || type == PW_PROXY);
 }
 
+/* Sessions of another parent are to come first: it begins standing still. */
+static void
+test_a_worker_that_is_to_stand_still(void)
+{
+	parent.successor.pending = 1;
+	wiring_introduce_worker(parent.workers[0].child);
+	parent.successor.pending = 0;
+	CHECK(is_told(W, PW_STILL, sizeof(msg.still), 0));
+	CHECK(msg.still.stage == STILL_ALL && msg.still.ticket == 0);
+	while (take(W) == 0)
+		CHECK(type == PW_EXEMPT || type == PW_PROXY);
+	wiring_introduce_worker(parent.workers[0].child);
+	while (take(W) == 0)
+		CHECK(type == PW_EXEMPT || type == PW_PROXY);
+}
+
 /* Nothing of the map for metrics, nothing of sums for others. */
 static void
 test_metrics_are_introduced(void)
@@ -582,6 +599,7 @@ main(void)
 	RUN(test_udp_sockets_are_dealt_out);
 	RUN(test_networks_and_where_they_end);
 	RUN(test_a_child_is_introduced);
+	RUN(test_a_worker_that_is_to_stand_still);
 	RUN(test_metrics_are_introduced);
 	RUN(test_auth_is_introduced);
 	RUN(test_auth_and_a_worker);
