@@ -52,9 +52,8 @@ limit_counted(struct source_table *table, const uint8_t addr[16], uint32_t port,
 	if (i == LIMIT_WAYS) {
 		memcpy(source->addr, addr, sizeof(source->addr));
 		source->port = port;
-		source->second = 0;
 	}
-	if (source->second != now) {
+	if (i == LIMIT_WAYS || source->second != now) {
 		source->second = now;
 		source->count = 0;
 		source->bytes = 0;

@@ -11,6 +11,7 @@ It is "make mutate" that has it run, with the compiler's flags in MUTATE_CC.
 """
 
 import argparse
+import concurrent.futures
 import os
 import re
 import shlex
@@ -132,12 +133,15 @@ class Source:
                 self.tests.remove(test)
             self.limit[test] = 5 + 10 * (time.monotonic() - began)
 
-    def survives(self, text, directory):
+    def survives(self, mutant):
         """None: it is no program."""
-        instead = self.compile(text, directory)
-        if instead is None:
-            return None
-        return all(self.passes(t, instead, directory) for t in self.tests)
+        start, end, change = mutant
+        text = self.text[:start] + change + self.text[end:]
+        with tempfile.TemporaryDirectory() as directory:
+            instead = self.compile(text, directory)
+            if instead is None:
+                return None
+            return all(self.passes(t, instead, directory) for t in self.tests)
 
 
 def unit_links():
@@ -163,34 +167,40 @@ def describe(source, start, end, change):
     return "%s: %s" % (source.path, " ".join(line.split()))
 
 
-def mutate(source, known):
+def mutate(source, known, pool):
     counts = [0, 0, 0]  # killed, known survivors, survivors
     with tempfile.TemporaryDirectory() as directory:
         source.prepare(directory)
-        if not source.tests:
-            sys.exit("%s: no test passes" % source.path)
-        for start, end, change in mutants(blank(source.text)):
-            text = source.text[:start] + change + source.text[end:]
-            lives = source.survives(text, directory)
-            if lives is None:
-                continue
-            what = describe(source, start, end, change)
-            counts[0 if not lives else 1 if what in known else 2] += 1
-            if lives and what not in known:
+    if not source.tests:
+        sys.exit("%s: no test passes" % source.path)
+    stale = {what for what in known if what.startswith(source.path + ": ")}
+    found = list(mutants(blank(source.text)))
+    for mutant, lives in zip(found, pool.map(source.survives, found)):
+        if lives is None:
+            continue
+        what = describe(source, *mutant)
+        counts[0 if not lives else 1 if what in known else 2] += 1
+        if lives:
+            stale.discard(what)
+            if what not in known:
                 print(what, flush=True)
+    for what in sorted(stale):
+        print("of no use in survivors.txt: " + what, flush=True)
     print("%s: %d mutants, %d killed, %d may live, %d survive" % (source.path,
         sum(counts), *counts), flush=True)
-    return counts[2]
+    return counts[2] + len(stale)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("sources", nargs="+")
     args = parser.parse_args()
     links, known = unit_links(), expected()
-    sys.exit(any([mutate(Source(path, args.build, links), known)
-        for path in args.sources]))
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        sys.exit(any([mutate(Source(path, args.build, links), known, pool)
+            for path in args.sources]))
 
 
 if __name__ == "__main__":

@@ -244,6 +244,50 @@ never_issued(void)
 	CHECK(decide(NOW, 1) == VERIFY_NO_NONCE);
 }
 
+/* What stands for the keys of unknown nodes has a secret that all know: 1. */
+static void
+sign_as_nobody(const char *text)
+{
+	static const uint8_t one[crypto_core_ed25519_SCALARBYTES] = { 1 };
+	uint8_t hash[crypto_hash_sha512_BYTES], key[PROTO_KEY_LEN];
+	uint8_t h[crypto_core_ed25519_SCALARBYTES];
+	crypto_hash_sha512_state state;
+
+	(void)crypto_scalarmult_ed25519_base_noclamp(key, one);
+	(void)crypto_scalarmult_ed25519_base_noclamp(reply.sig, one);
+	(void)crypto_hash_sha512_init(&state);
+	(void)crypto_hash_sha512_update(&state, reply.sig, PROTO_KEY_LEN);
+	(void)crypto_hash_sha512_update(&state, key, sizeof(key));
+	(void)crypto_hash_sha512_update(
+	    &state, (const unsigned char *)text, strlen(text));
+	(void)crypto_hash_sha512_final(&state, hash);
+	crypto_core_ed25519_scalar_reduce(h, hash);
+	crypto_core_ed25519_scalar_add(reply.sig + PROTO_KEY_LEN, h, one);
+}
+
+static void
+nobodys_key_lets_nobody_in(void)
+{
+	char hex[2 * PROTO_NONCE_LEN + 1], text[256];
+
+	answer(UNKNOWN, NOW, 0, sk);
+	(void)sodium_bin2hex(hex, sizeof(hex), nonce, sizeof(nonce));
+	(void)snprintf(
+	    text, sizeof(text), "compat_auth:%u:%u:%s", UNKNOWN, NOW, hex);
+	sign_as_nobody(text);
+	CHECK(verify_reply(&reply, nonce, NULL, 1) == VERIFY_NO_KEY);
+	(void)snprintf(text, sizeof(text), "compat_auth:%u:%s", UNKNOWN, hex);
+	sign_as_nobody(text);
+	CHECK(verify_reply(&reply, nonce, NULL, 1) == VERIFY_NO_KEY);
+}
+
+static void
+longest_text(void)
+{
+	answer(UINT32_MAX, UINT64_MAX, 0, sk);
+	CHECK(verify_reply(&reply, nonce, pk, 0) == VERIFY_OK);
+}
+
 /* A key that is no point of the curve, or one that signs anything. */
 static void
 broken_keys(void)
@@ -286,6 +330,8 @@ main(void)
 	RUN(ages);
 	RUN(wall_clock_steps);
 	RUN(never_issued);
+	RUN(nobodys_key_lets_nobody_in);
+	RUN(longest_text);
 	RUN(broken_keys);
 	keycache_free(&keys);
 	return (test_failed());

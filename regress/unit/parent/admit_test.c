@@ -3,11 +3,11 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "parent/parent.h"
-#include <stdlib.h>
-
+#include "regress/unit/still_clock.h"
 #include "regress/unit/test.h"
 
 /*
@@ -112,6 +112,49 @@ login(uint32_t worker, uint32_t slot, uint32_t node)
 	return (admit_login(&parent, &admit));
 }
 
+/* What a worker is told of a login, and only that it is refused; 0: not so. */
+static uint32_t
+refused(uint32_t worker, uint32_t slot, uint32_t node)
+{
+	struct msg_refuse refuse;
+	struct msg_open more;
+
+	memset(&refuse, 0, sizeof(refuse));
+	if (login(worker, slot, node) != NULL ||
+	    told(worker, &refuse, sizeof(refuse)) != PW_REFUSE ||
+	    refuse.slot != slot || refuse.serial != slot + 100 ||
+	    told(worker, &more, sizeof(more)) != 0)
+		return (0);
+	return (refuse.reason);
+}
+
+/* The generation of a login that is let in; 0: it is not. */
+static uint32_t
+let_in(uint32_t worker, uint32_t slot, uint32_t node)
+{
+	struct msg_open msg;
+
+	memset(&msg, 0, sizeof(msg));
+	if (login(worker, slot, node) != NULL ||
+	    told(worker, &msg, sizeof(msg)) != PW_OPEN)
+		return (0);
+	return (msg.generation);
+}
+
+/* A node that was heard by UDP, and has no session. */
+static uint32_t
+heard(uint32_t node)
+{
+	struct peermap_entry entry;
+	uint32_t number;
+
+	number = pmap_add(&parent.map, node, 0);
+	entry = *pmap_entry(&parent.map, number);
+	entry.port = 4000;
+	pmap_store(&parent.map, number, &entry);
+	return (number);
+}
+
 static void
 test_login(void)
 {
@@ -124,7 +167,9 @@ test_login(void)
 	CHECK(msg.slot == 7 && msg.serial == 107 && msg.node == 77);
 	CHECK(peermap_lookup(&parent.map.view, 77, &entry) == 1);
 	CHECK(entry.worker == 1 && entry.slot == 7 && entry.keyid == 847);
-	CHECK(entry.generation == msg.generation && entry.since != 0);
+	CHECK(entry.generation == msg.generation);
+	CHECK(entry.since == clock_seconds());
+	CHECK(entry.replaced == 0 && parent.loads_old == 1);
 	CHECK(told(0, &msg, sizeof(msg)) == 0);
 	tear_down();
 }
@@ -177,25 +222,58 @@ test_same_slot(void)
 static void
 test_capacity(void)
 {
-	struct msg_refuse refuse;
-	struct msg_open msg;
 	uint32_t i;
 
 	CHECK(set_up() == 0);
-	for (i = 1; i <= 3; i++) {
-		CHECK(login(0, i, i) == NULL);
-		CHECK(told(0, &msg, sizeof(msg)) == PW_OPEN);
-	}
-	CHECK(login(0, 4, 4) == NULL);
-	CHECK(told(0, &refuse, sizeof(refuse)) == PW_REFUSE);
-	CHECK(refuse.reason == REFUSE_CAPACITY && refuse.slot == 4);
-	CHECK(refuse.serial == 104 && parent.map.live == 3);
+	for (i = 1; i <= 3; i++)
+		CHECK(let_in(0, i, i) != 0);
+	CHECK(refused(0, 4, 4) == REFUSE_CAPACITY && parent.map.live == 3);
+	/* Nor a node that has an entry, but no session. */
+	(void)heard(5);
+	CHECK(refused(0, 5, 5) == REFUSE_CAPACITY);
 	/* Who is in may come again: that takes no more room. */
-	CHECK(login(1, 9, 2) == NULL);
-	CHECK(told(1, &msg, sizeof(msg)) == PW_OPEN);
+	CHECK(let_in(1, 9, 1) != 0);
 	CHECK(parent.map.header->sessions == 3);
 	CHECK(parent.workers[0].child->sessions == 2);
 	CHECK(parent.workers[1].child->sessions == 1);
+	tear_down();
+}
+
+static void
+test_capacity_of_one_and_of_any(void)
+{
+	CHECK(set_up() == 0);
+	parent.conf->max_peers = 1;
+	CHECK(let_in(0, 1, 1) != 0);
+	CHECK(refused(0, 2, 2) == REFUSE_CAPACITY);
+	parent.conf->max_peers = 0;
+	CHECK(let_in(0, 2, 2) != 0);
+	tear_down();
+}
+
+/* The map is full of nodes without sessions; the last entry is had, too. */
+static void
+test_full_map(void)
+{
+	CHECK(set_up() == 0);
+	parent.map.live = PEERMAP_NODES_MAX - 1;
+	CHECK(let_in(0, 1, 1) != 0);
+	CHECK(parent.map.live == PEERMAP_NODES_MAX);
+	CHECK(refused(0, 2, 2) == REFUSE_CAPACITY);
+	CHECK(let_in(1, 1, 1) != 0);
+	tear_down();
+}
+
+static void
+test_blocked(void)
+{
+	uint8_t addr[16];
+
+	CHECK(set_up() == 0);
+	blocks_node(addr, 77);
+	CHECK(blocks_add(parent.blocks, addr, BLOCKS_NODE) != NULL);
+	CHECK(refused(0, 1, 77) == REFUSE_BLOCKED && parent.map.live == 0);
+	CHECK(let_in(0, 1, 78) != 0);
 	tear_down();
 }
 
@@ -221,11 +299,9 @@ test_replaced_next_door(void)
 static void
 test_flapping(void)
 {
-	struct msg_refuse refuse;
-	struct peermap_entry entry;
 	struct msg_close end;
 	struct msg_open msg;
-	uint32_t i, number;
+	uint32_t i;
 
 	CHECK(set_up() == 0);
 	for (i = 0; i <= REPLACE_MAX; i++) {
@@ -235,17 +311,12 @@ test_flapping(void)
 		CHECK(told(i & 1, &msg, sizeof(msg)) == PW_OPEN);
 	}
 	/* That the last session was replaced is told first. */
-	CHECK(login(1, 50, 77) == NULL);
 	CHECK(told(1, &end, sizeof(end)) == PW_CLOSE);
-	CHECK(told(1, &refuse, sizeof(refuse)) == PW_REFUSE);
-	CHECK(refuse.reason == REFUSE_FLAPPING && refuse.slot == 50);
-	/* Its time is over. */
-	number = pmap_find(&parent.map, 77);
-	entry = *pmap_entry(&parent.map, number);
-	entry.rwindow -= REPLACE_WINDOW;
-	pmap_store(&parent.map, number, &entry);
-	CHECK(login(1, 51, 77) == NULL);
-	CHECK(pmap_entry(&parent.map, number)->slot == 51);
+	CHECK(refused(0, 50, 77) == REFUSE_FLAPPING);
+	still_pass(REPLACE_WINDOW - 1);
+	CHECK(refused(0, 51, 77) == REFUSE_FLAPPING);
+	still_pass(1);
+	CHECK(let_in(1, 52, 77) != 0);
 	tear_down();
 }
 
@@ -254,20 +325,77 @@ test_revoked(void)
 {
 	struct msg_close end;
 	struct msg_closed revoke;
-	struct msg_open msg;
 
 	CHECK(set_up() == 0);
-	CHECK(login(0, 1, 77) == NULL);
-	CHECK(told(0, &msg, sizeof(msg)) == PW_OPEN);
 	revoke.node = 77;
-	revoke.generation = msg.generation + 1;
-	admit_revoke(&parent, &revoke);
+	revoke.generation = let_in(0, 1, 77) + 1;
+	CHECK(admit_revoke(&parent, &revoke) == 0);
 	CHECK(pmap_find(&parent.map, 77) != PEERMAP_NONE);
-	revoke.generation = msg.generation;
-	admit_revoke(&parent, &revoke);
+	revoke.generation--;
+	parent.loads_old = 0;
+	CHECK(admit_revoke(&parent, &revoke) == 1 && parent.loads_old == 1);
 	CHECK(pmap_find(&parent.map, 77) == PEERMAP_NONE);
 	CHECK(told(0, &end, sizeof(end)) == PW_CLOSE);
 	CHECK(end.reason == CLOSE_REVOKED && end.slot == 1);
+	CHECK(admit_revoke(&parent, &revoke) == 0);
+	tear_down();
+}
+
+static void
+test_is_open(void)
+{
+	struct msg_closed session;
+
+	CHECK(set_up() == 0);
+	session.node = 77;
+	session.generation = let_in(0, 1, 77);
+	CHECK(admit_is_open(&parent, &session));
+	session.generation++;
+	CHECK(!admit_is_open(&parent, &session));
+	session.node = 78;
+	CHECK(!admit_is_open(&parent, &session));
+	/* That of no session is not the generation of one. */
+	(void)heard(78);
+	session.generation = 0;
+	CHECK(!admit_is_open(&parent, &session));
+	tear_down();
+}
+
+static void
+test_dropped(void)
+{
+	struct msg_close end;
+	uint32_t generation;
+
+	CHECK(set_up() == 0);
+	generation = let_in(0, 1, 77);
+	(void)heard(78);
+	CHECK(admit_drop(&parent, 76) == 0 && admit_drop(&parent, 78) == 0);
+	CHECK(told(0, &end, sizeof(end)) == 0);
+	CHECK(admit_drop(&parent, 77) == 1);
+	CHECK(told(0, &end, sizeof(end)) == PW_CLOSE);
+	CHECK(end.reason == CLOSE_DROPPED && end.slot == 1);
+	CHECK(end.generation == generation);
+	/* It is there until its worker has closed it. */
+	CHECK(parent.map.header->sessions == 1);
+	tear_down();
+}
+
+/* Nothing of the session stays with the node that is still heard by UDP. */
+static void
+test_endpoint_stays(void)
+{
+	const struct peermap_entry *entry;
+	struct msg_closed closed;
+
+	CHECK(set_up() == 0);
+	entry = pmap_entry(&parent.map, heard(77));
+	closed.node = 77;
+	closed.generation = let_in(1, 1, 77);
+	CHECK(admit_closed(parent.workers[1].child, &closed) == NULL);
+	CHECK(entry->node == 77 && entry->port == 4000);
+	CHECK(entry->generation == 0 && entry->slot == 0);
+	CHECK(entry->worker == 0 && entry->since == 0 && entry->keyid == 0);
 	tear_down();
 }
 
@@ -277,7 +405,12 @@ test_dead_worker(void)
 	CHECK(set_up() == 0);
 	CHECK(login(0, 1, 71) == NULL && login(1, 1, 72) == NULL);
 	CHECK(login(0, 2, 73) == NULL);
+	(void)heard(74);
+	pmap_load(&parent.map, 0, 3);
+	pmap_load(&parent.map, 1, 1);
 	admit_worker_lost(parent.workers[0].child);
+	CHECK(parent.map.header->load[0] == UINT32_MAX);
+	CHECK(parent.map.header->load[1] == 1);
 	CHECK(pmap_find(&parent.map, 71) == PEERMAP_NONE);
 	CHECK(pmap_find(&parent.map, 72) != PEERMAP_NONE);
 	CHECK(pmap_find(&parent.map, 73) == PEERMAP_NONE);
@@ -313,6 +446,27 @@ test_hostile_auth(void)
 	tear_down();
 }
 
+/* Places that nobody has held yet, the first child of one, and the last one. */
+static void
+test_hostile_place(void)
+{
+	struct msg_admit admit;
+
+	CHECK(set_up() == 0);
+	memset(&admit, 0, sizeof(admit));
+	admit.node = 77;
+	admit.worker = 2;
+	CHECK(admit_login(&parent, &admit) != NULL);
+	parent.workers[2].epoch = admit.epoch = 1;
+	CHECK(admit_login(&parent, &admit) == NULL);
+	parent.workers[PROTO_PLACES_MAX - 1].epoch = 5;
+	CHECK(login(PROTO_PLACES_MAX - 1, 1, 77) == NULL);
+	/* What stands behind the last of them is none. */
+	parent.auth.epoch = 5;
+	CHECK(login(PROTO_PLACES_MAX, 1, 77) != NULL);
+	tear_down();
+}
+
 static void
 test_hostile_worker(void)
 {
@@ -337,11 +491,18 @@ main(void)
 	RUN(test_newest_wins);
 	RUN(test_same_slot);
 	RUN(test_capacity);
+	RUN(test_capacity_of_one_and_of_any);
+	RUN(test_full_map);
+	RUN(test_blocked);
 	RUN(test_replaced_next_door);
 	RUN(test_flapping);
 	RUN(test_revoked);
+	RUN(test_is_open);
+	RUN(test_dropped);
+	RUN(test_endpoint_stays);
 	RUN(test_dead_worker);
 	RUN(test_hostile_auth);
+	RUN(test_hostile_place);
 	RUN(test_hostile_worker);
 	return (test_failed());
 }

@@ -70,6 +70,8 @@ upgrades_count_per_v4_address_and_v6_network(void)
 	CHECK(!limit_upgrade(table, addr, 100, 1));
 	addr[7] = 1; /* another */
 	CHECK(limit_upgrade(table, addr, 100, 1));
+	/* As a source without a port. */
+	CHECK(!limit_source(table, a, 0, 100, 1));
 }
 
 static void
@@ -96,6 +98,40 @@ packets_and_their_bytes_are_counted_apart(void)
 	CHECK(limit_packet(table, &from, 101, 65507, &most) == LIMIT_WITHIN);
 }
 
+static void
+either_limit_alone(void)
+{
+	struct msg_settings packets = { .source_packet_limit = 1 };
+	struct msg_settings bytes = { .source_byte_limit = 1 };
+	struct endpoint from;
+
+	v4(from.addr, 8);
+	from.port = 7;
+	CHECK(limit_packet(table, &from, 100, 60, &packets) == LIMIT_WITHIN);
+	CHECK(limit_packet(table, &from, 100, 60, &packets) == LIMIT_PACKETS);
+	from.port = 8;
+	CHECK(limit_packet(table, &from, 100, 2, &bytes) == LIMIT_BYTES);
+	CHECK(limit_packet(table, &from, 100, 1, &bytes) == LIMIT_WITHIN);
+	CHECK(limit_packet(table, &from, 100, 0, &bytes) == LIMIT_WITHIN);
+	CHECK(limit_packet(table, &from, 100, 1, &bytes) == LIMIT_BYTES);
+}
+
+/* Nor does anybody lose a place for it. */
+static void
+without_a_limit_nobody_is_counted(void)
+{
+	static const struct source none[LIMIT_SETS][LIMIT_WAYS];
+	static const struct msg_settings settings;
+	struct source_table *other;
+	struct endpoint from;
+
+	other = limit_new();
+	v4(from.addr, 9);
+	from.port = 7;
+	CHECK(limit_packet(other, &from, 100, 60, &settings) == LIMIT_WITHIN);
+	CHECK(memcmp(other->sets, none, sizeof(none)) == 0);
+}
+
 /* A flood of sources takes no memory and shuts nobody out. */
 static void
 a_flood_of_sources_lets_new_ones_in(void)
@@ -109,6 +145,19 @@ a_flood_of_sources_lets_new_ones_in(void)
 	}
 }
 
+/* After that flood each set is full; behind them the last page is empty. */
+static void
+the_whole_table_is_used_and_nothing_behind_it(void)
+{
+	static const struct source none[LIMIT_WAYS];
+	uint32_t i, j;
+
+	for (i = 0; i < LIMIT_SETS; i++)
+		for (j = 0; j < LIMIT_WAYS; j++)
+			CHECK(table->sets[i][j].port != 0);
+	CHECK(memcmp(table + 1, none, sizeof(none)) == 0);
+}
+
 int
 main(void)
 {
@@ -120,6 +169,9 @@ main(void)
 	RUN(ports_are_sources_of_their_own);
 	RUN(upgrades_count_per_v4_address_and_v6_network);
 	RUN(packets_and_their_bytes_are_counted_apart);
+	RUN(either_limit_alone);
+	RUN(without_a_limit_nobody_is_counted);
 	RUN(a_flood_of_sources_lets_new_ones_in);
+	RUN(the_whole_table_is_used_and_nothing_behind_it);
 	return (test_failed());
 }

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <errno.h>
+#include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,11 +34,21 @@
 
 static struct login_reply reply;
 
+/* What is no auth_reply is EBADMSG; -2: it is something else. */
+static int
+parse_part(const char *text, size_t len)
+{
+	memset(&reply, 0xee, sizeof(reply));
+	errno = ENOMEM;
+	if (login_reply_parse(text, len, &reply) == 0)
+		return (0);
+	return (errno == EBADMSG ? -1 : -2);
+}
+
 static int
 parse(const char *text)
 {
-	memset(&reply, 0xee, sizeof(reply));
-	return (login_reply_parse(text, strlen(text), &reply));
+	return (parse_part(text, strlen(text)));
 }
 
 static void
@@ -181,10 +193,10 @@ not_json(void)
 	size_t len;
 
 	for (len = 0; len < sizeof(whole) - 1; len++)
-		CHECK(login_reply_parse(whole, len, &reply) == -1);
+		CHECK(parse_part(whole, len) == -1);
 	CHECK(parse(REPLY("7777", SIG64) "x") == -1);
 	CHECK(parse(REPLY("7777", SIG64) "{}") == -1);
-	CHECK(login_reply_parse(whole, sizeof(whole), &reply) == -1);
+	CHECK(parse_part(whole, sizeof(whole)) == -1);
 	CHECK(parse("[]") == -1 && parse("{}") == -1 && parse("7") == -1);
 	CHECK(parse("null") == -1 && parse("\"auth_reply\"") == -1);
 	CHECK(parse("[" REPLY("7777", SIG64) "]") == -1);
@@ -201,8 +213,8 @@ length_bound(void)
 	len = strlen(REPLY("7777", SIG64));
 	memset(text, ' ', sizeof(text));
 	memcpy(text, REPLY("7777", SIG64), len);
-	CHECK(login_reply_parse(text, LOGIN_REPLY_MAX, &reply) == 0);
-	CHECK(login_reply_parse(text, LOGIN_REPLY_MAX + 1, &reply) == -1);
+	CHECK(parse_part(text, LOGIN_REPLY_MAX) == 0);
+	CHECK(parse_part(text, LOGIN_REPLY_MAX + 1) == -1);
 }
 
 static void
@@ -211,9 +223,39 @@ deep_nesting(void)
 	char text[LOGIN_REPLY_MAX];
 
 	memset(text, '[', sizeof(text));
-	CHECK(login_reply_parse(text, sizeof(text), &reply) == -1);
+	CHECK(parse_part(text, sizeof(text)) == -1);
 	memset(text + sizeof(text) / 2, ']', sizeof(text) / 2);
-	CHECK(login_reply_parse(text, sizeof(text), &reply) == -1);
+	CHECK(parse_part(text, sizeof(text)) == -1);
+}
+
+static int mallocs; /* that are left */
+
+static void *
+scarce(size_t size)
+{
+	if (mallocs-- > 0)
+		return (malloc(size));
+	errno = ENOMEM;
+	return (NULL);
+}
+
+/* Whichever malloc it is that fails: it may be a good reply. */
+static void
+no_memory(void)
+{
+	int n, r;
+
+	json_set_alloc_funcs(scarce, free);
+	for (n = r = 0; n < 100; n++) {
+		mallocs = n;
+		errno = 0;
+		r = login_reply_parse(REPLY("7777", SIG64),
+		    strlen(REPLY("7777", SIG64)), &reply);
+		if (r == 0 || errno != ENOMEM)
+			break;
+	}
+	json_set_alloc_funcs(malloc, free);
+	CHECK(r == 0 && n > 0);
 }
 
 int
@@ -232,5 +274,6 @@ main(void)
 	RUN(not_json);
 	RUN(length_bound);
 	RUN(deep_nesting);
+	RUN(no_memory);
 	return (test_failed());
 }
