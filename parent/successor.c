@@ -40,6 +40,8 @@ successor_kept(struct successor *s)
 	}
 	if (s->file == -1 || unpark_file_head(s->file, &header) == -1) {
 		/* Nor is it kept for whoever comes after us. */
+		if (s->file != -1)
+			(void)close(s->file);
 		unpark_file_close(f);
 		inherit_each_name(notify_let_go);
 		return;

@@ -169,6 +169,8 @@ test_what_is_of_no_use_is_let_go(void)
 	successor_init(&parent, 0);
 	CHECK(!parent.successor.pending && let_go == 1 && taken_queues == 1);
 	CHECK(parent.successor.unpark.file.nqueues == 0);
+	CHECK(parent.successor.file != -1);
+	CHECK(fcntl(parent.successor.file, F_GETFD) == -1);
 	/* Queues without a file likewise. */
 	begin(1);
 	has_file = 0;
