@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "parent/control.h"
 #include "parent/parent.h"
+#include "parent/unpark_file.h"
 #include "regress/fuzz/family.h"
 #include "regress/fuzz/loop.h"
 
@@ -151,12 +153,13 @@ memory_file(void)
 	return (fd);
 }
 
-/* The daemon gives up. */
+/* The daemon gives up, or (status 0) another has all that it had. */
 static void
 gives_up(int status)
 {
-	if (status != 0)
-		longjmp(fatal_end, 1);
+	if (status == 0 && operator_may_connect())
+		control_stop(family);
+	longjmp(fatal_end, 1);
 }
 
 /* Once. */
@@ -181,6 +184,13 @@ clean_up(void)
 	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		REQUIRE(family->workers[i].child == NULL);
 	listen_close(family);
+	/* What it would have taken, and what it would have left to another. */
+	if (family->successor.pending) {
+		unpark_file_close(&family->successor.unpark.file);
+		(void)close(family->successor.file);
+		if (operator_may_connect())
+			(void)close(family->control->socket.fd);
+	}
 	for (i = 0; i < family->gossip.nsources; i++)
 		free(family->gossip.sources[i].ids);
 	free(family->gossip.ids);
@@ -214,6 +224,7 @@ family_run(uint8_t how, void (*act)(void))
 	act_all = act;
 	loop_run = serve;
 	family_steered(how & 1);
+	family_manager(how & 2, how & 4);
 	family_conf(0);
 	optind = 1;
 	family_memory_starting(1);
@@ -221,6 +232,44 @@ family_run(uint8_t how, void (*act)(void))
 		(void)parent_main(3, argv);
 	children_end();
 	clean_up();
+}
+
+/* Its children were ready, and are getting the sessions of another parent. */
+int
+family_takes_over(void)
+{
+	REQUIRE(!family->ready || !family->successor.pending);
+	return (family->successor.begun && family->successor.pending);
+}
+
+/* It has all that it says, and each session is one that the map has. */
+void
+family_check_file(int fd, const int *queues, uint32_t nqueues)
+{
+	struct park_session session;
+	struct unpark_record r;
+	struct unpark_file f;
+	uint32_t number;
+	int of_session;
+
+	memset(&f, 0, sizeof(f));
+	memcpy(f.queues, queues, nqueues * sizeof(queues[0]));
+	f.nqueues = nqueues;
+	REQUIRE(unpark_file_open(&f, fd) == 0);
+	while (unpark_file_next(&f, &r)) {
+		if (r.type != PARK_SESSION)
+			continue;
+		REQUIRE(r.len == sizeof(session) && f.left-- > 0);
+		memcpy(&session, r.data, sizeof(session));
+		number = pmap_find(&family->map, session.node);
+		REQUIRE(number != PEERMAP_NONE &&
+			pmap_entry(&family->map, number)->generation != 0);
+		of_session = unpark_file_take_fd(&f);
+		REQUIRE(of_session != -1);
+		(void)close(of_session);
+	}
+	REQUIRE(f.left == 0 && unpark_file_take_fd(&f) == -1);
+	unpark_file_close(&f);
 }
 
 static int

@@ -22,14 +22,15 @@
  * from its main() on, that starts and buries its children as it always does but
  * for the fork.
  */
-#define WORKERS   2
-#define CHILDREN  24 /* of one run */
-#define OPERATORS 4  /* at once */
-#define OPENED    64 /* sessions that are opened in one run */
-#define NODES     8  /* ids 1 to NODES, where no others are meant */
-#define ADDRESSES 6
-#define CONFS     4
-#define FAKE_PID  1000000 /* and above: no process of any machine */
+#define WORKERS     2
+#define CHILDREN    24 /* of one run */
+#define OPERATORS   4  /* at once */
+#define OPENED      64 /* sessions that are opened in one run */
+#define NODES       8  /* ids 1 to NODES, where no others are meant */
+#define ADDRESSES   6
+#define MAX_SOCKETS 100 /* of a worker */
+#define CONFS       4
+#define FAKE_PID    1000000 /* and above: no process of any machine */
 
 struct parent;
 
@@ -47,10 +48,27 @@ int family_owns(uint32_t, uint32_t, uint32_t);
 int family_is_candidate(int);
 int family_kills_all(void);
 
+int family_takes_over(void);
+void family_check_file(int, const int *, uint32_t);
+
+/* family_acts.c: what happens to it. */
+void family_settle(void);
+void family_acts(struct input *);
+void family_ends(void);
+
 /* family_main.c: what its main() is kept from. */
 void family_sockets(void);
 void family_steered(int);
 uint64_t family_sent(void);
+void family_listener(uint8_t[16], uint32_t *);
+
+/* family_kept.c: a service manager, and what it keeps for another parent. */
+#define KEPT_FDS 40
+void family_manager(int, int);
+int family_keeps_nothing(void);
+void family_keep(struct input *);
+void family_keep_end(void);
+uint32_t family_kept_node(uint32_t);
 
 /* family_memory.c */
 void family_memory_starting(int);
@@ -87,6 +105,10 @@ struct child_play {
 	uint32_t keys; /* PA_KEYS that it has not answered */
 	struct msg_move coming;                  /* ticket 0: nothing */
 	uint32_t generations[MOVE_SESSIONS_MAX]; /* of these */
+	struct imsgbuf kept; /* the parent tells of these; fd -1: it does not */
+	uint64_t here;       /* those that it has told of */
+	struct imsgbuf parking; /* it is told by this one; fd -1: it is not */
+	uint32_t still;         /* the ticket by which that stands still */
 };
 extern struct child_play children[CHILDREN];
 
@@ -111,20 +133,33 @@ void child_acts(struct input *);
 #define HABIT_BURY  0x4  /* who was killed is dead at once */
 #define HABIT_READY 0x8  /* who was started is ready at once */
 #define HABIT_MOVE  0x10 /* sessions that are to come are taken */
+#define HABIT_STILL 0x20 /* who is to stand still does, and tells of all */
 extern uint8_t habits;
 
 /* family_move.c: how sessions go from one to another. */
-void child_takes(struct child_play *, const struct imsg *);
+void child_takes(struct child_play *, struct imsg *);
 void child_gives(const struct imsg *);
 void child_moved(struct child_play *, const struct imsg *);
+int child_hears_kept(struct child_play *);
+void child_says_moved(struct child_play *, struct input *);
+
+/* family_still.c: how they go to another parent. */
+void family_hang_up(struct imsgbuf *);
+void family_open(struct imsgbuf *, struct imsg *);
+void child_stands_still(struct child_play *, const struct imsg *);
+void child_parks(struct child_play *, struct imsg *);
+void child_says_still(struct child_play *, struct input *);
+void child_says_parked(struct child_play *, struct input *);
 
 /* family_operator.c: whoever may open the control socket. */
 void operators_begin(void);
 void operator_acts(struct input *);
 int operators_hear(void);
 int operators_wait(void);
+void operators_stop_taking(void);
 void operators_end(int);
 int operator_accepted(void);
 void operator_listener(int);
+int operator_may_connect(void);
 
 #endif /* REGRESS_FUZZ_FAMILY_H */

@@ -45,6 +45,7 @@ children_born(int channel, int log, int words)
 	REQUIRE(imsgbuf_init(&c->channel, channel) == 0);
 	imsgbuf_allow_fdrecv(&c->channel);
 	imsgbuf_allow_fdsend(&c->channel);
+	c->kept.fd = c->parking.fd = -1;
 	return (c->pid);
 }
 
@@ -65,13 +66,11 @@ child_killed(pid_t pid)
 static void
 let_go(struct child_play *c)
 {
-	int fd;
-
-	fd = c->channel.fd;
-	if (fd == -1)
+	family_hang_up(&c->kept);
+	family_hang_up(&c->parking);
+	if (c->channel.fd == -1)
 		return;
-	imsgbuf_clear(&c->channel);
-	(void)close(fd);
+	family_hang_up(&c->channel);
 	(void)close(c->log);
 	(void)close(c->words);
 	c->log = c->words = -1;
@@ -228,7 +227,7 @@ begin(struct child_play *c)
 }
 
 static void
-hear_worker(struct child_play *c, const struct imsg *imsg)
+hear_worker(struct child_play *c, struct imsg *imsg)
 {
 	switch (imsg_get_type(imsg)) {
 	case PW_HELLO:
@@ -255,6 +254,12 @@ hear_worker(struct child_play *c, const struct imsg *imsg)
 		break;
 	case PW_MOVED:
 		child_moved(c, imsg);
+		break;
+	case PW_STILL:
+		child_stands_still(c, imsg);
+		break;
+	case PW_PARK:
+		child_parks(c, imsg);
 		break;
 	case PW_PING:
 		child_say(c, WP_PONG, -1, NULL, 0);
@@ -301,10 +306,10 @@ child_hears(struct child_play *c)
 	struct imsg imsg;
 	int n;
 
-	n = 0;
+	n = child_hears_kept(c);
 	/* The other end may be closed already. */
 	if (imsgbuf_read(&c->channel) != 1)
-		return (0);
+		return (n);
 	while (c->channel.fd != -1 && imsgbuf_get(&c->channel, &imsg) == 1) {
 		n++;
 		if (imsg_get_type(&imsg) < PA_HELLO)

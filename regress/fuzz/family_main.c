@@ -91,6 +91,13 @@ family_sockets(void)
 		udp[i] = bound(SOCK_DGRAM, &udp_bound);
 }
 
+/* Where datagrams come to. */
+void
+family_listener(uint8_t addr[16], uint32_t *port)
+{
+	*port = address_of(&udp_bound, addr);
+}
+
 /* Do datagrams come to the worker that their source belongs to? */
 void
 family_steered(int on)
@@ -179,7 +186,7 @@ __wrap_log_init(const char *name, enum log_target target)
 void
 __wrap_privs_limits(struct parent *parent)
 {
-	parent->max_sockets = 100;
+	parent->max_sockets = MAX_SOCKETS;
 }
 
 void

@@ -13,6 +13,7 @@
 #include "common/blocks.h"
 #include "common/channel.h"
 #include "common/counters.h"
+#include "common/proto_park.h"
 #include "regress/fuzz/family.h"
 #include "regress/fuzz/loop.h"
 
@@ -22,8 +23,12 @@ struct operator
 {
 	struct imsgbuf channel; /* fd -1: none */
 	uint32_t request;       /* under way, or 0 */
-	int spoilt;             /* boolean: has said what it may not */
-	int over;               /* boolean: the parent has hung up */
+	uint32_t taking;        /* CTL_SOCKETS, CTL_TAKE: that is done; or 0 */
+	int file;               /* of CTL_TAKE, or -1; and its queues */
+	int queues[PARK_QUEUES_MAX];
+	uint32_t nqueues;
+	int spoilt; /* boolean: has said what it may not */
+	int over;   /* boolean: the parent has hung up */
 };
 
 static struct operator operators[OPERATORS];
@@ -31,7 +36,7 @@ static int offers[OPERATORS]; /* the parent's ends of those not accepted yet */
 static int noffers;
 static int listener; /* -1: closed */
 
-#define REQUESTS (CTL_RENEW - CTL_SHOW_SUMMARY + 1U)
+#define REQUESTS (CTL_TAKEN - CTL_SHOW_SUMMARY + 1U)
 
 /* Bytes of the rows of answers. */
 static const struct {
@@ -46,6 +51,10 @@ static const struct {
 	{ CTL_BEACON, sizeof(struct msg_ctl_beacon) },
 	{ CTL_BLOCKED, sizeof(struct msg_ctl_blocked) },
 	{ CTL_SAID, sizeof(struct msg_ctl_said) },
+	{ CTL_SOCKET, 0 },
+	{ CTL_STEERED, sizeof(struct msg_ctl_steered) },
+	{ CTL_FILE, 0 },
+	{ CTL_QUEUE, 0 },
 	{ CTL_END, sizeof(struct msg_ctl_end) },
 };
 
@@ -63,7 +72,7 @@ operators_begin(void)
 static void
 listener_closed(int fd)
 {
-	if (fd != listener)
+	if (fd == -1 || fd != listener)
 		return;
 	loop_real(fd);
 	listener = -1;
@@ -95,15 +104,28 @@ operator_accepted(void)
 	return (fd);
 }
 
+/* Is there anything that operators can connect to? */
+int
+operator_may_connect(void)
+{
+	return (listener != -1);
+}
+
+static void let_go(struct operator* o)
+{
+	(void)close(o->file);
+	o->file = -1;
+	while (o->nqueues > 0)
+		(void)close(o->queues[--o->nqueues]);
+	o->taking = 0;
+}
+
 static void hang_up(struct operator* o)
 {
-	int fd;
-
-	fd = o->channel.fd;
-	if (fd == -1)
+	if (o->channel.fd == -1)
 		return;
-	imsgbuf_clear(&o->channel);
-	(void)close(fd);
+	let_go(o);
+	family_hang_up(&o->channel);
 }
 
 static void connects(struct operator* o)
@@ -115,7 +137,9 @@ static void connects(struct operator* o)
 		return;
 	REQUIRE(channel_pair(pair) == 0);
 	memset(o, 0, sizeof(*o));
+	o->file = -1;
 	REQUIRE(imsgbuf_init(&o->channel, pair[0]) == 0);
+	imsgbuf_allow_fdrecv(&o->channel);
 	offers[noffers++] = pair[1];
 	loop_ready(listener, EV_READ);
 }
@@ -162,6 +186,20 @@ asked_fill(union asked *asked, uint32_t type, uint8_t how)
 	}
 }
 
+/* May it be asked for that, after what it was answered last? */
+static int
+in_turn(const struct operator* o, uint32_t type)
+{
+	switch (type) {
+	case CTL_TAKE:
+		return (o->taking == CTL_SOCKETS);
+	case CTL_TAKEN: /* and then there is no answer, perhaps */
+		return (0);
+	default:
+		return (o->taking == 0);
+	}
+}
+
 /* Asks as beaconctl does; if it does not wait for answers, it may be hung up
  * on.
  */
@@ -176,7 +214,7 @@ asks(struct operator* o, struct input *input)
 	type = CTL_SHOW_SUMMARY + (how & 0x1f) % REQUESTS;
 	if (type == CTL_STOP && (how & 0xe0) != 0xe0)
 		return;
-	if (o->request != 0)
+	if (o->request != 0 || !in_turn(o, type))
 		o->spoilt = 1;
 	o->request = type;
 	memset(&asked, 0, sizeof(asked));
@@ -208,20 +246,64 @@ says(struct operator* o, struct input *input)
 	imsgbuf_drop_queue(&o->channel);
 }
 
+/* Sockets, a file, queues. */
 static void
-hear_row(struct operator* o, const struct imsg *imsg)
+hear_fd(struct operator* o, struct imsg *imsg)
+{
+	int fd;
+
+	fd = imsg_get_fd(imsg);
+	REQUIRE(fd != -1);
+	if (imsg_get_type(imsg) == CTL_FILE && o->file == -1)
+		o->file = fd;
+	else if (imsg_get_type(imsg) == CTL_QUEUE) {
+		REQUIRE(o->nqueues < PARK_QUEUES_MAX);
+		o->queues[o->nqueues++] = fd;
+	} else
+		(void)close(fd);
+}
+
+static void
+hear_end(struct operator* o, const struct imsg *imsg)
+{
+	struct msg_ctl_end end;
+
+	REQUIRE(imsg_get_data(imsg, &end, sizeof(end)) == 0);
+	/* Of which request it is cannot be told then. */
+	if (o->spoilt)
+		let_go(o);
+	else if (o->request == CTL_TAKE && end.error == 0) {
+		REQUIRE(o->file != -1);
+		family_check_file(o->file, o->queues, o->nqueues);
+		o->nqueues = 0;
+		o->taking = CTL_TAKE;
+	} else if (o->request == CTL_SOCKETS && end.error == 0)
+		o->taking = CTL_SOCKETS;
+	else if (o->request != CTL_TAKE || end.error != EBUSY)
+		let_go(o);
+	o->request = 0;
+}
+
+static void
+hear_row(struct operator* o, struct imsg *imsg)
 {
 	uint32_t type;
 	size_t i;
 
 	type = imsg_get_type(imsg);
-	REQUIRE(!imsg_has_fd(imsg) && type >= CTL_SUMMARY);
+	REQUIRE(type >= CTL_SUMMARY);
+	REQUIRE(imsg_has_fd(imsg) ==
+		(type == CTL_SOCKET || type == CTL_FILE || type == CTL_QUEUE));
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].type == type)
 			REQUIRE(imsg_get_len(imsg) == rows[i].size);
-	REQUIRE(o->spoilt || o->request != 0);
-	if (type == CTL_END)
-		o->request = 0;
+	/* Whoever does not take what he has asked for hears of that. */
+	REQUIRE(o->spoilt || o->request != 0 ||
+		(type == CTL_END && o->taking == CTL_TAKE));
+	if (imsg_has_fd(imsg))
+		hear_fd(o, imsg);
+	else if (type == CTL_END)
+		hear_end(o, imsg);
 }
 
 /* Returns how many rows there were. */
@@ -299,6 +381,20 @@ operators_wait(void)
 		    operators[i].request != 0)
 			return (1);
 	return (0);
+}
+
+/* Nobody goes on with taking over, or waits for a service manager. */
+void
+operators_stop_taking(void)
+{
+	int i;
+
+	for (i = 0; i < OPERATORS; i++)
+		if (operators[i].taking != 0 ||
+		    operators[i].request == CTL_TAKE ||
+		    operators[i].request == CTL_SOCKETS ||
+		    operators[i].request == CTL_PARK)
+			hang_up(&operators[i]);
 }
 
 /* answered: all of them must have been. */

@@ -77,7 +77,7 @@ says_closed(struct child_play *c, struct input *input)
 		return;
 	}
 	o = &opened[how % nopened];
-	if (o->moves)
+	if (o->moves && c->ready)
 		return;
 	if (family_has_session(o->msg.node, o->msg.generation) &&
 	    !family_owns(c->number, o->msg.node, o->msg.generation))
@@ -375,6 +375,23 @@ auth_acts(struct child_play *c, uint8_t what, struct input *input)
 	}
 }
 
+/* A worker whose sessions go elsewhere. */
+static void
+stands_still(struct child_play *c, uint8_t what, struct input *input)
+{
+	switch (what) {
+	case 13:
+		child_says_still(c, input);
+		break;
+	case 14:
+		child_says_parked(c, input);
+		break;
+	default:
+		child_says_moved(c, input);
+		break;
+	}
+}
+
 /* One of the children does something. */
 void
 child_acts(struct input *input)
@@ -387,7 +404,8 @@ child_acts(struct input *input)
 	c = (who & 3) == 3 ? child_alive(1, 0) : worker_of(who & 5);
 	if (c == NULL)
 		return;
-	if (what < 6 && !c->ready && !c->auth) /* too early for a worker */
+	/* too early for a worker */
+	if ((what < 6 || what == 13 || what == 15) && !c->ready && !c->auth)
 		must_die(c);
 	if (c->killed || c->channel.fd == -1)
 		return;
@@ -407,5 +425,6 @@ child_acts(struct input *input)
 		if (c->ready)
 			must_die(c);
 		child_says_ready(c);
-	}
+	} else if (!c->auth)
+		stands_still(c, what, input);
 }

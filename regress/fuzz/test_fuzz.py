@@ -73,7 +73,7 @@ def test_packet():
 
 
 def test_parent():
-    fuzz("parent", 1000)
+    fuzz("parent", 1800)
 
 
 def test_proxy_header():
@@ -98,6 +98,10 @@ def test_session():
 
 def test_snapshot():
     fuzz("snapshot", 90)
+
+
+def test_unpark():
+    fuzz("unpark", 1500)
 
 
 def test_ws_frame():
