@@ -327,12 +327,12 @@ control_resume(struct parent *parent)
 void
 control_stop(struct parent *parent)
 {
-	struct control_client *client;
+	struct control_client *client, *next;
 	struct control *control;
 
 	control = parent->control;
 	log_also(NULL);
-	while ((client = TAILQ_FIRST(&control->clients)) != NULL) {
+	TAILQ_FOREACH_SAFE(client, &control->clients, entry, next) {
 		(void)imsgbuf_write(&client->channel.imsgbuf);
 		control_drop(client);
 	}

@@ -224,18 +224,18 @@ gossip_step(struct ev_loop *loop, ev_timer *w, int revents)
 	parent = w->data;
 	gossip = &parent->gossip;
 	peer = gossip_nth_peer(parent, gossip->peer, &peers);
-	if (parent->stopping || peers == 0)
-		goto done;
-	if (peer == NULL)
+	if (peer == NULL) {
 		gossip_next_round(gossip);
+		peer = gossip_nth_peer(parent, 0, &peers);
+	}
+	if (parent->stopping || peer == NULL)
+		goto done;
 	if (gossip->ids == NULL && gossip_collect(parent) == -1)
 		goto done;
 	owner = gossip_ports_owner(parent);
 	if (owner == NULL || owner->state != CHILD_RUNNING ||
 	    channel_queued(&owner->channel) > CHANNEL_LIMIT / 4)
 		goto done;
-	if (peer == NULL)
-		peer = gossip_nth_peer(parent, 0, &peers);
 	if (gossip->left == 0)
 		gossip->left = gossip->shares;
 	gossip_send(parent, peer, --gossip->left);

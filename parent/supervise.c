@@ -18,17 +18,17 @@
 
 /* Deaths that speak of a break-in rather than of bad luck. */
 static const struct {
-	int number;
 	const char *name;
+	int number;
 	int security; /* boolean */
 } supervise_signals[] = {
-	{ SIGSYS, "SIGSYS", 1 },
-	{ SIGSEGV, "SIGSEGV", 1 },
-	{ SIGBUS, "SIGBUS", 1 },
-	{ SIGILL, "SIGILL", 1 },
-	{ SIGABRT, "SIGABRT", 1 },
-	{ SIGKILL, "SIGKILL", 0 },
-	{ SIGTERM, "SIGTERM", 0 },
+	{ "SIGSYS", SIGSYS, 1 },
+	{ "SIGSEGV", SIGSEGV, 1 },
+	{ "SIGBUS", SIGBUS, 1 },
+	{ "SIGILL", SIGILL, 1 },
+	{ "SIGABRT", SIGABRT, 1 },
+	{ "SIGKILL", SIGKILL, 0 },
+	{ "SIGTERM", SIGTERM, 0 },
 };
 
 /* The child's sessions are over, whether or not it is dead already. */
