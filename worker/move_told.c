@@ -216,12 +216,13 @@ move_told_queue(struct arrival *a, uint32_t session, struct session *s,
 	while (a->part.len > 0 && (len = move_told_frame(a, c)) > 0) {
 		if (len == SIZE_MAX)
 			return ("no frame of ours");
-		if (s != NULL && a->channel.state == MOVE_COMING &&
-		    s->outq->data.len + len > c->told.queue)
-			return ("more of a queue than there is");
 		/* It may have ended, with what waited for it. */
-		if (s != NULL && s->outq != NULL)
+		if (s != NULL && s->outq != NULL) {
+			if (a->channel.state == MOVE_COMING &&
+			    s->outq->data.len + len > c->told.queue)
+				return ("more of a queue than there is");
 			move_told_queue_frame(a, s, len);
+		}
 		c->frame_left = 0;
 		bytes_take(&a->part, len);
 	}
