@@ -133,6 +133,7 @@ unit_worker/http_forwarded := $(call in,worker,http_forwarded http_text networks
 unit_worker/http_host := $(call in,worker,http_host http_text)
 unit_worker/http_response := $(worker_http) worker/http_response.c
 unit_worker/login  := $(call in,worker,login login_reply report)
+unit_worker/login_nonces := $(unit_worker/login)
 unit_worker/move_say := $(call in,worker,chunks move_say)
 unit_worker/move_told := $(worker_outq) \
 		      $(call in,worker,inbound move_state move_told outq_move \
@@ -143,7 +144,7 @@ unit_worker/outq_control := $(worker_session)
 unit_worker/outq_pace := $(worker_session)
 unit_worker/proxy_header := $(call in,worker,http_text proxy_header)
 unit_worker/punch  := $(call in,worker,limit networks packet punch report)
-unit_worker/relay  := $(call in,worker,relay report lookup packet)
+unit_worker/relay  := $(call in,worker,relay lookup packet)
 unit_worker/session := $(worker_session)
 unit_worker/session_move := $(worker_outq) \
 		      $(call in,worker,inbound outq_move session_move)

@@ -23,7 +23,10 @@
  * 101.
  */
 
-#define CHALLENGE_MAX 160
+#define CHALLENGE "{\"type\":\"auth_challenge\",\"nonce\":\"%s\",\"ts\":%u}"
+
+/* With the nonce, and the ten digits of 32 bits. */
+#define CHALLENGE_MAX (sizeof(CHALLENGE) + 2 * PROTO_NONCE_LEN + 10)
 
 /* Once, when the settings are known. */
 void
@@ -46,14 +49,13 @@ login_has_nonce(struct worker *w)
 	return (0);
 }
 
-/* Hands out the next nonce that is fresh enough; 0 if there is none. */
-static int
-login_take_nonce(struct worker *w, struct nonce *nonce)
+/* Hands out the next nonce; NULL: there is none that is fresh enough. */
+static const struct nonce *
+login_take_nonce(struct worker *w)
 {
 	if (!login_has_nonce(w))
-		return (0);
-	*nonce = w->login.nonces[--w->login.nnonces];
-	return (1);
+		return (NULL);
+	return (&w->login.nonces[--w->login.nnonces]);
 }
 
 /* Can a client be upgraded now?  If not, login_begin() is not to be called. */
@@ -97,11 +99,7 @@ login_challenge(struct session *s, const struct nonce *nonce, uint8_t *frame)
 	s->stranger->ts = (uint32_t)((clock_ns() + nonce->wall) / CLOCK_SECOND);
 	(void)sodium_bin2hex(
 	    hex, sizeof(hex), nonce->value, sizeof(nonce->value));
-	len = snprintf(json, sizeof(json),
-	    "{\"type\":\"auth_challenge\",\"nonce\":\"%s\",\"ts\":%u}", hex,
-	    s->stranger->ts);
-	if (len < 0 || (size_t)len >= sizeof(json))
-		fatalx("challenge does not fit");
+	len = snprintf(json, sizeof(json), CHALLENGE, hex, s->stranger->ts);
 	header = ws_header_build(frame, WS_TEXT, (size_t)len);
 	memcpy(frame + header, json, (size_t)len);
 	return (header + (size_t)len);
@@ -115,12 +113,13 @@ void
 login_begin(struct worker *w, struct session *s, const char *answer, size_t len)
 {
 	uint8_t bytes[HTTP_RESPONSE_MAX + CHALLENGE_MAX + WS_HEADER_MAX];
+	const struct nonce *nonce;
 	struct waiter *waiter;
-	struct nonce nonce;
 
 	memcpy(bytes, answer, len);
-	if (login_take_nonce(w, &nonce))
-		len += login_challenge(s, &nonce, bytes + len);
+	nonce = login_take_nonce(w);
+	if (nonce != NULL)
+		len += login_challenge(s, nonce, bytes + len);
 	else {
 		waiter = &w->login.waiters[(w->login.waiters_head +
 					       w->login.nwaiters++) %
@@ -128,8 +127,7 @@ login_begin(struct worker *w, struct session *s, const char *answer, size_t len)
 		waiter->slot = session_slot(w, s);
 		waiter->serial = s->serial;
 	}
-	if (w->login.nnonces < NONCES_LOW)
-		login_top_up(w);
+	login_top_up(w);
 	/* A fresh connection takes this much, or it is not worth keeping. */
 	if (send(s->io.fd, bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
 		broken_mark(w, s);
@@ -137,15 +135,13 @@ login_begin(struct worker *w, struct session *s, const char *answer, size_t len)
 
 /* The challenge to a session that had to wait for it. */
 static void
-login_serve_waiter(struct worker *w, struct session *s)
+login_serve_waiter(
+    struct worker *w, struct session *s, const struct nonce *nonce)
 {
 	uint8_t frame[CHALLENGE_MAX + WS_HEADER_MAX];
-	struct nonce nonce;
 	size_t len;
 
-	if (!login_take_nonce(w, &nonce))
-		return;
-	len = login_challenge(s, &nonce, frame);
+	len = login_challenge(s, nonce, frame);
 	if (send(s->io.fd, frame, len, MSG_NOSIGNAL) != (ssize_t)len)
 		broken_mark(w, s);
 }
@@ -163,7 +159,8 @@ login_nonces(
 	if (msg->count > w->login.nonces_asked)
 		return ("nonces that were not asked for");
 	w->login.nonces_asked -= msg->count;
-	for (i = 0; i < msg->count && w->login.nnonces < NONCES_MAX; i++) {
+	/* For what was asked for there is room: login_top_up(). */
+	for (i = 0; i < msg->count; i++) {
 		nonce = &w->login.nonces[w->login.nnonces++];
 		nonce->number = msg->first + i;
 		nonce->fetched = w->tick;
@@ -171,7 +168,7 @@ login_nonces(
 		memcpy(nonce->value, values + (size_t)i * PROTO_NONCE_LEN,
 		    PROTO_NONCE_LEN);
 	}
-	while (w->login.nwaiters > 0 && w->login.nnonces > 0) {
+	while (w->login.nwaiters > 0 && login_has_nonce(w)) {
 		waiter = &w->login.waiters[w->login.waiters_head];
 		w->login.waiters_head =
 		    (w->login.waiters_head + 1) % w->slots_max;
@@ -179,7 +176,7 @@ login_nonces(
 		s = session_find(w, waiter->slot, waiter->serial,
 		    SESSION_STATE_BIT(SESSION_NONCE));
 		if (s != NULL)
-			login_serve_waiter(w, s);
+			login_serve_waiter(w, s, login_take_nonce(w));
 	}
 	login_top_up(w);
 	return (NULL);

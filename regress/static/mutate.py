@@ -25,6 +25,8 @@ OTHER = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==",
     "&&": "||", "||": "&&"}
 OPERATOR = re.compile(r" (<=|>=|==|!=|&&|\|\||<|>) ")
 CONSTANT = re.compile(r"(?<![\w.\"'])(\d+|[A-Z][A-Z0-9_]{3,})(?![\w.(\"'])")
+# Up to there it is the declaration of an array.
+ROOM = re.compile(r"\n\t(?:(?!return)[a-z]\w* )+\w+\[[^;=]*$")
 # Tests that have more sources in them are about none of these, and take long.
 MOST = 8
 KEYWORDS = {"NULL", "TAILQ_FOREACH"}
@@ -60,7 +62,8 @@ def constants(code, start, end):
         if word in KEYWORDS or code[:match.start()].endswith("case "):
             continue
         before = code[:match.start()]
-        for change in ("+ 1", "- 1"):
+        # A room that is larger than needed is no mistake.
+        for change in ("- 1",) if ROOM.search(before) else ("+ 1", "- 1"):
             # Of what is but a boolean, only its opposite is another.
             if word in "01" and before.endswith(("return (", " = ")) and \
                     change != ("+ 1" if word == "0" else "- 1"):

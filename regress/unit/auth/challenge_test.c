@@ -127,6 +127,42 @@ batches_of_different_walls(void)
 	CHECK(take(&a, set, NOW) == 0 && wall == 6499999999);
 }
 
+/* In either direction. */
+static void
+walls_that_are_followed(void)
+{
+	uint64_t at;
+
+	challenge_init(&a);
+	at = 7000000000;
+	challenge_wall(&a, at);
+	challenge_wall(&a, at - CHALLENGE_ASTRAY);
+	CHECK(a.wall == at);
+	challenge_wall(&a, at + CHALLENGE_ASTRAY);
+	CHECK(a.wall == at);
+	at += CHALLENGE_ASTRAY + 1;
+	challenge_wall(&a, at);
+	CHECK(a.wall == at);
+	at -= CHALLENGE_ASTRAY + 1;
+	challenge_wall(&a, at);
+	CHECK(a.wall == at);
+}
+
+/* Whichever block it is, before and after the first was taken again. */
+static void
+batches_of_one_second_follow_each_other(void)
+{
+	uint32_t first;
+
+	challenge_init(&a);
+	first = issue(&a, 31 * CHALLENGE_BLOCK + 3, NOW);
+	CHECK(issue(&a, 3, NOW) == first + 31 * CHALLENGE_BLOCK + 3);
+	challenge_init(&a);
+	first = issue(&a, CHALLENGE_WINDOW, NOW);
+	CHECK(issue(&a, 3, NOW + 1) == first + CHALLENGE_WINDOW);
+	CHECK(issue(&a, 3, NOW + 1) == first + CHALLENGE_WINDOW + 3);
+}
+
 /* A later batch neither ages nor renews an earlier one of its block. */
 static void
 batches_of_different_seconds(void)
@@ -200,6 +236,8 @@ main(void)
 	RUN(age);
 	RUN(batches_of_different_seconds);
 	RUN(batches_of_different_walls);
+	RUN(walls_that_are_followed);
+	RUN(batches_of_one_second_follow_each_other);
 	RUN(window);
 	RUN(wrap);
 	return (test_failed());

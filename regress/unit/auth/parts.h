@@ -54,7 +54,8 @@ parts_told(uint32_t type, void *data, size_t len)
 	if (imsgbuf_get(&parent, &imsg) != 1 &&
 	    (imsgbuf_read(&parent) != 1 || imsgbuf_get(&parent, &imsg) != 1))
 		return (-1);
-	r = imsg_get_type(&imsg) == type && imsg_get_len(&imsg) == len &&
+	r = imsg_get_type(&imsg) == type && imsg.peerid == 0 &&
+	    imsg_get_len(&imsg) == len &&
 	    (len == 0 || imsg_get_data(&imsg, data, len) == 0);
 	imsg_free(&imsg);
 	return (r);

@@ -164,7 +164,8 @@ parts_told(struct channel *channel, struct imsgbuf *other, uint32_t type,
 	if (imsgbuf_get(other, &imsg) != 1 &&
 	    (imsgbuf_read(other) != 1 || imsgbuf_get(other, &imsg) != 1))
 		return (-1);
-	r = imsg_get_type(&imsg) == type && imsg_get_len(&imsg) == len &&
+	r = imsg_get_type(&imsg) == type && imsg.peerid == 0 &&
+	    imsg_get_len(&imsg) == len &&
 	    (len == 0 || imsg_get_data(&imsg, data, len) == 0);
 	imsg_free(&imsg);
 	return (r);
