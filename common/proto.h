@@ -123,8 +123,7 @@ enum parent_to_worker {
 	PW_COUNTERS,      /* fd: the worker's page */
 	PW_LISTENER,      /* msg_listener + fd: a listening TCP socket */
 	PW_UDP,           /* msg_udp + fd: this worker's socket */
-	PW_UNLISTEN,      /* msg_unlisten: what came by PW_LISTENER or PW_UDP
-			   * is not used any more */
+	PW_UNLISTEN,      /* msg_unlisten: one of these is not used any more */
 	PW_AUTH,          /* fd: channel to auth */
 	PW_SIBLING,       /* msg_sibling + fd: channel to another worker */
 	PW_EXEMPT,        /* msg_address: network exempt from punch limits;
@@ -134,6 +133,7 @@ enum parent_to_worker {
 	PW_BEACON,        /* msg_beacon: where source number is, or
 			   * PROTO_BEACON_DEFAULT; port 0: nobody */
 	PW_ENDPOINT,      /* msg_endpoint: the map has it, answer the node */
+	PW_WINDOW,        /* fd: memory for the next PW_ROUTER */
 	PW_ROUTER,        /* fd: channel to the router, common/proto_frame.h */
 	PW_ROUTER_END,    /* empty: it is gone */
 	PW_DRAIN,         /* msg_drain, common/proto_drain.h */

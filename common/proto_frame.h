@@ -17,9 +17,18 @@
  * with FRAME_VERSION only.  On a channel, peerid is the node, and pid what is
  * called number there.
  */
-#define FRAME_VERSION  1
-#define FRAME_DATA_MAX 65536 /* bytes of a message either way */
-#define FRAME_TEXT_MAX 123   /* of the reason in a FRAME_CLOSE */
+#define FRAME_VERSION       2
+#define FRAME_VERSION_PLAIN 1     /* for who wants no window */
+#define FRAME_DATA_MAX      65536 /* bytes of a message either way */
+#define FRAME_TEXT_MAX      123   /* of the reason in a FRAME_CLOSE */
+
+/*
+ * A window is memory that a worker and the router share: messages of peers lie
+ * there, and are named by where they begin, in bytes since the first one,
+ * modulo 2^32.  What is there anybody may write at any time.
+ */
+#define FRAME_WINDOW_BYTES     (1U << 20) /* a power of two */
+#define FRAME_WINDOW_PLACE(at) ((at) & (FRAME_WINDOW_BYTES - 1))
 
 /* ---- router -> parent ------------------------------------------------- */
 enum router_to_parent {
@@ -39,7 +48,8 @@ enum parent_to_router {
 	FRAME_NOT_WELCOME,     /* msg_frame_not_welcome */
 	FRAME_CHANNEL,         /* fd; peerid: the worker that it leads to */
 	FRAME_METRICS_ARE,     /* msg_frame_metrics */
-	FRAME_ATTACHED         /* empty */
+	FRAME_ATTACHED,        /* empty */
+	FRAME_WINDOW           /* fd; peerid: the worker of the next CHANNEL */
 };
 
 struct msg_frame_welcome {
@@ -82,8 +92,15 @@ enum worker_to_router {
 	FRAME_GONE,          /* empty; node, generation */
 	FRAME_REFUSED,       /* the message; its destination, why */
 	FRAME_JOINED,        /* empty */
-	FRAME_LEFT           /* empty */
+	FRAME_LEFT,          /* empty */
+	FRAME_FRAME_AT       /* msg_frame_at, in place of the message */
 };
+
+struct msg_frame_at {
+	uint32_t at;
+	uint32_t len; /* bytes */
+};
+PROTO_STRUCT(msg_frame_at, 8);
 
 enum frame_refused {
 	FRAME_NOT_CONNECTED = 1,
@@ -95,7 +112,9 @@ enum frame_refused {
 enum router_to_worker {
 	FRAME_WRITE = 0xf00, /* the message; its destination */
 	FRAME_CLOSE,         /* u32 code, text; node, generation */
-	FRAME_LEAVE          /* empty */
+	FRAME_LEAVE,         /* empty */
+	FRAME_WRITE_AT,      /* msg_frame_at, in place of the message */
+	FRAME_FREE           /* empty; number: up to there it wants nothing */
 };
 
 #endif /* COMMON_PROTO_FRAME_H */

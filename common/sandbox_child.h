@@ -28,8 +28,9 @@
 	 * malloc; the shared memory that the parent sends; never to execute. \
 	 * Shared: the peer map is sealed against whoever would write it.  The \
 	 * page of counters is the child's to write; the parent takes it for \
-	 * numbers that may be lies.  MADV_DONTNEED lets go of a mapping's \
-	 * pages and leaves what is in them; MADV_REMOVE would not. \
+	 * numbers that may be lies.  A window is the router's as well, and \
+	 * nobody looks at what is in it.  MADV_DONTNEED lets go of the pages \
+	 * of a mapping and leaves what is in them; MADV_REMOVE would not. \
 	 */ \
 	SANDBOX_ALLOW(brk), \
 	SANDBOX_ALLOW2(mmap, SANDBOX_BITS(2, PROT_READ | PROT_WRITE), \

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/fdstat.h"
 #include "common/imsg.h"
 #include "common/peermap.h"
 #include "common/proto_frame.h"
@@ -50,6 +51,13 @@ struct beacond_frame {
 	int error; /* what ended it; 0: nothing has */
 	struct beacond_frame_metrics metrics;
 	uint32_t metrics_asked;
+	/* The frame that a call has just now, if it lies in a window. */
+	struct {
+		const uint8_t *bytes; /* NULL: it does not */
+		struct msg_frame_at is;
+		uint32_t number; /* of the link */
+	} held;
+	uint8_t *windows[WORKERS_MAX]; /* for channels that are to come */
 	uint32_t naddresses;
 	struct msg_frame_address addresses[ADDRESSES_MAX];
 };
@@ -131,6 +139,9 @@ frame_flush_link(struct beacond_frame *bf, uint32_t number)
 	int waits;
 
 	link = &bf->links[number];
+	if (link->owes && link->fd != -1 &&
+	    frame_send(bf, number, FRAME_FREE, 0, link->taken, NULL, 0) == 0)
+		link->owes = 0;
 	if (link->fd == -1 || link->out_len == 0)
 		return (0);
 	waits = link_flush(link);
@@ -150,6 +161,8 @@ frame_is_of_worker(uint32_t type, size_t len)
 	switch (type) {
 	case FRAME_FRAME:
 		return (1);
+	case FRAME_FRAME_AT:
+		return (len == sizeof(struct msg_frame_at));
 	case FRAME_REFUSED:
 		return (len > 0);
 	case FRAME_CAME:
@@ -160,6 +173,33 @@ frame_is_of_worker(uint32_t type, size_t len)
 	default:
 		return (0);
 	}
+}
+
+/*
+ * A message that lies in the window.  A call that waits for the beacon has
+ * others called within it: only what the innermost has is held.  Returns 0, or
+ * -1: none can lie there.
+ */
+static int
+frame_at(struct beacond_frame *bf, struct link *link, uint32_t sender,
+    const uint8_t *data)
+{
+	struct msg_frame_at msg;
+	uint32_t place;
+
+	memcpy(&msg, data, sizeof(msg));
+	place = FRAME_WINDOW_PLACE(msg.at);
+	if (link->window == NULL || msg.len > FRAME_DATA_MAX ||
+	    place + msg.len > FRAME_WINDOW_BYTES)
+		return (-1);
+	bf->held.bytes = link->window + place;
+	bf->held.is = msg;
+	bf->held.number = (uint32_t)(link - bf->links);
+	bf->calls.frame(bf->arg, sender, link->window + place, msg.len);
+	bf->held.bytes = NULL;
+	link->taken = msg.at + msg.len;
+	link->owes = 1;
+	return (0);
 }
 
 /* Returns 0, or -1: a worker says no such thing. */
@@ -175,6 +215,8 @@ frame_from_worker(struct beacond_frame *bf, struct link *link,
 	case FRAME_FRAME:
 		bf->calls.frame(bf->arg, header->peerid, data, len);
 		break;
+	case FRAME_FRAME_AT:
+		return (frame_at(bf, link, header->peerid, data));
 	case FRAME_CAME:
 	case FRAME_GONE:
 		if (bf->calls.peer != NULL)
@@ -213,6 +255,35 @@ frame_welcome(struct beacond_frame *bf, int fd, size_t len)
 	return (-1);
 }
 
+static void
+frame_unmap(uint8_t **window)
+{
+	if (*window != NULL)
+		(void)munmap(*window, FRAME_WINDOW_BYTES);
+	*window = NULL;
+}
+
+/* For the next channel to that worker.  fd, or -1, is closed. */
+static int
+frame_window(struct beacond_frame *bf, uint32_t number, int fd)
+{
+	void *base;
+
+	if (fd != -1 && number >= WORKERS_MAX) {
+		(void)close(fd);
+		fd = -1;
+	}
+	errno = EPROTO;
+	if (fd == -1)
+		return (-1);
+	base = fdstat_map(fd, FRAME_WINDOW_BYTES, PROT_READ | PROT_WRITE);
+	if (base == NULL)
+		return (-1);
+	frame_unmap(&bf->windows[number]);
+	bf->windows[number] = base;
+	return (0);
+}
+
 /* fd, or -1, is the link's from now on, or closed. */
 static int
 frame_channel(struct beacond_frame *bf, uint32_t number, int fd)
@@ -227,7 +298,11 @@ frame_channel(struct beacond_frame *bf, uint32_t number, int fd)
 		frame_lost(bf, number);
 	bf->joining++;
 	bf->lost[number] = 0;
-	return (frame_link(bf, number, fd));
+	if (frame_link(bf, number, fd) == -1)
+		return (-1);
+	bf->links[number].window = bf->windows[number];
+	bf->windows[number] = NULL;
+	return (0);
 }
 
 static int
@@ -282,6 +357,8 @@ frame_from_parent(struct beacond_frame *bf, const struct imsg_header *header,
 		return (frame_welcome(bf, fd, len));
 	if (header->type == FRAME_CHANNEL && bf->map.header != NULL)
 		return (frame_channel(bf, header->peerid, fd));
+	if (header->type == FRAME_WINDOW && bf->map.header != NULL)
+		return (frame_window(bf, header->peerid, fd));
 	if (fd != -1)
 		(void)close(fd);
 	else if (header->type == FRAME_NOT_WELCOME)
@@ -462,6 +539,8 @@ frame_free(struct beacond_frame *bf)
 
 	for (i = 0; i <= CONTROL; i++)
 		link_close(&bf->links[i]);
+	for (i = 0; i < WORKERS_MAX; i++)
+		frame_unmap(&bf->windows[i]);
 	if (bf->map.header != NULL)
 		(void)munmap((void *)(uintptr_t)bf->map.header, PEERMAP_BYTES);
 	if (bf->epoll != -1)
@@ -515,6 +594,21 @@ frame_find(const struct beacond_frame *bf, uint32_t node, uint32_t *number)
 	return ((struct link *)(uintptr_t)&bf->links[entry.worker]);
 }
 
+/* One more message for a peer.  Boolean: it is on its way. */
+static int
+frame_add(struct beacond_frame *bf, uint32_t number, uint32_t type,
+    uint32_t dest, const void *data, size_t len)
+{
+	struct link *link;
+
+	link = &bf->links[number];
+	if (frame_send(bf, number, type, dest, 0, data, len) == -1)
+		return (0);
+	if (link->out_len >= LINK_FULL && !link->writing)
+		(void)frame_flush_link(bf, number);
+	return (1);
+}
+
 /*
  * Sends one binary message to the peer dest.  Returns 1: it is on its way, and
  * if it can't be delivered after all it comes back by calls->refused; or 0:
@@ -534,11 +628,33 @@ beacond_frame_write(
 	link = frame_find(bf, dest, &number);
 	if (link == NULL || link->fd == -1)
 		return (0);
-	if (frame_send(bf, number, FRAME_WRITE, dest, 0, frame, len) == -1)
-		return (0);
-	if (link->out_len >= LINK_FULL && !link->writing)
-		(void)frame_flush_link(bf, number);
-	return (1);
+	return (frame_add(bf, number, FRAME_WRITE, dest, frame, len));
+}
+
+/*
+ * The same for the frame that calls->frame has just now, or a part of it, which
+ * is not written into any more then: between peers of one worker it is not
+ * copied.  Any other is sent as by beacond_frame_write().
+ */
+int
+beacond_frame_forward(
+    struct beacond_frame *bf, uint32_t dest, const uint8_t *frame, size_t len)
+{
+	struct msg_frame_at msg;
+	uint32_t number;
+	size_t off;
+
+	if (bf->held.bytes == NULL || frame < bf->held.bytes ||
+	    frame > bf->held.bytes + bf->held.is.len)
+		return (beacond_frame_write(bf, dest, frame, len));
+	off = (size_t)(frame - bf->held.bytes);
+	if (len == 0 || len > bf->held.is.len - off ||
+	    len > BEACOND_FRAME_OUT_MAX ||
+	    frame_find(bf, dest, &number) == NULL || number != bf->held.number)
+		return (beacond_frame_write(bf, dest, frame, len));
+	msg.at = bf->held.is.at + (uint32_t)off;
+	msg.len = (uint32_t)len;
+	return (frame_add(bf, number, FRAME_WRITE_AT, dest, &msg, sizeof(msg)));
 }
 
 /*

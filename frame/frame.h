@@ -29,7 +29,7 @@ enum beacond_frame_reason {
 
 /*
  * What is called by beacond_frame_dispatch().  A frame lasts until the call
- * returns, and may be written into.
+ * returns, and may be written into before it is forwarded.
  */
 struct beacond_frame_calls {
 	void (*frame)(void *arg, uint32_t sender, uint8_t *frame, size_t len);
@@ -56,6 +56,8 @@ struct beacond_frame *beacond_frame_open(
 int beacond_frame_fd(const struct beacond_frame *);
 int beacond_frame_dispatch(struct beacond_frame *, int timeout_ms);
 int beacond_frame_write(
+    struct beacond_frame *, uint32_t dest, const uint8_t *frame, size_t len);
+int beacond_frame_forward(
     struct beacond_frame *, uint32_t dest, const uint8_t *frame, size_t len);
 int beacond_frame_flush(struct beacond_frame *);
 int beacond_frame_close_peer(struct beacond_frame *, uint32_t node,

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -41,6 +42,8 @@ link_close(struct link *link)
 	while (link->nfds > 0)
 		(void)close(link->fds[--link->nfds]);
 	(void)close(link->fd);
+	if (link->window != NULL)
+		(void)munmap(link->window, FRAME_WINDOW_BYTES);
 	free(link->in);
 	free(link->out);
 	memset(link, 0, sizeof(*link));

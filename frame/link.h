@@ -11,7 +11,7 @@
 
 struct imsg_header;
 
-#define LINK_IN_SIZE (64U << 10)  /* bytes of one read */
+#define LINK_IN_SIZE (64U << 10) /* bytes of one read */
 #ifndef LINK_OUT_MAX
 #define LINK_OUT_MAX (4U << 20) /* bytes that wait to be sent */
 #endif
@@ -30,7 +30,10 @@ struct link {
 	size_t out_len; /* bytes behind it */
 	int fds[LINK_FDS_MAX];
 	unsigned int nfds;
-	int writing; /* boolean: it waits for the socket to take more */
+	int writing;     /* boolean: it waits for the socket to take more */
+	uint8_t *window; /* NULL: messages come by the socket only */
+	uint32_t taken;  /* up to where in it we are done */
+	int owes;        /* boolean: and have not said so */
 	int joined;
 	int leaving; /* boolean: LEFT is waited for */
 	int left;

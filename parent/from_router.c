@@ -20,7 +20,7 @@ from_router_answer(
 }
 
 static int
-from_router_welcome(struct router *r)
+from_router_welcome(struct router *r, uint32_t version)
 {
 	struct msg_frame_welcome msg;
 	const struct config *conf;
@@ -28,7 +28,7 @@ from_router_welcome(struct router *r)
 
 	conf = r->parent->conf;
 	memset(&msg, 0, sizeof(msg));
-	msg.version = FRAME_VERSION;
+	msg.version = version;
 	msg.max_in = conf->max_frame;
 	msg.max_out = PROTO_DELIVERY_MAX;
 	msg.drop = conf->router_drop != 0;
@@ -66,16 +66,18 @@ from_router_hello(void *owner, const void *data, size_t len, int fd)
 
 	r = owner;
 	hello = data;
-	if (hello->version != FRAME_VERSION) {
+	if (hello->version != FRAME_VERSION &&
+	    hello->version != FRAME_VERSION_PLAIN) {
 		msg.reason = FRAME_OTHER_VERSION;
 		(void)from_router_answer(
 		    r, FRAME_NOT_WELCOME, &msg, sizeof(msg));
 		(void)channel_flush(&r->channel);
 		return ("of another version");
 	}
-	if (from_router_welcome(r) == -1 || from_router_addresses(r) == -1)
+	if (from_router_welcome(r, hello->version) == -1 ||
+	    from_router_addresses(r) == -1)
 		return ("cannot be told of the map");
-	router_attach(r);
+	router_attach(r, hello->version);
 	return (from_router_answer(r, FRAME_ATTACHED, NULL, 0) == -1
 		    ? ROUTER_SLOW
 		    : NULL);

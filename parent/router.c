@@ -3,9 +3,11 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
@@ -190,6 +192,36 @@ router_is_attached(const struct parent *parent)
 		parent->router.channel.state == ROUTER_ATTACHED);
 }
 
+/*
+ * The memory that it shares with a worker, of a size that neither of them can
+ * change.  Without, messages go by the channel.
+ */
+static void
+router_share(struct router *r, struct process *worker)
+{
+	int both[2];
+
+	both[0] = memfd_create("window", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (both[0] == -1) {
+		log_warn("router: memfd_create");
+		return;
+	}
+	both[1] = fcntl(both[0], F_DUPFD_CLOEXEC, 0);
+	if (both[1] == -1 || ftruncate(both[0], FRAME_WINDOW_BYTES) == -1 ||
+	    fcntl(both[0], F_ADD_SEALS,
+		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == -1) {
+		log_warn("router: memory for %s", worker->place->name);
+		(void)close(both[0]);
+		if (both[1] != -1)
+			(void)close(both[1]);
+		return;
+	}
+	process_send(worker, PW_WINDOW, both[0], NULL, 0);
+	/* What comes next tells of a program that does not read. */
+	(void)channel_send(
+	    &r->channel, FRAME_WINDOW, worker->place->number, both[1], NULL, 0);
+}
+
 /* Its channel to a worker: one that was just started, or was there before. */
 void
 router_introduce(struct process *worker)
@@ -205,6 +237,8 @@ router_introduce(struct process *worker)
 		return;
 	}
 	process_buffers(pair);
+	if (parent->router.windows)
+		router_share(&parent->router, worker);
 	process_send(worker, PW_ROUTER, pair[0], NULL, 0);
 	if (channel_send(&parent->router.channel, FRAME_CHANNEL,
 		worker->place->number, pair[1], NULL, 0) == -1)
@@ -213,7 +247,7 @@ router_introduce(struct process *worker)
 
 /* It has said a proper FRAME_HELLO, and has been told what it needs to know. */
 void
-router_attach(struct router *r)
+router_attach(struct router *r, uint32_t version)
 {
 	struct parent *parent;
 	uint32_t i;
@@ -221,6 +255,7 @@ router_attach(struct router *r)
 	parent = r->parent;
 	ev_timer_stop(parent->loop, &r->hello);
 	r->channel.state = ROUTER_ATTACHED;
+	r->windows = version != FRAME_VERSION_PLAIN;
 	log_info("router: attached");
 	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		if (parent->workers[i].child != NULL)

@@ -35,6 +35,7 @@ struct router {
 	ev_io listener;
 	ev_timer pause; /* of accepting */
 	ev_timer hello;
+	int windows; /* boolean: it wants them */
 	struct channel channel; /* open: somebody is there */
 	struct budget budget;   /* messages that it may still send */
 };
@@ -43,7 +44,7 @@ struct router {
 void router_check(struct parent *);
 void router_bind(struct parent *);
 void router_start(struct parent *, const struct channel_rule *, size_t);
-void router_attach(struct router *);
+void router_attach(struct router *, uint32_t version);
 int router_is_attached(const struct parent *);
 void router_introduce(struct process *);
 void router_stop(struct parent *);

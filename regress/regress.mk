@@ -126,7 +126,7 @@ unit_worker/beacons := $(call in,worker,beacon_table beacons limit report tell u
 unit_worker/broken := $(call in,worker,broken stranger wheel)
 unit_worker/datagram := $(call in,worker,datagram lookup report)
 unit_worker/discover := $(call in,worker,discover packet)
-unit_worker/from_parent := $(call in,worker,from_parent networks)
+unit_worker/from_parent := $(call in,worker,from_parent from_parent_router networks)
 unit_worker/gather := $(worker_outq) worker/gather.c
 unit_worker/http   := $(worker_http)
 unit_worker/http_forwarded := $(call in,worker,http_forwarded http_text networks)
@@ -158,7 +158,7 @@ unit_worker/session_proxy := $(call in,worker,http_text networks proxy_header re
 unit_worker/session_read := $(call in,worker,inbound session_read)
 unit_worker/route  := $(call in,worker,route route_recv)
 unit_worker/router_recv := $(call in,worker,route router \
-		      router_recv ws_utf8)
+		      router_recv router_window ws_utf8)
 unit_worker/timer  := $(call in,worker,measure timer wheel)
 unit_worker/udp_recv := $(call in,worker,udp_control udp_recv)
 unit_worker/udp_send := $(call in,worker,udp udp_control udp_send)

@@ -146,20 +146,6 @@ from_parent_sibling(void *owner, const void *data, size_t len, int fd)
 }
 
 static const char *
-from_parent_router(void *owner, const void *data, size_t len, int fd)
-{
-	router_recv_open(owner, fd);
-	return (NULL);
-}
-
-static const char *
-from_parent_router_end(void *owner, const void *data, size_t len, int fd)
-{
-	router_recv_last(owner);
-	return (NULL);
-}
-
-static const char *
 from_parent_drain(void *owner, const void *data, size_t len, int fd)
 {
 	return (drain_set(owner, data));
@@ -390,6 +376,7 @@ static const struct channel_rule from_parent_rules[] = {
 	CHANNEL_RULE_FD(PW_AUTH, 0, ANY_TIME, from_parent_auth),
 	CHANNEL_RULE_FD(PW_SIBLING, sizeof(struct msg_sibling), ANY_TIME,
 	    from_parent_sibling),
+	CHANNEL_RULE_FD(PW_WINDOW, 0, ANY_TIME, from_parent_window),
 	CHANNEL_RULE_FD(PW_ROUTER, 0, ANY_TIME, from_parent_router),
 	CHANNEL_RULE(PW_ROUTER_END, 0, ANY_TIME, from_parent_router_end),
 	CHANNEL_RULE(

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <string.h>
+
 #include "common/log.h"
 #include "worker/worker.h"
 
@@ -34,8 +36,16 @@ router_channel(struct worker *w)
 static void
 router_frame(struct worker *w, struct origin *peer, uint8_t *packet, size_t len)
 {
-	route_message(w, w->router.channel, FRAME_FRAME, peer->node,
-	    peer->generation, packet, len);
+	struct msg_frame_at msg;
+
+	if (!router_window_put(&w->router.window, packet, len, &msg.at)) {
+		route_message(w, w->router.channel, FRAME_FRAME, peer->node,
+		    peer->generation, packet, len);
+		return;
+	}
+	msg.len = (uint32_t)len;
+	route_message(w, w->router.channel, FRAME_FRAME_AT, peer->node,
+	    peer->generation, (const uint8_t *)&msg, sizeof(msg));
 }
 
 static void
@@ -105,11 +115,28 @@ router_dry(struct ev_loop *loop, ev_idle *idle, int revents)
 	route_flush(w);
 }
 
+/* PW_WINDOW: memory for the channel that comes next. */
+void
+router_share(struct worker *w, int fd)
+{
+	router_window_open(&w->router.next, fd);
+}
+
+/* The memory that it shares with us, if it does. */
+struct window *
+router_window(struct worker *w)
+{
+	return (&w->router.window);
+}
+
 /* Its channel is open: it has what comes from now on. */
 void
 router_begin(struct worker *w, struct sibling *channel)
 {
 	w->router.channel = channel;
+	router_window_close(&w->router.window);
+	w->router.window = w->router.next;
+	memset(&w->router.next, 0, sizeof(w->router.next));
 	w->upper = router_upper;
 	ev_idle_stop(w->loop, &w->router.dry);
 	ev_idle_init(&w->router.dry, router_dry);
@@ -131,6 +158,7 @@ router_end(struct worker *w, const char *reason)
 	if (reason != NULL)
 		log_warnx("the router %s: its channel is closed", reason);
 	route_close(sib);
+	router_window_close(&w->router.window);
 }
 
 /* It wants no more, and may still write. */

@@ -76,6 +76,28 @@ router_recv_write(struct worker *w, uint32_t node, uint8_t *frame, size_t len)
 	return (0);
 }
 
+/* FRAME_WRITE_AT, likewise. */
+static int
+router_recv_write_at(
+    struct worker *w, uint32_t node, const uint8_t *data, size_t len)
+{
+	struct msg_frame_at msg;
+	struct window *window;
+	uint8_t *frame;
+
+	if (len != sizeof(msg))
+		return (-1);
+	memcpy(&msg, data, len);
+	window = router_window(w);
+	if (router_window_is_full(window, &msg)) {
+		burst_end(w);
+		router_window_burst(window);
+	}
+	frame = router_window_take(window, &msg);
+	return (
+	    frame == NULL ? -1 : router_recv_write(w, node, frame, msg.len));
+}
+
 /* FRAME_CLOSE, likewise. */
 static int
 router_recv_close(struct worker *w, uint32_t node, uint32_t generation,
@@ -117,6 +139,12 @@ router_recv_dispatch(
 	switch (header->type) {
 	case FRAME_WRITE:
 		return (router_recv_write(w, header->peerid, data, len));
+	case FRAME_WRITE_AT:
+		return (router_recv_write_at(w, header->peerid, data, len));
+	case FRAME_FREE:
+		return (len == 0
+			    ? router_window_free(router_window(w), header->pid)
+			    : -1);
 	case FRAME_CLOSE:
 		return (router_recv_close(
 		    w, header->peerid, header->pid, data, len));
@@ -158,9 +186,10 @@ router_recv_lost(struct sibling *sib, const char *reason)
 static void
 router_recv_turns(struct sibling *sib, int most)
 {
+	do
+		router_window_burst(router_window(sib->worker));
 	while (most-- > 0 &&
-	       route_read(sib, router_recv_message, router_recv_lost))
-		continue;
+	       route_read(sib, router_recv_message, router_recv_lost));
 }
 
 static void

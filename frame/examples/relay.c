@@ -43,7 +43,7 @@ frame(void *arg, uint32_t sender, uint8_t *packet, size_t len)
 		return;
 	packet[4] = 6;
 	memcpy(packet + 5, &from, sizeof(from));
-	(void)beacond_frame_write(*bf, be32toh(dest), packet + 4, len - 4);
+	(void)beacond_frame_forward(*bf, be32toh(dest), packet + 4, len - 4);
 }
 
 int

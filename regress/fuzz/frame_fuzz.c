@@ -43,6 +43,8 @@ struct side {
 	size_t heard_len;
 	int wild; /* boolean: it has said what is not followed here */
 	int joined, left, replaced;
+	int window;     /* boolean: messages may lie there */
+	uint32_t freed; /* up to there */
 	uint8_t said[SAID_MAX];
 	uint8_t heard[HEARD_MAX];
 };
@@ -51,6 +53,9 @@ static struct side sides[SIDES];
 static uint32_t nsides, attached; /* of them, when it was opened */
 static struct pmap map;
 static int no_map, wrong_map; /* of another size; of another layout */
+static int window_fd;
+static uint8_t *window; /* all channels that have one have this */
+static uint32_t window_put;
 static struct input input;
 static struct beacond_frame *bf;
 static uint8_t data[FRAME_DATA_MAX];
@@ -88,7 +93,8 @@ side_open(uint32_t number)
 	s->number = number;
 	s->len = s->sent = s->done = s->heard_len = 0;
 	s->with = -1;
-	s->wild = s->joined = s->left = s->replaced = 0;
+	s->wild = s->joined = s->left = s->replaced = s->window = 0;
+	s->freed = 0;
 	return (pair[0]);
 }
 
@@ -207,6 +213,14 @@ say_channel(uint32_t number)
 	for (s = &sides[1]; s < &sides[nsides]; s++)
 		s->replaced |= s->number == number;
 	fd = side_open(number);
+	/* What waits to be sent can have no descriptor twice. */
+	if (number % 2 == 1 && sides[CONTROL].with == -1) {
+		say(&sides[CONTROL], FRAME_WINDOW, number, 0, 0,
+		    copy_of(window_fd));
+		while (push(&sides[CONTROL], SIZE_MAX))
+			continue;
+		sides[nsides - 1].window = sides[CONTROL].with == -1;
+	}
 	say(&sides[CONTROL], FRAME_CHANNEL, number, 0, 0, fd);
 }
 
@@ -285,6 +299,18 @@ say_control(uint8_t how)
 	}
 }
 
+/* A message that lies in the window, all of its bytes the serial. */
+static void
+say_at(struct side *s, uint32_t node, size_t len)
+{
+	struct msg_frame_at at = { window_put, (uint32_t)len };
+
+	memset(window + window_put, serial, len);
+	window_put += (uint32_t)len;
+	memcpy(data, &at, sizeof(at));
+	say(s, FRAME_FRAME_AT, node, serial, sizeof(at), -1);
+}
+
 static void
 say_channels(uint8_t how, struct side *s)
 {
@@ -294,7 +320,8 @@ say_channels(uint8_t how, struct side *s)
 	/* By whom it is handed on says which side has said it. */
 	node = (uint32_t)(s - sides);
 	len = length(how & 0x10 ? input_u8(&input) : how >> 5);
-	memset(data, ++serial, len);
+	serial = (uint8_t)(serial + 1U);
+	memset(data, serial, len);
 	switch (how & 7) {
 	case 0:
 		say_joined(s);
@@ -317,7 +344,10 @@ say_channels(uint8_t how, struct side *s)
 		    how & 0x40 ? copy_of(no_map) : -1);
 		break;
 	default:
-		say(s, FRAME_FRAME, node, serial, len, -1);
+		if (s->window && window_put + len <= FRAME_WINDOW_BYTES)
+			say_at(s, node, len);
+		else
+			say(s, FRAME_FRAME, node, serial, len, -1);
 		break;
 	}
 }
@@ -338,9 +368,10 @@ say_bytes(struct side *s)
 
 /* What the library says on a channel. */
 static void
-heard_message(const struct side *s, const struct imsg_header *header,
-    const uint8_t *bytes)
+heard_message(
+    struct side *s, const struct imsg_header *header, const uint8_t *bytes)
 {
+	struct msg_frame_at at;
 	uint32_t code;
 	size_t len;
 
@@ -356,6 +387,19 @@ heard_message(const struct side *s, const struct imsg_header *header,
 		REQUIRE(len > 0 && len <= BEACOND_FRAME_OUT_MAX);
 		REQUIRE(header->peerid % WORKERS == s->number);
 		REQUIRE(bytes[0] == bytes[len - 1]);
+		break;
+	case FRAME_WRITE_AT:
+		REQUIRE(s->window && len == sizeof(at));
+		memcpy(&at, bytes, sizeof(at));
+		REQUIRE(at.len > 0 && at.len <= BEACOND_FRAME_OUT_MAX);
+		REQUIRE(s->wild ||
+			(at.at >= s->freed && at.at + at.len <= window_put));
+		break;
+	case FRAME_FREE:
+		REQUIRE(s->window && len == 0);
+		REQUIRE(s->wild ||
+			(header->pid >= s->freed && header->pid <= window_put));
+		s->freed = header->pid;
 		break;
 	case FRAME_CLOSE:
 		REQUIRE(len >= sizeof(code) &&
@@ -520,6 +564,7 @@ check(uint32_t type, uint32_t node, uint32_t number, const uint8_t *bytes,
     size_t len)
 {
 	struct imsg_header header;
+	struct msg_frame_at at;
 	struct side *s;
 
 	if (any_wild())
@@ -527,6 +572,14 @@ check(uint32_t type, uint32_t node, uint32_t number, const uint8_t *bytes,
 	REQUIRE(node > CONTROL && node < nsides);
 	s = &sides[node];
 	REQUIRE(next(s, &header));
+	if (header.type == FRAME_FRAME_AT) {
+		memcpy(&at, s->said + s->done + sizeof(header), sizeof(at));
+		REQUIRE(type == FRAME_FRAME && len == at.len);
+		REQUIRE(len == 0 || (bytes[0] == (uint8_t)header.pid &&
+					bytes[len - 1] == bytes[0]));
+		s->done += header.len;
+		return;
+	}
 	REQUIRE(header.type == type && header.len == sizeof(header) + len);
 	REQUIRE(type == FRAME_FRAME || header.pid == number);
 	REQUIRE(len == 0 ||
@@ -534,9 +587,24 @@ check(uint32_t type, uint32_t node, uint32_t number, const uint8_t *bytes,
 	s->done += header.len;
 }
 
+/* A part of what it has been given goes on. */
+static void
+forward(uint8_t how, const uint8_t *bytes, size_t len)
+{
+	size_t from, n;
+
+	from = input_u8(&input);
+	from = from > len ? 0 : from;
+	n = how & 8 ? len - from : input_u8(&input);
+	if (n > len - from)
+		n = len - from;
+	(void)beacond_frame_forward(
+	    bf, 1 + (how >> 4) % (NODES + 1), bytes + from, n);
+}
+
 /* What a router does with it. */
 static void
-route(void)
+route(const uint8_t *bytes, size_t given)
 {
 	static uint8_t out[FRAME_DATA_MAX + 2];
 	uint8_t addr[16];
@@ -572,6 +640,9 @@ route(void)
 		REQUIRE(beacond_frame_is_connected(bf, how >> 4) ==
 			(how >> 4 > 0 && how >> 4 <= NODES));
 		break;
+	case 6:
+		forward(how, bytes, given);
+		break;
 	default:
 		break;
 	}
@@ -583,7 +654,7 @@ on_frame(void *arg, uint32_t sender, uint8_t *bytes, size_t len)
 	check(FRAME_FRAME, sender, 0, bytes, len);
 	memset(bytes, 0xdd, len);
 	if (bf != NULL)
-		route();
+		route(bytes, len);
 }
 
 static void
@@ -593,7 +664,7 @@ on_refused(void *arg, uint32_t dest, enum beacond_frame_reason reason,
 	REQUIRE(len > 0);
 	check(FRAME_REFUSED, dest, reason, bytes, len);
 	if (bf != NULL)
-		route();
+		route(bytes, len - 1); /* the last byte is any */
 }
 
 static void
@@ -708,6 +779,12 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	}
 	no_map = memfd_create("none", MFD_CLOEXEC);
 	wrong_map = memfd_create("wrong", MFD_CLOEXEC);
+	window_fd = memfd_create("window", MFD_CLOEXEC);
+	REQUIRE(
+	    window_fd != -1 && ftruncate(window_fd, FRAME_WINDOW_BYTES) == 0);
+	window = mmap(NULL, FRAME_WINDOW_BYTES, PROT_READ | PROT_WRITE,
+	    MAP_SHARED, window_fd, 0);
+	REQUIRE(window != MAP_FAILED);
 	REQUIRE(no_map != -1 && wrong_map != -1 &&
 		ftruncate(wrong_map, PEERMAP_BYTES) == 0);
 	return (0);
@@ -724,6 +801,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	input.size = size;
 	nsides = attached = 0;
 	serial = 0;
+	window_put = 0;
 	nonsense = ended = 0;
 	fuzz_descriptors_mark();
 	began = fuzz_clocks.mono;

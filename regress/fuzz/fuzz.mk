@@ -31,7 +31,7 @@ fuzz_registry	 := $(filter-out auth/main.c auth/check.c auth/sandbox.c,\
 		    $(wildcard common/*.c) regress/fuzz/registry_side.c $(fuzz_loop)
 wraps_registry	 := crypto_sign_verify_detached
 fuzz_router	 := $(addprefix worker/,route.c router.c router_recv.c \
-		    ws_utf8.c) $(wildcard common/*.c) $(fuzz_loop)
+		    router_window.c ws_utf8.c) $(wildcard common/*.c) $(fuzz_loop)
 fuzz_snapshot	 := auth/snapshot.c auth/keycache.c
 fuzz_packet	 := $(filter-out worker/main.c,$(wildcard worker/*.c)) \
 		    $(wildcard common/*.c) parent/peermap_write.c

@@ -7,8 +7,10 @@
  * A router at its worker: any bytes, cut anywhere, from a program that reads
  * when it likes.  Its messages do what beacond-frame(7) says, in their order,
  * and the first bad one ends the channel.  What it is told is whole and in
- * order; what it is not told is counted, and waits within a bound.
+ * order; what it is not told is counted, and waits within a bound.  In every
+ * second run they share memory.
  */
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <fcntl.h>
@@ -49,6 +51,17 @@ static uint32_t serial;
 static int bad;  /* boolean: it has said what it may not */
 static int left; /* boolean: it wants no more */
 
+static int shared = -1; /* the memory for a window */
+static uint8_t *window_map;
+static uint8_t *window;         /* as it has it; NULL: there is none */
+static uint32_t put, got;       /* of the window, as the turn began */
+static struct msg_frame_at had; /* the last message that it has met there */
+static int hasty;               /* boolean: it has freed what it had not read */
+static struct {
+	const uint8_t *begin, *end;
+} burst[64]; /* what was written, with its headroom */
+static uint32_t nburst;
+
 int lookup_anew(struct worker *, uint32_t, uint32_t *, struct peermap_entry *);
 
 static uint32_t
@@ -80,6 +93,42 @@ tell(uint32_t type, uint32_t node, uint32_t number, const uint8_t *data,
 	t->header.peerid = node;
 	t->header.pid = number;
 	t->sum = sum(data, len);
+}
+
+/* What is there in the window; NULL: no message can be. */
+static const uint8_t *
+at_place(const struct msg_frame_at *at)
+{
+	uint32_t place;
+
+	place = FRAME_WINDOW_PLACE(at->at);
+	if (window == NULL || at->len > FRAME_DATA_MAX ||
+	    at->at - got > put - got || at->len > put - at->at ||
+	    place + at->len > FRAME_WINDOW_BYTES)
+		return (NULL);
+	return (window + place);
+}
+
+/* A WRITE of any kind: what it is of.  Returns 0 if it is bad. */
+static int
+is_write(const struct imsg_header *h, const uint8_t **data, size_t *len)
+{
+	struct msg_frame_at at;
+
+	if (h->type == FRAME_WRITE)
+		return (*len > 0);
+	if (h->type != FRAME_WRITE_AT || *len != sizeof(at))
+		return (0);
+	memcpy(&at, *data, sizeof(at));
+	*data = at_place(&at);
+	*len = at.len;
+	return (*data != NULL && at.len > 0);
+}
+
+static int
+is_free(const struct imsg_header *h, size_t len)
+{
+	return (h->type == FRAME_FREE && len == 0 && h->pid - got <= put - got);
 }
 
 /* The message to which the worker has come; 0: it is not whole. */
@@ -149,8 +198,10 @@ pass(struct imsg_header *h)
 			return (1);
 		data = said + said_at + sizeof(*h);
 		len = h->len - sizeof(*h);
-		if (h->type == FRAME_WRITE && len > 0 &&
-		    refused(h->peerid, len) != 0)
+		if (is_free(h, len))
+			got = (h->pid + 63) & ~63U;
+		else if (is_write(h, &data, &len) &&
+			 refused(h->peerid, len) != 0)
 			tell(FRAME_REFUSED, h->peerid, refused(h->peerid, len),
 			    data, len);
 		else if (h->type == FRAME_LEAVE && len == 0) {
@@ -168,11 +219,18 @@ pass(struct imsg_header *h)
 static void
 done(uint32_t type, const struct session *s, const uint8_t *data, size_t len)
 {
+	const uint8_t *of;
 	struct imsg_header h;
+	size_t n;
 
-	REQUIRE(!bad && pass(&h) && h.type == type);
-	REQUIRE(h.peerid == s->peer.node && h.len == sizeof(h) + len);
-	REQUIRE(memcmp(data, said + said_at + sizeof(h), len) == 0);
+	REQUIRE(!bad && pass(&h) && h.peerid == s->peer.node);
+	of = said + said_at + sizeof(h);
+	n = h.len - sizeof(h);
+	if (type == FRAME_WRITE)
+		REQUIRE(is_write(&h, &of, &n));
+	else
+		REQUIRE(h.type == type);
+	REQUIRE(n == len && memcmp(data, of, len) == 0);
 	said_at += h.len;
 }
 
@@ -195,6 +253,20 @@ outq_has_room(const struct worker *of, const struct session *s, size_t len)
 	return (has_room(len));
 }
 
+/* Until the burst ends nothing else lies there. */
+static void
+keep(const uint8_t *begin, const uint8_t *end)
+{
+	uint32_t i;
+
+	for (i = 0; i < nburst; i++)
+		REQUIRE(begin >= burst[i].end || end <= burst[i].begin);
+	if (nburst == sizeof(burst) / sizeof(burst[0]))
+		return;
+	burst[nburst].begin = begin;
+	burst[nburst++].end = end;
+}
+
 /* What is written is written into, too. */
 int
 session_write_frame(struct worker *of, uint32_t slot, uint32_t generation,
@@ -202,6 +274,7 @@ session_write_frame(struct worker *of, uint32_t slot, uint32_t generation,
 {
 	REQUIRE(slot < 2 && sessions[slot].peer.generation == generation);
 	done(FRAME_WRITE, &sessions[slot], frame, len);
+	keep(frame - FRAME_HEADROOM, frame + len);
 	memset(frame - FRAME_HEADROOM, 0xee, FRAME_HEADROOM + len);
 	return (1);
 }
@@ -238,6 +311,7 @@ session_close(struct worker *of, struct session *s, int code, const char *why)
 void
 burst_end(struct worker *of)
 {
+	nburst = 0;
 }
 
 static void
@@ -254,6 +328,14 @@ relay_peer(struct worker *of, const struct origin *peer, int came)
 
 static const struct upper relay = { relay_frame, relay_peer };
 
+/* What is read now is read while the window is so. */
+static void
+look_at_window(void)
+{
+	put = w.router.window.put;
+	got = w.router.window.got;
+}
+
 /* In one turn the worker deals with all that it has been sent. */
 static void
 turn(void)
@@ -262,6 +344,7 @@ turn(void)
 	int open;
 
 	open = router_channel(&w) != NULL;
+	look_at_window();
 	(void)loop_turn();
 	route_flush(&w);
 	if (open && pass(&h))
@@ -275,6 +358,23 @@ miss(const struct imsg_header *header)
 	missed++;
 	missed_events +=
 	    header->type != FRAME_FRAME && header->type != FRAME_REFUSED;
+}
+
+/*
+ * A message that lies in the window, as if it had come by the channel.  It
+ * reads what it frees: what lies there is what was put there.
+ */
+static const uint8_t *
+heard_at(struct imsg_header *header, const uint8_t *data, uint32_t *len)
+{
+	REQUIRE(window != NULL && header->len == sizeof(*header) + sizeof(had));
+	memcpy(&had, data, sizeof(had));
+	REQUIRE(had.len <= FRAME_DATA_MAX &&
+		FRAME_WINDOW_PLACE(had.at) + had.len <= FRAME_WINDOW_BYTES);
+	header->type = FRAME_FRAME;
+	header->len = (uint32_t)sizeof(*header) + had.len;
+	*len = had.len;
+	return (window + FRAME_WINDOW_PLACE(had.at));
 }
 
 /* Up to `most` bytes of what it says. */
@@ -292,15 +392,21 @@ send_some(size_t most)
 
 /* One message of what it was told: the next one, or some were dropped. */
 static void
-hear(const struct imsg_header *header, const uint8_t *data)
+hear(struct imsg_header header, const uint8_t *data)
 {
 	struct told *t;
+	uint32_t len;
+	int at;
 
+	len = header.len - (uint32_t)sizeof(header);
+	at = header.type == FRAME_FRAME_AT;
+	if (at)
+		data = heard_at(&header, data, &len);
 	for (;;) {
 		REQUIRE(told_at < told_len);
 		t = &told[told_at++];
-		if (memcmp(&t->header, header, sizeof(*header)) == 0 &&
-		    t->sum == sum(data, header->len - sizeof(*header)))
+		if (memcmp(&t->header, &header, sizeof(header)) == 0 &&
+		    ((at && hasty) || t->sum == sum(data, len)))
 			return;
 		miss(&t->header);
 	}
@@ -326,7 +432,7 @@ read_some(size_t most)
 			header.len <= ROUTE_MESSAGE_MAX);
 		if (header.len > heard_len - off)
 			break;
-		hear(&header, heard + off + sizeof(header));
+		hear(header, heard + off + sizeof(header));
 	}
 	heard_len -= off;
 	memmove(heard, heard + off, heard_len);
@@ -377,6 +483,49 @@ say_close(struct input *input)
 	memcpy(data + sizeof(code), text, len);
 	say(FRAME_CLOSE, how % NODES, how & 0x80 ? 70U + how % NODES : how >> 3,
 	    data, sizeof(code) + len, 0);
+}
+
+/* From the window: what it has met there, or anything. */
+static void
+say_at(struct input *input)
+{
+	struct msg_frame_at at;
+	uint8_t how;
+
+	how = input_u8(input);
+	at = had;
+	switch (how >> 4 & 7) {
+	case 0:
+		at.at += input_u8(input);
+		at.len = input_u16(input);
+		break;
+	case 1:
+		at.at = input_u32(input);
+		at.len = input_u32(input);
+		break;
+	case 2:
+		at.at -= 64;
+		break;
+	default:
+		break;
+	}
+	say(FRAME_WRITE_AT, how % NODES, 0, (const uint8_t *)&at, sizeof(at),
+	    0);
+}
+
+/* It is done with what it has read; or so it says. */
+static void
+say_free(struct input *input)
+{
+	uint8_t how;
+
+	how = input_u8(input);
+	if (how & 0x80) {
+		hasty = 1;
+		say(FRAME_FREE, 0, had.at + input_u32(input), NULL, 0, how & 1);
+		return;
+	}
+	say(FRAME_FREE, 0, had.at + had.len, NULL, 0, 0);
 }
 
 static void
@@ -460,6 +609,7 @@ goes(void)
 
 	send_some(SIZE_MAX);
 	open = router_channel(&w) != NULL;
+	look_at_window();
 	router_recv_last(&w);
 	if (open && pass(&h))
 		bad = 1;
@@ -522,9 +672,15 @@ act(struct input *input)
 	case 13:
 		route_flush(&w);
 		break;
-	default:
+	case 14:
 		if (what >> 4 == 7)
 			goes();
+		else if (what & 0x10)
+			say_at(input);
+		else
+			say_free(input);
+		break;
+	default:
 		break;
 	}
 	if (what & 0x80)
@@ -586,6 +742,11 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 		sessions[i].peer.generation = 71 + i;
 	}
 	router_otherwise(&w, &relay);
+	shared = memfd_create("window", MFD_CLOEXEC);
+	REQUIRE(shared != -1 && ftruncate(shared, FRAME_WINDOW_BYTES) == 0);
+	window_map = mmap(NULL, FRAME_WINDOW_BYTES, PROT_READ | PROT_WRITE,
+	    MAP_SHARED, shared, 0);
+	REQUIRE(window_map != MAP_FAILED);
 	return (0);
 }
 
@@ -598,12 +759,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_descriptors_mark();
 	said_len = sent = said_at = heard_len = 0;
 	told_len = told_at = missed = missed_events = serial = 0;
-	bad = left = 0;
+	bad = left = hasty = 0;
+	nburst = 0;
+	memset(&had, 0, sizeof(had));
+	window = size % 2 == 0 ? NULL : window_map;
 	dropped = drops();
 	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 		    0, pair) == 0);
 	program = pair[1];
 	tell(FRAME_JOINED, 0, 0, NULL, 0);
+	if (window != NULL)
+		router_share(&w, fcntl(shared, F_DUPFD_CLOEXEC, 0));
 	router_recv_open(&w, pair[0]);
 	while (input.size > 0)
 		act(&input);

@@ -43,6 +43,7 @@ ELSEWHERE = {
     "parent/gossip_send": "gossip",     # Syncs, in and out
     "parent/newfile": "block_file",     # written and read by it
     "parent/unpark_map": "park_map",    # what that has written
+    "worker/from_parent_router": "from_parent", # whose table it is of
     "worker/measure": "timer",          # which sets it going
     "parent/resolver": "resolve",       # a process of its own
     "parent/resolver_sandbox": "resolve",

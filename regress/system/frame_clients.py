@@ -132,8 +132,9 @@ class ClientBeacon(Routed):
 class FakeBeacon:
     """What a program sees of one, of which it can say anything.
 
-    Workers 3 and 60; in the map nodes 5 (at 3), 6 (at 9, which is not running)
-    and 7 (known, not connected).
+    Workers 3, which shares memory with a client that wants some, and 60; in the
+    map nodes 5 (at 3), 6 (at 9, which is not running) and 7 (known, not
+    connected).
     """
 
     def __init__(self, path):
@@ -144,6 +145,9 @@ class FakeBeacon:
         os.ftruncate(self.map_fd, R.MAP_BYTES)
         self.map = mmap.mmap(self.map_fd, R.MAP_BYTES)
         self.channels = {}
+        self.window_fd = os.memfd_create("window")
+        os.ftruncate(self.window_fd, R.WINDOW_BYTES)
+        self.window = mmap.mmap(self.window_fd, R.WINDOW_BYTES)
         struct.pack_into("=I4xQQII", self.map, 0, 0x62656d32, 12345, 6789,
             2 << 1 | 1, 2)
         # Half 1, four places, none of them empty, one that says nothing.
@@ -159,9 +163,12 @@ class FakeBeacon:
 
     def greet(self):
         self.sock = self.listener.accept()[0]
-        hello = R.message(R.HELLO, data=struct.pack("=I", R.VERSION))
-        assert self.sock.recv(100) == hello
-        self.send(R.WELCOME, data=struct.pack("=IIII", R.VERSION, 65536,
+        hello = self.sock.recv(100)
+        self.version = hello[-4]
+        assert hello == R.message(R.HELLO, data=struct.pack("=I",
+            self.version))
+        assert self.version in (R.PLAIN, R.VERSION)
+        self.send(R.WELCOME, data=struct.pack("=IIII", self.version, 65536,
             32768, 0), fd=self.map_fd)
         for worker in 3, 60:
             self.channel(worker)
@@ -173,6 +180,8 @@ class FakeBeacon:
         ours.settimeout(R.BOUND)
         ours.sendall(R.message(R.JOINED))
         self.channels[worker] = R.Stream(ours)
+        if worker == 3 and self.version == R.VERSION:
+            self.send(R.WINDOW, worker, fd=self.window_fd)
         self.send(R.CHANNEL, worker, fd=theirs.fileno())
         theirs.close()
 
@@ -194,3 +203,4 @@ class FakeBeacon:
         self.sock.close()
         self.listener.close()
         os.close(self.map_fd)
+        os.close(self.window_fd)

@@ -10,16 +10,22 @@ import socket
 import struct
 
 HELLO, METRICS = 0xc00, 0xc01
-WELCOME, ADDRESS, NOT_WELCOME, CHANNEL, METRICS_ARE, ATTACHED = range(0xd00,
-    0xd06)
-FRAME, CAME, GONE, REFUSED, JOINED, LEFT = range(0xe00, 0xe06)
-WRITE, CLOSE, LEAVE = range(0xf00, 0xf03)
+WELCOME, ADDRESS, NOT_WELCOME, CHANNEL, METRICS_ARE, ATTACHED, WINDOW = range(
+    0xd00, 0xd07)
+FRAME, CAME, GONE, REFUSED, JOINED, LEFT, FRAME_AT = range(0xe00, 0xe07)
+WRITE, CLOSE, LEAVE, WRITE_AT, FREE = range(0xf00, 0xf05)
 
 NOT_CONNECTED, QUEUE_FULL, TOO_LARGE = 1, 2, 3
-VERSION = 1
+PLAIN, VERSION = 1, 2       # without windows, with them
+WINDOW_BYTES = 1 << 20
 HEADER = struct.Struct("=IIII")
 MAP_BYTES = 83894272
 BOUND = 10.0
+
+
+def at(begin, length):
+    """The data of a FRAME_AT or a WRITE_AT."""
+    return struct.pack("=II", begin, length)
 
 
 def message(kind, node=0, number=0, data=b""):
@@ -80,13 +86,17 @@ class Stream:
 
 
 class Router:
-    """with Router(b, path) as r: ...; channels[n] leads to worker n."""
+    """
+    with Router(b, path) as r: ...; channels[n] leads to worker n, windows[n] is
+    shared with it.
+    """
 
-    def __init__(self, path, version=VERSION):
+    def __init__(self, path, version=PLAIN):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.connect(path)
         self.control = Stream(sock)
         self.channels = {}
+        self.windows = {}
         self.addresses = []
         self.map = None
         try:
@@ -112,6 +122,8 @@ class Router:
                 data[16:])[0]))
         elif kind == NOT_WELCOME:
             self.reason = struct.unpack("=I", data)[0]
+        elif kind == WINDOW:
+            self.windows[node] = mmap.mmap(fd, WINDOW_BYTES)
         elif kind == CHANNEL:
             self.channels[node] = Stream(socket.socket(fileno=fd))
             self.channels[node].expect(JOINED)

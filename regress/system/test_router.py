@@ -66,6 +66,83 @@ def test_frames_of_all_kinds_go_to_it_and_from_it():
             peer.close()
 
 
+def test_messages_in_shared_memory():
+    """They lie there, and from there go to a peer of that worker."""
+    with Routed(workers=1) as b, b.router(version=R.VERSION) as r:
+        channel, window = r.channels[0], r.windows[0]
+        with login(b, 1) as one, login(b, 2) as two:
+            channel.expect(R.CAME, 1)
+            channel.expect(R.CAME, 2)
+            one.send_packet(b"small")
+            channel.expect(R.FRAME, 1, generation(b, 1), b"small")
+            one.send_packet(b"abcd" * 250)
+            place = channel.expect(R.FRAME_AT, 1, generation(b, 1))
+            begin, length = struct.unpack("=II", place)
+            begin %= R.WINDOW_BYTES
+            assert window[begin:begin + length] == b"abcd" * 250
+            # What is there just then is what is sent, wherever it is sent.
+            window[begin + 1:begin + 2] = b"B"
+            channel.send(R.WRITE_AT, 2, data=R.at(begin + 1, 999))
+            assert two.recv_packet() == (b"aBcd" + b"abcd" * 249)[1:]
+            channel.send(R.WRITE_AT, 1, data=R.at(begin + 4, 8))
+            assert one.recv_packet() == b"abcdabcd"
+            # One that is not connected: it comes back, whole.
+            channel.send(R.WRITE_AT, 9, data=R.at(begin, 1000))
+            channel.expect(R.REFUSED, 9, R.NOT_CONNECTED,
+                b"aBcd" + b"abcd" * 249)
+            channel.send(R.FREE, number=begin + length)
+
+
+def test_shared_memory_that_is_full():
+    """What has no room there comes by the channel, in its order."""
+    count = 3 * R.WINDOW_BYTES // 16384
+    with Routed("source packet limit 0", workers=1) as b, \
+            b.router(version=R.VERSION) as r:
+        channel, window = r.channels[0], r.windows[0]
+        with login(b, 1) as one:
+            channel.expect(R.CAME, 1)
+            kinds = []
+            for turn in range(2):
+                for n in range(count):
+                    one.send_packet(struct.pack("=I", n) * 4096)
+                for n in range(count):
+                    kind, _, _, data, _ = channel.receive()
+                    kinds.append(kind)
+                    if kind == R.FRAME_AT:
+                        end, length = struct.unpack("=II", data)
+                        begin = end % R.WINDOW_BYTES
+                        end += length
+                        data = window[begin:begin + length]
+                    assert data == struct.pack("=I", n) * 4096
+                channel.send(R.FREE, number=end)
+            fit = R.WINDOW_BYTES // 16384
+            assert kinds == ([R.FRAME_AT] * fit +
+                [R.FRAME] * (count - fit)) * 2
+
+
+def test_no_shared_memory_for_who_wants_none():
+    with Routed(workers=1) as b, b.router(version=R.PLAIN) as r:
+        with login(b, 1) as one:
+            r.channels[0].expect(R.CAME, 1)
+            one.send_packet(bytes(1000))
+            r.channels[0].expect(R.FRAME, 1, data=bytes(1000))
+        assert r.windows == {}
+
+
+def test_a_new_worker_has_memory_of_its_own():
+    with Routed(workers=1) as b, b.router(version=R.VERSION) as r:
+        old = r.windows[0]
+        os.kill(b.pid_of("worker"), signal.SIGKILL)
+        while r.step() != R.CHANNEL:
+            pass
+        with login(b, 1) as one:
+            r.channels[0].expect(R.CAME, 1)
+            one.send_packet(b"x" * 1000)
+            r.channels[0].expect(R.FRAME_AT, 1, data=R.at(0, 1000))
+            assert r.windows[0][:1000] == b"x" * 1000
+            assert old[:1000] == bytes(1000)
+
+
 def test_what_cannot_be_delivered_comes_back():
     with Routed(workers=2) as b, b.router() as r:
         one, two, rest = pair_on_workers(b, True)
@@ -160,7 +237,7 @@ def test_frames_are_dropped_if_so_configured():
             one.send_to(2, b"dropped")
             b.wait_metric(1, "drops_total", reason="router_away")
             with b.router() as r:
-                assert r.limits == (R.VERSION, 65536, 32768, 1)
+                assert r.limits == (R.PLAIN, 65536, 32768, 1)
                 one.send_to(2, b"taken")
                 r.channels[b.worker_of(1)].expect(R.FRAME, 1)
             wait_for(lambda: b.without() == 1)
@@ -315,7 +392,7 @@ def lie(kind, node=0, number=0, data=b"", length=None):
 
 
 LIES = {
-    "unknown type": lie(0xf03),
+    "unknown type": lie(0xf05),
     "a type of the worker's": lie(R.FRAME, 1, data=b"x"),
     "empty message": lie(R.WRITE, 1),
     "longer than any": lie(R.WRITE, 1, data=b"", length=65553),
@@ -332,12 +409,19 @@ LIES = {
     "close with text that is none": lie(R.CLOSE, 1,
         data=close_text(1000, b"\xff")),
     "leave with data": lie(R.LEAVE, data=b"x"),
+    "half of a place": lie(R.WRITE_AT, 1, data=bytes(4)),
+    "nothing at a place": lie(R.WRITE_AT, 1, data=R.at(0, 0)),
+    "a place where nothing is": lie(R.WRITE_AT, 1, data=R.at(0, 100)),
+    "a place beyond all memory": lie(R.WRITE_AT, 1, data=R.at(1 << 31, 100)),
+    "more than there is": lie(R.WRITE_AT, 1, data=R.at(0, 0xffffffff)),
+    "is done with nothing": lie(R.FREE, number=1),
+    "is done, with data": lie(R.FREE, data=b"x"),
 }
 
 
 @pytest.mark.parametrize("what", LIES)
 def test_lies_cost_it_the_channel(what):
-    with Routed(workers=1) as b, b.router() as r:
+    with Routed(workers=1) as b, b.router(version=R.VERSION) as r:
         with login(b, 1) as one, login(b, 2) as two:
             r.channels[0].sock.sendall(LIES[what])
             b.wait_line("the router broke the rules")

@@ -383,7 +383,10 @@ def test_how_the_map_is_read(talker, fake):
 LIES = [R.message(0xeff), R.message(R.JOINED, data=b"x"),
     R.message(R.FRAME, 5, 50, bytes(65537)), R.message(R.REFUSED, 5, 1),
     struct.pack("=IIII", R.FRAME, 15, 5, 50),
-    struct.pack("=IIII", R.FRAME, 1 << 31 | 16, 5, 50)]
+    struct.pack("=IIII", R.FRAME, 1 << 31 | 16, 5, 50),
+    R.message(R.FRAME_AT, 5, 50, bytes(4)),
+    R.message(R.FRAME_AT, 5, 50, R.at(R.WINDOW_BYTES - 99, 100)),
+    R.message(R.FRAME_AT, 5, 50, R.at(0, 65537))]
 
 
 @limit(120)
@@ -402,6 +405,30 @@ def test_a_worker_that_lies_is_done_without(client, fake):
         fake.send(R.FRAME)
         assert program.hear().startswith("error ")
         assert program.ask("write", 5, "aa") == "written false"
+
+
+def test_messages_in_shared_memory_are_sent_from_there(fake):
+    with fake.attach("c", "relay"):
+        channel = fake.channels[3]
+        begin = 5 * R.WINDOW_BYTES + 64000
+        for dest in 5, 7, 5:
+            packet = relay(5, dest, bytes(1000))
+            fake.window[64000:64000 + len(packet)] = packet
+            channel.send(R.FRAME_AT, 5, 50, R.at(begin, len(packet)))
+            if dest == 5:
+                channel.expect(R.WRITE_AT, 5, 0,
+                    R.at(begin + 4, len(packet) - 4))
+                assert fake.window[64004:64009] == deliver(5, b"")
+            channel.expect(R.FREE, number=begin + len(packet))
+        # One that came by the channel goes by it.
+        channel.send(R.FRAME, 5, 50, relay(5, 5, b"here"))
+        channel.expect(R.WRITE, 5, 0, deliver(5, b"here"))
+        # What came by another worker does not lie where this one can find it.
+        fake.channels[60].send(R.FRAME, 6, 60, relay(6, 5, b"there"))
+        channel.expect(R.WRITE, 5, 0, deliver(6, b"there"))
+        # Without memory there is nothing in it.
+        fake.channels[60].send(R.FRAME_AT, 6, 60, R.at(0, 100))
+        fake.channels[60].expect_end()
 
 
 @limit(120)

@@ -190,6 +190,12 @@ router_recv_open(struct worker *of, int fd)
 	(void)close(fd);
 }
 
+void
+router_share(struct worker *of, int fd)
+{
+	(void)close(fd);
+}
+
 const char *
 drain_set(struct worker *of, const struct msg_drain *msg)
 {

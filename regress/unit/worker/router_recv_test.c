@@ -257,6 +257,8 @@ test_what_it_must_not_say(void)
 		uint32_t code; /* the first bytes of its data */
 		size_t len;
 	} cases[] = { { FRAME_WRITE, 0, 0 }, { FRAME_LEAVE, 0, 1 },
+		{ FRAME_WRITE_AT, 0, 4 }, { FRAME_WRITE_AT, 0, 8 },
+		{ FRAME_WRITE_AT, 0, 9 }, { FRAME_FREE, 0, 1 },
 		{ FRAME_FRAME, 0, 4 }, { 0, 0, 4 }, { FRAME_CLOSE, 1000, 3 },
 		{ FRAME_CLOSE, 999, 4 }, { FRAME_CLOSE, 1005, 4 },
 		{ FRAME_CLOSE, 5000, 4 }, { FRAME_CLOSE, 1000, 5 },
