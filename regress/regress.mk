@@ -273,3 +273,4 @@ check-registry: deps-test
 include regress/fuzz/fuzz.mk
 include regress/model/model.mk
 include regress/static/static.mk
+include regress/static/coverage.mk

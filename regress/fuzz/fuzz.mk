@@ -100,7 +100,7 @@ fuzz: deps-test
 
 # What the kept seeds reach, in lines of each file: the same programs without
 # sanitizers and with the compiler's own counters.
-COVERAGE   := $(BUILD)/coverage
+COVERAGE   := $(BUILD)/fuzz-coverage
 .PHONY: deps-coverage fuzz-coverage
 deps-coverage: deps-test
 	$(call install_deps,llvm)
