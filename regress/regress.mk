@@ -120,7 +120,8 @@ worker_session	   := $(worker_outq) \
 worker_http	   := $(call in,worker,http http_forwarded http_host http_text \
 		      networks)
 
-unit_worker/accept := $(call in,worker,accept report stranger)
+unit_worker/accept := $(call in,worker,accept stranger)
+unit_worker/accept_listener := $(unit_worker/accept)
 unit_worker/beacons := $(call in,worker,beacon_table beacons limit report tell udp \
 		      udp_control udp_send)
 unit_worker/broken := $(call in,worker,broken stranger wheel)
@@ -150,6 +151,7 @@ unit_worker/session_move := $(worker_outq) \
 		      $(call in,worker,inbound outq_move session_move)
 unit_worker/session_control := $(call in,worker,session_control ws_utf8)
 unit_worker/session_frame := $(call in,worker,inbound session_frame ws_utf8)
+unit_worker/session_frame_text := $(unit_worker/session_frame)
 unit_worker/session_head := $(worker_http) \
 		      $(call in,worker,http_response proxy_header report session_head \
 		      session_proxy)
@@ -172,26 +174,33 @@ $(BUILD)/unit/$(1)_test: $(BUILD)/obj/regress/unit/$(1)_test.o \
     $(patsubst %.c,$(BUILD)/obj/%.o,$(or $(unit_$(1)),$(wildcard $(1).c))) \
     $(LIBCOMMON)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(UNIT_LIBS)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) $(wrap_$(1):%=-Wl,--wrap=%) -o $$@ $$^ \
+	    $$(UNIT_LIBS)
 endef
+
+# What a test has in the place of the library's.
+wrap_worker/inbound := malloc realloc
+wrap_worker/route  := malloc realloc
+wrap_auth/many	   := crypto_sign_verify_detached log_limited
+wrap_common/loop   := malloc realloc
+
 UNIT_NAMES := $(foreach r,$(UNIT_ROLES),$(call unit_tests,$(r)))
 $(foreach t,$(UNIT_NAMES),$(eval $(call unit_test,$(t))))
 
 UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/unit/%_test)
 
-# What a test has in the place of the library's.
-$(BUILD)/unit/worker/route_test: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc
-$(BUILD)/unit/auth/many_test: ALL_LDFLAGS += -Wl,--wrap=crypto_sign_verify_detached,--wrap=log_limited
-$(BUILD)/unit/common/loop_test: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc
-
 .PHONY: unit check
 unit: $(UNIT_TESTS)
 
 # What each of them is linked with, for regress/lint/test_units.py.
-.PHONY: unit-links
+.PHONY: unit-links unit-wraps
 unit-links:
 	@: $(foreach t,$(UNIT_NAMES),\
 	    $(info $(t): $(or $(unit_$(t)),$(wildcard $(t).c))))
+
+# And what it has in the place of the library's, for regress/static/mutate.py.
+unit-wraps:
+	@: $(foreach t,$(UNIT_NAMES),$(info $(t): $(wrap_$(t))))
 
 # pytest, three tests at a time, as most only wait, on the programs in
 # $(BUILD)/$(1).  How many passed and failed is in $(TALLY) afterwards; 5 says

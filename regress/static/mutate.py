@@ -88,7 +88,7 @@ def mutants(code):
 
 
 class Source:
-    def __init__(self, path, build, links):
+    def __init__(self, path, build, links, wraps):
         self.path = path
         self.build = build
         with open(path, encoding="utf-8") as f:
@@ -97,6 +97,7 @@ class Source:
             if path in of and len(of) <= MOST or t + ".c" == path),
             key=lambda t: (t + ".c" != path, len(links[t])))
         self.links = links
+        self.wraps = wraps
         self.limit = {}
 
     def compile(self, text, directory):
@@ -112,6 +113,7 @@ class Source:
             for s in self.links[test] if s != self.path]
         out = os.path.join(directory, "test")
         subprocess.run([*shlex.split(os.environ["MUTATE_CC"]), "-o", out,
+            *("-Wl,--wrap=" + name for name in self.wraps[test]),
             os.path.join(self.build, "obj/regress/unit", test + "_test.o"),
             instead, *objects, os.path.join(self.build, "libcommon.a"),
             *os.environ["MUTATE_LIBS"].split()], check=True,
@@ -147,13 +149,14 @@ class Source:
             return all(self.passes(t, instead, directory) for t in self.tests)
 
 
-def unit_links():
-    links = {}
-    for line in subprocess.run(["make", "-s", "unit-links"], check=True,
+def unit_lists(target):
+    """What make says of each unit test."""
+    lists = {}
+    for line in subprocess.run(["make", "-s", target], check=True,
             stdout=subprocess.PIPE, text=True).stdout.splitlines():
-        name, _, sources = line.partition(": ")
-        links[name] = sources.split()
-    return links
+        name, _, words = line.partition(":")
+        lists[name] = words.split()
+    return lists
 
 
 def expected():
@@ -200,10 +203,11 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("sources", nargs="+")
     args = parser.parse_args()
-    links, known = unit_links(), expected()
+    links, wraps = unit_lists("unit-links"), unit_lists("unit-wraps")
+    known = expected()
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        sys.exit(any([mutate(Source(path, args.build, links), known, pool)
-            for path in args.sources]))
+        sys.exit(any([mutate(Source(path, args.build, links, wraps), known,
+            pool) for path in args.sources]))
 
 
 if __name__ == "__main__":

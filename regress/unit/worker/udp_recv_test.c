@@ -134,6 +134,8 @@ test_each_has_a_room_of_its_own(void)
 	CHECK(came == UDP_BATCH && has_room);
 	for (i = 1; i < UDP_BATCH; i++)
 		CHECK(rooms[i] == rooms[0] + i * UDP_ROOM);
+	/* It begins where malloc(3) has put it. */
+	CHECK(((uintptr_t)rooms[0] - RX_HEADROOM) % 16 == 0);
 }
 
 static void
@@ -157,6 +159,19 @@ test_an_empty_one_is_one(void)
 	CHECK(came == 2 && bytes == 0);
 }
 
+/* libev has stopped the watcher: there is nothing to read now. */
+static void
+test_without_memory_for_epoll(void)
+{
+	turn(0, 0, 1);
+	if (sendto(client, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) != 1)
+		abort();
+	ev_io_stop(w.loop, &sock.reader);
+	ev_feed_event(w.loop, &sock.reader, EV_READ | EV_ERROR);
+	ev_invoke_pending(w.loop);
+	CHECK(came == 0 && bursts == 0);
+}
+
 int
 main(void)
 {
@@ -171,5 +186,6 @@ main(void)
 	RUN(test_each_has_a_room_of_its_own);
 	RUN(test_no_more_than_a_batch_at_once);
 	RUN(test_an_empty_one_is_one);
+	RUN(test_without_memory_for_epoll);
 	return (test_failed());
 }
