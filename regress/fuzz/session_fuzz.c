@@ -397,6 +397,7 @@ settle(void)
 
 	net_mood(0);
 	net_little(0);
+	world_still_over();
 	for (turns = 0, n = 1; n > 0; turns++) {
 		REQUIRE(turns < 10000);
 		n = loop_turn() + world_hear() + sibling_read(SIZE_MAX);

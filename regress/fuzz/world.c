@@ -312,6 +312,9 @@ parent_message(const struct imsg *imsg)
 	case WP_PONG:
 		REQUIRE(imsg_get_len(imsg) == 0 && world.pings-- > 0);
 		break;
+	case WP_STILL:
+		world_still_heard(imsg);
+		break;
 	default:
 		REQUIRE(world.moves != NULL);
 		world.moves(imsg);
@@ -350,6 +353,7 @@ world_hear(void)
 	heard = net_sent();
 	n = hear(&world.parent, parent_message);
 	n += hear(&world.auth, auth_message);
+	n += world_still_hear();
 	if (n > 0) /* perhaps not all */
 		heard = 0;
 	return (n);

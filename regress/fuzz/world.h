@@ -89,6 +89,14 @@ void world_parent_says(struct input *);
 void world_map_set(uint32_t, const struct peermap_entry *);
 void world_map_clear(void);
 
+/* world_still.c: how all stands still. */
+void world_still_says(uint8_t);
+void world_still_over(void);
+int world_still_hear(void);
+void world_still_heard(const struct imsg *);
+void world_still_marks(const struct imsg_header *);
+void world_still_passes(void);
+
 /* world_net.c: the network as far as the kernel does not play it. */
 void net_start(void);
 void net_offer(int fd, const uint8_t addr[16], uint16_t, int proxied);
@@ -109,6 +117,7 @@ void sibling_anew(void);
 int sibling_read(size_t);
 void sibling_send(const uint8_t *, size_t);
 void sibling_spoil(void);
+void sibling_marked(uint32_t);
 void sibling_rest(void);
 
 /* world_client.c */

@@ -252,8 +252,12 @@ world_parent_says(struct input *input)
 		sibling_anew();
 		break;
 	default:
-		if (how == 0xff)
-			world_tell(PW_SHUTDOWN, -1, NULL, 0);
+		if (how != 0xff) {
+			world_still_says(how);
+			break;
+		}
+		world_still_over();
+		world_tell(PW_SHUTDOWN, -1, NULL, 0);
 		break;
 	}
 }

@@ -52,10 +52,13 @@ take(void)
 		if (header.len > bytes_len - off)
 			break;
 		if (header.type != WW_PACKET) {
-			REQUIRE(world.marks != NULL);
-			world.marks(&header);
+			if (world.marks != NULL)
+				world.marks(&header);
+			else
+				world_still_marks(&header);
 			continue;
 		}
+		world_still_passes();
 		ledger_got(PARTY_SIBLING, header.pid, header.peerid,
 		    bytes + off + sizeof(header), header.len - sizeof(header));
 	}
@@ -77,6 +80,19 @@ sibling_read(size_t most)
 	bytes_len += (size_t)n;
 	take();
 	return ((int)n);
+}
+
+/* It has dealt with all that was before that mark. */
+void
+sibling_marked(uint32_t ticket)
+{
+	struct imsg_header header;
+
+	memset(&header, 0, sizeof(header));
+	header.type = WW_MARKED;
+	header.len = sizeof(header);
+	header.peerid = ticket;
+	sibling_send((const void *)&header, sizeof(header));
 }
 
 /* Says anything; one that is not listened to gives up. */
