@@ -270,13 +270,14 @@ keystore_swap_snapshot(
 		while (j < ks->snapshot.count &&
 		       ks->snapshot.entries[j].node < was->node)
 			j++;
-		is = j < ks->snapshot.count ? &ks->snapshot.entries[j] : NULL;
-		if (is == NULL || is->node != was->node)
-			changed++;
-		else if (memcmp(was->key, is->key, PROTO_KEY_LEN) != 0) {
+		if (j < ks->snapshot.count &&
+		    ks->snapshot.entries[j].node == was->node) {
+			is = &ks->snapshot.entries[j];
+			if (memcmp(was->key, is->key, PROTO_KEY_LEN) == 0)
+				continue;
 			keystore_replaced(ks, was, is->key, now);
-			changed++;
 		}
+		changed++;
 	}
 	keycache_free(&old);
 	return (changed);

@@ -4,6 +4,7 @@
  */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/log.h"
 #include "common/loop.h"
@@ -42,6 +43,7 @@ udp_open(struct worker *w, const struct msg_udp *msg, int fd, io_cb reader)
 	sock = calloc(1, sizeof(*sock));
 	if (sock == NULL)
 		fatal(NULL);
+	memset(&ss, 0, sizeof(ss));
 	len = sizeof(ss);
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
 		fatal("getsockname");
