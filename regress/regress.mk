@@ -120,6 +120,7 @@ worker_session	   := $(worker_outq) \
 worker_http	   := $(call in,worker,http http_forwarded http_host http_text \
 		      networks)
 
+unit_common/channel_send := common/channel.c
 unit_worker/accept := $(call in,worker,accept stranger)
 unit_worker/accept_listener := $(unit_worker/accept)
 unit_worker/beacons := $(call in,worker,beacon_table beacons limit report tell udp \
@@ -183,6 +184,7 @@ wrap_worker/inbound := malloc realloc
 wrap_worker/route  := malloc realloc
 wrap_auth/many	   := crypto_sign_verify_detached log_limited
 wrap_common/loop   := malloc realloc
+wrap_common/channel_send := malloc calloc realloc sendmsg recvmsg log_limited
 
 UNIT_NAMES := $(foreach r,$(UNIT_ROLES),$(call unit_tests,$(r)))
 $(foreach t,$(UNIT_NAMES),$(eval $(call unit_test,$(t))))
