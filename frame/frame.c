@@ -48,7 +48,8 @@ struct beacond_frame {
 	uint32_t joining;           /* channels without FRAME_JOINED */
 	uint32_t staying;           /* while leaving: without FRAME_LEFT */
 	int attached;
-	int error; /* what ended it; 0: nothing has */
+	int opened; /* boolean: the caller has us, and hears of frames */
+	int error;  /* what ended it; 0: nothing has */
 	struct beacond_frame_metrics metrics;
 	uint32_t metrics_asked;
 	/* The frame that a call has just now, if it lies in a window. */
@@ -209,7 +210,8 @@ frame_from_worker(struct beacond_frame *bf, struct link *link,
 {
 	if (fd != -1)
 		(void)close(fd);
-	if (fd != -1 || !frame_is_of_worker(header->type, len))
+	if (fd != -1 || !frame_is_of_worker(header->type, len) ||
+	    (!link->joined && header->type != FRAME_JOINED))
 		return (-1);
 	switch (header->type) {
 	case FRAME_FRAME:
@@ -392,21 +394,33 @@ frame_take(struct beacond_frame *bf, uint32_t number)
 	return (r);
 }
 
-/* A link can be read.  Returns 0, or -1 with errno: all is over. */
+/*
+ * A link can be read.  Until beacond_frame_open() returns, of a channel nothing
+ * is read but its JOINED, which comes first: what is behind waits in the socket,
+ * as calls could not make anything of it.  Returns 0, or -1 with errno: all is
+ * over.
+ */
 static int
 frame_readable(struct beacond_frame *bf, uint32_t number)
 {
+	size_t most;
 	int i, r;
 
+	most = bf->opened || number == CONTROL ? SIZE_MAX
+					       : sizeof(struct imsg_header);
 	r = 1;
 	for (i = 0; i < LINK_READS && r == 1; i++) {
 		/* A callback may have flushed, and have met the end. */
 		if (bf->links[number].fd == -1)
 			return (0);
 		errno = ECONNRESET;
-		r = link_read(&bf->links[number]);
+		r = link_read(&bf->links[number], most);
 		if (r == 1 && frame_take(bf, number) == -1)
 			r = -1;
+		if (r == 1 && !bf->opened && bf->links[number].joined) {
+			(void)frame_watch(bf, number, EPOLL_CTL_DEL, 0);
+			return (0);
+		}
 	}
 	/* What a worker says, or does not say, is that worker's business. */
 	if (r == -1 && number != CONTROL)
@@ -548,11 +562,23 @@ frame_free(struct beacond_frame *bf)
 	free(bf);
 }
 
+/* From now on it is heard what channels say after their JOINED. */
+static void
+frame_opened(struct beacond_frame *bf)
+{
+	uint32_t i;
+
+	bf->opened = 1;
+	for (i = 0; i < WORKERS_MAX; i++)
+		if (bf->links[i].fd != -1)
+			(void)frame_watch(bf, i, EPOLL_CTL_ADD, 0);
+}
+
 /*
  * Connects to the router socket at path and takes the relay's place: when it
- * returns, all that peers send comes to calls.  It waits for the beacon's
- * answer, and frames may be handed on before it returns.  NULL with errno:
- * EBUSY: another program is there; EPROTO: another version.
+ * returns, all that peers send comes to calls, from the next dispatch on.  It
+ * waits for the beacon's answer.  NULL with errno: EBUSY: another program is
+ * there; EPROTO: another version.
  */
 struct beacond_frame *
 beacond_frame_open(
@@ -578,6 +604,7 @@ beacond_frame_open(
 		errno = error;
 		return (NULL);
 	}
+	frame_opened(bf);
 	return (bf);
 }
 

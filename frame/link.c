@@ -74,9 +74,12 @@ link_take_fds(struct link *link, struct msghdr *msg)
 	}
 }
 
-/* Reads once.  1: there is more than before; 0: there is not; -1: the end. */
+/*
+ * Reads once, `most` bytes at most.  1: there is more than before; 0: there is
+ * not; -1: the end.
+ */
 int
-link_read(struct link *link)
+link_read(struct link *link, size_t most)
 {
 	union imsg_control control;
 	struct msghdr msg;
@@ -87,6 +90,8 @@ link_read(struct link *link)
 	link->in_off = 0;
 	iov.iov_base = link->in + link->in_len;
 	iov.iov_len = LINK_ROOM - link->in_len;
+	if (iov.iov_len > most)
+		iov.iov_len = most;
 	memset(&msg, 0, sizeof(msg));
 	msg.msg_iov = &iov;
 	msg.msg_iovlen = 1;

@@ -41,7 +41,7 @@ struct link {
 
 int link_open(struct link *, int);
 void link_close(struct link *);
-int link_read(struct link *);
+int link_read(struct link *, size_t most);
 int link_next(struct link *, struct imsg_header *, uint8_t **data, int *fd);
 int link_add(
     struct link *, const struct imsg_header *, const void *data, size_t len);

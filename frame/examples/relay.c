@@ -35,7 +35,7 @@ frame(void *arg, uint32_t sender, uint8_t *packet, size_t len)
 	uint32_t dest, from;
 
 	bf = arg;
-	if (len < 9 || packet[0] != 5 || *bf == NULL)
+	if (len < 9 || packet[0] != 5)
 		return;
 	memcpy(&from, packet + 1, sizeof(from));
 	memcpy(&dest, packet + 5, sizeof(dest));

@@ -321,6 +321,8 @@ say_channels(uint8_t how, struct side *s)
 	node = (uint32_t)(s - sides);
 	len = length(how & 0x10 ? input_u8(&input) : how >> 5);
 	serial = (uint8_t)(serial + 1U);
+	if (!s->joined && (how & 7) != 4)
+		say_joined(s);
 	memset(data, serial, len);
 	switch (how & 7) {
 	case 0:
@@ -651,10 +653,10 @@ route(const uint8_t *bytes, size_t given)
 static void
 on_frame(void *arg, uint32_t sender, uint8_t *bytes, size_t len)
 {
+	REQUIRE(bf != NULL);
 	check(FRAME_FRAME, sender, 0, bytes, len);
 	memset(bytes, 0xdd, len);
-	if (bf != NULL)
-		route(bytes, len);
+	route(bytes, len);
 }
 
 static void
@@ -663,13 +665,14 @@ on_refused(void *arg, uint32_t dest, enum beacond_frame_reason reason,
 {
 	REQUIRE(len > 0);
 	check(FRAME_REFUSED, dest, reason, bytes, len);
-	if (bf != NULL)
-		route(bytes, len - 1); /* the last byte is any */
+	REQUIRE(bf != NULL);
+	route(bytes, len - 1); /* the last byte is any */
 }
 
 static void
 on_peer(void *arg, uint32_t node, uint32_t generation, int came)
 {
+	REQUIRE(bf != NULL);
 	check(came ? FRAME_CAME : FRAME_GONE, node, generation, NULL, 0);
 }
 

@@ -407,6 +407,25 @@ def test_a_worker_that_lies_is_done_without(client, fake):
         assert program.ask("write", 5, "aa") == "written false"
 
 
+class Hasty(FakeBeacon):
+    """Its peers have sent before the program is attached."""
+
+    def channel(self, worker):
+        super().channel(worker)
+        if worker == 3:
+            for n in range(50):
+                self.channels[3].send(R.FRAME, 5, 50,
+                    relay(5, 5, b"%03d" % n))
+
+
+@limit(60)
+def test_what_comes_before_it_is_attached_is_not_lost(client, tmp_path):
+    with Hasty(str(tmp_path / "router")) as fake, \
+            fake.attach(client, "relay"):
+        for n in range(50):
+            fake.channels[3].expect(R.WRITE, 5, 0, deliver(5, b"%03d" % n))
+
+
 def test_messages_in_shared_memory_are_sent_from_there(fake):
     with fake.attach("c", "relay"):
         channel = fake.channels[3]
