@@ -177,13 +177,27 @@ frame_is_of_worker(uint32_t type, size_t len)
 }
 
 /*
+ * Channels know nothing of each other: what a session has sent may come after
+ * the first words of the one that has replaced it, at another worker.  Then it
+ * is not handed on, as by the relay.
+ */
+static int
+frame_is_late(const struct beacond_frame *bf, const struct imsg_header *header)
+{
+	struct peermap_entry entry;
+
+	return (peermap_lookup(&bf->map, header->peerid, &entry) &&
+		entry.generation != 0 && entry.generation != header->pid);
+}
+
+/*
  * A message that lies in the window.  A call that waits for the beacon has
  * others called within it: only what the innermost has is held.  Returns 0, or
  * -1: none can lie there.
  */
 static int
-frame_at(struct beacond_frame *bf, struct link *link, uint32_t sender,
-    const uint8_t *data)
+frame_at(struct beacond_frame *bf, struct link *link,
+    const struct imsg_header *header, const uint8_t *data)
 {
 	struct msg_frame_at msg;
 	uint32_t place;
@@ -196,7 +210,9 @@ frame_at(struct beacond_frame *bf, struct link *link, uint32_t sender,
 	bf->held.bytes = link->window + place;
 	bf->held.is = msg;
 	bf->held.number = (uint32_t)(link - bf->links);
-	bf->calls.frame(bf->arg, sender, link->window + place, msg.len);
+	if (!frame_is_late(bf, header))
+		bf->calls.frame(
+		    bf->arg, header->peerid, link->window + place, msg.len);
 	bf->held.bytes = NULL;
 	link->taken = msg.at + msg.len;
 	link->owes = 1;
@@ -215,10 +231,11 @@ frame_from_worker(struct beacond_frame *bf, struct link *link,
 		return (-1);
 	switch (header->type) {
 	case FRAME_FRAME:
-		bf->calls.frame(bf->arg, header->peerid, data, len);
+		if (!frame_is_late(bf, header))
+			bf->calls.frame(bf->arg, header->peerid, data, len);
 		break;
 	case FRAME_FRAME_AT:
-		return (frame_at(bf, link, header->peerid, data));
+		return (frame_at(bf, link, header, data));
 	case FRAME_CAME:
 	case FRAME_GONE:
 		if (bf->calls.peer != NULL)

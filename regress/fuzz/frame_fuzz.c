@@ -299,6 +299,13 @@ say_control(uint8_t how)
 	}
 }
 
+/* That of the map, or of one that was replaced. */
+static uint32_t
+generation(uint32_t node)
+{
+	return (serial % 8 == 7 ? NODES + 1 : node);
+}
+
 /* A message that lies in the window, all of its bytes the serial. */
 static void
 say_at(struct side *s, uint32_t node, size_t len)
@@ -308,7 +315,7 @@ say_at(struct side *s, uint32_t node, size_t len)
 	memset(window + window_put, serial, len);
 	window_put += (uint32_t)len;
 	memcpy(data, &at, sizeof(at));
-	say(s, FRAME_FRAME_AT, node, serial, sizeof(at), -1);
+	say(s, FRAME_FRAME_AT, node, generation(node), sizeof(at), -1);
 }
 
 static void
@@ -349,7 +356,7 @@ say_channels(uint8_t how, struct side *s)
 		if (s->window && window_put + len <= FRAME_WINDOW_BYTES)
 			say_at(s, node, len);
 		else
-			say(s, FRAME_FRAME, node, serial, len, -1);
+			say(s, FRAME_FRAME, node, generation(node), len, -1);
 		break;
 	}
 }
@@ -534,6 +541,15 @@ __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
 	return (r != 0 || timeout == 0 ? r : idle(timeout));
 }
 
+/* Of a session that another has replaced, by the map. */
+static int
+is_late(const struct imsg_header *header)
+{
+	return (
+	    (header->type == FRAME_FRAME || header->type == FRAME_FRAME_AT) &&
+	    header->peerid <= NODES && header->pid != header->peerid);
+}
+
 /* The next message of a side that has something to be handed on. */
 static int
 next(struct side *s, struct imsg_header *header)
@@ -542,7 +558,8 @@ next(struct side *s, struct imsg_header *header)
 		memcpy(header, s->said + s->done, sizeof(*header));
 		if (header->len > s->sent - s->done)
 			break;
-		if (header->type != FRAME_JOINED && header->type != FRAME_LEFT)
+		if (header->type != FRAME_JOINED &&
+		    header->type != FRAME_LEFT && !is_late(header))
 			return (1);
 	}
 	return (0);
@@ -577,7 +594,7 @@ check(uint32_t type, uint32_t node, uint32_t number, const uint8_t *bytes,
 	if (header.type == FRAME_FRAME_AT) {
 		memcpy(&at, s->said + s->done + sizeof(header), sizeof(at));
 		REQUIRE(type == FRAME_FRAME && len == at.len);
-		REQUIRE(len == 0 || (bytes[0] == (uint8_t)header.pid &&
+		REQUIRE(len == 0 || (bytes[0] == window[at.at] &&
 					bytes[len - 1] == bytes[0]));
 		s->done += header.len;
 		return;

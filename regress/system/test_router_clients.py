@@ -439,6 +439,10 @@ def test_messages_in_shared_memory_are_sent_from_there(fake):
                     R.at(begin + 4, len(packet) - 4))
                 assert fake.window[64004:64009] == deliver(5, b"")
             channel.expect(R.FREE, number=begin + len(packet))
+        # Of a session that another has replaced nothing is handed on.
+        channel.send(R.FRAME_AT, 5, 49, R.at(begin, len(packet)))
+        channel.expect(R.FREE, number=begin + len(packet))
+        channel.send(R.FRAME, 5, 49, relay(5, 5, b"late"))
         # One that came by the channel goes by it.
         channel.send(R.FRAME, 5, 50, relay(5, 5, b"here"))
         channel.expect(R.WRITE, 5, 0, deliver(5, b"here"))
