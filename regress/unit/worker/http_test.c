@@ -206,6 +206,8 @@ body(void)
 	CHECK(ask(CODING("chunked, gzip")) == 400);
 	CHECK(ask(CODING("chunked\r\nTransfer-Encoding: gzip")) == 400);
 	CHECK(ask(CODING("xchunked")) == 400);
+	CHECK(ask(CODING("chunked,x")) == 400);
+	CHECK(ask(CODING("chunked, ,")) == 200);
 	CHECK(ask(CODING("chunked;q=1")) == 400);
 	CHECK(ask("GET /health HTTP/1.1\r\n" HOST
 		  "Content-Length: 5x\r\n" END) == 400);
@@ -252,6 +254,10 @@ origin(void)
 	CHECK(ask(ORIGIN("pilotx://a")) == 403 && ask(ORIGIN("null")) == 403);
 	CHECK(ask(ORIGIN("a.example")) == 403);
 	CHECK(ask(ORIGIN("https:a.example")) == 403);
+	CHECK(ask(ORIGIN("https:xxa.example")) == 403);
+	CHECK(ask(ORIGIN("https:/xa.example")) == 403);
+	CHECK(ask(GET "Host:\r\n" ASK V13 WSKEY "Origin: https://\r\n" END) ==
+	      101);
 	CHECK(ask(ORIGIN("https:/")) == 403 && ask(ORIGIN("https:")) == 403);
 	CHECK(ask(ORIGIN("https://")) == 403);
 	CHECK(ask(GET "Host: a.example:8443\r\n" ASK V13 WSKEY
@@ -348,6 +354,10 @@ request_line(void)
 	CHECK(ask("GET  /health HTTP/1.1\r\n" HOST END) == 400);
 	CHECK(ask("GET /health  HTTP/1.1\r\n" HOST END) == 400);
 	CHECK(ask(" GET /health HTTP/1.1\r\n" HOST END) == 400);
+	CHECK(ask(" /health HTTP/1.1\r\n" HOST END) == 400);
+	CHECK(ask("G /health HTTP/1.1\r\n" HOST END) == 405);
+	CHECK(ask("GET  HTTP/1.1\r\n" HOST END) == 400);
+	CHECK(ask("GET /health HTTP/1,1\r\n" HOST END) == 400);
 	CHECK(ask("GET\t/health\tHTTP/1.1\r\n" HOST END) == 400);
 	CHECK(ask("GET /hea\tlth HTTP/1.1\r\n" HOST END) == 400);
 	CHECK(ask("GET /h\xe9 HTTP/1.1\r\n" HOST END) == 400);
