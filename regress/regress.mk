@@ -182,6 +182,7 @@ endef
 # What a test has in the place of the library's.
 wrap_worker/inbound := malloc realloc
 wrap_worker/route  := malloc realloc
+wrap_worker/router_recv := recv
 wrap_auth/many	   := crypto_sign_verify_detached log_limited
 wrap_common/loop   := malloc realloc
 wrap_common/channel_send := malloc calloc realloc sendmsg recvmsg log_limited

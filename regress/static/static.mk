@@ -46,9 +46,9 @@ $(ANALYZE)/cppcheck: $(ANALYZED) $(wildcard $(UNIT_ROLES:%=%/*.h) frame/*.h)
 # Would a unit test notice a mistake in what strangers send?  MUTATED="FILE ..."
 # for some; an hour for all of them.
 MUTATED	   ?= common/ws_frame.c common/channel.c $(addprefix auth/,challenge.c \
-	      login.c verify.c) $(addprefix worker/,accept.c inbound.c limit.c \
-	      login.c login_reply.c packet.c relay.c session_frame.c \
-	      udp_recv.c) parent/admit.c
+	      login.c verify.c) $(addprefix worker/,accept.c http.c inbound.c \
+	      limit.c login.c login_reply.c packet.c relay.c router_recv.c \
+	      session_frame.c udp_recv.c) parent/admit.c
 .PHONY: mutate mutated
 mutate: deps-test
 	@$(BUILDING) DEFINES=-DSANDBOX_STRICT BUILD=$(BUILD)/strict unit
@@ -56,5 +56,5 @@ mutate: deps-test
 	    BUILD=$(BUILD)/strict mutated
 
 mutated:
-	@MUTATE_CC="$(CC) -std=c11 $(ALL_CPPFLAGS)" MUTATE_LIBS="$(UNIT_LIBS)" \
+	@CCACHE_DISABLE=1 MUTATE_CC="$(CC) -std=c11 $(ALL_CPPFLAGS)" MUTATE_LIBS="$(UNIT_LIBS)" \
 	    regress/static/mutate.py --build $(BUILD) $(MUTATED)

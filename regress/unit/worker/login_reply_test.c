@@ -38,11 +38,12 @@ static struct login_reply reply;
 static int
 parse_part(const char *text, size_t len)
 {
+	int r;
+
 	memset(&reply, 0xee, sizeof(reply));
 	errno = ENOMEM;
-	if (login_reply_parse(text, len, &reply) == 0)
-		return (0);
-	return (errno == EBADMSG ? -1 : -2);
+	r = login_reply_parse(text, len, &reply);
+	return (r == -1 && errno != EBADMSG ? -2 : r);
 }
 
 static int

@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "regress/unit/counted.h"
 #include "regress/unit/worker/parts.h"
 
 /* The router's channel, from both ends; sessions are played. */
@@ -21,16 +22,49 @@ static char close_reason[128];
 
 int lookup_anew(struct worker *, uint32_t, uint32_t *, struct peermap_entry *);
 
+/*
+ * 7 is here, 8 at the other worker; 6 has gone there with the generation that
+ * it has here; 5 has no session, but was there; of 3 and 4 nothing is known.
+ */
 int
 lookup_anew(struct worker *of, uint32_t node, uint32_t *hint,
     struct peermap_entry *entry)
 {
+	static const uint32_t generations[10] = {
+		[3] = 78, [4] = 77, [6] = 77, [7] = 77, [8] = 78
+	};
+
 	memset(entry, 0, sizeof(*entry));
 	entry->node = node;
-	entry->generation = node == 7 || node == 8 ? 70 + node : 0;
-	entry->worker = node == 8; /* 8 is at the other worker */
+	entry->generation = node < 10 ? generations[node] : 0;
+	if (node == 7)
+		entry->generation = w.sessions[1].peer.generation;
+	entry->worker = node == 8 || node == 6 || node == 5 || node == 3;
 	entry->slot = 1;
-	return (node < 10);
+	return (node >= 5 && node < 10);
+}
+
+static int endless; /* boolean: the program has ever more to say */
+static int reads;   /* of that */
+
+ssize_t __real_recv(int, void *, size_t, int);
+ssize_t __wrap_recv(int, void *, size_t, int);
+
+ssize_t
+__wrap_recv(int fd, void *bytes, size_t len, int flags)
+{
+	struct {
+		struct imsg_header header;
+		char text[16];
+	} msg = { { FRAME_WRITE, sizeof(msg), 7, 0 }, "" };
+	size_t at;
+
+	if (!endless)
+		return (__real_recv(fd, bytes, len, flags));
+	reads++;
+	for (at = 0; at + sizeof(msg) <= len; at += sizeof(msg))
+		memcpy((uint8_t *)bytes + at, &msg, sizeof(msg));
+	return ((ssize_t)at);
 }
 
 int
@@ -43,7 +77,8 @@ int
 session_write_frame(struct worker *of, uint32_t slot, uint32_t generation,
     uint8_t *frame, size_t len)
 {
-	written += slot == 1 && generation == 77 && frame[len - 1] == 'x';
+	written += slot == 1 && frame[len - 1] == 'x' &&
+		   generation == w.sessions[1].peer.generation;
 	return (1);
 }
 
@@ -64,7 +99,8 @@ int
 move_out_late(struct worker *of, uint32_t node, uint32_t generation,
     uint8_t *frame, size_t len)
 {
-	written += gone && node == 8 && generation == 78 && frame[0] == 'x';
+	written +=
+	    gone && frame[0] == 'x' && generation == (node == 6 ? 77 : 78);
 	return (gone);
 }
 
@@ -76,9 +112,12 @@ session_close(struct worker *of, struct session *s, int code, const char *why)
 	(void)strlcpy(close_reason, why, sizeof(close_reason));
 }
 
+static int bursts;
+
 void
 burst_end(struct worker *of)
 {
+	bursts++;
 }
 
 static void
@@ -186,23 +225,31 @@ test_what_peers_send_goes_to_it(void)
 static void
 test_what_it_writes(void)
 {
-	static const uint8_t large[PROTO_DELIVERY_MAX + 1];
+	static uint8_t large[FRAME_DATA_MAX];
 	static const struct {
 		uint32_t node;
 		size_t len;
 		int full, gone;
 		uint32_t refused; /* 0: it is delivered */
 	} cases[] = { { 7, 1, 0, 0, 0 }, { 7, 1, 0, 1, 0 }, { 8, 1, 0, 1, 0 },
+		{ 7, PROTO_DELIVERY_MAX, 0, 0, 0 },
+		{ 8, PROTO_DELIVERY_MAX, 0, 1, 0 }, { 6, 1, 0, 1, 0 },
+		{ 6, 1, 0, 0, FRAME_NOT_CONNECTED },
+		{ 5, 1, 0, 1, FRAME_NOT_CONNECTED },
+		{ 4, 1, 0, 1, FRAME_NOT_CONNECTED },
+		{ 3, 1, 0, 1, FRAME_NOT_CONNECTED },
+		{ 7, FRAME_DATA_MAX, 0, 0, FRAME_TOO_LARGE },
 		{ 8, 1, 0, 0, FRAME_NOT_CONNECTED },
-		{ 8, sizeof(large), 0, 1, FRAME_NOT_CONNECTED },
+		{ 8, PROTO_DELIVERY_MAX + 1, 0, 1, FRAME_NOT_CONNECTED },
 		{ 9, 1, 0, 1, FRAME_NOT_CONNECTED },
 		{ 10, 1, 0, 1, FRAME_NOT_CONNECTED },
-		{ 7, sizeof(large), 0, 0, FRAME_TOO_LARGE },
+		{ 7, PROTO_DELIVERY_MAX + 1, 0, 0, FRAME_TOO_LARGE },
 		{ 7, 1, 1, 0, FRAME_QUEUE_FULL } };
 	struct imsg_header header;
 	const uint8_t *data;
 	size_t i;
 
+	memset(large, 'x', sizeof(large));
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		begin();
 		CHECK(next(&header, &data) == FRAME_JOINED);
@@ -214,13 +261,176 @@ test_what_it_writes(void)
 		    cases[i].len);
 		CHECK(is_there());
 		CHECK(written == (cases[i].refused == 0));
-		if (cases[i].refused == 0)
+		if (cases[i].refused == 0) {
+			CHECK(next(&header, &data) == 0);
 			continue;
+		}
 		CHECK(next(&header, &data) == FRAME_REFUSED &&
 		      header.peerid == cases[i].node &&
 		      header.pid == cases[i].refused &&
 		      header.len == sizeof(header) + cases[i].len);
 	}
+}
+
+/* The first session that there ever was. */
+static void
+test_what_it_writes_to_generation_one(void)
+{
+	begin();
+	gone = 0;
+	w.sessions[1].peer.generation = 1;
+	say(FRAME_WRITE, 7, 0, "x", 1);
+	CHECK(is_there() && written == 1);
+	w.sessions[1].peer.generation = 77;
+}
+
+/* A close of 7 with that reason, as it comes: was it done? */
+static int
+closes(const char *text)
+{
+	uint8_t data[4 + FRAME_TEXT_MAX + 1] = { 1000 & 0xff, 1000 >> 8 };
+	size_t len;
+
+	begin();
+	(void)counted_all();
+	leaves = 0;
+	len = strlen(text);
+	memcpy(data + 4, text, len);
+	say(FRAME_CLOSE, 7, 0, data, 4 + len);
+	return (closed == 1 && is_there() && strcmp(close_reason, text) == 0 &&
+		w.sessions[1].why == WHY_ROUTER &&
+		counted(COUNTER_ROUTER_CLOSED));
+}
+
+static void
+test_reasons_to_close(void)
+{
+	char text[FRAME_TEXT_MAX + 2];
+
+	memset(text, 'a', sizeof(text));
+	text[FRAME_TEXT_MAX] = '\0';
+	CHECK(closes("") && closes("why") && closes(text));
+	text[FRAME_TEXT_MAX] = 'a';
+	text[FRAME_TEXT_MAX + 1] = '\0';
+	CHECK(!closes(text) && !is_there());
+	CHECK(!closes("\xff") && !is_there());
+	CHECK(!closes("\xc3") && !is_there());
+	CHECK(closes("\xc3\xbc"));
+}
+
+/* So many bytes of a message come. */
+static void
+piece(const void *bytes, size_t len)
+{
+	if (send(program, bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
+		abort();
+	ev_run(w.loop, EVRUN_NOWAIT);
+}
+
+static void
+test_it_comes_in_pieces(void)
+{
+	struct {
+		struct imsg_header header;
+		char text[16];
+	} msg = { { FRAME_WRITE, sizeof(msg), 7, 0 }, "..............x" };
+	size_t at;
+
+	begin();
+	msg.text[15] = 'x';
+	for (at = 0; at < sizeof(msg); at++) {
+		CHECK(is_there() && written == 0);
+		memset(w.rx, 0xff, sizeof(msg)); /* of something else */
+		piece((uint8_t *)&msg + at, 1);
+	}
+	CHECK(is_there() && written == 1);
+}
+
+/* It is known at once that there is no such message. */
+static void
+test_lengths_that_none_has(void)
+{
+	struct imsg_header header = { FRAME_WRITE, sizeof(header) - 1, 7, 0 };
+
+	begin();
+	piece(&header, sizeof(header));
+	CHECK(!is_there());
+	begin();
+	header.len = sizeof(header) + FRAME_DATA_MAX + 1;
+	piece(&header, sizeof(header));
+	CHECK(!is_there());
+}
+
+/* As begin(), with memory that is shared. */
+static void
+begin_with_window(void)
+{
+	int fd;
+
+	fd = memfd_create("test", MFD_CLOEXEC);
+	if (fd == -1 || ftruncate(fd, FRAME_WINDOW_BYTES) == -1)
+		abort();
+	router_share(&w, fd);
+	gone = 0;
+	begin();
+}
+
+/* What a peer has sent goes to others by its place alone, until it is freed. */
+static void
+test_what_lies_in_the_window(void)
+{
+	static uint8_t packet[PROTO_DELIVERY_MAX];
+	struct origin peer = { .node = 7, .generation = 77 };
+	struct {
+		struct imsg_header header;
+		struct msg_frame_at at;
+	} says[20];
+	struct window *window;
+	size_t i;
+
+	begin_with_window();
+	window = router_window(&w);
+	memset(packet, 'x', sizeof(packet));
+	w.upper.frame(&w, &peer, packet, sizeof(packet));
+	CHECK(window->put == sizeof(packet));
+	for (i = 0; i < 20; i++) {
+		memset(&says[i], 0, sizeof(says[i]));
+		says[i].header.type = FRAME_WRITE_AT;
+		says[i].header.len = sizeof(says[i]);
+		says[i].header.peerid = 7;
+		says[i].at.len = sizeof(packet);
+	}
+	/* More than there is room for copies: of seven, and the rest. */
+	bursts = 0;
+	piece(says, sizeof(says));
+	CHECK(is_there() && written == 20 && bursts == 3);
+	say(FRAME_FREE, 0, sizeof(packet), NULL, 0);
+	CHECK(is_there() && window->got == window->put);
+	/* It is not there any more. */
+	piece(says, sizeof(says[0]));
+	CHECK(!is_there() && written == 20);
+	begin_with_window();
+	w.upper.frame(&w, &peer, packet, sizeof(packet));
+	say(FRAME_WRITE_AT, 7, 0, packet, 200);
+	CHECK(!is_there() && written == 0);
+}
+
+static void
+test_so_much_in_one_turn(void)
+{
+	begin();
+	endless = 1;
+	reads = 0;
+	ev_feed_event(w.loop, &router_channel(&w)->reader, EV_READ);
+	ev_invoke_pending(w.loop);
+	CHECK(reads == 16);
+	reads = 0;
+	router_recv_last(&w);
+	endless = 0;
+	CHECK(reads == 64 && !is_there());
+	/* Without one there is nothing to read. */
+	router_recv_last(&w);
+	CHECK(reads == 64);
 }
 
 static void
@@ -399,7 +609,13 @@ main(void)
 	w.router.otherwise = &otherwise;
 	RUN(test_what_peers_send_goes_to_it);
 	RUN(test_what_it_writes);
+	RUN(test_what_it_writes_to_generation_one);
 	RUN(test_whom_it_closes);
+	RUN(test_reasons_to_close);
+	RUN(test_it_comes_in_pieces);
+	RUN(test_lengths_that_none_has);
+	RUN(test_what_lies_in_the_window);
+	RUN(test_so_much_in_one_turn);
 	RUN(test_what_it_must_not_say);
 	RUN(test_it_leaves);
 	RUN(test_it_is_told_when_nothing_else_comes);
