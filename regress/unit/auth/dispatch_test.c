@@ -5,6 +5,7 @@
 
 #include <sys/wait.h>
 
+#include <stddef.h>
 #include <time.h>
 
 #include "regress/unit/auth/ends.h"
@@ -442,6 +443,97 @@ tell_worker(void)
 }
 
 static void
+tell_second_map(void)
+{
+	(void)put_hello(BEACOND_VERSION);
+	(void)put_memory(PA_MAP, 0);
+	(void)put_memory(PA_MAP, 0);
+	(void)put(&parent, PA_SHUTDOWN, -1, NULL, 0);
+}
+
+static void
+tell_no_map(void)
+{
+	(void)put_hello(BEACOND_VERSION);
+	(void)put(&parent, PA_MAP, memfd_create("map", 0), NULL, 0);
+	(void)put(&parent, PA_SHUTDOWN, -1, NULL, 0);
+}
+
+/* The second, unless they were forgotten. */
+static void
+tell_second_counters(void)
+{
+	(void)put_hello(BEACOND_VERSION);
+	(void)put_memory(PA_COUNTERS, COUNTERS_BYTES);
+	(void)put(&parent, PA_SHUTDOWN, -1, NULL, 0);
+}
+
+static void
+tell_small_counters(void)
+{
+	(void)put_hello(BEACOND_VERSION);
+	(void)put_memory(PA_COUNTERS, COUNTERS_BYTES - 1);
+	(void)put(&parent, PA_SHUTDOWN, -1, NULL, 0);
+}
+
+static void
+tell_endless_path(uint32_t type, size_t len)
+{
+	uint8_t msg[sizeof(struct msg_snapshot)];
+
+	memset(msg, 'x', sizeof(msg));
+	(void)put_hello(BEACOND_VERSION);
+	(void)put(&parent, type, memfd_create("keys", 0), msg, len);
+	(void)put(&parent, PA_SHUTDOWN, -1, NULL, 0);
+}
+
+static void
+tell_endless_keys(void)
+{
+	tell_endless_path(PA_KEYS, sizeof(struct msg_keys));
+}
+
+static void
+tell_endless_snapshot(void)
+{
+	tell_endless_path(PA_SNAPSHOT, sizeof(struct msg_snapshot));
+}
+
+/* A configuration of the registry without an end, and one without a burst. */
+static void
+tell_registry_conf(size_t end, uint32_t burst)
+{
+	struct msg_registry_conf conf;
+
+	memset(&conf, 0, sizeof(conf));
+	conf.burst = burst;
+	conf.refresh = 1;
+	if (end > 0)
+		memset((uint8_t *)&conf + end, 'x', PROTO_HOST_LEN);
+	(void)put_hello(BEACOND_VERSION);
+	(void)put(&parent, PA_REGISTRY_CONF, -1, &conf, sizeof(conf));
+	(void)put(&parent, PA_SHUTDOWN, -1, NULL, 0);
+}
+
+static void
+tell_endless_host(void)
+{
+	tell_registry_conf(offsetof(struct msg_registry_conf, host), 1);
+}
+
+static void
+tell_no_burst(void)
+{
+	tell_registry_conf(0, 0);
+}
+
+static void
+tell_burst(void)
+{
+	tell_registry_conf(0, 1);
+}
+
+static void
 parents(void)
 {
 	auth.has_map = 0;
@@ -451,6 +543,24 @@ parents(void)
 	CHECK(child(tell_start) == 1);
 	CHECK(child(tell_before_hello) == 1);
 	CHECK(child(tell_worker) == 1);
+}
+
+/* It is trusted, and yet what it says is looked at. */
+static void
+parents_in_error(void)
+{
+	auth.has_map = 0;
+	CHECK(child(tell_second_map) == 1);
+	CHECK(child(tell_no_map) == 1);
+	CHECK(child(tell_second_counters) == 1);
+	auth.has_counters = 0;
+	CHECK(child(tell_small_counters) == 1);
+	CHECK(child(tell_second_counters) == 0);
+	CHECK(child(tell_endless_keys) == 1);
+	CHECK(child(tell_endless_snapshot) == 1);
+	CHECK(child(tell_endless_host) == 1);
+	CHECK(child(tell_no_burst) == 1);
+	CHECK(child(tell_burst) == 0);
 }
 
 int
@@ -472,5 +582,6 @@ main(void)
 	RUN(greedy_worker);
 	RUN(new_worker);
 	RUN(parents);
+	RUN(parents_in_error);
 	return (test_failed());
 }
