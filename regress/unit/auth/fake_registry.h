@@ -233,19 +233,24 @@ fake_ended(uint32_t reason, uint32_t answered)
 
 /* The parent has dialled; what auth begins with has not been read yet. */
 static inline int
-fake_dial(uint64_t address)
+fake_dialled(const int pair[2], uint64_t address)
 {
 	struct msg_registry msg;
-	int pair[2];
 
-	if (channel_pair(pair) == -1)
-		return (0);
 	fake_fd = pair[0];
 	memset(&msg, 0, sizeof(msg));
 	msg.address = address;
 	msg.serial = ++fake_serial;
 	fake_probes = 0;
 	return (put(&parent, PA_REGISTRY, pair[1], &msg, sizeof(msg)));
+}
+
+static inline int
+fake_dial(uint64_t address)
+{
+	int pair[2];
+
+	return (channel_pair(pair) == 0 && fake_dialled(pair, address));
 }
 
 /* A connection that was answered, as the binary framing has it. */

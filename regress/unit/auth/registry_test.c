@@ -391,6 +391,56 @@ closed_in_mid_pipeline(void)
 	CHECK(auth.lookups.nwaiting == 0);
 }
 
+/* A connection that takes nothing.  Returns how much is to be read first. */
+static size_t
+dial_full(uint64_t address)
+{
+	static const uint8_t junk[4096];
+	size_t sent;
+	ssize_t n;
+	int i, pair[2];
+
+	if (channel_pair(pair) == -1)
+		return (0);
+	sent = 0;
+	while ((n = send(pair[1], junk, sizeof(junk), MSG_DONTWAIT)) > 0)
+		sent += (size_t)n;
+	if (!fake_dialled(pair, address))
+		return (0);
+	for (i = 0; i < 10; i++)
+		(void)ev_run(auth.loop, EVRUN_NOWAIT);
+	return (sent);
+}
+
+/* What it is not asked yet it is asked as soon as there is room. */
+static void
+takes_nothing(void)
+{
+	size_t len;
+	ssize_t n;
+
+	pass(10);
+	len = dial_full(1);
+	CHECK(len > 0 && ev_is_active(&auth.registry.writer));
+	while (len > 0) {
+		n = recv(fake_fd, fake_bytes,
+		    len < sizeof(fake_bytes) ? len : sizeof(fake_bytes), 0);
+		CHECK(n > 0);
+		len -= (size_t)n;
+	}
+	fake_hear();
+	CHECK(fake_probes == 1 && !ev_is_active(&auth.registry.writer));
+	CHECK(fake_type(0x81, "", 0));
+	CHECK(shutdown(fake_fd, SHUT_WR) == 0);
+	CHECK(fake_ended(REGISTRY_CLOSED, 1));
+	/* Another one that goes away meanwhile. */
+	CHECK(dial_full(2) > 0);
+	(void)close(fake_fd);
+	fake_fd = -1;
+	CHECK(fake_ended(REGISTRY_FRAMING, 0));
+	CHECK(!ev_is_active(&auth.registry.writer) && quiet());
+}
+
 static void
 silent(void)
 {
@@ -747,6 +797,7 @@ main(void)
 	RUN(refresh);
 	RUN(flood_of_strangers);
 	RUN(closed_in_mid_pipeline);
+	RUN(takes_nothing);
 	RUN(silent);
 	RUN(violations);
 	RUN(answers_that_were_not_asked_for);
