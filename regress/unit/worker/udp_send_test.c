@@ -26,8 +26,9 @@ static int client;
 static struct endpoint client_end;
 
 /* What "the kernel" does with a batch. */
-static int refusal;  /* errno for the first message of several datagrams */
-static int messages; /* that it has got */
+static int refusal;     /* errno for the first message of several datagrams */
+static int refusal_one; /* and for each that comes by itself */
+static int messages;    /* that it has got */
 
 int
 sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
@@ -38,6 +39,16 @@ sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 		return (-1);
 	}
 	return ((int)syscall(SYS_sendmmsg, fd, msgs, n, flags));
+}
+
+ssize_t
+sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	if (refusal_one != 0) {
+		errno = refusal_one;
+		return (-1);
+	}
+	return (syscall(SYS_sendmsg, fd, msg, flags));
 }
 
 static int
@@ -145,6 +156,79 @@ test_what_is_not_cut_up(void)
 	CHECK(received(NEAR) == BURST);
 }
 
+static uint64_t
+lost(enum counter counter)
+{
+	static uint64_t seen[COUNTER_MAX];
+	uint64_t before;
+
+	before = seen[counter];
+	seen[counter] = counters_read(counters, counter);
+	return (seen[counter] - before);
+}
+
+/* In order, whether the kernel has refused one or the next. */
+static void
+test_what_is_not_cut_up_and_waits(void)
+{
+	(void)lost(COUNTER_DROP_UDP_SEND);
+	refusal = EIO;
+	refusal_one = EAGAIN;
+	burst(NEAR);
+	CHECK(received(NEAR) == 0);
+	refusal = refusal_one = 0;
+	ev_run(w.loop, EVRUN_NOWAIT);
+	CHECK(received(NEAR) == BURST);
+	refusal = EIO;
+	refusal_one = EPERM;
+	burst(NEAR);
+	refusal = refusal_one = 0;
+	CHECK(received(NEAR) == 0);
+	CHECK(lost(COUNTER_DROP_UDP_SEND) == BURST);
+}
+
+/* No more than a queue has room for, and what then comes is lost. */
+static void
+test_what_waits_for_long(void)
+{
+	uint64_t full;
+	int bursts;
+
+	(void)lost(COUNTER_DROP_UDP_FULL);
+	(void)lost(COUNTER_DROP_UDP_SEND);
+	refusal = refusal_one = EAGAIN;
+	full = 0;
+	for (bursts = 0; full == 0 && bursts < 1000; bursts++) {
+		burst(NEAR);
+		full = lost(COUNTER_DROP_UDP_FULL);
+	}
+	CHECK(bursts == UDP_QUEUE_MAX / 100 / BURST + 1);
+	CHECK(full == BURST - UDP_QUEUE_MAX / 100 % BURST);
+	/* What waited goes to nobody now. */
+	refusal_one = EPERM;
+	ev_run(w.loop, EVRUN_NOWAIT);
+	refusal = refusal_one = 0;
+	CHECK(lost(COUNTER_DROP_UDP_SEND) == UDP_QUEUE_MAX / 100);
+	burst(NEAR);
+	CHECK(received(NEAR) == BURST);
+}
+
+/* With a socket for IPv4 alone. */
+static void
+test_nobody_can_carry_it(void)
+{
+	static uint8_t packet[100];
+	struct path path;
+
+	(void)lost(COUNTER_DROP_UDP_SEND);
+	memset(&path, 0, sizeof(path));
+	path.far = client_end;
+	path.far.addr[0] = 0x20;
+	udp_send(&w, &path, packet, sizeof(packet));
+	udp_flush(&w);
+	CHECK(lost(COUNTER_DROP_UDP_SEND) == 1);
+}
+
 /* It is gone, or never was ours: counted, and the next ones leave. */
 static void
 test_address_that_is_not_ours(void)
@@ -167,6 +251,9 @@ main(void)
 	RUN(test_in_few_messages);
 	RUN(test_what_waits);
 	RUN(test_what_is_not_cut_up);
+	RUN(test_what_is_not_cut_up_and_waits);
+	RUN(test_what_waits_for_long);
+	RUN(test_nobody_can_carry_it);
 	RUN(test_address_that_is_not_ours);
 	return (test_failed());
 }
