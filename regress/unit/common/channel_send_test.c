@@ -38,7 +38,8 @@ void *__wrap_calloc(size_t, size_t);
 void *__wrap_realloc(void *, size_t);
 ssize_t __wrap_sendmsg(int, const struct msghdr *, int);
 ssize_t __wrap_recvmsg(int, struct msghdr *, int);
-void __wrap_log_limited(struct log_limit *, uint32_t, const char *, ...);
+void __wrap_log_limited(struct log_limit *, uint32_t, const char *, ...)
+    __attribute__((format(printf, 3, 4)));
 
 void *
 __wrap_malloc(size_t size)

@@ -29,6 +29,7 @@ datagram(
 	rooms[came++ % UDP_BATCH] = packet;
 	/* Headroom is written into, as is what lies behind. */
 	memset(packet - RX_HEADROOM, 0xee, RX_HEADROOM);
+	packet[UDP_ROOM - RX_HEADROOM - 1] = 0xee;
 	if (path->far.port == 0)
 		has_room = 0;
 }
