@@ -226,7 +226,7 @@ reload(struct client *c, const struct request *r, const struct command *cmd)
 {
 	int error;
 
-	error = converse(c, r, cmd, NULL);
+	error = converse(c, r, cmd, &output_text);
 	if (error == EINVAL)
 		warnx("reload: the configuration has errors and the old one"
 		      " stays in force");
@@ -251,7 +251,7 @@ act(struct client *c, const struct request *r, const struct command *cmd)
 {
 	int error;
 
-	error = converse(c, r, cmd, NULL);
+	error = converse(c, r, cmd, &output_text);
 	if (error == ENOENT && r->missing != NULL)
 		warnx("node %u: %s", cmd->node, r->missing);
 	else if (error == ENOENT)
@@ -275,7 +275,7 @@ renew(struct client *c, const struct request *r, const struct command *cmd)
 {
 	int error;
 
-	error = converse(c, r, cmd, NULL);
+	error = converse(c, r, cmd, &output_text);
 	if (error == ENOENT)
 		warnx("%s: there is no worker %u", r->name,
 		    cmd->select.worker - 1);
@@ -303,7 +303,7 @@ park(struct client *c, const struct request *r, const struct command *cmd)
 {
 	int error;
 
-	error = converse(c, r, cmd, NULL);
+	error = converse(c, r, cmd, &output_text);
 	if (error == EOPNOTSUPP)
 		warnx("park: no service manager runs beacond, and nobody else"
 		      " could keep it all");
@@ -321,7 +321,7 @@ stop(struct client *c, const struct request *r, const struct command *cmd)
 {
 	int error;
 
-	error = converse(c, r, cmd, NULL);
+	error = converse(c, r, cmd, &output_text);
 	if (error != 0) {
 		warnx("stop: %s", strerror(error));
 		return (CTL_FAILED);
