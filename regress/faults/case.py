@@ -30,16 +30,22 @@ OFTEN = [(3, 7, EVER), (1, 1, 20)]
 # What a failure may cost besides what the table in doc/architecture.md 7 says
 # of it.  role, call, errors ("" for all): a part of what is lost; the reason.
 EXCUSED = [
-    ("worker", "calloc", "", "worker|sessions",
+    ("worker", "calloc", "", "worker|the session of",
         "no memory for a channel or socket that a reload brings: better a "
         "new worker than one that errs"),
-    ("worker", "malloc", "", "worker|sessions", "likewise"),
-    ("parent", "fcntl", "EMFILE", "worker|sessions",
+    ("worker", "malloc", "", "worker|the session of", "likewise"),
+    ("parent", "fcntl", "EMFILE", "worker|the session of",
         "no descriptor to give it what a reload brings: likewise"),
     ("auth", "calloc", "", "auth died", "likewise: logins under way"),
     ("auth", "malloc", "", "auth died", "likewise"),
     ("auth", "realloc", "", "auth died", "likewise"),
     ("auth", "reallocarray", "", "auth died", "likewise"),
+    ("auth", "reallocarray", "", "auth failed",
+        "keys that it cannot read at the start: nobody of them is let in "
+        "until a reload, which the log says"),
+    ("auth", "read", "", "auth failed", "likewise"),
+    ("parent", "sigaction", "", "did not end|status -15",
+        "libev does not look at it, and the kernel has no reason to refuse"),
     ("parent", "epoll_ctl", "", "did not end",
         "libev's own pipe for signals, at the start: doc/broken.md"),
     ("", "realloc", "", "SIGSYS|SIGSEGV|status -11",
