@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "parent/parent.h"
 #include "parent/unpark.h"
+#include "parent/unpark_batch.h"
 
 /*
  * The sessions that another parent has left us go to our workers, in batches
@@ -23,22 +24,6 @@
 #define UNPARK_EVERY 0.01 /* seconds: turns of the timer */
 #define UNPARK_TURNS 200  /* that a batch may take */
 
-struct unparking {
-	struct process *to;
-	struct channel channel;
-	char name[48];
-	uint32_t ticket;
-	uint32_t count;
-	uint32_t turns;
-	int settled; /* boolean: the map has them */
-	struct {
-		struct park_session session;
-		uint32_t generation;
-		int fd;
-		size_t begin, end; /* what follows the session in the file */
-	} sessions[MOVE_SESSIONS_MAX];
-};
-
 static void
 unpark_free(struct unparking *b)
 {
@@ -47,159 +32,25 @@ unpark_free(struct unparking *b)
 	free(b);
 }
 
-/* Its end of the channel; what has become of the sessions it says itself. */
+/*
+ * Without memory or descriptors for a batch: the next turn may find some.  As
+ * long as another parent has them all, better none than some.
+ */
 static void
-unpark_ended(void *owner, const char *reason)
+unpark_in_vain(struct parent *parent)
 {
-	struct unparking *b;
+	struct unpark *u;
 
-	b = owner;
-	if (reason != NULL)
-		log_warnx("%s: %s", b->name, reason);
-}
-
-/* One more for the batch, whose record was just read. */
-static void
-unpark_add(struct unparking *b, const struct unpark_record *r)
-{
-	struct park_session session;
-	struct unpark_file *f;
-	struct parent *parent;
-	int fd;
-
-	parent = b->to->parent;
-	f = &parent->successor.unpark.file;
-	/* Whatever it is, it has a descriptor. */
-	fd = unpark_file_take_fd(f);
-	if (fd == -1)
+	u = &parent->successor.unpark;
+	if (++u->vain <= UNPARK_TURNS)
 		return;
-	memset(&session, 0, sizeof(session));
-	if (r->len >= sizeof(session))
-		memcpy(&session, r->data, sizeof(session));
-	if (session.node == 0 ||
-	    blocks_has_node(parent->blocks, session.node)) {
-		(void)close(fd);
-		return;
-	}
-	b->sessions[b->count].session = session;
-	b->sessions[b->count].fd = fd;
-	b->sessions[b->count].generation = pmap_next_generation(&parent->map);
-	b->sessions[b->count].begin = b->sessions[b->count].end = f->at;
-	b->count++;
-}
-
-/* As many as go together. */
-static void
-unpark_fill(struct unparking *b)
-{
-	struct unpark_record r;
-	struct unpark_file *f;
-	size_t before, begin;
-	uint32_t most;
-	int of_last;
-
-	/* All workers get some, however few there are. */
-	most =
-	    b->to->parent->successor.unpark.sessions / b->to->parent->nworkers;
-	most = most < MOVE_SESSIONS_MAX ? most + 1 : MOVE_SESSIONS_MAX;
-	f = &b->to->parent->successor.unpark.file;
-	begin = before = f->at;
-	of_last = 0;
-	while (unpark_file_next(f, &r)) {
-		if (r.type == PARK_SESSION) {
-			if (b->count == most ||
-			    (b->count > 0 &&
-				f->at - begin > MOVE_BATCH_BYTES)) {
-				f->at = before;
-				return;
-			}
-			of_last = (int)b->count;
-			unpark_add(b, &r);
-			of_last = of_last < (int)b->count;
-		} else if (r.type == PARK_STATE || r.type == PARK_BYTES) {
-			if (of_last)
-				b->sessions[b->count - 1].end = f->at;
-		} else
-			unpark_map(b->to->parent, &r);
-		before = f->at;
-	}
-}
-
-/* Says what the file has of a session, which is number i of the batch. */
-static int
-unpark_say(struct unparking *b, uint32_t i)
-{
-	struct {
-		struct msg_move_state state;
-		uint8_t more[MOVE_STATE_MORE];
-	} state;
-	struct msg_move_bytes head;
-	struct unpark_record r;
-	struct unpark_file f;
-	struct iovec iov[2];
-	int error;
-
-	f = b->to->parent->successor.unpark.file;
-	f.at = b->sessions[i].begin;
-	f.bytes = b->sessions[i].end;
-	while (unpark_file_next(&f, &r)) {
-		error = 0;
-		if (r.type == PARK_STATE && r.len >= sizeof(state.state) &&
-		    r.len <= sizeof(state) && b->sessions[i].fd != -1) {
-			memcpy(&state, r.data, r.len);
-			state.state.session = i;
-			error = channel_send(&b->channel, WM_STATE, 0,
-			    b->sessions[i].fd, &state, r.len);
-			b->sessions[i].fd = -1;
-		} else if (r.type == PARK_BYTES && r.len > sizeof(head) &&
-			   r.len <= sizeof(head) + MOVE_CHUNK) {
-			memcpy(&head, r.data, sizeof(head));
-			head.session = i;
-			iov[0].iov_base = &head;
-			iov[0].iov_len = sizeof(head);
-			iov[1].iov_base =
-			    (uint8_t *)(uintptr_t)r.data + sizeof(head);
-			iov[1].iov_len = r.len - sizeof(head);
-			error = channel_sendv(&b->channel, WM_BYTES, 0, iov, 2);
-		}
-		if (error == -1)
-			return (-1);
-	}
-	return (0);
-}
-
-/* Tells the worker whom to expect. */
-static int
-unpark_introduce(struct unparking *b)
-{
-	struct {
-		struct msg_move head;
-		struct msg_move_session rows[MOVE_SESSIONS_MAX];
-	} msg;
-	int pair[2];
-	uint32_t i;
-
-	if (channel_pair(pair) == -1)
-		return (-1);
-	process_buffers(pair);
-	(void)snprintf(b->name, sizeof(b->name), "kept sessions to %s",
-	    b->to->place->name);
-	memset(&msg, 0, sizeof(msg));
-	msg.head.ticket = b->ticket;
-	/* No worker moves any to itself. */
-	msg.head.worker = b->to->place->number;
-	msg.head.count = b->count;
-	for (i = 0; i < b->count; i++) {
-		msg.rows[i].node = b->sessions[i].session.node;
-		msg.rows[i].generation = b->sessions[i].generation;
-	}
-	process_send(b->to, PW_MOVE_IN, pair[1], &msg,
-	    sizeof(msg.head) + b->count * sizeof(msg.rows[0]));
-	if (channel_open(&b->channel, b->to->parent->loop, pair[0], b->name,
-		NULL, 0, unpark_ended, b) == -1)
-		return (-1);
-	imsgbuf_set_limit(&b->channel.imsgbuf, MOVE_QUEUE_MAX);
-	return (0);
+	if (successor_can_go_back(&parent->successor))
+		shutdown_fatal(parent,
+		    "sessions cannot be taken over: %s: the beacond that runs "
+		    "goes on",
+		    strerror(errno));
+	log_warn("sessions that were kept are lost");
+	u->file.at = u->file.bytes;
 }
 
 /* The next batch for that worker; it may be that there is none. */
@@ -207,38 +58,26 @@ static void
 unpark_next(struct process *to)
 {
 	struct unparking *b;
-	struct parent *parent;
-	uint32_t i;
-	int error;
+	struct unpark *u;
 
-	parent = to->parent;
-	b = calloc(1, sizeof(*b));
-	if (b == NULL)
+	u = &to->parent->successor.unpark;
+	if (u->file.at == u->file.bytes)
 		return;
-	b->to = to;
-	b->ticket = ++parent->tickets;
-	unpark_fill(b);
-	error = b->count == 0 ? -1 : unpark_introduce(b);
-	if (error == -1) {
-		if (b->count > 0)
-			log_warn("%s", b->name);
-		for (i = 0; i < b->count; i++)
-			(void)close(b->sessions[i].fd);
-		free(b);
+	b = unpark_new(to);
+	if (b == NULL) {
+		unpark_in_vain(to->parent);
 		return;
 	}
-	parent->successor.unpark.to[to->place->number] = b;
-	for (i = 0; i < b->count; i++)
-		if (error == 0)
-			error = unpark_say(b, i);
-	for (i = 0; i < b->count; i++)
-		if (b->sessions[i].fd != -1)
-			(void)close(b->sessions[i].fd);
-	/* What is not told the worker says it does not have. */
-	if (error == 0)
-		(void)channel_send(&b->channel, WM_END, 0, -1, NULL, 0);
-	else
-		channel_close(&b->channel);
+	u->vain = 0;
+	u->to[to->place->number] = b;
+	unpark_fill(b);
+	if (b->count == 0) {
+		(void)close(b->far);
+		unpark_free(b);
+		return;
+	}
+	unpark_introduce(b);
+	unpark_tell(b);
 }
 
 static void

@@ -21,6 +21,7 @@ struct unpark {
 	struct unpark_file file;
 	struct unparking *to[PROTO_PLACES_MAX]; /* a batch for each */
 	ev_timer timer;
+	uint32_t vain;     /* turns in which none could go */
 	uint32_t sessions; /* that there are */
 	uint32_t taken;    /* of these, by our workers */
 	void (*done)(struct parent *);

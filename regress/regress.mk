@@ -105,7 +105,7 @@ unit_parent/sandbox := $(call in,parent,conf_table control inherit keys listen \
 		      sandbox sandbox_files shutdown)
 unit_parent/steer  := $(call in,parent,inherit listen_address steer)
 unit_parent/unpark := $(call in,parent,park_file peermap_write process unpark \
-		      unpark_file)
+		      unpark_batch unpark_file)
 unit_parent/successor := $(call in,parent,park_file process successor unpark_file)
 unit_parent/successor_ask := $(call in,parent,inherit process successor_ask)
 unit_parent/wiring := $(call in,parent,process wiring)

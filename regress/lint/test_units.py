@@ -42,6 +42,7 @@ ELSEWHERE = {
     "parent/from_worker": "from_child",
     "parent/gossip_send": "gossip",     # Syncs, in and out
     "parent/newfile": "block_file",     # written and read by it
+    "parent/unpark_batch": "unpark",    # who makes one after the other
     "parent/unpark_map": "park_map",    # what that has written
     "worker/from_parent_router": "from_parent", # whose table it is of
     "worker/measure": "timer",          # which sets it going

@@ -6,6 +6,10 @@
 #ifndef REGRESS_UNIT_PARENT_UNPARK_H
 #define REGRESS_UNIT_PARENT_UNPARK_H
 
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
 #include <stddef.h>
 
 #include "parent/park_file.h"
@@ -42,6 +46,25 @@ void
 unpark_map(struct parent *p, const struct unpark_record *r)
 {
 	others++;
+}
+
+void
+shutdown_fatal(struct parent *p, const char *fmt, ...)
+{
+	exit(1);
+}
+
+/* There are no descriptors for anything new, from begin() on. */
+static int no_batches, no_descriptors;
+
+int
+socketpair(int domain, int type, int protocol, int pair[2])
+{
+	if (no_descriptors) {
+		errno = EMFILE;
+		return (-1);
+	}
+	return ((int)syscall(SYS_socketpair, domain, type, protocol, pair));
 }
 
 static inline void
@@ -156,6 +179,7 @@ begin(void)
 	for (i = 0; i < f->nqueues; i++)
 		to->queues[i] = dup(f->queues[i]);
 	to->nqueues = f->nqueues;
+	no_descriptors = no_batches;
 	unpark_begin(&parent, f->fd, done);
 	park_file_free(f);
 	f = NULL;

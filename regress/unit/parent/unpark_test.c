@@ -339,6 +339,61 @@ test_more_sessions_than_there_can_be(void)
 	CHECK(unpark_done(parent.workers[0].child) == NULL && over == 1);
 }
 
+/* They wait for descriptors, as long as a worker may take. */
+static void
+test_no_descriptors_for_a_while(void)
+{
+	clear();
+	add_session(68);
+	no_batches = 1;
+	begin();
+	turns(90);
+	CHECK(!asked(0) && !asked(1) && over == 0);
+	no_batches = no_descriptors = 0;
+	turns(1);
+	CHECK(asked(0) && batches[0].head.count == 1);
+	CHECK(ready(0, 1, 0) == NULL && is_told(0, 1));
+	CHECK(unpark_done(parent.workers[0].child) == NULL && over == 1);
+}
+
+static void
+test_no_descriptors_ever(void)
+{
+	int i;
+
+	clear();
+	add_session(69);
+	no_batches = 1;
+	begin();
+	for (i = 0; i < 500 && over == 0; i++)
+		turns(1);
+	no_batches = no_descriptors = 0;
+	CHECK(over == 1 && !asked(0) && !is_known(69));
+}
+
+static void
+wait_in_vain(void)
+{
+	turns(150);
+}
+
+/* The other parent has them: it keeps them then. */
+static void
+test_no_descriptors_and_somebody_who_goes_on(void)
+{
+	clear();
+	add_session(70);
+	no_batches = 1;
+	parent.successor.pending = parent.successor.asks = 1;
+	begin();
+	CHECK(parts_apart(wait_in_vain) == 1);
+	parent.successor.channel.state = SUCCESSOR_TAKEN;
+	CHECK(parts_apart(wait_in_vain) == 0);
+	no_batches = no_descriptors = 0;
+	memset(&parent.successor.channel, 0, sizeof(parent.successor.channel));
+	parent.successor.pending = parent.successor.asks = 0;
+}
+
 /* What a worker could not take would be the end of it. */
 static void
 test_what_is_too_long_is_not_told(void)
@@ -383,6 +438,9 @@ main(void)
 	RUN(test_a_node_that_has_logged_in_meanwhile);
 	RUN(test_a_session_that_is_cut_short_takes_its_descriptor_with_it);
 	RUN(test_without_descriptors_the_rest_is_lost);
+	RUN(test_no_descriptors_for_a_while);
+	RUN(test_no_descriptors_ever);
+	RUN(test_no_descriptors_and_somebody_who_goes_on);
 	RUN(test_more_sessions_than_there_can_be);
 	RUN(test_what_is_too_long_is_not_told);
 	return (test_failed());
