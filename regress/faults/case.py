@@ -76,7 +76,7 @@ class Case:
     def __str__(self):
         first, every, _ = self.when
         return "%s%s %s %s %d%s" % (self.role,
-            "" if self.whom is None else "[%d]" % self.whom, self.call,
+            "" if self.whom is None else "[%s]" % self.whom, self.call,
             self.error, first, ", every %d" % every if every else "")
 
     def loses(self, what):

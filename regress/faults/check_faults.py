@@ -17,7 +17,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PARALLEL = 4        # it mostly waits
-KINDS = ["running", "start", "struck"]
+KINDS = ["running", "start", "struck", "taking"]
 ROLES = ["parent", "worker", "auth", "metrics"]
 HOWS = ["stop", "hang", "kill"]
 
@@ -27,8 +27,11 @@ def run_group(group):
     kind, role, call = group
     from case import ONCE, OFTEN, rows, start_rows
     from strike import strike_rows
+    from taking import taking_rows
     if kind == "start":
         return group, start_all(start_rows(role, call, ONCE + OFTEN[1:]))
+    if kind == "taking":
+        return group, start_all(taking_rows(role, call))
     cases = rows(role, call, ONCE + OFTEN) if kind == "running" else \
         strike_rows(role, call)
     return group, play_all(cases, kind == "struck")
@@ -57,11 +60,11 @@ def play_all(cases, alone):
 def start_all(cases):
     done, never = [], set()
     for case in cases:
-        if case.error in never:
+        if (case.whom, case.error) in never:
             continue
         done.append(summary(case, case.play))
         if case.failed == 0 and case.when[0] == 1:
-            never.add(case.error)
+            never.add((case.whom, case.error))
     return done
 
 
