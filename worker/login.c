@@ -49,13 +49,18 @@ login_has_nonce(struct worker *w)
 	return (0);
 }
 
-/* Hands out the next nonce; NULL: there is none that is fresh enough. */
+/* Hands out the next nonce, which there is. */
+static const struct nonce *
+login_next_nonce(struct worker *w)
+{
+	return (&w->login.nonces[--w->login.nnonces]);
+}
+
+/* NULL: there is none that is fresh enough. */
 static const struct nonce *
 login_take_nonce(struct worker *w)
 {
-	if (!login_has_nonce(w))
-		return (NULL);
-	return (&w->login.nonces[--w->login.nnonces]);
+	return (login_has_nonce(w) ? login_next_nonce(w) : NULL);
 }
 
 /* Can a client be upgraded now?  If not, login_begin() is not to be called. */
@@ -176,7 +181,7 @@ login_nonces(
 		s = session_find(w, waiter->slot, waiter->serial,
 		    SESSION_STATE_BIT(SESSION_NONCE));
 		if (s != NULL)
-			login_serve_waiter(w, s, login_take_nonce(w));
+			login_serve_waiter(w, s, login_next_nonce(w));
 	}
 	login_top_up(w);
 	return (NULL);
