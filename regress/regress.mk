@@ -286,3 +286,4 @@ include regress/fuzz/fuzz.mk
 include regress/model/model.mk
 include regress/static/static.mk
 include regress/static/coverage.mk
+include regress/static/memory.mk
