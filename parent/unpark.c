@@ -32,10 +32,18 @@ unpark_free(struct unparking *b)
 	free(b);
 }
 
-/*
- * Without memory or descriptors for a batch: the next turn may find some.  As
- * long as another parent has them all, better none than some.
- */
+/* As long as another parent has them all, better none than some. */
+static void
+unpark_go_back(struct parent *parent, const char *why)
+{
+	if (successor_can_go_back(&parent->successor))
+		shutdown_fatal(parent,
+		    "sessions cannot be taken over: %s: the beacond that runs "
+		    "goes on",
+		    why);
+}
+
+/* Without memory or descriptors for a batch: the next turn may find some. */
 static void
 unpark_in_vain(struct parent *parent)
 {
@@ -44,11 +52,7 @@ unpark_in_vain(struct parent *parent)
 	u = &parent->successor.unpark;
 	if (++u->vain <= UNPARK_TURNS)
 		return;
-	if (successor_can_go_back(&parent->successor))
-		shutdown_fatal(parent,
-		    "sessions cannot be taken over: %s: the beacond that runs "
-		    "goes on",
-		    strerror(errno));
+	unpark_go_back(parent, strerror(errno));
 	log_warn("sessions that were kept are lost");
 	u->file.at = u->file.bytes;
 }
@@ -156,6 +160,7 @@ unpark_begin(struct parent *parent, int fd, void (*done)(struct parent *))
 	u = &parent->successor.unpark;
 	u->done = done;
 	if (unpark_file_open(&u->file, fd) == -1) {
+		unpark_go_back(parent, "see above");
 		unpark_over(parent);
 		return;
 	}

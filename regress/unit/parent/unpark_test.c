@@ -28,6 +28,25 @@ test_a_file_of_no_use_is_over_at_once(void)
 }
 
 static void
+begin_with_no_file(void)
+{
+	unpark_begin(&parent, STDIN_FILENO, done);
+}
+
+/* Nor is it then said to be taken, by one that is asked for it. */
+static void
+test_a_file_of_no_use_stays_with_who_has_the_sessions(void)
+{
+	clear();
+	parent.successor.pending = parent.successor.asks = 1;
+	CHECK(parts_apart(begin_with_no_file) == 1);
+	parent.successor.pending = parent.successor.asks = 0;
+	CHECK(parts_apart(begin_with_no_file) == 0);
+	park_file_free(f);
+	f = NULL;
+}
+
+static void
 test_workers_are_told_and_the_map_has_them(void)
 {
 	uint32_t node;
@@ -423,6 +442,7 @@ main(void)
 	channel_loop_init(parent.loop);
 	RUN(test_without_any_it_is_over_at_once);
 	RUN(test_a_file_of_no_use_is_over_at_once);
+	RUN(test_a_file_of_no_use_stays_with_who_has_the_sessions);
 	RUN(test_workers_are_told_and_the_map_has_them);
 	RUN(test_many_go_in_several_batches);
 	RUN(test_batches_have_a_bound_in_bytes);
