@@ -65,12 +65,17 @@ put_snapshot(const char *text, size_t len)
 	return (put_file(PA_SNAPSHOT, &msg, sizeof(msg), text, len));
 }
 
+/* A whole fleet takes a slow machine a while. */
+#define READ_TURNS 10000
+
 static int
 read_so(uint32_t result, uint32_t keys)
 {
 	struct msg_snapshot_read msg;
 
-	return (get(&parent, AP_SNAPSHOT, &msg, sizeof(msg)) &&
+	return (next_within(&parent, READ_TURNS) == 1 &&
+		imsg_get_type(&imsg) == AP_SNAPSHOT &&
+		imsg_get_data(&imsg, &msg, sizeof(msg)) == 0 &&
 		msg.result == result && msg.keys == keys && msg.bad == 0);
 }
 
