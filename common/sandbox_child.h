@@ -15,7 +15,10 @@
 
 #include "common/sandbox.h"
 
-#define SANDBOX_MAP   (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+/* malloc asks for huge pages if glibc.malloc.hugetlb says so. */
+#define SANDBOX_HUGE  (MAP_HUGETLB | (uint32_t)MAP_HUGE_MASK << MAP_HUGE_SHIFT)
+#define SANDBOX_MAP   (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | \
+			MAP_NORESERVE | SANDBOX_HUGE)
 #define SANDBOX_FUTEX (FUTEX_WAIT | FUTEX_WAKE | FUTEX_PRIVATE_FLAG)
 
 /*

@@ -219,6 +219,20 @@ child_map_unseal(const void *arg)
 	return (fcntl(child_map_fd, F_ADD_SEALS, 0));
 }
 
+/* As malloc(3) has it with glibc.malloc.hugetlb=2, whether there are any. */
+static int
+child_huge(const void *arg)
+{
+	(void)arg;
+	return (mmap(NULL, 2U << 20, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB |
+			21 << MAP_HUGE_SHIFT,
+		    -1, 0) != MAP_FAILED ||
+			errno == ENOMEM
+		    ? 0
+		    : -1);
+}
+
 static int
 child_malloc(const void *arg)
 {
@@ -374,6 +388,7 @@ child_acts(const char *role, void (*enter)(void))
 	child_peermap_acts();
 
 	act_run("malloc", ACT_LIVES, child_malloc, NULL);
+	act_run("huge", ACT_LIVES, child_huge, NULL);
 	act_run("fstat", ACT_LIVES, child_fstat, NULL);
 	act_run("map_read", ACT_LIVES, child_map_read, NULL);
 	act_run("clock", ACT_LIVES, child_clock, NULL);
