@@ -123,6 +123,7 @@ unpark_cancel(struct unparking *b)
 	struct msg_moved msg;
 
 	if (!b->settled) {
+		unpark_go_back(b->to->parent, "a worker has not answered");
 		msg.ticket = b->ticket;
 		msg.worker = b->to->place->number;
 		msg.mask = 0;

@@ -174,6 +174,31 @@ test_a_worker_that_is_late(void)
 }
 
 static void
+wait_for_nothing(void)
+{
+	turns(250);
+}
+
+/* As long as the other parent has them all, that goes on. */
+static void
+test_a_worker_that_is_late_and_somebody_who_goes_on(void)
+{
+	clear();
+	add_session(38);
+	begin();
+	CHECK(asked(0));
+	parent.successor.pending = parent.successor.asks = 1;
+	CHECK(parts_apart(wait_for_nothing) == 1);
+	parent.successor.channel.state = SUCCESSOR_TAKEN;
+	CHECK(parts_apart(wait_for_nothing) == 0);
+	memset(&parent.successor.channel, 0, sizeof(parent.successor.channel));
+	parent.successor.pending = parent.successor.asks = 0;
+	unpark_lost(parent.workers[0].child);
+	turns(1);
+	CHECK(over == 1);
+}
+
+static void
 test_a_worker_that_dies(void)
 {
 	clear();
@@ -449,6 +474,7 @@ main(void)
 	RUN(test_a_worker_that_takes_none);
 	RUN(test_a_worker_that_takes_some);
 	RUN(test_a_worker_that_is_late);
+	RUN(test_a_worker_that_is_late_and_somebody_who_goes_on);
 	RUN(test_a_worker_that_dies);
 	RUN(test_a_worker_that_does_not_run_yet);
 	RUN(test_a_worker_that_lies);
