@@ -464,6 +464,8 @@ def test_a_program_that_dies_costs_no_session():
         os.close(ours)
         os.close(theirs)
         b.wait_line("router: gone")
+        # Its worker is told so before it is asked this.
+        b.ctl("show", "peer", one.node)
         one.send_to(two.node, b"relayed")
         two.expect_from(one.node, b"relayed")
         for peer in [one, two] + rest:

@@ -132,7 +132,7 @@ test_after_very_many(void)
 	uint32_t at, i;
 
 	begin(SIZE);
-	window.put = window.got = -3 * SIZE;
+	window.put = window.got = 0U - 3 * SIZE;
 	for (i = 0; i < 6000; i++) {
 		at = put('x', 1000);
 		CHECK(take(at, 1000) != NULL && take(at, 1100) == NULL);
