@@ -151,6 +151,9 @@
 	    "datagrams dropped because the socket's send buffer was full") \
 	X(ROUTER_REFUSED, LOSS, "pilot_beacon_router_refused_total", \
 	    "frames of the router that could not be delivered") \
+	X(ROUTER_WINDOW_FULL, FLOW, \
+	    "pilot_beacon_router_window_full_total", \
+	    "frames that had no room in the memory that the router shares") \
 	X(ROUTER_CLOSED, FLOW, "pilot_beacon_router_closed_total", \
 	    "sessions closed by the router") \
 	X(UDP_PACKETS, FLOW, "pilot_beacon_udp_packets_total", \

@@ -299,6 +299,18 @@ control_renewed(struct parent *parent, int error)
 			control_drop(client);
 }
 
+/* The client for whom that is being done; NULL: it has gone. */
+struct control_client *
+control_of(const struct parent *parent, enum control_job job)
+{
+	struct control_client *client;
+
+	TAILQ_FOREACH(client, &parent->control->clients, entry)
+		if (client->job == job)
+			return (client);
+	return (NULL);
+}
+
 /* Nobody is listened to but whoever waits for what is being done. */
 void
 control_pause(struct parent *parent)

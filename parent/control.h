@@ -92,6 +92,7 @@ const char *control_done(struct control_client *, int error);
 const char *control_reload_done(struct control_client *);
 void control_wait(struct control_client *, enum control_job,
     void (*)(struct ev_loop *, ev_timer *, int), double after, double every);
+struct control_client *control_of(const struct parent *, enum control_job);
 void control_drop(struct control_client *);
 
 /* control_peers.c */

@@ -83,17 +83,6 @@ from_ctl_let_go(const struct parent *parent, uint32_t sockets)
 	notify_let_go(INHERIT_OURS "file");
 }
 
-static struct control_client *
-from_ctl_parker(const struct parent *parent)
-{
-	struct control_client *client;
-
-	TAILQ_FOREACH(client, &parent->control->clients, entry)
-		if (client->job == JOB_PARK)
-			return (client);
-	return (NULL);
-}
-
 /* It is the manager's: our children end, and so do we. */
 static void from_ctl_kept(struct parent *, struct control_client *)
     __attribute__((noreturn));
@@ -117,7 +106,7 @@ from_ctl_parked(struct parent *parent, int ok)
 	struct control_client *client;
 	uint32_t sockets;
 
-	client = from_ctl_parker(parent);
+	client = control_of(parent, JOB_PARK);
 	if (ok && client != NULL) {
 		if (from_ctl_keep(parent, &sockets) == 0)
 			from_ctl_kept(parent, client);

@@ -16,10 +16,9 @@
 #include "parent/park_file.h"
 #include "parent/parent.h"
 
-/*
- * Another parent takes over what we have, or the service manager keeps it until
- * there is one (doc/moving.md).
- */
+/* Another parent takes over what we have (doc/moving.md). */
+
+#define FLUSH_WAIT 1000 /* milliseconds for the answer to leave */
 
 /* Root or our own user alone: with the sockets goes all that we are. */
 static int
@@ -95,17 +94,6 @@ from_ctl_sockets(void *owner, const void *data, size_t len, int fd)
 	return (why);
 }
 
-static struct control_client *
-from_ctl_taker(const struct parent *parent)
-{
-	struct control_client *client;
-
-	TAILQ_FOREACH(client, &parent->control->clients, entry)
-		if (client->job == JOB_TAKE)
-			return (client);
-	return (NULL);
-}
-
 static void
 from_ctl_taker_left(struct parent *parent)
 {
@@ -121,7 +109,7 @@ from_ctl_kept(struct parent *parent, int ok)
 	uint32_t i;
 	int error;
 
-	client = from_ctl_taker(parent);
+	client = control_of(parent, JOB_TAKE);
 	if (client == NULL)
 		return;
 	if (!ok) {
@@ -177,7 +165,7 @@ from_ctl_taken(void *owner, const void *data, size_t len, int fd)
 		return ("nothing to take");
 	shutdown_silently(parent);
 	(void)control_done(client, 0);
-	(void)imsgbuf_flush(&client->channel.imsgbuf, 1000);
+	(void)imsgbuf_flush(&client->channel.imsgbuf, FLUSH_WAIT);
 	log_info("another beacond has taken over");
 	exit(0);
 }

@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "parent/memory.h"
 #include "parent/newfile.h"
 #include "parent/parent.h"
 
@@ -90,23 +91,6 @@ keys_cache_write(struct ev_loop *loop, ev_timer *w, int revents)
 		keys_cache_complete(c);
 }
 
-/* Memory for auth to fill; -1 with errno. */
-static int
-keys_cache_memory(void)
-{
-	int fd;
-
-	fd = memfd_create("keys", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd == -1)
-		return (-1);
-	if (ftruncate(fd, (off_t)PROTO_CACHE_BYTES) == 0 &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
-		0)
-		return (fd);
-	(void)close(fd);
-	return (-1);
-}
-
 static void
 keys_cache_send(struct process *auth, int fd, uint32_t load)
 {
@@ -129,7 +113,7 @@ keys_cache_ask(struct parent *parent)
 	    parent->auth.child == NULL ||
 	    parent->auth.child->state != CHILD_RUNNING)
 		return;
-	c->memory = keys_cache_memory();
+	c->memory = memory_shared("keys", PROTO_CACHE_BYTES);
 	if (c->memory == -1) {
 		log_warn("keys cache: memory for it");
 		return;

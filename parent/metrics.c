@@ -10,12 +10,12 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "parent/memory.h"
 #include "parent/parent.h"
 
 /*
  * A fresh page of counters for p's next child; p->page_fd is what that gets.
- * Sealed, so that a child cannot cut it off under the parent's eyes.  Returns
- * 0, or -1 with the reason logged.
+ * Returns 0, or -1 with the reason logged.
  */
 int
 metrics_page(struct process *p)
@@ -24,28 +24,20 @@ metrics_page(struct process *p)
 	int fd;
 
 	metrics_fold(p);
-	fd = memfd_create(p->place->name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	fd = memory_shared(p->place->name, COUNTERS_BYTES);
 	if (fd == -1) {
-		log_warn("%s: memfd_create", p->place->name);
+		log_warn("%s: memory for counters", p->place->name);
 		return (-1);
-	}
-	if (ftruncate(fd, COUNTERS_BYTES) == -1 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
-		-1) {
-		log_warn("%s: ftruncate, fcntl ADD_SEALS", p->place->name);
-		goto fail;
 	}
 	page = mmap(NULL, COUNTERS_BYTES, PROT_READ, MAP_SHARED, fd, 0);
 	if (page == MAP_FAILED) {
 		log_warn("%s: mmap", p->place->name);
-		goto fail;
+		(void)close(fd);
+		return (-1);
 	}
 	p->page = page;
 	p->page_fd = fd;
 	return (0);
-fail:
-	(void)close(fd);
-	return (-1);
 }
 
 /* What a child that is gone has counted is kept; its page is not. */

@@ -376,8 +376,8 @@ void process_buffers(const int pair[2]);
 void process_lost(struct process *);
 void process_kill(struct process *, const char *reason);
 void process_end(struct process *, const char *reason);
-void process_send(
-    struct process *, uint32_t type, int fd, const void *data, size_t len);
+void process_send(struct process *, uint32_t, int fd, const void *, size_t);
+void process_send_workers(struct parent *, uint32_t, const void *, size_t);
 void process_send_copy(
     struct process *, uint32_t type, int fd, const void *data, size_t len);
 

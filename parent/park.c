@@ -34,13 +34,10 @@ static void
 park_say(struct parent *parent, enum still_stage stage)
 {
 	struct msg_still msg;
-	uint32_t i;
 
 	msg.stage = stage;
 	msg.ticket = parent->park.ticket;
-	for (i = 0; i < PROTO_PLACES_MAX; i++)
-		process_send(
-		    parent->workers[i].child, PW_STILL, -1, &msg, sizeof(msg));
+	process_send_workers(parent, PW_STILL, &msg, sizeof(msg));
 }
 
 static void

@@ -182,6 +182,17 @@ process_send(
 		process_unheard(p);
 }
 
+/* The same to each worker that there is. */
+void
+process_send_workers(
+    struct parent *parent, uint32_t type, const void *data, size_t len)
+{
+	uint32_t i;
+
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
+		process_send(parent->workers[i].child, type, -1, data, len);
+}
+
 /* As process_send(), with a duplicate of fd, which stays the caller's. */
 void
 process_send_copy(

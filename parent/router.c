@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -14,6 +13,7 @@
 
 #include "common/log.h"
 #include "common/loop.h"
+#include "parent/memory.h"
 #include "parent/parent.h"
 
 /*
@@ -192,34 +192,25 @@ router_is_attached(const struct parent *parent)
 		parent->router.channel.state == ROUTER_ATTACHED);
 }
 
-/*
- * The memory that it shares with a worker, of a size that neither of them can
- * change.  Without, messages go by the channel.
- */
+/* The memory that it shares with a worker; without, all goes by the channel. */
 static void
 router_share(struct router *r, struct process *worker)
 {
-	int both[2];
+	int copy, fd;
 
-	both[0] = memfd_create("window", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (both[0] == -1) {
-		log_warn("router: memfd_create");
+	fd = memory_shared("window", FRAME_WINDOW_BYTES);
+	copy = fd == -1 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy == -1) {
+		log_warn(
+		    "router: memory to share with %s", worker->place->name);
+		if (fd != -1)
+			(void)close(fd);
 		return;
 	}
-	both[1] = fcntl(both[0], F_DUPFD_CLOEXEC, 0);
-	if (both[1] == -1 || ftruncate(both[0], FRAME_WINDOW_BYTES) == -1 ||
-	    fcntl(both[0], F_ADD_SEALS,
-		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == -1) {
-		log_warn("router: memory for %s", worker->place->name);
-		(void)close(both[0]);
-		if (both[1] != -1)
-			(void)close(both[1]);
-		return;
-	}
-	process_send(worker, PW_WINDOW, both[0], NULL, 0);
+	process_send(worker, PW_WINDOW, fd, NULL, 0);
 	/* What comes next tells of a program that does not read. */
 	(void)channel_send(
-	    &r->channel, FRAME_WINDOW, worker->place->number, both[1], NULL, 0);
+	    &r->channel, FRAME_WINDOW, worker->place->number, copy, NULL, 0);
 }
 
 /* Its channel to a worker: one that was just started, or was there before. */
@@ -268,7 +259,6 @@ router_end(void *owner, const char *reason)
 {
 	struct parent *parent;
 	struct router *r;
-	uint32_t i;
 
 	r = owner;
 	parent = r->parent;
@@ -277,9 +267,7 @@ router_end(void *owner, const char *reason)
 		return;
 	log_info("router: gone%s%s", reason != NULL ? ": " : "",
 	    reason != NULL ? reason : "");
-	for (i = 0; i < PROTO_PLACES_MAX; i++)
-		process_send(
-		    parent->workers[i].child, PW_ROUTER_END, -1, NULL, 0);
+	process_send_workers(parent, PW_ROUTER_END, NULL, 0);
 }
 
 void

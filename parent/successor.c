@@ -57,15 +57,12 @@ static void
 successor_over(struct parent *parent)
 {
 	struct msg_still msg;
-	uint32_t i;
 
 	parent->successor.pending = 0;
 	steer_on(parent);
 	msg.stage = STILL_NOT;
 	msg.ticket = 0;
-	for (i = 0; i < PROTO_PLACES_MAX; i++)
-		process_send(
-		    parent->workers[i].child, PW_STILL, -1, &msg, sizeof(msg));
+	process_send_workers(parent, PW_STILL, &msg, sizeof(msg));
 	inherit_each_name(notify_let_go);
 	log_info("%u sessions taken over", parent->successor.unpark.taken);
 	supervise_serve(parent);

@@ -62,12 +62,12 @@ unit_parent/endpoint := $(call in,parent,conf_table endpoint holders \
 		      inherit listen_address peermap_write process refusal \
 		      steer)
 unit_parent/from_ctl := $(call in,parent,control from_ctl local_socket \
-		      metrics peermap_write process)
-unit_parent/from_ctl_workers := $(call in,parent,from_ctl_workers metrics \
+		      memory metrics peermap_write process)
+unit_parent/from_ctl_workers := $(call in,parent,from_ctl_workers memory metrics \
 		      peermap_write process)
 unit_parent/gossip := $(call in,parent,conf_table gossip gossip_ports \
 		      gossip_send gossip_source inherit listen_address listen_fail \
-		      listen_socket listen_udp metrics peermap_write process \
+		      listen_socket listen_udp memory metrics peermap_write process \
 		      refusal steer)
 unit_parent/gossip_ports := $(call in,parent,gossip_ports process)
 unit_parent/gossip_source := $(call in,parent,gossip_source process)
@@ -90,17 +90,18 @@ unit_parent/park_told := $(call in,parent,park_file park_told peermap_write \
 unit_parent/places := $(call in,parent,places process)
 unit_parent/renew  := $(call in,parent,process renew)
 unit_parent/resize := $(call in,parent,process resize)
-unit_parent/metrics := $(call in,parent,metrics process)
+unit_parent/metrics := $(call in,parent,memory metrics process)
 unit_parent/shutdown := $(call in,parent,process shutdown)
 unit_parent/supervise := $(call in,parent,ping process supervise)
 unit_parent/sums   := $(call in,parent,process sums)
-unit_parent/keys_cache := $(call in,parent,conf_table keys_cache newfile process)
+unit_parent/keys_cache := $(call in,parent,conf_table keys_cache memory newfile \
+		      process)
 unit_parent/keys_snapshot := $(call in,parent,conf_table keys_snapshot process)
 unit_parent/registry := $(call in,parent,conf_table dial process registry \
 		      resolve)
 unit_parent/resolve := $(call in,parent,resolve resolver resolver_sandbox)
 unit_parent/sandbox := $(call in,parent,conf_table control inherit keys listen \
-		      block_file keys_cache listen_address listen_fail \
+		      block_file keys_cache memory listen_address listen_fail \
 		      listen_socket listen_udp local_socket newfile notify process \
 		      sandbox sandbox_files shutdown)
 unit_parent/steer  := $(call in,parent,inherit listen_address steer)

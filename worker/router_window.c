@@ -80,8 +80,10 @@ router_window_put(
 	if (FRAME_WINDOW_PLACE(begin) + len > FRAME_WINDOW_BYTES)
 		begin += FRAME_WINDOW_BYTES - FRAME_WINDOW_PLACE(begin);
 	end = window_align(begin + (uint32_t)len);
-	if (end - window->got > FRAME_WINDOW_BYTES)
+	if (end - window->got > FRAME_WINDOW_BYTES) {
+		counters_add(COUNTER_ROUTER_WINDOW_FULL, 1);
 		return (0);
+	}
 	memcpy(window->base + FRAME_WINDOW_PLACE(begin), bytes, len);
 	window->put = end;
 	*at = begin;

@@ -118,6 +118,7 @@ def test_shared_memory_that_is_full():
             fit = R.WINDOW_BYTES // 16384
             assert kinds == ([R.FRAME_AT] * fit +
                 [R.FRAME] * (count - fit)) * 2
+            assert b.metric("router_window_full") == 2 * (count - fit)
 
 
 def test_no_shared_memory_for_who_wants_none():

@@ -98,12 +98,16 @@ test_small_ones_are_not_worth_it(void)
 static void
 test_it_is_full_and_goes_on(void)
 {
+	uint64_t before;
 	uint32_t i;
 
 	begin(SIZE);
+	before = COUNTED(ROUTER_WINDOW_FULL);
 	for (i = 0; i < SIZE / 1024; i++)
 		CHECK(put('x', 1024) == i * 1024);
-	CHECK(put('x', 1024) == NONE);
+	CHECK(COUNTED(ROUTER_WINDOW_FULL) == before);
+	CHECK(put('x', 1024) == NONE && put('x', 255) == NONE);
+	CHECK(COUNTED(ROUTER_WINDOW_FULL) == before + 1);
 	CHECK(done(1024) == 0 && put('y', 1024) == SIZE);
 	CHECK(put('y', 1024) == NONE);
 	/* All is done with: it is used from its beginning on. */
