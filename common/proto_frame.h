@@ -27,7 +27,7 @@
  * there, and are named by where they begin, in bytes since the first one,
  * modulo 2^32.  What is there anybody may write at any time.
  */
-#define FRAME_WINDOW_BYTES     (1U << 20) /* a power of two */
+#define FRAME_WINDOW_BYTES     (4U << 20) /* a power of two */
 #define FRAME_WINDOW_PLACE(at) ((at) & (FRAME_WINDOW_BYTES - 1))
 
 /* ---- router -> parent ------------------------------------------------- */

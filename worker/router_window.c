@@ -25,7 +25,7 @@
 /* Each message begins with a line of its own. */
 #define WINDOW_ALIGN 64U
 
-/* Smaller ones cost less in the channel. */
+/* Smaller ones cost the same in the channel, and leave the room to others. */
 #define WINDOW_MESSAGE_MIN 256
 
 /* Copies of one burst, before each FRAME_HEADROOM bytes. */

@@ -17,7 +17,7 @@ WRITE, CLOSE, LEAVE, WRITE_AT, FREE = range(0xf00, 0xf05)
 
 NOT_CONNECTED, QUEUE_FULL, TOO_LARGE = 1, 2, 3
 PLAIN, VERSION = 1, 2       # without windows, with them
-WINDOW_BYTES = 1 << 20
+WINDOW_BYTES = 4 << 20
 HEADER = struct.Struct("=IIII")
 MAP_BYTES = 83894272
 BOUND = 10.0
