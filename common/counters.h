@@ -289,12 +289,15 @@ enum counter {
 	    "from a worker's waking up for packets until it has handed on all" \
 	    " that came; a sample each quarter of a second") \
 	X(LOGIN, "pilot_beacon_login_seconds", \
-	    "from a client's reply to the challenge until it is logged in")
+	    "from a client's reply to the challenge until it is logged in") \
+	X(MOVE, "pilot_beacon_move_seconds", \
+	    "from the order that up to 64 sessions go to another worker, for" \
+	    " which they stand still, until they go on there")
 
 #define HISTOGRAM_BOUNDS \
-	10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, \
-	    5000000, 10000000, 25000000, 50000000, 100000000, 250000000, \
-	    500000000, 1000000000, 2500000000, 5000000000
+	10000, 20000, 50000, 100000, 200000, 500000, 1000000, 2000000, \
+	    5000000, 10000000, 20000000, 50000000, 100000000, 200000000, \
+	    500000000, 1000000000, 2000000000, 5000000000
 /* clang-format on */
 
 #define HISTOGRAM_BUCKETS 19 /* the last is for what is above all bounds */

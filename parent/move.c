@@ -152,6 +152,7 @@ move_begin(
 		return (0);
 	}
 	from->move = m;
+	m->begun = clock_ns();
 	ev_timer_init(&m->timer, move_late, MOVE_WAIT, 0.);
 	m->timer.data = m;
 	ev_timer_start(from->parent->loop, &m->timer);
@@ -226,6 +227,7 @@ move_commit(struct move *m, const struct msg_move_ready *msg)
 		return;
 	}
 	m->settled = 1;
+	counters_observe(HISTOGRAM_MOVE, clock_ns() - m->begun);
 	parent->loads_old = 1;
 	move_tell(m->from, PW_MOVED, m, mask);
 	move_tell(m->to, PW_MOVED, m, mask);

@@ -23,7 +23,8 @@ struct move {
 	struct process *to;
 	uint32_t ticket;
 	uint32_t count;
-	int settled; /* boolean: the map has it */
+	int settled;    /* boolean: the map has it */
+	uint64_t begun; /* clock_ns() */
 	ev_timer timer;
 	struct {
 		uint32_t number; /* of the entry in the map */

@@ -33,7 +33,6 @@
 #define OPEN_LIMIT (240 * SECOND)
 #define COMPLAIN   10   /* lines about failures */
 #define CONNECTS   32   /* in one wake-up */
-#define SPIN_RATE  5000 /* load.packets/s, above which nobody sleeps */
 
 struct load load;
 
@@ -154,15 +153,18 @@ look(void)
 	}
 }
 
-/* One wake-up. */
+/* One wake-up, after so many ns if nothing comes. */
 static void
-turn(int timeout)
+turn(uint64_t ns)
 {
 	static struct epoll_event events[EVENTS];
+	struct timespec timeout;
 	struct peer *p;
 	int i, n;
 
-	n = epoll_wait(load.epfd, events, EVENTS, timeout);
+	timeout.tv_sec = (time_t)(ns / SECOND);
+	timeout.tv_nsec = (long)(ns % SECOND);
+	n = epoll_pwait2(load.epfd, events, EVENTS, &timeout, NULL);
 	for (i = 0; i < n; i++) {
 		load.now = now_ns();
 		p = events[i].data.ptr;
@@ -203,7 +205,7 @@ open_all(void)
 			peer_connect(&peers[started], port_of(&peers[started]));
 			started++;
 		}
-		turn(n == CONNECTS ? 0 : 100);
+		turn(n == CONNECTS ? 0 : SECOND / 10);
 	}
 	return (load.opened == load.npeers ? 0 : -1);
 }
@@ -212,20 +214,21 @@ open_all(void)
 static void
 run_rate(uint64_t begin, uint64_t end)
 {
-	uint64_t n = 0, due;
+	uint64_t n = 0, due, now;
 	struct peer *p;
 
 	while (load.now < end && !stopped) {
 		for (;;) {
 			due = begin + n * SECOND / load.rate;
-			if (due > now_ns() || due >= end)
+			now = now_ns();
+			if (due > now || due >= end)
 				break;
 			p = &peers[n++ % load.npeers];
 			if (p->mate != NULL && !p->writing &&
 			    p->state == PEER_OPEN)
 				flow_send(p, 1, due);
 		}
-		turn(load.rate > SPIN_RATE ? 0 : 1);
+		turn(due > now ? due - now : 0);
 	}
 }
 
@@ -241,7 +244,7 @@ run_window(uint64_t end)
 	}
 	while (load.now < end && !stopped && load.failed == 0 &&
 	       (load.limit == 0 || load.delivered + load.lost < load.limit))
-		turn(100);
+		turn(SECOND / 10);
 	load.refill = 0;
 }
 
@@ -259,7 +262,7 @@ drain(void)
 
 	end = load.now + DRAIN;
 	while (under_way() != 0 && load.now < end)
-		turn(10);
+		turn(SECOND / 100);
 	if (under_way() != 0) {
 		fprintf(stderr, "load: %llu packets never came\n",
 		    (unsigned long long)under_way());
@@ -365,7 +368,7 @@ run_logins(void)
 	stop_on_input();
 	end = load.now + load.seconds * SECOND;
 	while (load.run == RUN_IDLE && load.now < end && !stopped)
-		turn(100);
+		turn(SECOND / 10);
 	report(ns);
 	return (bad == -1 || load.failed != 0);
 }

@@ -114,6 +114,19 @@ def test_latencies_are_told():
         assert histogram(told, "login_seconds")[1] == 2
 
 
+def test_pauses_are_told():
+    with Metered(workers=2) as b, login(b, 1), login(b, 2):
+        assert histogram(b.values(), "move_seconds")[1] == 0
+        worker = b.worker_of(1)
+        old = b.pid_of("worker", worker)
+        b.ctl("drain", str(worker), text=True)
+        b.wait_new("worker", old, worker)
+        def told():
+            return histogram(b.values(), "move_seconds")[1] >= 1
+        wait_for(told, TOLD_EVERY + 2)
+        assert 0 < b.values()["pilot_beacon_move_seconds_sum"] < 5.
+
+
 def test_packets_by_beacon():
     peer, conf = gossip_peer()
     with Metered(conf + "\n", udp=True, workers=1) as b, login(b, 1) as w:

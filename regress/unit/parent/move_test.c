@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "regress/unit/parent/parts.h"
 
 /* A batch from worker 0 to worker 1, and what may come between. */
@@ -181,6 +182,41 @@ test_the_map_has_those_that_are_ready(void)
 	CHECK(is_done(1, out.head.ticket) == NULL);
 }
 
+/* How often it was told for how long they stood still, and that in all. */
+static uint64_t
+pauses(uint64_t *ns)
+{
+	const struct histogram *h;
+	uint64_t n;
+	size_t i;
+
+	h = &counters->histogram[HISTOGRAM_MOVE];
+	n = 0;
+	for (i = 0; i < HISTOGRAM_BUCKETS; i++)
+		n += h->bucket[i];
+	*ns = h->sum;
+	return (n);
+}
+
+static void
+test_how_long_they_stand_still_is_told(void)
+{
+	uint64_t after, before, most, n;
+
+	n = pauses(&before);
+	most = clock_ns();
+	CHECK(begin() == 0);
+	CHECK(ready(1, out.head.ticket, 5, 77) == NULL);
+	most = clock_ns() - most;
+	CHECK(pauses(&after) == n + 1);
+	CHECK(after > before && after - before < most);
+	/* What is waited for behind that is not of it; nor who has stayed. */
+	CHECK(is_done(1, out.head.ticket) == NULL);
+	CHECK(begin() == 0);
+	move_cancel_all(&parent);
+	CHECK(pauses(&before) == n + 1 && before == after);
+}
+
 static void
 test_what_is_no_true_word(void)
 {
@@ -252,6 +288,7 @@ main(void)
 	RUN(test_some_are_chosen_from_where_it_was);
 	RUN(test_the_map_has_those_that_are_ready);
 	RUN(test_what_is_no_true_word);
+	RUN(test_how_long_they_stand_still_is_told);
 	RUN(test_who_is_another_meanwhile_stays);
 	RUN(test_called_off);
 	return (test_failed());
