@@ -248,7 +248,7 @@ keys_serve(struct beacond_keys *keys, uint32_t number)
 	    link->out_len > 0 ? EPOLLOUT : EPOLLIN);
 }
 
-/* With no place free, the first one's connection is the oldest that there is. */
+/* With no place free, the first one's connection is the oldest there is. */
 static void
 keys_accept(struct beacond_keys *keys)
 {

@@ -15,7 +15,7 @@ fuzz_loop  := regress/fuzz/loop.c
 wrap	    = $(addprefix -Wl$(comma)--wrap=,$(1))
 comma	   := ,
 
-fuzz_frame	 := frame/frame.c frame/link.c parent/peermap_write.c \
+fuzz_frame	 := $(wildcard frame/frame*.c) frame/link.c parent/peermap_write.c \
 		    $(wildcard common/*.c)
 wraps_frame	 := connect epoll_wait poll socket
 fuzz_http	 := $(wildcard worker/http*.c) common/ws_accept.c \
@@ -56,8 +56,7 @@ wraps_parent	 := calloc free malloc mmap munmap realloc reallocarray \
 fuzz_unpark	 := $(fuzz_parent)
 wraps_unpark	 := $(wraps_parent)
 # Queues that are soon full.
-$(FUZZ)/obj/frame/frame.o $(FUZZ)/obj/frame/link.o: \
-    RENAME := -DLINK_OUT_MAX=262144
+$(FUZZ)/obj/frame/link.o: RENAME := -DLINK_OUT_MAX=262144
 $(FUZZ)/obj/parent/main.o: RENAME := -Dmain=parent_main -Wno-missing-prototypes
 $(FUZZ)/obj/worker/main.o: RENAME := -Dmain=worker_main -Wno-missing-prototypes
 FUZZERS := $(patsubst regress/fuzz/%_fuzz.c,%,$(wildcard regress/fuzz/*_fuzz.c))

@@ -29,7 +29,8 @@ def files(*patterns):
 
 
 def programs():
-    return files("common/*.[ch]", *(role + "/*.[ch]" for role in ROLES))
+    return files("common/*.[ch]", "frame/*.[ch]",
+        *(role + "/*.[ch]" for role in ROLES))
 
 
 def all_c():
