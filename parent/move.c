@@ -153,7 +153,7 @@ move_begin(
 	}
 	from->move = m;
 	m->begun = clock_ns();
-	ev_timer_init(&m->timer, move_late, MOVE_WAIT, 0.);
+	ev_timer_init(&m->timer, move_late, MOVE_WAIT, MOVE_WAIT);
 	m->timer.data = m;
 	ev_timer_start(from->parent->loop, &m->timer);
 	return ((int)m->count);

@@ -59,6 +59,8 @@ static void
 accept_pause(struct worker *w, double seconds)
 {
 	accept_watch(w, 0);
+	/* All may pause already: one of them goes, accept_unlisten(). */
+	ev_timer_stop(w->loop, &w->accept.timer);
 	ev_timer_init(&w->accept.timer, accept_timer_cb, seconds, 0.);
 	w->accept.timer.data = w;
 	ev_timer_start(w->loop, &w->accept.timer);

@@ -41,11 +41,12 @@ struct batch {
 	int fd;          /* to the worker; -1: the old owner has closed it */
 	uint32_t ticket; /* 0: there is none */
 	uint32_t count;
-	uint32_t who[NODES]; /* clients */
-	uint64_t ready;      /* as the worker says */
-	int heard;           /* boolean: it has */
-	int settled;         /* boolean: the parent has */
-	int done;            /* boolean: the worker says so */
+	uint32_t who[NODES];                /* clients */
+	const struct opened *opened[NODES]; /* their sessions */
+	uint64_t ready;                     /* as the worker says */
+	int heard;                          /* boolean: it has */
+	int settled;                        /* boolean: the parent has */
+	int done;                           /* boolean: the worker says so */
 	uint32_t slot[NODES];
 };
 static struct batch batches[BATCHES];
@@ -78,6 +79,13 @@ batch_of(uint32_t ticket)
 	return (NULL);
 }
 
+/* Boolean: the parent still knows that session, and no later one. */
+static int
+is_of_batch(const struct batch *b, uint32_t i)
+{
+	return (b->opened[i] == at[b->who[i]].opened);
+}
+
 /* Is one of them where the worker says? */
 static void
 check_ready(const struct batch *b, const struct msg_move_ready *msg)
@@ -87,7 +95,7 @@ check_ready(const struct batch *b, const struct msg_move_ready *msg)
 
 	REQUIRE(msg->mask >> b->count == 0);
 	for (i = 0; i < b->count; i++) {
-		if ((msg->mask >> i & 1) == 0)
+		if ((msg->mask >> i & 1) == 0 || !is_of_batch(b, i))
 			continue;
 		REQUIRE(msg->slot[i] < SESSIONS);
 		s = &world.worker->sessions[msg->slot[i]];
@@ -215,6 +223,7 @@ begin_in(struct batch *b, uint32_t place)
 
 	memset(&msg, 0, sizeof(msg));
 	for (i = 0; i < b->count; i++) {
+		b->opened[i] = at[b->who[i]].opened;
 		msg.rows[i].node = b->who[i] + 1;
 		msg.rows[i].generation = at[b->who[i]].opened->msg.generation;
 	}
@@ -267,6 +276,9 @@ settle_in(struct batch *b, uint64_t mask)
 	if (b->ticket == 0 || b->settled)
 		return;
 	mask &= b->ready;
+	for (i = 0; i < b->count; i++)
+		if (!is_of_batch(b, i))
+			mask &= ~(UINT64_C(1) << i);
 	b->settled = 1;
 	msg.ticket = b->ticket;
 	msg.worker = (uint32_t)(b - batches) + 1;
@@ -295,7 +307,7 @@ settle_lies(struct batch *b, uint64_t mask)
 	came = mask & b->ready;
 	settle_in(b, mask);
 	for (i = 0; i < b->count; i++)
-		if ((came >> i & 1) == 0)
+		if ((came >> i & 1) == 0 && is_of_batch(b, i))
 			lose(b->who[i]);
 }
 

@@ -186,6 +186,26 @@ TAKES = {
 }
 
 
+@limit(60)
+def test_who_is_never_done_with_what_he_got():
+    """It is his, and nobody waits for him."""
+    with Moves(TAKE) as b:
+        peers = []
+        for node in range(1, 30):
+            peers.append(login(b, node))
+            if b.worker_of(node) == 1 and node > 1:
+                break
+        b.asks.start()
+        puppet = b.puppet(number=TAKE)
+        what, line = b.given(puppet, P.PW_MOVE_IN)
+        b.keep(line)
+        ticket, _, count = struct.unpack_from("=III", what)
+        puppet.raw(ready(ticket, (1 << count) - 1))
+        b.wait_line("[0-9]+ sessions have moved, but not done with that "
+            "within 2 s")
+        b.wait_line("all sessions have moved", 10)
+
+
 @pytest.mark.parametrize("case", TAKES)
 @limit(60)
 def test_who_lies_about_what_he_gets(case):

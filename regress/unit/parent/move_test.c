@@ -268,6 +268,14 @@ test_called_off(void)
 	    parent.loop, &parent.workers[0].child->move->timer, EV_TIMER);
 	ev_invoke_pending(parent.loop);
 	CHECK(!is_moving() && both_told(0));
+	/* ... or the new owner is never done with what it has ... */
+	CHECK(begin() == 0);
+	CHECK(ready(1, out.head.ticket, 7, 0) == NULL && both_told(7));
+	CHECK(ev_is_active(&parent.workers[0].child->move->timer));
+	ev_feed_event(
+	    parent.loop, &parent.workers[0].child->move->timer, EV_TIMER);
+	ev_invoke_pending(parent.loop);
+	CHECK(!is_moving() && entry(0).worker == 1);
 	/* ... or one of them is lost. */
 	CHECK(begin() == 0);
 	move_lost(parent.workers[1].child);

@@ -68,6 +68,25 @@ test_one_that_comes_and_goes_by_a_reload(void)
 	CHECK(accept_unlisten(&w, 7) == NULL && made == 1);
 }
 
+/* The last of one that goes cannot be accepted: the pause begins anew. */
+static void
+test_one_that_goes_while_all_pause(void)
+{
+	struct msg_listener msg = plain;
+
+	begin();
+	msg.number = 7;
+	CHECK(accept_listen(&w, &msg, dup(listener)) == NULL);
+	refusal = EMFILE;
+	connect_and_turn(1);
+	CHECK(paused());
+	CHECK(accept_unlisten(&w, 7) == NULL && paused());
+	/* The loop has the timer once, and where it says. */
+	ev_verify(w.loop);
+	begin();
+	ev_verify(w.loop);
+}
+
 /* While all stand still for a move, a new one does, too. */
 static void
 test_one_that_comes_while_they_are_held(void)
@@ -140,6 +159,7 @@ main(void)
 	RUN(test_while_listeners_are_held);
 	RUN(test_no_more_listeners_than_there_is_room_for);
 	RUN(test_one_that_comes_and_goes_by_a_reload);
+	RUN(test_one_that_goes_while_all_pause);
 	RUN(test_one_that_comes_while_they_are_held);
 	RUN(test_the_last_of_a_listener);
 	RUN(test_the_first_listener_goes);
