@@ -34,6 +34,8 @@ EXCUSED = [
         "no memory for a channel or socket that a reload brings: better a "
         "new worker than one that errs"),
     ("worker", "malloc", "", "worker|the session of", "likewise"),
+    ("worker", "send", "ECONNRESET EPIPE", "timed out|end of file",
+        "such a connection is no more, a peer's or another worker's"),
     ("parent", "fcntl", "EMFILE", "worker|the session of",
         "no descriptor to give it what a reload brings: likewise"),
     ("auth", "calloc", "", "auth died", "likewise: logins under way"),
