@@ -39,10 +39,14 @@ static void
 watch(struct watchers *ws, void *watcher)
 {
 	ev_watcher *w;
+	unsigned i;
 
 	w = watcher;
 	if (w->active)
 		return;
+	/* One that was initialised anew while it was active. */
+	for (i = 0; i < ws->n; i++)
+		REQUIRE(ws->list[i] != w);
 	REQUIRE(ws->n < LOOP_MAX);
 	w->active = 1;
 	ws->list[ws->n++] = w;
