@@ -107,11 +107,9 @@ family_is_candidate(int pid)
 	const struct place *place;
 	uint32_t i;
 
-	for (i = 0; i < PROTO_PLACES_MAX; i++) {
-		place = &family->workers[i];
+	for (i = 0; (place = process_place(family, i)) != NULL; i++)
 		if (place->child != NULL && place->child->pid == pid)
 			return (place->candidate);
-	}
 	return (0);
 }
 
