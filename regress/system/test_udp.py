@@ -377,11 +377,13 @@ def test_punch_of_an_unknown_node_sends_nothing():
 def expect_by_either(v, client, want):
     """By one of both; that the client is pinged says nothing."""
     while True:
-        ready, _, _ = select.select([v.sock, client.sock], [], [], 5)
-        assert ready, "nobody is told"
-        if v.sock in ready:
-            v.expect(want)
-            return
+        # What came with a ping is read already.
+        if not client.buffer:
+            ready, _, _ = select.select([v.sock, client.sock], [], [], 5)
+            assert ready, "nobody is told"
+            if v.sock in ready:
+                v.expect(want)
+                return
         opcode, data = client.next(ping=True)
         if opcode != PING:
             assert (opcode, data) == (BINARY, want)
