@@ -194,7 +194,10 @@ def test_who_replaces_itself_too_often_and_who_comes_too_often():
                 client.send(request(X_Forwarded_For="192.0.2.7"))
                 return client.answer().status == 429
         wait_for(lambda: [refused() for _ in range(14)].count(True) > 0)
-        e = [e for e in events(b) if e["event"] == "upgrade-refused"]
+        def said():
+            return [e for e in events(b) if e["event"] == "upgrade-refused"]
+        wait_for(said)
+        e = said()
         assert {(x["reason"], x["status"], x["remote"]) for x in e} == {
             ("rate", "429", "192.0.2.7")}, e
         assert 1 <= len(e) <= 10

@@ -25,4 +25,18 @@ resident(void)
 	return (pages * 4096);
 }
 
+/* What n bytes of its own come to: AddressSanitizer notes each eight. */
+static inline size_t
+resident_of(size_t n)
+{
+#if defined(__SANITIZE_ADDRESS__)
+	return (n + n / 8);
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+	return (n + n / 8);
+#endif
+#endif
+	return (n);
+}
+
 #endif /* REGRESS_UNIT_RESIDENT_H */

@@ -80,29 +80,36 @@ act_report(const char *name, int expect, int got)
 	fflush(stdout);
 }
 
-/* call() returns 0, or -1 with errno. */
-static inline void
-act_run(
-    const char *name, int expect, int (*call)(const void *), const void *arg)
+/* How a process ends in which call() returns 0, or -1 with errno. */
+static inline int
+act_do(void (*enter)(void), int (*call)(const void *), const void *arg)
 {
 	pid_t pid;
 	int status;
 
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		if (enter != NULL)
+			enter();
+		_exit(call(arg) == -1 ? errno : 0);
+	}
+	if (pid == -1 || waitpid(pid, &status, 0) == -1)
+		status = 0xff << 8;
+	return (act_end(status));
+}
+
+static inline void
+act_run(
+    const char *name, int expect, int (*call)(const void *), const void *arg)
+{
 #ifdef SANDBOX_NONE
 	/* A build with a sanitizer has no sandbox to test. */
 	return;
 #endif
 	if (test_listed(act_role, name))
 		return;
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		act_enter();
-		_exit(call(arg) == -1 ? errno : 0);
-	}
-	if (pid == -1 || waitpid(pid, &status, 0) == -1)
-		status = 0xff << 8;
-	act_report(name, expect, act_end(status));
+	act_report(name, expect, act_do(act_enter, call, arg));
 }
 
 static inline int
@@ -150,7 +157,12 @@ static inline void
 act_foreign(void)
 {
 #ifdef __x86_64__
-	act_run("int80", ACT_DIES, act_int80, NULL);
+	int int80;
+
+	/* Some hypervisors have no such entry: it faults before any filter. */
+	int80 = act_do(NULL, act_int80, NULL);
+	act_run("int80", int80 == ACT_FAULTS ? ACT_FAULTS : ACT_DIES, act_int80,
+	    NULL);
 	act_run("x32", ACT_DIES, act_x32, NULL);
 #endif
 }
