@@ -69,7 +69,7 @@ frame_link(struct beacond_frame *bf, uint32_t number, int fd)
 
 /*
  * The channel to a worker has ended.  If that was started anew, another comes;
- * leaving, there is nothing to wait for.
+ * leaving, or if it has said LEFT, there is nothing to wait for.
  */
 void
 frame_lost(struct beacond_frame *bf, uint32_t number)
@@ -79,8 +79,8 @@ frame_lost(struct beacond_frame *bf, uint32_t number)
 	link = &bf->links[number];
 	bf->staying -= (uint32_t)link->leaving;
 	bf->joining -= !link->joined;
+	bf->lost[number] = link->left ? 0 : frame_now();
 	link_close(link);
-	bf->lost[number] = frame_now();
 }
 
 int

@@ -81,6 +81,21 @@ frame_at(struct beacond_frame *bf, struct link *link,
 	return (0);
 }
 
+/*
+ * We have asked for it, or that worker is about to end, and waits for what we
+ * have written for it.
+ */
+static void
+frame_left(struct beacond_frame *bf, struct link *link)
+{
+	if (!link->leaving && !link->left)
+		(void)frame_send(bf, (uint32_t)(link - bf->links), FRAME_LEAVE,
+		    0, 0, NULL, 0);
+	bf->staying -= (uint32_t)link->leaving;
+	link->leaving = 0;
+	link->left = 1;
+}
+
 /* Returns 0, or -1: a worker says no such thing. */
 static int
 frame_from_worker(struct beacond_frame *bf, struct link *link,
@@ -115,9 +130,7 @@ frame_from_worker(struct beacond_frame *bf, struct link *link,
 		link->joined = 1;
 		break;
 	case FRAME_LEFT:
-		bf->staying -= (uint32_t)link->leaving;
-		link->leaving = 0;
-		link->left = 1;
+		frame_left(bf, link);
 		break;
 	}
 	return (0);

@@ -181,8 +181,10 @@ $(BUILD)/unit/$(1)_test: $(BUILD)/obj/regress/unit/$(1)_test.o \
 endef
 
 # What a test has in the place of the library's.
+wrap_parent/logfd := clock_seconds
 wrap_worker/inbound := malloc realloc
 wrap_worker/route  := malloc realloc
+wrap_worker/session_move := calloc
 wrap_worker/router_recv := recv
 wrap_auth/many	   := crypto_sign_verify_detached log_limited
 wrap_common/loop   := malloc realloc

@@ -345,7 +345,6 @@ from_parent_shutdown(void *owner, const void *data, size_t len, int fd)
 	/* It may be over at once, see router_keeps(). */
 	route_flush(w);
 	(void)drain_set(w, &at_once);
-	session_drained(w);
 	return (NULL);
 }
 

@@ -36,7 +36,6 @@ move_out_end(struct departure *d)
 			session_forget(w, s);
 	}
 	free(d);
-	session_drained(w);
 }
 
 /*

@@ -40,25 +40,35 @@ outq_watch(struct worker *w, struct session *s, int events)
 }
 
 /*
- * The kernel took so many bytes and no more.  Returns NULL, and the session is
- * broken, if there is no memory.
+ * From now on what comes for s waits; the kernel took so many bytes of it.
+ * Returns NULL, and nothing has changed, if there is no memory.
  */
 struct outq *
-outq_get(struct worker *w, struct session *s, size_t took)
+outq_open(struct worker *w, struct session *s, size_t took)
 {
 	if (s->outq != NULL)
 		return (s->outq);
 	s->outq = calloc(1, sizeof(*s->outq));
-	if (s->outq == NULL) {
-		broken_mark(w, s);
+	if (s->outq == NULL)
 		return (NULL);
-	}
 	s->outq->progress = s->outq->tick = w->tick;
 	s->outq->took = (uint32_t)took;
 	s->outq->acked = outq_acked(s);
 	outq_watch(w, s, EV_READ | EV_WRITE);
 	wheel_set(w, s);
 	return (s->outq);
+}
+
+/* Likewise; without memory the session is broken. */
+static struct outq *
+outq_get(struct worker *w, struct session *s, size_t took)
+{
+	struct outq *q;
+
+	q = outq_open(w, s, took);
+	if (q == NULL)
+		broken_mark(w, s);
+	return (q);
 }
 
 void

@@ -62,7 +62,7 @@ int outq_has_room(const struct worker *, const struct session *, size_t);
 void outq_discard(struct worker *, struct session *);
 void outq_write(struct worker *, struct session *);
 void outq_watch(struct worker *, struct session *, int events);
-struct outq *outq_get(struct worker *, struct session *, size_t took);
+struct outq *outq_open(struct worker *, struct session *, size_t took);
 int outq_append(struct worker *, struct chunks *, const uint8_t *, size_t);
 size_t outq_most(const struct worker *);
 

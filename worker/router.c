@@ -16,6 +16,7 @@
  */
 
 #define ROUTER_TICKS TICKS(10)
+#define ROUTER_LEFT  TICKS(2)
 
 /*
  * Each write wakes the program, which on one core costs changes of processes.
@@ -142,6 +143,7 @@ router_begin(struct worker *w, struct sibling *channel)
 	ev_idle_init(&w->router.dry, router_dry);
 	w->router.dry.data = w;
 	route_message(w, w->router.channel, FRAME_JOINED, 0, 0, NULL, 0);
+	w->router.parting = ROUTER_UNTOLD;
 }
 
 /* From the next frame on it is done without; reason NULL: it went by itself. */
@@ -161,12 +163,42 @@ router_end(struct worker *w, const char *reason)
 	router_window_close(&w->router.window);
 }
 
-/* It wants no more, and may still write. */
-void
-router_leave(struct worker *w)
+static void
+router_left(struct worker *w)
 {
 	w->upper = *w->router.otherwise;
 	route_message(w, w->router.channel, FRAME_LEFT, 0, 0, NULL, 0);
+}
+
+/*
+ * It wants no more, and may still write.  As the answer to what router_stays()
+ * says, it has written all.
+ */
+void
+router_leave(struct worker *w)
+{
+	if (w->router.parting == ROUTER_TOLD)
+		w->router.parting = ROUTER_ANSWERED;
+	else
+		router_left(w);
+}
+
+/*
+ * This worker is about to end in good order: the router is told, behind all
+ * that it was given.  Boolean: it has not answered yet, nor had ROUTER_LEFT for
+ * that.
+ */
+int
+router_stays(struct worker *w)
+{
+	if (router_channel(w) == NULL)
+		return (0);
+	if (w->router.parting == ROUTER_UNTOLD) {
+		w->router.parting = ROUTER_TOLD;
+		w->router.told = w->tick;
+		router_left(w);
+	}
+	return (w->router.parting == ROUTER_TOLD);
 }
 
 /* What it wrote for node cannot be delivered: it gets it back. */
@@ -179,14 +211,18 @@ router_refuse(struct worker *w, uint32_t node, enum frame_refused reason,
 	    w, w->router.channel, FRAME_REFUSED, node, reason, frame, len);
 }
 
-/* Each tick: does it read? */
+/* Each tick: does it read, and answer? */
 void
 router_tick(struct worker *w)
 {
 	struct sibling *sib;
 
 	sib = router_channel(w);
-	if (sib != NULL && route_waits(sib) &&
-	    w->tick - sib->took >= ROUTER_TICKS)
+	if (sib == NULL)
+		return;
+	if (w->router.parting == ROUTER_TOLD &&
+	    w->tick - w->router.told >= ROUTER_LEFT)
+		router_end(w, NULL);
+	else if (route_waits(sib) && w->tick - sib->took >= ROUTER_TICKS)
 		router_end(w, "does not read");
 }

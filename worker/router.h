@@ -25,6 +25,9 @@ struct window {
 	uint32_t copied; /* bytes of them in this burst */
 };
 
+/* Does the router know that this worker is about to end? */
+enum router_parting { ROUTER_UNTOLD, ROUTER_TOLD, ROUTER_ANSWERED };
+
 struct router {
 	const struct upper *otherwise; /* while no router is there */
 	struct sibling *channel;       /* NULL: there never was one */
@@ -32,6 +35,8 @@ struct router {
 	struct window next;            /* and of the one that is to come */
 	ev_idle dry;                   /* nothing else is to be read */
 	uint32_t turns; /* in which what is gathered for it was kept */
+	enum router_parting parting;
+	uint32_t told; /* tick; when it was */
 };
 
 extern const struct upper router_drop;
@@ -45,6 +50,7 @@ struct sibling *router_channel(struct worker *);
 int router_keeps(struct worker *);
 void router_end(struct worker *, const char *);
 void router_leave(struct worker *);
+int router_stays(struct worker *);
 void router_refuse(
     struct worker *, uint32_t, enum frame_refused, const uint8_t *, size_t);
 void router_tick(struct worker *);

@@ -148,19 +148,6 @@ session_leave(struct worker *w, struct session *s)
 	}
 }
 
-/*
- * While draining: the last WebSocket is gone, and so is this process.  Until
- * then new connections are still told that they come too late (503).
- */
-void
-session_drained(struct worker *w)
-{
-	if (!w->draining || w->nupgraded > 0)
-		return;
-	event_flush(1);
-	exit(0);
-}
-
 /* The slot is free again. */
 static void
 session_free(struct worker *w, struct session *s)
@@ -175,7 +162,6 @@ session_free(struct worker *w, struct session *s)
 	free(inbound_take_pending(w, s));
 	session_leave_place(w, s);
 	session_count_load(w, -1);
-	session_drained(w);
 }
 
 /*

@@ -165,7 +165,6 @@ struct session *session_new(
 void session_reap(struct worker *);
 int session_make_room(struct worker *, const struct stranger *);
 int session_join_source(struct worker *, struct session *);
-void session_drained(struct worker *);
 void session_close(struct worker *, struct session *, int, const char *);
 void session_fail(struct worker *, struct session *, int, const char *);
 void session_violation(struct worker *, struct session *, enum session_why);

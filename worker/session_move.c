@@ -25,7 +25,7 @@
 int
 session_freeze(struct worker *w, struct session *s)
 {
-	if (outq_get(w, s, 0) == NULL)
+	if (outq_open(w, s, 0) == NULL)
 		return (-1);
 	loop_stop(w->loop, &s->io);
 	wheel_clear(w, s);
@@ -58,7 +58,6 @@ session_gone(struct worker *w, struct session *s)
 	s->state = SESSION_MOVED;
 	w->nupgraded--;
 	session_count_load(w, -1);
-	session_drained(w);
 }
 
 /* Nothing comes for it any more. */

@@ -3,7 +3,28 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <stdlib.h>
+
+#include "common/event.h"
 #include "worker/worker.h"
+
+/*
+ * While draining: the last WebSocket is gone, and so is this process as soon as
+ * the router knows.  Until then new connections are still told that they come
+ * too late (503).
+ */
+static void
+turn_drained(struct worker *w)
+{
+	if (w->nupgraded > 0)
+		return;
+	if (router_stays(w)) {
+		route_flush(w);
+		return;
+	}
+	event_flush(1);
+	exit(0);
+}
 
 /*
  * The end of a turn of the loop: all that was read is dealt with.  What is left
@@ -25,6 +46,8 @@ turn_end(struct ev_loop *loop, ev_prepare *prepare, int revents)
 		session_reap(w);
 	if (still_is_busy(w))
 		still_turn(w);
+	if (w->draining)
+		turn_drained(w);
 }
 
 /* Once, before anything is sent. */

@@ -19,6 +19,8 @@ type channel struct {
 	left   chan struct{} // closed: the worker does without, or has ended
 	once   sync.Once
 
+	saidLeft bool // by the worker; of the goroutine that reads
+
 	mu      sync.Mutex
 	work    sync.Cond // there is something to write, or idle
 	queue   []byte
@@ -85,11 +87,23 @@ func (s *Server) happened(c *channel, m received) {
 			s.config.OnPeer(m.node, m.number, m.kind == typeCame)
 		}
 	case typeLeft:
+		// Unasked: the worker is about to end, and waits for what was written.
+		if !c.saidLeft && !s.isLeaving() {
+			c.add(typeLeave, 0, 0, nil)
+		}
+		c.saidLeft = true
 		c.once.Do(func() { close(c.left) })
 	}
 }
 
-// lost waits for another channel in the place of one that ended.
+func (s *Server) isLeaving() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leaving
+}
+
+// lost waits for another channel in the place of one that ended, unless that
+// worker has left.
 func (s *Server) lost(c *channel, err error) {
 	slot, losses := &s.channels[c.worker], &s.losses[c.worker]
 	s.mu.Lock()
@@ -99,8 +113,8 @@ func (s *Server) lost(c *channel, err error) {
 	}
 	number := *losses
 	s.mu.Unlock()
-	if !alone {
-		return // it has come already
+	if !alone || c.saidLeft {
+		return // it has come already, or need not
 	}
 	timer := time.NewTimer(waitReplace)
 	defer timer.Stop()

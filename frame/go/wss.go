@@ -101,7 +101,7 @@ type Metrics struct {
 const (
 	waitAnswer  = 10 * time.Second // for the beacon, or to leave
 	waitReplace = 15 * time.Second // for a channel in the place of another
-	workersMax  = 64
+	workersMax  = 128
 )
 
 // Server is one program's place at the beacon.  It may be used by any goroutine after

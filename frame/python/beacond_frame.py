@@ -168,7 +168,8 @@ class Server:
         entry = self._look(dest)
         if entry is None or not 0 < len(frame) <= self._max_out:
             return False
-        return self._send(entry[1], _WRITE, dest, 0, frame)
+        return self._send(self._channels.get(entry[1]), _WRITE, dest, 0,
+            frame)
 
     def is_connected(self, node):
         """From memory that the beacon shares: no message, O(1)."""
@@ -191,7 +192,7 @@ class Server:
         entry = self._look(node)
         if entry is None:
             return False
-        return self._send(entry[1], _CLOSE, node, entry[0],
+        return self._send(self._channels.get(entry[1]), _CLOSE, node, entry[0],
             struct.pack("=I", code) + text)
 
     def metrics(self):
@@ -315,17 +316,18 @@ class Server:
             self._drop(channel)
             if self._channels.get(channel.worker) is channel:
                 del self._channels[channel.worker]
-                self._lost[channel.worker] = time.monotonic()
+                if not channel.left:
+                    self._lost[channel.worker] = time.monotonic()
 
     def _look(self, node):
         """(generation, worker) of a node that is connected, or None."""
         peers = self._map
         return peers.look(node) if peers is not None else None
 
-    def _send(self, worker, kind, node, number, data):
+    def _send(self, channel, kind, node, number, data):
+        """False: the channel is None or has ended, or too much waits."""
         with self._lock:
-            channel = self._channels.get(worker)
-            if channel is None:
+            if channel is None or not channel.open:
                 return False
             # There is room for LEAVE always.
             if channel.waits + len(data) > _QUEUE and kind != _LEAVE:
@@ -389,6 +391,9 @@ class Server:
         elif kind == _REFUSED:
             self._call(config.on_refused, node, number, data)
         elif kind == _LEFT:
+            # Unasked: the worker is about to end, and waits for what we wrote.
+            if not channel.left and not self._leave_until:
+                self._leave(channel)
             channel.left = True
         elif kind != _JOINED:
             raise Error("%#x is no message of a channel" % kind)
@@ -463,7 +468,7 @@ class Server:
                 for channel in self._channels.values())
 
     def _leave(self, channel):
-        self._send(channel.worker, _LEAVE, 0, 0, b"")
+        self._send(channel, _LEAVE, 0, 0, b"")
 
     def _tear_down(self):
         """Channels first, then the socket, and nothing is connected."""
@@ -565,7 +570,7 @@ class _Channel(_Stream):
         super().__init__(sock)
         self.worker = worker
         self.open = True
-        self.left = False           # the worker does without the program
+        self.left = False           # the worker does without us, or ends
         self.blocked = False        # the kernel took less than there was
         self.waits = 0              # bytes to be written
         self.queue = []

@@ -49,7 +49,9 @@ static size_t heard_len;
 static uint64_t dropped; /* as counted when it began */
 static uint32_t serial;
 static int bad;  /* boolean: it has said what it may not */
-static int left; /* boolean: it wants no more */
+static int left; /* boolean: it gets no more */
+static enum router_parting parting;
+static uint32_t parted; /* tick; when the worker said that it is to end */
 
 static int shared = -1; /* the memory for a window */
 static uint8_t *window_map;
@@ -93,6 +95,23 @@ tell(uint32_t type, uint32_t node, uint32_t number, const uint8_t *data,
 	t->header.peerid = node;
 	t->header.pid = number;
 	t->sum = sum(data, len);
+}
+
+static void
+leaves_off(void)
+{
+	left = 1;
+	tell(FRAME_LEFT, 0, 0, NULL, 0);
+}
+
+/* It says LEAVE: of its own, or as the answer to LEFT. */
+static void
+leaves(void)
+{
+	if (parting == ROUTER_TOLD)
+		parting = ROUTER_ANSWERED;
+	else
+		leaves_off();
 }
 
 /* What is there in the window; NULL: no message can be. */
@@ -204,12 +223,11 @@ pass(struct imsg_header *h)
 			 refused(h->peerid, len) != 0)
 			tell(FRAME_REFUSED, h->peerid, refused(h->peerid, len),
 			    data, len);
-		else if (h->type == FRAME_LEAVE && len == 0) {
-			tell(FRAME_LEFT, 0, 0, NULL, 0);
-			left = 1;
-		} else if (h->type != FRAME_CLOSE || !is_close(data, len) ||
-			   ((h->peerid == 1 || h->peerid == 2) &&
-			       (h->pid == 0 || h->pid == 70 + h->peerid)))
+		else if (h->type == FRAME_LEAVE && len == 0)
+			leaves();
+		else if (h->type != FRAME_CLOSE || !is_close(data, len) ||
+			 ((h->peerid == 1 || h->peerid == 2) &&
+			     (h->pid == 0 || h->pid == 70 + h->peerid)))
 			return (1);
 	}
 	return (0);
@@ -578,6 +596,7 @@ time_passes(uint32_t ticks)
 {
 	const struct sibling *sib;
 	uint32_t since;
+	int late;
 
 	while (ticks-- > 0) {
 		w.tick++;
@@ -585,10 +604,27 @@ time_passes(uint32_t ticks)
 		sib = router_channel(&w);
 		since =
 		    sib != NULL && route_waits(sib) ? w.tick - sib->took : 0;
+		late = parting == ROUTER_TOLD && w.tick - parted >= TICKS(2);
 		router_tick(&w);
 		REQUIRE((router_channel(&w) == NULL) ==
-			(sib == NULL || since >= TICKS(10)));
+			(sib == NULL || since >= TICKS(10) || late));
 	}
+}
+
+/* The worker is to end. */
+static void
+worker_parts(void)
+{
+	int stays;
+
+	if (router_channel(&w) != NULL && parting == ROUTER_UNTOLD) {
+		parting = ROUTER_TOLD;
+		parted = w.tick;
+		leaves_off();
+	}
+	stays = router_stays(&w);
+	REQUIRE(
+	    stays == (router_channel(&w) != NULL && parting == ROUTER_TOLD));
 }
 
 static void
@@ -675,6 +711,8 @@ act(struct input *input)
 	case 14:
 		if (what >> 4 == 7)
 			goes();
+		else if (what >> 4 == 5)
+			worker_parts();
 		else if (what & 0x10)
 			say_at(input);
 		else
@@ -760,6 +798,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	said_len = sent = said_at = heard_len = 0;
 	told_len = told_at = missed = missed_events = serial = 0;
 	bad = left = hasty = 0;
+	parting = ROUTER_UNTOLD;
 	nburst = 0;
 	memset(&had, 0, sizeof(had));
 	window = size % 2 == 0 ? NULL : window_map;

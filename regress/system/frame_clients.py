@@ -4,6 +4,7 @@
 """The clients of the router socket that are shipped, and beacons with one."""
 
 import fcntl
+import functools
 import mmap
 import os
 import signal
@@ -34,6 +35,7 @@ def go(*args):
     return run.stdout
 
 
+@functools.cache
 def command(client, name):
     """Argv of one of its programs, relay or talk."""
     if client == "c":

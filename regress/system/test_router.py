@@ -116,6 +116,9 @@ def test_shared_memory_that_is_full():
                         data = window[begin:begin + length]
                     assert data == struct.pack("=I", n) * 4096
                 channel.send(R.FREE, number=end)
+                # It is read before what the peer says next.
+                channel.send(R.WRITE, 31, data=b"nobody")
+                channel.expect(R.REFUSED, 31)
             assert kinds == ([R.FRAME_AT] * fit +
                 [R.FRAME] * (count - fit)) * 2
             assert b.metric("router_window_full") == 2 * (count - fit)
@@ -142,6 +145,34 @@ def test_a_new_worker_has_memory_of_its_own():
             r.channels[0].expect(R.FRAME_AT, 1, data=R.at(0, 1000))
             assert r.windows[0][:1000] == b"x" * 1000
             assert old[:1000] == bytes(1000)
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_worker_that_goes_says_so(answer):
+    """A router that does not answer keeps it no longer than 2 s."""
+    with Routed(workers=1) as b, b.router() as r, login(b, 1) as one:
+        old, pid = r.channels[0], b.pid_of("worker")
+        old.expect(R.CAME, 1)
+        for n in range(500):
+            one.send_packet(struct.pack("=I", n) * 1024)
+        one.in_step()
+        b.ctl("upgrade")
+        while r.step() != R.CHANNEL:
+            pass
+        # Behind all that it had.
+        for n in range(500):
+            old.expect(R.FRAME, 1, data=struct.pack("=I", n) * 1024)
+        old.expect(R.LEFT)
+        # It still takes what is written for it.
+        old.send(R.WRITE, 31, data=b"nobody")
+        old.expect(R.REFUSED, 31, R.NOT_CONNECTED, b"nobody")
+        if answer:
+            old.send(R.LEAVE)
+        old.expect_end()
+        wait_for(lambda: not alive(pid))
+        one.send_packet(b"by the other channel")
+        r.channels[64].expect(R.FRAME, 1, data=b"by the other channel")
+        assert b.without() == 0
 
 
 def test_what_cannot_be_delivered_comes_back():

@@ -23,7 +23,7 @@ import test_failures
 import test_relay
 import test_sessions
 import test_slow
-from beacon import limit, wait_for
+from beacon import alive, limit, wait_for
 from client import BINARY, NO_MASK, deliver, frame, login, pair_on_workers, relay
 from frame_clients import CLIENTS, FRAME, THREADED, ClientBeacon, FakeBeacon, \
     Program, command, go
@@ -53,14 +53,21 @@ SHARED = [
 ]
 
 
+def built(client):
+    """A peer of a test that waits for a compiler would answer no ping."""
+    for name in "relay", "talk":
+        command(client, name)
+    return client
+
+
 @pytest.fixture(params=CLIENTS)
 def client(request):
-    return request.param
+    return built(request.param)
 
 
 @pytest.fixture(params=THREADED)
 def talker(request):
-    return request.param
+    return built(request.param)
 
 
 @pytest.fixture
@@ -215,6 +222,29 @@ def test_what_its_methods_say(client):
             else "left")
         assert program.proc.wait(10) == 0
         early.in_step()
+
+
+@limit(120)
+def test_they_stay_when_workers_are_replaced():
+    """A channel whose worker has left is not one that was lost."""
+    with contextlib.ExitStack() as stack:
+        here = []
+        for client in CLIENTS:
+            b = stack.enter_context(Routed())
+            program = stack.enter_context(relaying(built(client), b))
+            here.append((b, program, pair_on_workers(b, True)))
+            old = [c["pid"] for c in b.children() if c["role"] == "worker"]
+            b.ctl("upgrade")
+            wait_for(lambda: not any(alive(pid) for pid in old), 10)
+        # Longer than they wait for another channel.
+        time.sleep(16)
+        for b, program, (one, two, rest) in here:
+            one.send_to(two.node, b"by the program")
+            two.expect_from(one.node, b"by the program")
+            assert b.without() == 0 and program.proc.poll() is None
+            program.leave()
+            for peer in [one, two] + rest:
+                peer.close()
 
 
 @limit(120)

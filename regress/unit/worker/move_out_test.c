@@ -58,16 +58,10 @@ session_forget(struct worker *of, struct session *s)
 void
 session_close(struct worker *of, struct session *s, int code, const char *why)
 {
-	note(code == 4000 && strcmp(why, "enough") == 0 &&
-			s->why == WHY_ROUTER
+	note(code == 4000 && strcmp(why, "enough") == 0 && s->why == WHY_ROUTER
 		 ? "close"
 		 : "?",
 	    s);
-}
-
-void
-session_drained(struct worker *of)
-{
 }
 
 int

@@ -508,6 +508,51 @@ test_it_leaves(void)
 	CHECK(!is_there());
 }
 
+/* The type of what it is told next. */
+static uint32_t
+told_next(void)
+{
+	struct imsg_header header;
+	const uint8_t *data;
+	uint32_t type;
+
+	type = next(&header, &data);
+	if (type != 0)
+		taken(&header);
+	return (type);
+}
+
+/* A worker that is about to end says so once, and waits for an answer. */
+static void
+test_the_worker_leaves(void)
+{
+	struct origin peer = { .node = 7, .generation = 77 };
+	uint8_t packet[1] = { 0 };
+
+	begin();
+	CHECK(told_next() == FRAME_JOINED);
+	w.upper.frame(&w, &peer, packet, sizeof(packet));
+	CHECK(router_stays(&w) && router_stays(&w));
+	CHECK(told_next() == FRAME_FRAME && told_next() == FRAME_LEFT);
+	CHECK(told_next() == 0);
+	w.upper.frame(&w, &peer, packet, sizeof(packet));
+	CHECK(relayed == 1);
+	say(FRAME_WRITE, 7, 0, "x", 1);
+	CHECK(written == 1 && is_there());
+	say(FRAME_LEAVE, 0, 0, NULL, 0);
+	CHECK(is_there() && !router_stays(&w));
+	/* The next one is told, too. */
+	begin();
+	CHECK(router_stays(&w));
+	CHECK(told_next() == FRAME_JOINED && told_next() == FRAME_LEFT);
+	w.tick += TICKS(2) - 1;
+	router_tick(&w);
+	CHECK(is_there());
+	w.tick++;
+	router_tick(&w);
+	CHECK(!is_there() && !router_stays(&w));
+}
+
 /* Bytes that the program can read, as nobody flushes. */
 static size_t
 told(void)
@@ -618,6 +663,7 @@ main(void)
 	RUN(test_so_much_in_one_turn);
 	RUN(test_what_it_must_not_say);
 	RUN(test_it_leaves);
+	RUN(test_the_worker_leaves);
 	RUN(test_it_is_told_when_nothing_else_comes);
 	RUN(test_it_does_not_read);
 	RUN(test_without_one);

@@ -14,9 +14,22 @@
 
 /* A session stands still, goes or goes on, and comes. */
 
-static int load, drained;
-static int full; /* boolean: the table is */
+static int load;
+static int full;      /* boolean: the table is */
+static int no_memory; /* boolean */
 static int client = -1;
+
+void *__real_calloc(size_t, size_t);
+void *__wrap_calloc(size_t, size_t);
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	if (!no_memory)
+		return (__real_calloc(n, size));
+	errno = ENOMEM;
+	return (NULL);
+}
 
 static void
 reads(struct ev_loop *loop, ev_io *io, int revents)
@@ -39,12 +52,6 @@ void
 session_count_load(struct worker *of, int change)
 {
 	load += change;
-}
-
-void
-session_drained(struct worker *of)
-{
-	drained++;
 }
 
 static int
@@ -77,7 +84,7 @@ begin(void)
 		abort();
 	w.nupgraded = 1;
 	load = 1;
-	drained = full = 0;
+	full = 0;
 	return (s);
 }
 
@@ -106,6 +113,21 @@ test_it_stands_still_and_goes_on(void)
 	CHECK(w.inbound[INBOUND_PEERS].bytes == 0);
 }
 
+static void
+test_without_memory_it_goes_on(void)
+{
+	struct session *s;
+
+	s = begin();
+	no_memory = 1;
+	CHECK(session_freeze(&w, s) == -1);
+	no_memory = 0;
+	CHECK(s->state == SESSION_OPEN && ev_is_active(&s->io));
+	CHECK(s->due != 0 && s->outq == NULL);
+	CHECK(w.inbound[INBOUND_PEERS].bytes > 0);
+	end(s);
+}
+
 /* Its socket is the other's: closed here, and not shut down. */
 static void
 test_it_is_gone(void)
@@ -121,7 +143,7 @@ test_it_is_gone(void)
 	session_gone(&w, s);
 	CHECK(s->state == SESSION_MOVED && !is_open(fd));
 	CHECK(s->pending == NULL && w.inbound[INBOUND_PEERS].bytes == 0);
-	CHECK(w.nupgraded == 0 && load == 0 && drained == 1);
+	CHECK(w.nupgraded == 0 && load == 0);
 	CHECK(recv(client, &byte, 1, 0) == -1 && errno == EAGAIN);
 	CHECK(send(client, "x", 1, 0) == 1 && recv(other, &byte, 1, 0) == 1);
 	session_forget(&w, s);
@@ -202,6 +224,7 @@ main(void)
 	w.settings.ping_interval = 30;
 	wheel_init(&w);
 	RUN(test_it_stands_still_and_goes_on);
+	RUN(test_without_memory_it_goes_on);
 	RUN(test_it_is_gone);
 	RUN(test_what_is_packed_comes);
 	RUN(test_there_is_no_place_for_it);

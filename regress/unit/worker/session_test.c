@@ -363,34 +363,6 @@ test_crowded_out_it_gives_back_what_it_holds(void)
 	CHECK(w.inbound[INBOUND_STRANGERS].bytes == 0);
 }
 
-/* The process ends with its last WebSocket, and not before. */
-static void
-test_drained(void)
-{
-	struct session *head, *open;
-	int status;
-	pid_t pid;
-
-	open = made(SESSION_OPEN, 1);
-	head = made(SESSION_HEAD, 1);
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		w.draining = 1;
-		session_drained(&w);
-		broken_mark(&w, head);
-		session_reap(&w);
-		broken_mark(&w, open);
-		session_reap(&w);
-		_exit(7);
-	}
-	CHECK(pid != -1 && waitpid(pid, &status, 0) == pid);
-	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	session_drained(&w);
-	end(head);
-	end(open);
-}
-
 int
 main(void)
 {
@@ -418,6 +390,5 @@ main(void)
 	RUN(test_a_frame_for_a_generation_that_is_there);
 	RUN(test_frames_before_the_close);
 	RUN(test_crowded_out_it_gives_back_what_it_holds);
-	RUN(test_drained);
 	return (test_failed());
 }

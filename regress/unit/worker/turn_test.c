@@ -3,6 +3,10 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/wait.h>
+
+#include <unistd.h>
+
 #include "regress/unit/worker/parts.h"
 
 /* What is left at the end of a turn of the loop. */
@@ -44,6 +48,14 @@ int
 router_keeps(struct worker *of)
 {
 	return (keeps);
+}
+
+static int stays; /* boolean: it has not said its last word */
+
+int
+router_stays(struct worker *of)
+{
+	return (stays);
 }
 
 void
@@ -127,6 +139,38 @@ test_what_the_router_is_told_may_wait(void)
 	CHECK(strcmp(turn(0, 1, 0), "r") == 0);
 }
 
+/* How the process ends within a turn; -1: it does not. */
+static int
+drains(uint32_t nupgraded, int router)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		w.draining = 1;
+		w.nupgraded = nupgraded;
+		stays = router;
+		_exit(strcmp(turn(0, 0, 0), router ? "r" : "") == 0 ? 7 : 8);
+	}
+	if (pid == -1 || waitpid(pid, &status, 0) == -1 || !WIFEXITED(status))
+		return (-1);
+	return (WEXITSTATUS(status));
+}
+
+/*
+ * With its last WebSocket, and not before; and not before the router knows,
+ * which is told at once.
+ */
+static void
+test_the_process_ends(void)
+{
+	CHECK(drains(1, 0) == 7);
+	CHECK(drains(0, 1) == 7);
+	CHECK(drains(0, 0) == 0);
+}
+
 /* It alone does not keep the loop running. */
 static void
 test_the_loop_ends_without_it(void)
@@ -145,6 +189,7 @@ main(void)
 	RUN(test_who_has_moved_is_looked_at_first);
 	RUN(test_who_stands_still_is_looked_at_last);
 	RUN(test_what_the_router_is_told_may_wait);
+	RUN(test_the_process_ends);
 	RUN(test_the_loop_ends_without_it);
 	return (test_failed());
 }
