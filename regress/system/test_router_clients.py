@@ -224,6 +224,10 @@ def test_what_its_methods_say(client):
         early.in_step()
 
 
+def workers(b):
+    return [c["pid"] for c in b.children() if c["role"] == "worker"]
+
+
 @limit(120)
 def test_they_stay_when_workers_are_replaced():
     """A channel whose worker has left is not one that was lost."""
@@ -233,7 +237,7 @@ def test_they_stay_when_workers_are_replaced():
             b = stack.enter_context(Routed())
             program = stack.enter_context(relaying(built(client), b))
             here.append((b, program, pair_on_workers(b, True)))
-            old = [c["pid"] for c in b.children() if c["role"] == "worker"]
+            old = workers(b)
             b.ctl("upgrade")
             wait_for(lambda: not any(alive(pid) for pid in old), 10)
         # Longer than they wait for another channel.
@@ -245,6 +249,34 @@ def test_they_stay_when_workers_are_replaced():
             program.leave()
             for peer in [one, two] + rest:
                 peer.close()
+
+
+@limit(120)
+def test_no_frame_is_lost_when_workers_are_replaced(client):
+    def replace():
+        for _ in range(3):
+            old = workers(b)
+            b.ctl("upgrade")
+            wait_for(lambda: not any(alive(pid) for pid in old), 20)
+
+    with Routed("source packet limit 0") as b, relaying(client, b) as program:
+        one, two, rest = pair_on_workers(b, True)
+        replacing = threading.Thread(target=replace)
+        replacing.start()
+        count = 0
+        while replacing.is_alive() or count == 0:
+            # What comes by two channels comes in the order of their reading.
+            sent = range(count, count + 50)
+            for n in sent:
+                one.send_to(two.node, struct.pack(">I", n) * 300)
+            got = [two.recv_packet() for _ in sent]
+            assert sorted(got) == [deliver(one.node, struct.pack(">I", n) * 300)
+                for n in sent]
+            count += 50
+        assert b.without() == 0
+        program.leave()
+        for peer in [one, two] + rest:
+            peer.close()
 
 
 @limit(120)
