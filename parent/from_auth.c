@@ -91,6 +91,7 @@ from_auth_keys(void *owner, const void *data, size_t len, int fd)
 	if (keys->result > KEYS_SUPERSEDED)
 		return ("keys with a result that there is not");
 	if (keys->result == KEYS_READ) {
+		p->parent->keys_missed = 0;
 		p->parent->keys = keys->keys;
 		p->parent->key_lines_bad = keys->bad;
 		p->parent->keys_generation = p->parent->map.generation;

@@ -10,9 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "parent/denied.h"
 #include "parent/parent.h"
+
+#define KEYS_AGAIN 5 /* seconds */
 
 /*
  * Opens the key file, which auth will read.  Returns the descriptor, or -1
@@ -96,4 +99,34 @@ keys_send(struct parent *parent)
 		return (-1);
 	keys_send_fd(parent, fd);
 	return (0);
+}
+
+/* For auth that has just come up: it has none yet. */
+void
+keys_begin(struct parent *parent)
+{
+	parent->keys_asked = 0;
+	parent->keys_missed = clock_seconds();
+	if (keys_send(parent) == -1)
+		log_warnx("no key file: nobody of it can log in until there is "
+			  "one");
+}
+
+/*
+ * Each second.  Whatever was wrong with the file when auth came up is looked at
+ * again every KEYS_AGAIN, until auth has read one.
+ */
+void
+keys_again(struct parent *parent)
+{
+	uint32_t now;
+
+	now = clock_seconds();
+	if (parent->keys_missed == 0 || parent->keys_asked > 0 ||
+	    now - parent->keys_missed < KEYS_AGAIN ||
+	    parent->auth.child == NULL ||
+	    parent->auth.child->state != CHILD_RUNNING)
+		return;
+	parent->keys_missed = now;
+	(void)keys_send(parent);
 }

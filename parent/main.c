@@ -219,6 +219,7 @@ each_second(struct ev_loop *loop, ev_timer *w, int revents)
 	event_flush(0);
 	block_expire(parent);
 	gossip_expire(parent);
+	keys_again(parent);
 	sums_publish(parent);
 }
 

@@ -242,6 +242,7 @@ struct parent {
 	uint32_t keys;
 	uint32_t key_lines_bad;
 	uint32_t keys_asked;       /* PA_KEYS that auth has not answered */
+	uint32_t keys_missed;      /* clock_seconds(); 0: auth has read them */
 	uint32_t keys_generation;  /* the last that earlier keys admitted */
 	struct budget revocations; /* of auth */
 	struct budget unlearned;   /* likewise, by the registry's word */
@@ -251,10 +252,7 @@ struct parent {
 	int reload_waits;          /* boolean: some of it, for a restart */
 
 	ev_prepare before_wait;
-	ev_timer second;
-	ev_timer ping;
-	ev_timer watchdog;
-	ev_timer stop_timer;
+	ev_timer second, ping, watchdog, stop_timer;
 	ev_signal sigterm, sigint, sighup;
 };
 
@@ -338,6 +336,8 @@ extern const size_t from_worker_nrules;
 
 /* keys.c */
 int keys_open(const char *);
+void keys_begin(struct parent *);
+void keys_again(struct parent *);
 int keys_send(struct parent *);
 void keys_send_fd(struct parent *, int);
 void keys_show(struct process *);

@@ -223,10 +223,7 @@ static void
 wiring_keys(struct process *p)
 {
 	keys_snapshot_introduce(p);
-	p->parent->keys_asked = 0;
-	if (keys_send(p->parent) == -1)
-		log_warnx("no key file: nobody of it can log in until a "
-			  "reload");
+	keys_begin(p->parent);
 }
 
 /*

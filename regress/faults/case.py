@@ -44,7 +44,7 @@ EXCUSED = [
     ("auth", "reallocarray", "", "auth died", "likewise"),
     ("auth", "reallocarray", "", "auth failed",
         "keys that it cannot read at the start: nobody of them is let in "
-        "until a reload, which the log says"),
+        "until it can, which the log says"),
     ("auth", "read", "", "auth failed", "likewise"),
     ("parent", "sigaction", "", "did not end|status -15",
         "libev does not look at it, and the kernel has no reason to refuse"),

@@ -25,13 +25,14 @@ IS_ROOT = os.geteuid() == 0
 USER = "nobody"
 
 # Long enough for a busy machine; nothing waits that long when all is well.
-START = 10
-STOP = 15
+START = 20
+STOP = 20
+BOUND = 20.0
 
 SANITIZER = re.compile(r"Sanitizer|runtime error:")
 
 
-def wait_for(predicate, bound=5.0, what=None):
+def wait_for(predicate, bound=BOUND, what=None):
     """Waits until predicate() is true; returns what it returned."""
     end = time.monotonic() + bound
     while True:
@@ -224,7 +225,7 @@ class Beacon:
             self.eof |= self.proc is proc
             self.news.notify_all()
 
-    def wait_line(self, pattern, bound=5.0, after=0):
+    def wait_line(self, pattern, bound=BOUND, after=0):
         """Waits for a line that matches; returns it."""
         def found():
             return next((line for line in self.lines[after:]
@@ -342,7 +343,7 @@ class Beacon:
             label)
         return found[0]
 
-    def wait_metric(self, value, name, bound=5.0, **labels):
+    def wait_metric(self, value, name, bound=BOUND, **labels):
         wait_for(lambda: self.metric(name, **labels) >= value, bound,
             "%s %s to be %d" % (name, labels, value))
         got = self.metric(name, **labels)
@@ -361,7 +362,7 @@ class Beacon:
     def worker_of(self, node):
         return self.ctl("show", "peer", node)["worker"]
 
-    def wait_peers(self, count, bound=5.0):
+    def wait_peers(self, count, bound=BOUND):
         wait_for(lambda: len(self.peers()) == count, bound,
             "%d peers" % count)
 
@@ -381,7 +382,7 @@ class Beacon:
         os.kill(pid, sig)
         return pid
 
-    def wait_new(self, role, old, worker=0, bound=5.0):
+    def wait_new(self, role, old, worker=0, bound=BOUND):
         """Waits until another process runs in place of pid old."""
         def running():
             return any(c["role"] == role and c.get("worker", 0) == worker

@@ -16,7 +16,7 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="    # the example of RFC 6455
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 NO_MASK = bytes(4)
-BOUND = 10.0        # seconds to wait for anything
+BOUND = 20.0        # seconds to wait for anything
 
 
 class Ended(Exception):

@@ -24,7 +24,7 @@ from beacon import BUILD, Beacon
 HEADER = struct.Struct("=IIII")     # type, length, peerid, pid
 FD_MARK = 0x80000000
 HELLO = struct.Struct("=16sIII")     # version, layout, worker, epoch
-BOUND = 10.0
+BOUND = 20.0
 
 
 def constants():

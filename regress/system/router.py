@@ -20,7 +20,7 @@ PLAIN, VERSION = 1, 2       # without windows, with them
 WINDOW_BYTES = 4 << 20
 HEADER = struct.Struct("=IIII")
 MAP_BYTES = 83894272
-BOUND = 10.0
+BOUND = 20.0
 
 
 def at(begin, length):

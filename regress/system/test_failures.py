@@ -174,6 +174,19 @@ def test_login_under_way_when_auth_dies_is_answered():
         assert opcode in (1, 8), opcode
 
 
+def test_auth_that_comes_up_without_keys_gets_them_when_they_are_there():
+    with Beacon() as b, login(b, 1) as one:
+        os.rename(b.keys_path, b.keys_path + ".gone")
+        b.wait_new("auth", b.kill("auth"))
+        b.wait_line("no key file: nobody of it can log in until there is one")
+        with Client(b.port) as client:
+            client.send_reply(2)
+            client.expect_close(1008)
+        os.rename(b.keys_path + ".gone", b.keys_path)
+        until_login(b, 2, time.monotonic() + 20).close()
+        one.in_step()
+
+
 def test_keys_changed_while_auth_was_down_count():
     """A session whose key has gone meanwhile does not survive it."""
     with Beacon(nodes=[1, 2]) as b, login(b, 1) as one, login(b, 2) as two:

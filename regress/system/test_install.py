@@ -126,7 +126,7 @@ asks() {
     beaconctl probe -c 1 -i /root/key8 -n 8 ws://127.0.0.1:8443/v1/compat \
         >/dev/null
     echo $?
-    for _ in $(seq 50); do
+    for _ in $(seq 200); do
         beaconctl show registry | grep -w 'link *up' && break; sleep 0.1
     done
 }

@@ -158,7 +158,7 @@ def test_a_reload_is_over_though_auth_and_key_file_are_gone():
         # Auth has the old file open, and will not say a word about it.
         os.rename(b.keys_path, b.keys_path + ".gone")
         b.kill("auth")
-        b.wait_line("no key file: nobody of it can log in until a reload")
+        b.wait_line("no key file: nobody of it can log in until there is one")
         assert manager.heard() == \
             b"READY=1\nSTATUS=serving; a reload was refused, see the log"
         os.rename(b.keys_path + ".gone", b.keys_path)

@@ -9,7 +9,7 @@ import struct
 from beacon import wait_for
 from client import relay
 
-BOUND = 5.0
+BOUND = 20.0
 SILENCE = 0.3       # long enough for what would come to have come
 
 

@@ -61,6 +61,39 @@ test_auth_is_sent_what_is_configured(void)
 	CHECK(parts_told(0, PA_KEYS, &msg, sizeof(msg)) == -1);
 }
 
+/* What auth could not have when it came up it gets as soon as it can. */
+static void
+test_auth_without_keys_gets_them_later(void)
+{
+	struct msg_keys msg;
+
+	parent.auth.child->state = CHILD_RUNNING;
+	(void)strlcpy(
+	    parts_conf.keys_file, "/nonexistent", sizeof(parts_conf.keys_file));
+	/* What the one before was asked is void. */
+	parent.keys_asked = 3;
+	keys_begin(&parent);
+	CHECK(parent.keys_asked == 0 && parent.keys_missed != 0);
+	(void)strlcpy(parts_conf.keys_file, path, sizeof(parts_conf.keys_file));
+	keys_again(&parent);
+	CHECK(parent.keys_asked == 0);
+	parent.keys_missed -= 5;
+	keys_again(&parent);
+	CHECK(parent.keys_asked == 1);
+	CHECK(parts_told(0, PA_KEYS, &msg, sizeof(msg)) == 1);
+	/* It has not answered yet; then that it has not read them. */
+	parent.keys_missed -= 5;
+	keys_again(&parent);
+	CHECK(parts_told(0, PA_KEYS, &msg, sizeof(msg)) == -1);
+	parent.keys_asked = 0;
+	keys_again(&parent);
+	CHECK(parts_told(0, PA_KEYS, &msg, sizeof(msg)) == 1);
+	/* It has. */
+	parent.keys_asked = parent.keys_missed = 0;
+	keys_again(&parent);
+	CHECK(parts_told(0, PA_KEYS, &msg, sizeof(msg)) == -1);
+}
+
 int
 main(void)
 {
@@ -70,6 +103,7 @@ main(void)
 	RUN(test_a_file_that_others_can_write);
 	RUN(test_what_is_no_file);
 	RUN(test_auth_is_sent_what_is_configured);
+	RUN(test_auth_without_keys_gets_them_later);
 	(void)unlink(path);
 	return (test_failed());
 }

@@ -18,7 +18,6 @@
 #define M 3 /* metrics' */
 
 static char introduced[100]; /* by whom, in this order */
-static int no_key_file;
 
 /* The message that was taken last. */
 static uint32_t type;
@@ -86,11 +85,10 @@ keys_show(struct process *p)
 	did("keys' ");
 }
 
-int
-keys_send(struct parent *of)
+void
+keys_begin(struct parent *of)
 {
 	did("keys ");
-	return (no_key_file ? -1 : 0);
 }
 
 void
@@ -479,29 +477,23 @@ test_metrics_are_introduced(void)
 	(void)close(file);
 }
 
-/* With or without a key file; what the one before was asked is void. */
 static void
 test_auth_is_introduced(void)
 {
-	parent.keys_asked = 3;
 	introduced[0] = '\0';
-	no_key_file = 1;
 	wiring_introduce_auth(parent.auth.child);
 	CHECK(strcmp(introduced, "registry cache snapshot keys ") == 0);
-	CHECK(parent.keys_asked == 0 && nobody_is_told_more());
+	CHECK(nobody_is_told_more());
 	CHECK(parent.auth.child->state == CHILD_RUNNING);
 	/* One beside another is not asked for anything. */
-	parent.keys_asked = 3;
 	parent.auth.candidate = 1;
 	introduced[0] = '\0';
 	wiring_introduce_auth(parent.auth.child);
 	parent.auth.candidate = 0;
 	CHECK(strcmp(introduced, "registry' cache snapshot' keys' ") == 0);
-	CHECK(parent.keys_asked == 3);
 	introduced[0] = '\0';
 	wiring_auth_takes_over(parent.auth.child);
 	CHECK(strcmp(introduced, "registry snapshot keys ") == 0);
-	CHECK(parent.keys_asked == 0);
 	CHECK(is_told(A, PA_SETTINGS, sizeof(msg.settings), 0));
 }
 
