@@ -121,7 +121,7 @@ class Proxy:
         if self.proc is not None:
             self.proc.terminate()
             try:
-                self.proc.wait(5)
+                self.proc.wait(20)
             except subprocess.TimeoutExpired:
                 self.proc.kill()
                 self.proc.wait()
@@ -203,7 +203,7 @@ class Haproxy(Proxy):
     def server(self):
         """What it thinks of beacond: the row of "show stat"."""
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
+            s.settimeout(20)
             s.connect(self.path("stats"))
             s.sendall(b"show stat\n")
             text = s.makefile().read()
@@ -300,7 +300,7 @@ def test_without_pings_the_proxys_timeout_strikes():
     with fronted(kinds=(Nginx, Haproxy), timeout=1) as (b, proxies):
         for proxy in proxies:
             with proxy.peer(1) as peer:
-                got = peer.events.get(timeout=10)
+                got = peer.events.get(timeout=20)
                 assert got["code"] == 1006, got
             b.wait_peers(0)
 
@@ -309,7 +309,7 @@ def test_replaced_passes():
     with fronted() as (b, proxies):
         for proxy in proxies:
             with proxy.peer(1) as old, proxy.peer(1) as new:
-                got = old.events.get(timeout=10)
+                got = old.events.get(timeout=20)
                 assert (got["code"], got["reason"]) == (1000, "replaced"), \
                     (proxy, got)
                 across(b, new, new, [10], "whole")
@@ -327,7 +327,7 @@ def test_other_close_codes_pass():
                 proxies[2].peer(3) as three:
             b.stop()
             for peer in (one, two, three):
-                got = peer.events.get(timeout=10)
+                got = peer.events.get(timeout=20)
                 assert (got["code"], got["reason"]) == (1001,
                     "beacon shutting down"), got
 
@@ -348,7 +348,7 @@ def test_haproxy_sees_whether_beacond_is_up():
         def state():
             row = proxy.server()
             return row["status"].split()[0], row["check_status"]
-        wait_for(lambda: state() == ("UP", "L7OK"), 10, "UP")
+        wait_for(lambda: state() == ("UP", "L7OK"), 20, "UP")
         assert proxy.server()["check_code"] == "200"
         b.stop()
         wait_for(lambda: state()[0] == "DOWN", 15, "DOWN")
@@ -360,7 +360,7 @@ def test_haproxy_sends_nobody_before_the_first_peer_is_closed():
     with fronted("drain grace 9", kinds=(Haproxy,)) as (b, (proxy,)):
         def state():
             return proxy.server()["status"].split()[0]
-        wait_for(lambda: proxy.server()["check_status"] == "L7OK", 10, "UP")
+        wait_for(lambda: proxy.server()["check_status"] == "L7OK", 20, "UP")
         with login(b, 1) as direct:
             b.ctl("drain", "-t", "1", text=True)
             wait_for(lambda: state() == "DOWN", 9, "DOWN")

@@ -64,6 +64,6 @@ class Browser:
             self.post(self.session, method="DELETE")
         finally:
             self.driver.terminate()
-            self.driver.wait(10)
+            self.driver.wait(20)
             self.driver.stdout.close()
             shutil.rmtree(self.profile, ignore_errors=True)

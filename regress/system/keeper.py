@@ -88,9 +88,9 @@ class Kept(Beacon):
         """As "systemctl restart" does it."""
         self.note_children()
         self.ctl("park", text=True)
-        assert self.proc.wait(5) == 0
+        assert self.proc.wait(20) == 0
         self.check_no_process()
-        self.reader.join(5)
+        self.reader.join(20)
         self.launch()
         self.wait_line(r"^beacond: ready$", START)
         assert self.listening("websocket") == self.ports

@@ -381,5 +381,5 @@ class Staged(Beacon):
         super().clean_up()
         self.stage.close()
         for puppet in self.cast.values():
-            puppet.join(5)
+            puppet.join(20)
             puppet.close()

@@ -258,7 +258,7 @@ def test_blocks_are_kept_over_a_restart():
         os.chmod(path, 0o666)
         b.launch()
         b.wait_line("blocks file .*: not a file that we have written")
-        assert b.proc.wait(10) == 1
+        assert b.proc.wait(20) == 1
         b.reader.join()
         os.unlink(path)
         b.start()

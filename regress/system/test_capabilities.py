@@ -58,7 +58,7 @@ def test_less_than_that_is_told(missing):
     b = Heir(bounded(*(cap for cap in KEPT if cap != missing)))
     try:
         b.launch()
-        assert b.proc.wait(10) == 1
+        assert b.proc.wait(20) == 1
         b.wait_line("give it .*CAP_%s" % missing.upper())
     finally:
         b.clean_up()
@@ -69,7 +69,7 @@ def test_control_socket_where_only_root_may_write_is_told():
     try:
         os.chown(b.directory, 0, 0)
         b.launch()
-        assert b.proc.wait(10) == 1
+        assert b.proc.wait(20) == 1
         b.wait_line("control socket .*: Permission denied")
     finally:
         b.clean_up()

@@ -67,7 +67,7 @@ def test_logins_go_on():
             client, challenge = asked(b)
             client.close()
             return abs(challenge["ts"] - b.time()) < 5
-        wait_for(told, 5, "a challenge of the new time")
+        wait_for(told, 20, "a challenge of the new time")
 
 
 def test_replies_are_late_whatever_the_wall_clock_says():
@@ -150,7 +150,7 @@ def test_restart_cap_counts_real_time():
         for wait in (3, 6, 10, 10)[:deaths - few]:
             die(b, wait)
         b.kill("auth")
-        assert b.proc.wait(5) == 1
+        assert b.proc.wait(20) == 1
         b.wait_line("auth died %d times within %d s" % (deaths + 1, window))
         b.check_no_process()
     finally:

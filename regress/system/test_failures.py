@@ -76,7 +76,7 @@ def test_killed_worker_costs_only_its_own_peers():
             client.expect_from(keep[-1].node, b"welcome back")
         b.wait_new("worker", old, 1)
         before = chat.count
-        wait_for(lambda: chat.count > before + 100, 10)
+        wait_for(lambda: chat.count > before + 100)
         chat.stop()
         assert len(b.peers()) == 24
         for client in keep + again:
@@ -144,7 +144,7 @@ def test_killed_auth_stops_no_session_and_logins_come_back():
         print("login %.3f s after the kill" % took)
         assert took < 1, "%.3f s" % took
         before = chat.count
-        wait_for(lambda: chat.count > before + 100, 10)
+        wait_for(lambda: chat.count > before + 100)
         chat.stop()
         b.wait_new("auth", old)
         assert len(b.peers()) == 25
@@ -369,7 +369,7 @@ def test_second_signal_ends_it_at_once():
         b.proc.send_signal(signal.SIGTERM)
         clients[1][0].expect_close(1001)
         b.proc.send_signal(signal.SIGTERM)
-        b.proc.wait(5)
+        b.proc.wait(20)
         assert time.monotonic() - start < 2
         b.check_no_process()
         for client in sum(clients.values(), []):

@@ -212,8 +212,8 @@ def test_what_root_alone_can_read_stops_the_start(what):
             "included": b.named("included")}[what]
         os.chmod(path, 0o600)
         b.launch()
-        assert b.proc.wait(10) == 1
-        b.reader.join(5)
+        assert b.proc.wait(20) == 1
+        b.reader.join(20)
         assert any(path in line and "Permission denied" in line and
             "must be allowed to read it" in line for line in b.lines), b.lines
         assert not os.path.exists(b.socket)

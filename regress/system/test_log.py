@@ -54,7 +54,7 @@ class Background(Beacon):
 
     def read_log(self, text):
         """The next line that ends so, as it came."""
-        self.log.settimeout(5)
+        self.log.settimeout(20)
         while True:
             self.lines.append(self.log.recv(4096).decode())
             if self.lines[-1].endswith(text):
@@ -140,7 +140,7 @@ def test_syslog_that_is_read_loses_nothing():
         reader = threading.Thread(target=read)
         reader.start()
         b.ctl("reload", text=True, ok=1)
-        reader.join(10)
+        reader.join(20)
         assert not reader.is_alive()
         assert all("unknown" in line for line in b.lines), b.lines[:3]
         assert b.metric("log_muted") == 0

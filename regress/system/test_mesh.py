@@ -193,7 +193,7 @@ def relays_pass_both_ways(u, v, other, salt):
         other.sock.sendto(relay(9000, u.node, payload), source)
         u.expect_from(9000, payload)
         u.send_to(9000, payload)
-        assert other.relayed.get(timeout=5) == relay(u.node, 9000, payload)
+        assert other.relayed.get(timeout=20) == relay(u.node, 9000, payload)
 
 
 @limit(180)

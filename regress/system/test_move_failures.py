@@ -198,4 +198,4 @@ def test_it_ends_while_they_move():
         for peer in peers.values():
             peer.expect_close(1001, "beacon shutting down", 5)
         b.ends()
-        held.drain.join(10)
+        held.drain.join(20)

@@ -44,12 +44,12 @@ class Script:
     def __exit__(self, *_):
         for s in self.sockets:
             s.close()
-        self.thread.join(5)
+        self.thread.join(20)
 
     def serve(self):
         try:
             near = self.keep(self.listener.accept()[0])
-            near.settimeout(10)
+            near.settimeout(20)
             request = self.read_head(near)
             far = self.keep(socket.create_connection(("127.0.0.1",
                 self.port)))

@@ -35,7 +35,7 @@ class Link:
             self.sock = socket.create_connection(("127.0.0.1", to.port))
         if tls:
             self.sock = tls.wrap_socket(self.sock)
-        self.sock.settimeout(10)
+        self.sock.settimeout(20)
         self.sock.sendall(magic)
 
     def __enter__(self):
@@ -168,7 +168,7 @@ def test_it_is_slow_hangs_or_fails():
         link.sock.settimeout(0.2)
         with pytest.raises(TimeoutError):
             link.recv()
-        link.sock.settimeout(10)
+        link.sock.settimeout(20)
         r.go_on()
         assert link.recv()[0] == 0x82
         r.play("rate limited", 1)
@@ -234,4 +234,4 @@ def test_it_runs_by_itself_and_ends_with_what_runs_beside_it():
                 wait_for(lambda: link.lookup(2)[0] == 0x82)
             assert p.stdout.readline() == b"0: lookup 1\n"
             p.stdin.close()
-            assert p.wait(10) == 3
+            assert p.wait(20) == 3

@@ -220,7 +220,7 @@ def test_what_its_methods_say(client):
         said = program.hear()
         assert said == ("left false 0 false <nil>" if client in THREADED
             else "left")
-        assert program.proc.wait(10) == 0
+        assert program.proc.wait(20) == 0
         early.in_step()
 
 
@@ -239,7 +239,7 @@ def test_they_stay_when_workers_are_replaced():
             here.append((b, program, pair_on_workers(b, True)))
             old = workers(b)
             b.ctl("upgrade")
-            wait_for(lambda: not any(alive(pid) for pid in old), 10)
+            wait_for(lambda: not any(alive(pid) for pid in old))
         # Longer than they wait for another channel.
         time.sleep(16)
         for b, program, (one, two, rest) in here:
@@ -306,7 +306,7 @@ def test_the_end_of_the_beacon_is_told(client):
         assert program.ask("metrics").startswith("metrics ")
         program.proc.stdin.close()
         assert program.hear().startswith("left")
-        program.proc.wait(10)
+        program.proc.wait(20)
 
 
 @limit(120)
@@ -367,7 +367,7 @@ def test_it_knows_the_keys(client):
 def strangers(path, count):
     socks = [socket.socket(socket.AF_UNIX) for _ in range(count)]
     for sock in socks:
-        sock.settimeout(10)
+        sock.settimeout(20)
         sock.connect(path)
     return socks
 
@@ -583,7 +583,7 @@ def test_it_says_that_it_leaves_however_much_waits(client, fake):
             channel.expect(R.LEAVE)
             channel.send(R.LEFT)
         assert program.hear().startswith("left")
-        assert program.proc.wait(10) == 0
+        assert program.proc.wait(20) == 0
 
 
 @limit(120)

@@ -42,7 +42,7 @@ class Manager:
     def __init__(self, address):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.sock.bind(address)
-        self.sock.settimeout(5)
+        self.sock.settimeout(20)
         if not isinstance(address, bytes):
             os.chmod(address, 0o777)
 
@@ -263,8 +263,8 @@ def test_more_udp_sockets_than_are_of_use():
 def refused(b, why):
     b.launch()
     try:
-        assert b.proc.wait(10) == 1
-        b.reader.join(5)
+        assert b.proc.wait(20) == 1
+        b.reader.join(20)
         assert any(line.endswith(why) for line in b.lines), b.lines
     finally:
         b.clean_up()

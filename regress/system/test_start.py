@@ -74,8 +74,8 @@ def outcome(b, *args):
             return None
         except AssertionError:
             # 1: it said so; anything else: it was ended.
-            assert b.proc.wait(5) == 1, b.lines
-        b.reader.join(5)
+            assert b.proc.wait(20) == 1, b.lines
+        b.reader.join(20)
         return b.lines
     finally:
         b.clean_up()

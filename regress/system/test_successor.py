@@ -159,7 +159,7 @@ class Taking:
         self.new = subprocess.Popen(
             b.command("-u", "-d", "-f", b.conf_path), env=b.environment(),
             stdout=subprocess.DEVNULL, stderr=self.log)
-        wait_for(lambda: b"ready to take over" in self.said(), 10)
+        wait_for(lambda: b"ready to take over" in self.said())
         for role in ("worker[0]", "auth"):
             self.pids["new " + role.split("[")[0]] = named(
                 self.new.pid, role)

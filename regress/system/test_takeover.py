@@ -266,7 +266,7 @@ def test_with_a_udp_socket_that_was_shut_down_none_starts():
     b = Activated([udp], conf=conf, listen=False, workers=1)
     try:
         b.launch()
-        assert b.proc.wait(10) == 1
+        assert b.proc.wait(20) == 1
         b.wait_line(r"beacond\.conf:\d+: cannot listen on 127\.0\.0\.1:%d: .*"
             "restart its socket unit$" % udp.getsockname()[1])
     finally:

@@ -91,13 +91,13 @@ def test_in_a_terminal():
     with Beacon(workers=1) as b, login(b, 1), login(b, 2):
         with Terminal(b.directory, 100, 40, "%s -s %s top -d 1; sleep 60" %
                 (BEACONCTL, b.socket)) as t:
-            wait_for(lambda: "in the last" in "".join(t.lines()), 10)
+            wait_for(lambda: "in the last" in "".join(t.lines()))
             lines = t.lines()
             assert lines[0].startswith("beacond ") and "peers 2" in lines[0]
             assert any(line.startswith("NODE ") for line in lines)
             # One peer more: the same lines, and nothing left of before.
             with login(b, 3):
-                wait_for(lambda: "peers 3" in t.lines()[0], 10)
+                wait_for(lambda: "peers 3" in t.lines()[0])
             assert sum("PROCESS" in line for line in t.lines()) == 1
             # A smaller window has the first lines, each cut off.
             t("resize-window", "-t", "t", "-x", "40", "-y", "6")
@@ -113,7 +113,7 @@ def test_the_end_of_the_beacon_is_said():
     with Beacon(workers=1) as b:
         with Terminal(b.directory, 100, 40, "%s -s %s top -d 1; stty -a;"
                 "sleep 60" % (BEACONCTL, b.socket)) as t:
-            wait_for(lambda: "beacond " in t.lines()[0], 10)
+            wait_for(lambda: "beacond " in t.lines()[0])
             b.stop()
             wait_for(lambda: any(line.startswith("beaconctl: ")
                 for line in t.lines()), 10)
