@@ -222,7 +222,7 @@ router_tick(struct worker *w)
 		return;
 	if (w->router.parting == ROUTER_TOLD &&
 	    w->tick - w->router.told >= ROUTER_LEFT)
-		router_end(w, NULL);
+		router_end(w, "does not answer LEFT");
 	else if (route_waits(sib) && w->tick - sib->took >= ROUTER_TICKS)
 		router_end(w, "does not read");
 }

@@ -348,7 +348,7 @@ def test_haproxy_sees_whether_beacond_is_up():
         def state():
             row = proxy.server()
             return row["status"].split()[0], row["check_status"]
-        wait_for(lambda: state() == ("UP", "L7OK"), 20, "UP")
+        wait_for(lambda: state() == ("UP", "L7OK"), what="UP")
         assert proxy.server()["check_code"] == "200"
         b.stop()
         wait_for(lambda: state()[0] == "DOWN", 15, "DOWN")
@@ -360,7 +360,7 @@ def test_haproxy_sends_nobody_before_the_first_peer_is_closed():
     with fronted("drain grace 9", kinds=(Haproxy,)) as (b, (proxy,)):
         def state():
             return proxy.server()["status"].split()[0]
-        wait_for(lambda: proxy.server()["check_status"] == "L7OK", 20, "UP")
+        wait_for(lambda: proxy.server()["check_status"] == "L7OK", what="UP")
         with login(b, 1) as direct:
             b.ctl("drain", "-t", "1", text=True)
             wait_for(lambda: state() == "DOWN", 9, "DOWN")

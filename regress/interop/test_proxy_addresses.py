@@ -181,7 +181,7 @@ def reload(proxy):
         (Nginx, NginxStream)) else signal.SIGUSR2)
     wait_for(lambda: set(children_of(proxy.proc.pid)) - old, 20,
         "a new worker")
-    wait_for(proxy.answers, 20, "the new proxy")
+    wait_for(proxy.answers, what="the new proxy")
 
 
 @limit(120)

@@ -158,7 +158,7 @@ class Beacon:
     def launch(self, *args):
         """Starts it without waiting for anything."""
         if self.proc is not None:   # what the last run said is not of this one
-            self.reader.join(20)
+            self.reader.join(BOUND)
         self.lines = []
         self.eof = False
         self.proc = subprocess.Popen(
@@ -190,8 +190,8 @@ class Beacon:
         except BaseException:
             old.kill()
             raise
-        assert old.wait(20) == 0
-        reader.join(20)
+        assert old.wait(BOUND) == 0
+        reader.join(BOUND)
         assert self.listening("websocket") == self.ports
         assert self.listening("udp") == self.udp_ports
         self.pid = self.proc.pid
@@ -283,7 +283,7 @@ class Beacon:
             "the end of every process")
 
     def check_log(self):
-        self.reader.join(20)
+        self.reader.join(BOUND)
         for line in self.lines:
             bad = SANITIZER.search(line)
             if "security:" in line and not (self.security and

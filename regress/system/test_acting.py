@@ -67,7 +67,7 @@ def stopped(b):
     b.reader.join()
 
 
-BOUND = 3.0         # within which all workers know
+BOUND = 1.0         # within which all workers know
 
 
 def blocked(b):

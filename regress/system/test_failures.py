@@ -283,7 +283,7 @@ def test_hung_worker_is_replaced():
         clients = by_worker(b, range(1, 25))
         pid = b.pid_of("worker", 0)
         os.kill(pid, signal.SIGSTOP)
-        wait_for(lambda: not alive(pid), 20, "the end of the hung worker")
+        wait_for(lambda: not alive(pid), what="the end of the hung worker")
         b.wait_new("worker", pid, 0)
         wait_for(lambda: {p["node"] for p in b.peers()} ==
             {c.node for c in clients[1]})

@@ -53,7 +53,7 @@ def sourced(conf=""):
         os.chmod(directory, 0o755)
         source = Program(directory)
         try:
-            wait_for(lambda: os.path.exists(source.path), 20, "its socket")
+            wait_for(lambda: os.path.exists(source.path), what="its socket")
             with Beacon('registry "%s"\n%s\n%s' % (source.path, OPEN, conf),
                     None) as b:
                 wait_up(b)

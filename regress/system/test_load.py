@@ -131,7 +131,7 @@ def test_more_connections_than_descriptors_are_not_fatal():
             assert pauses <= time.monotonic() - start + 2, pauses
             for client in crowd:
                 client.close()
-            wait_for(lambda: can_login(b, 3), 20, "a login")
+            wait_for(lambda: can_login(b, 3), what="a login")
 
 
 def can_login(beacon, node):

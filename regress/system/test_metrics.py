@@ -123,7 +123,7 @@ def test_values_are_those_of_beaconctl():
             told, shown = b.values(), b.metrics()
             return all(told[name] == value for name, value in shown.items()
                 if "metrics_requests" not in name)
-        wait_for(same, 20, "the values of beaconctl")
+        wait_for(same, what="the values of beaconctl")
         told = b.values()
         assert set(b.metrics()) < set(told)
         assert told["pilot_beacon_wss_active"] == 5

@@ -81,7 +81,7 @@ def test_the_last_minutes_are_drawn():
             lines = [line.get("points").split() for line in
                 page(b)[0].iter("polyline")]
             return lines if lines and len(lines[0]) >= 2 else None
-        lines = wait_for(drawn, 20, "two samples and the first difference")
+        lines = wait_for(drawn, what="two samples and the first difference")
         assert len(lines) == len(list(page(b)[0].iter("svg"))) == 7
         for line in lines:
             for point in line:

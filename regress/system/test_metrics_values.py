@@ -45,7 +45,7 @@ def test_memory_and_descriptors_are_those_of_the_process():
             told = b.values()
             return all(told[of("open_fds", role, number)] == open_files(pid)
                 for role, number, pid in where)
-        wait_for(same, 20, "the numbers of descriptors of /proc")
+        wait_for(same, what="the numbers of descriptors of /proc")
         told = b.values()
         for role, number, pid in where:
             memory = told[of("resident_memory_max_bytes", role, number)]
@@ -105,7 +105,7 @@ def test_latencies_are_told():
             one.send_to(2, b"x")
             two.expect_from(1, b"x")
             return histogram(b.values(), "relay_seconds")[1] >= 2
-        wait_for(relayed, 20, "samples of the relay")
+        wait_for(relayed, what="samples of the relay")
         told = b.values()
         for name, most in ("relay_seconds", 1.), ("login_seconds", 5.):
             buckets, count = histogram(told, name)

@@ -132,7 +132,7 @@ class Held:
         self.rest = half[9:]
         self.asks = threading.Thread(target=drain, args=(b, self.home))
         self.asks.start()
-        self.pid = wait_for(self.stopped, 20, "a worker that stands still")
+        self.pid = wait_for(self.stopped, what="a worker that stands still")
         new = next(p for p in workers(b) if p not in self.before)
         third = self.pid if self.pid in thirds else thirds[0]
         self.other = next(p for p in thirds if p != third)

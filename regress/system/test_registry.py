@@ -445,7 +445,7 @@ def test_what_is_no_answer_ends_the_connection_and_changes_nothing():
             got = outcomes(r.clients)
             assert got == ["in"], (trick, got)
             close(r.clients)
-            wait_for(lambda: len(r.connections) == 2, 20, trick)
+            wait_for(lambda: len(r.connections) == 2, 5, trick)
             assert len(r.lookups(2)) == (1 if trick == "twice" else 2), trick
             enter(b, 1)
             assert len(r.lookups(1)) == 1, trick
@@ -472,7 +472,7 @@ def test_a_registry_that_has_a_name():
     with Registry() as r:
         at = "registry localhost port %d" % r.port
         with Beacon(at, None) as b:
-            wait_for(lambda: r.requests, 20, "the first request")
+            wait_for(lambda: r.requests, what="the first request")
             r.register(1)
             enter(b, 1)
             # It is looked up again for each connection.
@@ -505,7 +505,7 @@ def test_a_reload_brings_another_registry():
         other.register(2)
         b.write_conf("\n".join([other.directive, OPEN]))
         b.ctl("reload")
-        wait_for(lambda: other.requests, 20, "the first request")
+        wait_for(lambda: other.requests, what="the first request")
         enter(b, 2)
         # What the one before said counts no more.
         refused(b, 1)
@@ -536,5 +536,5 @@ def test_what_is_shown_of_the_registry():
         assert got["cache"]["keys"] == 1 and got["cache"]["hits"] == 1, got
         assert 0 < got["latency"]["mean"] <= got["latency"]["max"], got
         r.down()
-        wait_for(lambda: shown(link="down"), 20, "the end of it")
+        wait_for(lambda: shown(link="down"), 3, "the end of it")
         assert "link       down" in b.ctl("show", "registry", text=True)

@@ -219,7 +219,7 @@ def test_the_cache_is_written_each_minute_and_read_by_a_new_auth(cache):
         with Cached(r, cache) as b:
             enter(b, 1)
             b.spend(61)
-            wait_for(lambda: os.path.exists(cache), 20, "the cache")
+            wait_for(lambda: os.path.exists(cache), what="the cache")
             old = b.kill("auth")
             b.wait_new("auth", old)
             b.wait_line("registry .*connected")

@@ -15,7 +15,7 @@ def known(b):
 
 
 def wait_up(b):
-    wait_for(lambda: known(b)["link"] == "up", 20, "the registry to be up")
+    wait_for(lambda: known(b)["link"] == "up", what="the registry to be up")
 
 
 def test_a_name_is_looked_up_and_the_registry_is_shown():
@@ -102,7 +102,7 @@ def test_a_listed_beacon_is_a_peer_and_the_token_reaches_the_registry(
                 "beacon register on", 'admin token file "%s"' % token])
         with Beacon(conf(1) + "\nadvertise 127.0.0.1 port 1",
                 udp=True) as one:
-            wait_for(lambda: known(one)["listed"], 20, "to be listed")
+            wait_for(lambda: known(one)["listed"], what="to be listed")
             with Beacon(conf(2) + "\nadvertise localhost port 2",
                     udp=True) as two:
                 wait_for(lambda: any(row["registered"] and

@@ -168,11 +168,26 @@ def test_a_worker_that_goes_says_so(answer):
         old.expect(R.REFUSED, 31, R.NOT_CONNECTED, b"nobody")
         if answer:
             old.send(R.LEAVE)
+        else:
+            b.wait_line("the router does not answer LEFT: its channel")
         old.expect_end()
         wait_for(lambda: not alive(pid))
         one.send_packet(b"by the other channel")
         r.channels[64].expect(R.FRAME, 1, data=b"by the other channel")
         assert b.without() == 0
+
+
+def test_a_stop_waits_for_peers_and_then_for_the_router():
+    """Neither answers; still each process ends by itself."""
+    with Routed(workers=1) as b, b.router() as r, login(b, 1) as one:
+        r.channels[0].expect(R.CAME, 1)
+        b.proc.send_signal(signal.SIGTERM)
+        # It has 3 seconds for its half of the close, the router then 2.
+        b.ends()
+        r.channels[0].expect(R.GONE, 1)
+        r.channels[0].expect(R.LEFT)
+        b.wait_line("the router does not answer LEFT: its channel")
+        assert not any("did not end" in line for line in b.lines)
 
 
 def test_what_cannot_be_delivered_comes_back():

@@ -75,7 +75,7 @@ class Udp:
     def join(self, beacon, **how):
         """Discovers, and waits until the beacon has it in its map."""
         self.discover(**how)
-        wait_for(lambda: udp_of(beacon, self.node), 20, "the endpoint")
+        wait_for(lambda: udp_of(beacon, self.node), what="the endpoint")
         return self
 
     def send_to(self, dest, payload):
