@@ -177,6 +177,9 @@ beacond_frame_dispatch(struct beacond_frame *bf, int timeout_ms)
 		    frame_readable(bf, number) == -1)
 			return (frame_fail(bf, errno));
 	}
+	/* What frame_news() has left over. */
+	if (frame_take(bf, CONTROL) == -1)
+		return (frame_fail(bf, errno));
 	if (beacond_frame_flush(bf) == -1)
 		return (-1);
 	return (frame_check(bf));
@@ -222,6 +225,21 @@ frame_find(const struct beacond_frame *bf, uint32_t node, uint32_t *number)
 	return ((struct link *)(uintptr_t)&bf->links[entry.worker]);
 }
 
+/*
+ * The open link to the worker that has node's session, or NULL.  The map may
+ * name a worker of which the beacon has just told us: that is read first.
+ */
+static struct link *
+frame_reach(struct beacond_frame *bf, uint32_t node, uint32_t *number)
+{
+	struct link *link;
+
+	link = frame_find(bf, node, number);
+	if (link != NULL && link->fd == -1)
+		frame_news(bf);
+	return (link != NULL && link->fd != -1 ? link : NULL);
+}
+
 /* One more message for a peer.  Boolean: it is on its way. */
 static int
 frame_add(struct beacond_frame *bf, uint32_t number, uint32_t type,
@@ -248,15 +266,26 @@ int
 beacond_frame_write(
     struct beacond_frame *bf, uint32_t dest, const uint8_t *frame, size_t len)
 {
-	struct link *link;
 	uint32_t number;
 
-	if (len == 0 || len > BEACOND_FRAME_OUT_MAX)
-		return (0);
-	link = frame_find(bf, dest, &number);
-	if (link == NULL || link->fd == -1)
+	if (len == 0 || len > BEACOND_FRAME_OUT_MAX ||
+	    frame_reach(bf, dest, &number) == NULL)
 		return (0);
 	return (frame_add(bf, number, FRAME_WRITE, dest, frame, len));
+}
+
+/*
+ * The worker of that number has refused it, as dest is not there.  If that has
+ * moved since, it goes to where it is now.  Boolean: it is on its way.
+ */
+int
+frame_again(struct beacond_frame *bf, uint32_t from, uint32_t dest,
+    const uint8_t *frame, size_t len)
+{
+	uint32_t number;
+
+	return (frame_find(bf, dest, &number) != NULL && number != from &&
+		beacond_frame_write(bf, dest, frame, len));
 }
 
 /*
@@ -296,13 +325,11 @@ beacond_frame_close_peer(struct beacond_frame *bf, uint32_t node,
 {
 	uint8_t data[sizeof(uint32_t) + FRAME_TEXT_MAX];
 	uint32_t number, wide;
-	struct link *link;
 	size_t len;
 
-	link = frame_find(bf, node, &number);
 	len = strlen(reason);
-	if (link == NULL || link->fd == -1 || len > FRAME_TEXT_MAX ||
-	    code < 1000 || code > 4999)
+	if (len > FRAME_TEXT_MAX || code < 1000 || code > 4999 ||
+	    frame_reach(bf, node, &number) == NULL)
 		return (0);
 	wide = (uint32_t)code;
 	memcpy(data, &wide, sizeof(wide));

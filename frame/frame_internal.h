@@ -54,9 +54,13 @@ void frame_lost(struct beacond_frame *, uint32_t number);
 int frame_send(struct beacond_frame *, uint32_t number, uint32_t type,
     uint32_t node, uint32_t other, const void *data, size_t len);
 int frame_wait(struct beacond_frame *, const uint32_t *left);
+int frame_again(struct beacond_frame *, uint32_t from, uint32_t dest,
+    const uint8_t *frame, size_t);
 
 /* frame_recv.c */
 int frame_readable(struct beacond_frame *, uint32_t number);
+int frame_take(struct beacond_frame *, uint32_t number);
+void frame_news(struct beacond_frame *);
 void frame_unmap(uint8_t **window);
 
 #endif /* FRAME_FRAME_INTERNAL_H */

@@ -81,6 +81,19 @@ frame_at(struct beacond_frame *bf, struct link *link,
 	return (0);
 }
 
+static void
+frame_refused(struct beacond_frame *bf, const struct link *link,
+    const struct imsg_header *header, const uint8_t *data, size_t len)
+{
+	if (header->pid == FRAME_NOT_CONNECTED &&
+	    frame_again(
+		bf, (uint32_t)(link - bf->links), header->peerid, data, len))
+		return;
+	if (bf->calls.refused != NULL)
+		bf->calls.refused(bf->arg, header->peerid,
+		    (enum beacond_frame_reason)header->pid, data, len);
+}
+
 /*
  * We have asked for it, or that worker is about to end, and waits for what we
  * have written for it.
@@ -120,9 +133,7 @@ frame_from_worker(struct beacond_frame *bf, struct link *link,
 			    header->type == FRAME_CAME);
 		break;
 	case FRAME_REFUSED:
-		if (bf->calls.refused != NULL)
-			bf->calls.refused(bf->arg, header->peerid,
-			    (enum beacond_frame_reason)header->pid, data, len);
+		frame_refused(bf, link, header, data, len);
 		break;
 	/* Said twice it counts once: nobody says it for another. */
 	case FRAME_JOINED:
@@ -264,15 +275,17 @@ frame_from_parent(struct beacond_frame *bf, const struct imsg_header *header,
 }
 
 /* Deals with all whole messages of a link.  Returns 0, or -1 with errno. */
-static int
+int
 frame_take(struct beacond_frame *bf, uint32_t number)
 {
 	struct imsg_header header;
 	struct link *link;
 	uint8_t *data;
-	int fd, r;
+	int busy, fd, r;
 
 	link = &bf->links[number];
+	busy = link->busy;
+	link->busy = 1;
 	while ((r = link_next(link, &header, &data, &fd)) == 1) {
 		if (number == CONTROL)
 			r = frame_from_parent(
@@ -281,9 +294,50 @@ frame_take(struct beacond_frame *bf, uint32_t number)
 			r = frame_from_worker(bf, link, &header, data,
 			    header.len - sizeof(header), fd);
 		if (r == -1)
-			return (-1);
+			break;
 	}
+	link->busy = busy;
 	return (r);
+}
+
+/* Boolean: next the beacon tells of a channel, and that is in nobody's way. */
+static int
+frame_is_news(const struct beacond_frame *bf)
+{
+	struct imsg_header header;
+	const struct link *link;
+
+	link = &bf->links[CONTROL];
+	if (link->in_len < sizeof(header))
+		return (0);
+	memcpy(&header, link->in + link->in_off, sizeof(header));
+	return ((header.type == FRAME_CHANNEL || header.type == FRAME_WINDOW) &&
+		header.peerid < WORKERS_MAX && !bf->links[header.peerid].busy);
+}
+
+/*
+ * Takes new channels, as far as the beacon has told of them; but not in the
+ * place of one whose data a call has in its hands.  That, and all that is no
+ * channel, stays for the end of the turn.
+ */
+void
+frame_news(struct beacond_frame *bf)
+{
+	struct imsg_header header;
+	struct link *link;
+	uint8_t *data;
+	int fd;
+
+	link = &bf->links[CONTROL];
+	/* Its end is met by the next turn. */
+	if (link->fd == -1 || link_read(link, SIZE_MAX) == -1)
+		return;
+	while (frame_is_news(bf) && link_next(link, &header, &data, &fd) == 1)
+		if (frame_from_parent(bf, &header, data,
+			header.len - sizeof(header), fd) == -1) {
+			bf->error = errno;
+			return;
+		}
 }
 
 /*

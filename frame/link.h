@@ -35,6 +35,7 @@ struct link {
 	uint32_t taken;  /* up to where in it we are done */
 	int owes;        /* boolean: and have not said so */
 	int joined;
+	int busy;    /* boolean: what it has said is being dealt with */
 	int leaving; /* boolean: LEFT is waited for */
 	int left;
 };

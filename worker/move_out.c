@@ -371,7 +371,8 @@ move_out_keep(struct worker *w, const struct session *s)
 /*
  * A frame for a session of node has come here, and the map has it with another
  * worker.  If it has just gone there or is about to, that one gets the frame,
- * behind what it has been told already.  Returns 0 if it is not so.
+ * behind what it has been told already.  Returns 0 if it is not so, or that one
+ * has been told that nothing more comes.
  */
 int
 move_out_late(struct worker *w, uint32_t node, uint32_t generation,
@@ -381,7 +382,7 @@ move_out_late(struct worker *w, uint32_t node, uint32_t generation,
 	uint32_t i;
 
 	d = w->moves.out;
-	if (d == NULL)
+	if (d == NULL || d->last)
 		return (0);
 	for (i = 0; i < d->count; i++)
 		if (d->sessions[i].node == node &&

@@ -77,6 +77,9 @@ func (s *Server) happened(c *channel, m received) {
 			s.config.OnFrame(m.node, m.data)
 		}
 	case typeRefused:
+		if Reason(m.number) == NotConnected && s.again(c.worker, m.node, m.data) {
+			return
+		}
 		if s.config.OnRefused != nil {
 			s.config.OnRefused(m.node, Reason(m.number), m.data)
 		} else {

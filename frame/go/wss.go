@@ -101,6 +101,7 @@ type Metrics struct {
 const (
 	waitAnswer  = 10 * time.Second // for the beacon, or to leave
 	waitReplace = 15 * time.Second // for a channel in the place of another
+	waitNews    = 100 * time.Millisecond
 	workersMax  = 128
 )
 
@@ -113,6 +114,7 @@ type Server struct {
 	channels [workersMax]atomic.Pointer[channel]
 	maxOut   int
 	logged   atomic.Int64 // when something was logged last
+	inVain   atomic.Int64 // until when no channel is waited for
 
 	asking  sync.Mutex // one question at a time
 	answer  chan Metrics
@@ -177,7 +179,8 @@ func (s *Server) Addr() string {
 	return s.config.BindAddr
 }
 
-// WriteFrame sends a binary frame to a peer.  It does not wait, and returns false
+// WriteFrame sends a binary frame to a peer.  It does not wait, but for a moment for
+// a worker of which the beacon has just told, and returns false
 // at once if the node is not connected: the caller has to do with UDP.  It returns
 // false and logs if the frame is empty or longer than 32,768 bytes, or more waits to
 // be sent than may; the peer stays.
@@ -336,11 +339,36 @@ func (s *Server) look(nodeID uint32) (generation uint32, worker int, ok bool) {
 	return peers.look(nodeID)
 }
 
+// reach returns the channel to a worker.  The map may name one of which the beacon
+// has just told: that is read first, by another goroutine, for a moment and not by
+// every caller if it does not come.
+func (s *Server) reach(worker int) *channel {
+	c := s.channels[worker].Load()
+	if c != nil || time.Now().UnixNano() < s.inVain.Load() {
+		return c
+	}
+	for end := time.Now().Add(waitNews); c == nil && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+		c = s.channels[worker].Load()
+	}
+	if c == nil {
+		s.inVain.Store(time.Now().Add(time.Second).UnixNano())
+	}
+	return c
+}
+
+// again sends what that worker has refused, as destID is not there, to where it has
+// moved.
+func (s *Server) again(worker, destID uint32, frame []byte) bool {
+	_, now, ok := s.look(destID)
+	return ok && uint32(now) != worker && s.WriteFrame(destID, frame)
+}
+
 func (s *Server) send(worker int, kind, node, number uint32, data []byte) bool {
 	if worker >= workersMax {
 		return false
 	}
-	c := s.channels[worker].Load()
+	c := s.reach(worker)
 	if c == nil {
 		return false
 	}

@@ -168,8 +168,7 @@ class Server:
         entry = self._look(dest)
         if entry is None or not 0 < len(frame) <= self._max_out:
             return False
-        return self._send(self._channels.get(entry[1]), _WRITE, dest, 0,
-            frame)
+        return self._send(self._reach(entry[1]), _WRITE, dest, 0, frame)
 
     def is_connected(self, node):
         """From memory that the beacon shares: no message, O(1)."""
@@ -192,7 +191,7 @@ class Server:
         entry = self._look(node)
         if entry is None:
             return False
-        return self._send(self._channels.get(entry[1]), _CLOSE, node, entry[0],
+        return self._send(self._reach(entry[1]), _CLOSE, node, entry[0],
             struct.pack("=I", code) + text)
 
     def metrics(self):
@@ -324,6 +323,27 @@ class Server:
         peers = self._map
         return peers.look(node) if peers is not None else None
 
+    def _reach(self, worker):
+        """Its channel, or None.  The map may name a worker of which the beacon
+        has just told us: that is read first."""
+        channel = self._channels.get(worker)
+        if channel is not None:
+            return channel
+        with self._control_lock:
+            try:
+                if self._control is not None and self._control.waits():
+                    self._read_control()
+            except (Error, OSError):
+                pass        # the thread of the server sees it, too
+        return self._channels.get(worker)
+
+    def _again(self, worker, dest, frame):
+        """That worker has refused it, as dest is not there.  True: it has moved,
+        and the frame goes to where it is now."""
+        entry = self._look(dest)
+        return (entry is not None and entry[1] != worker and
+            self.write_frame(dest, frame))
+
     def _send(self, channel, kind, node, number, data):
         """False: the channel is None or has ended, or too much waits."""
         with self._lock:
@@ -389,7 +409,9 @@ class Server:
         elif kind == _CAME or kind == _GONE:
             self._call(config.on_peer, node, number, kind == _CAME)
         elif kind == _REFUSED:
-            self._call(config.on_refused, node, number, data)
+            if number != NOT_CONNECTED or not self._again(channel.worker, node,
+                    data):
+                self._call(config.on_refused, node, number, data)
         elif kind == _LEFT:
             # Unasked: the worker is about to end, and waits for what we wrote.
             if not channel.left and not self._leave_until:

@@ -330,7 +330,7 @@ say_channels(uint8_t how, struct side *s)
 	serial = (uint8_t)(serial + 1U);
 	if (!s->joined && (how & 7) != 4)
 		say_joined(s);
-	memset(data, serial, len);
+	memset(data, serial, len + (len < sizeof(data)));
 	switch (how & 7) {
 	case 0:
 		say_joined(s);
@@ -577,6 +577,24 @@ any_wild(void)
 	return (0);
 }
 
+/* It may go to where the map has the node instead of coming back. */
+static int
+may_go_on(const struct side *s, const struct imsg_header *header)
+{
+	return (header->type == FRAME_REFUSED &&
+		header->pid == FRAME_NOT_CONNECTED &&
+		header->peerid % WORKERS != s->number);
+}
+
+/* The next message of a side is that, or one that has gone elsewhere. */
+static int
+is_that(const struct side *s, const struct imsg_header *header, uint32_t type,
+    const uint8_t *bytes, size_t len)
+{
+	return (header->type == type && header->len == sizeof(*header) + len &&
+		memcmp(bytes, s->said + s->done + sizeof(*header), len) == 0);
+}
+
 /* Something is handed on: it is what was said. */
 static void
 check(uint32_t type, uint32_t node, uint32_t number, const uint8_t *bytes,
@@ -590,7 +608,12 @@ check(uint32_t type, uint32_t node, uint32_t number, const uint8_t *bytes,
 		return;
 	REQUIRE(node > CONTROL && node < nsides);
 	s = &sides[node];
-	REQUIRE(next(s, &header));
+	for (;; s->done += header.len) {
+		REQUIRE(next(s, &header));
+		if (!may_go_on(s, &header) ||
+		    is_that(s, &header, type, bytes, len))
+			break;
+	}
 	if (header.type == FRAME_FRAME_AT) {
 		memcpy(&at, s->said + s->done + sizeof(header), sizeof(at));
 		REQUIRE(type == FRAME_FRAME && len == at.len);
@@ -736,9 +759,13 @@ settle(void)
 			if (beacond_frame_dispatch(bf, 0) == -1)
 				return;
 	} while (n > 0);
-	for (i = 1; i < nsides && !any_wild(); i++)
+	for (i = 1; i < nsides && !any_wild(); i++) {
+		while (
+		    next(&sides[i], &header) && may_go_on(&sides[i], &header))
+			sides[i].done += header.len;
 		REQUIRE(sides[i].fd == -1 || sides[i].replaced ||
 			!next(&sides[i], &header));
+	}
 }
 
 /* Up to an end, or to where it is to leave. */

@@ -177,6 +177,10 @@ class FakeBeacon:
         self.send(R.ADDRESS, data=bytes(15) + b"\1" + struct.pack("=I", 443))
         self.send(R.ATTACHED)
 
+    def move(self, i, worker):
+        """Entry i of the map is at that worker from now on."""
+        self.map[16785408 + 64 * i + 16] = worker
+
     def channel(self, worker):
         ours, theirs = socket.socketpair()
         ours.settimeout(R.BOUND)

@@ -442,6 +442,40 @@ def test_how_the_map_is_read(talker, fake):
         assert program.hear() == "frame 5 " + b"50".hex()
 
 
+@limit(120)
+def test_what_has_moved_gets_what_comes_back(client, fake):
+    with fake.attach(client) as program:
+        # It went elsewhere, and so does what comes back of it.
+        fake.move(0, 60)
+        fake.channels[3].send(R.REFUSED, 5, R.NOT_CONNECTED, b"late")
+        fake.channels[60].expect(R.WRITE, 5, 0, b"late")
+        # Where it is it was refused, or for another reason.
+        fake.channels[60].send(R.REFUSED, 5, R.NOT_CONNECTED, b"x")
+        assert program.hear() == "refused 5 1 78"
+        fake.channels[3].send(R.REFUSED, 5, R.QUEUE_FULL, b"x")
+        assert program.hear() == "refused 5 2 78"
+        # It has gone where there is no channel.
+        fake.move(0, 61)
+        fake.channels[3].send(R.REFUSED, 5, R.NOT_CONNECTED, b"x")
+        assert program.hear() == "refused 5 1 78"
+
+
+@limit(120)
+def test_a_worker_that_the_map_knows_first(client, fake):
+    with fake.attach(client) as program:
+        assert program.ask("write", 6, "aa") == "written false"
+        # All is there before it looks at anything.
+        time.sleep(1)               # Go does not wait again before
+        program.proc.send_signal(signal.SIGSTOP)
+        fake.channel(9)
+        program.say("write", 6, "bb")
+        program.proc.send_signal(signal.SIGCONT)
+        assert program.hear() == "written true"
+        fake.channels[9].expect(R.WRITE, 6, 0, b"\xbb")
+        # And what else was said is heard.
+        assert program.ask("close", 6, 1000, "why") == "closed true"
+
+
 LIES = [R.message(0xeff), R.message(R.JOINED, data=b"x"),
     R.message(R.FRAME, 5, 50, bytes(65537)), R.message(R.REFUSED, 5, 1),
     struct.pack("=IIII", R.FRAME, 15, 5, 50),

@@ -182,6 +182,8 @@ test_all_goes_well(void)
 	CHECK(told(WM_LAST) == -1);
 	move_out_fenced(&w, 2, 1);
 	CHECK(told(WM_LAST) == 1);
+	/* Nothing follows that, though the other end has not read it yet. */
+	CHECK(!move_out_late(&w, 10, 20, bytes + FRAME_HEADROOM, 8));
 	(void)close(other.fd);
 	other.fd = -1;
 	ev_run(w.loop, EVRUN_NOWAIT);
