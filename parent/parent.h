@@ -78,7 +78,7 @@
 #define BACKOFF_MAX   10.
 #define BACKOFF_RESET 60 /* of life after which all is forgiven */
 #define DEATHS_WINDOW 60 /* seconds, see role_rules.deaths */
-#define STOP_SECONDS  6. /* to end; a worker's peers get 3, the router 2 */
+#define STOP_SECONDS  4. /* children get to end; a worker's peers get 3 */
 
 /* States of a child's channel; 0: nothing more is taken. */
 #define PROCESS_STARTING 0x1

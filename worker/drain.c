@@ -27,6 +27,13 @@ drain_set(struct worker *w, const struct msg_drain *msg)
 	return (NULL);
 }
 
+/* Ticks since its phase began. */
+uint32_t
+drain_elapsed(const struct worker *w)
+{
+	return (w->tick - w->drain.since);
+}
+
 /* Each tick: as many are closed as should be by now. */
 void
 drain_tick(struct worker *w)
@@ -38,7 +45,7 @@ drain_tick(struct worker *w)
 	d = &w->drain;
 	if (d->phase != DRAIN_CLOSING)
 		return;
-	elapsed = w->tick - d->since;
+	elapsed = drain_elapsed(w);
 	due = elapsed >= d->ticks
 		  ? UINT32_MAX
 		  : (uint32_t)((uint64_t)d->total * elapsed / d->ticks);

@@ -23,6 +23,7 @@ struct drain {
 
 /* drain.c */
 const char *drain_set(struct worker *, const struct msg_drain *);
+uint32_t drain_elapsed(const struct worker *);
 void drain_tick(struct worker *);
 
 #endif /* WORKER_DRAIN_H */

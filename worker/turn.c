@@ -8,6 +8,9 @@
 #include "common/event.h"
 #include "worker/worker.h"
 
+/* Peers may have CLOSE_TICKS of it, and after 4 s the parent kills. */
+#define STOP_TICKS (CLOSE_TICKS + 2)
+
 /*
  * While draining: the last WebSocket is gone, and so is this process as soon as
  * the router knows.  Until then new connections are still told that they come
@@ -19,8 +22,11 @@ turn_drained(struct worker *w)
 	if (w->nupgraded > 0)
 		return;
 	if (router_stays(w)) {
-		route_flush(w);
-		return;
+		if (drain_elapsed(w) < STOP_TICKS) {
+			route_flush(w);
+			return;
+		}
+		router_end(w, "does not answer LEFT");
 	}
 	event_flush(1);
 	exit(0);

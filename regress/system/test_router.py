@@ -182,7 +182,8 @@ def test_a_stop_waits_for_peers_and_then_for_the_router():
     with Routed(workers=1) as b, b.router() as r, login(b, 1) as one:
         r.channels[0].expect(R.CAME, 1)
         b.proc.send_signal(signal.SIGTERM)
-        # It has 3 seconds for its half of the close, the router then 2.
+        # It has 3 seconds for its half of the close, the router what is left
+        # until what has not ended is killed, after 4.
         b.ends()
         r.channels[0].expect(R.GONE, 1)
         r.channels[0].expect(R.LEFT)

@@ -58,6 +58,21 @@ router_stays(struct worker *of)
 	return (stays);
 }
 
+/* Its channel is closed: by the end of the process. */
+void
+router_end(struct worker *of, const char *reason)
+{
+	stays = 0;
+}
+
+static uint32_t elapsed; /* ticks since it was told to end */
+
+uint32_t
+drain_elapsed(const struct worker *of)
+{
+	return (elapsed);
+}
+
 void
 session_reap(struct worker *of)
 {
@@ -171,6 +186,18 @@ test_the_process_ends(void)
 	CHECK(drains(0, 0) == 0);
 }
 
+/* Peers had their 3 s; a kill comes after 4, and a router is not waited for. */
+static void
+test_a_stop_is_over_before_its_kill(void)
+{
+	elapsed = CLOSE_TICKS + 1;
+	CHECK(drains(0, 1) == 7);
+	elapsed = CLOSE_TICKS + 2;
+	CHECK(drains(0, 1) == 0);
+	CHECK(drains(1, 1) == 8);
+	elapsed = 0;
+}
+
 /* It alone does not keep the loop running. */
 static void
 test_the_loop_ends_without_it(void)
@@ -190,6 +217,7 @@ main(void)
 	RUN(test_who_stands_still_is_looked_at_last);
 	RUN(test_what_the_router_is_told_may_wait);
 	RUN(test_the_process_ends);
+	RUN(test_a_stop_is_over_before_its_kill);
 	RUN(test_the_loop_ends_without_it);
 	return (test_failed());
 }
