@@ -23,7 +23,8 @@ shutdown_kill_all(struct parent *parent)
 
 	parent->stopping = 2;
 	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
-		if (place->child != NULL)
+		/* It may be called for the death of one. */
+		if (place->child != NULL && ev_is_active(&place->child->reaper))
 			(void)kill(place->child->pid, SIGKILL);
 }
 

@@ -72,6 +72,7 @@ static void
 successor_unparked(struct parent *parent)
 {
 	(void)close(parent->successor.file);
+	parent->successor.file = -1;
 	if (parent->successor.asks)
 		successor_taken(parent);
 	else

@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "parent/control.h"
 #include "parent/parent.h"
+#include "parent/unpark_batch.h"
 #include "parent/unpark_file.h"
 #include "regress/fuzz/family.h"
 #include "regress/fuzz/loop.h"
@@ -29,6 +30,7 @@ static char conf_path[32];
 static uint8_t conf_now = CONFS;
 static jmp_buf fatal_end;
 static void (*act_all)(void);
+static int gave_up; /* boolean: this life has ended in the middle of a thing */
 
 int parent_main(int, char **);
 
@@ -155,9 +157,17 @@ memory_file(void)
 static void
 gives_up(int status)
 {
-	if (status == 0 && operator_may_connect())
+	gave_up = status != 0;
+	if (!gave_up && operator_may_connect())
 		control_stop(family);
 	longjmp(fatal_end, 1);
+}
+
+static void
+closed(int fd)
+{
+	operator_closed(fd);
+	family_old_closed(fd);
 }
 
 /* Once. */
@@ -170,25 +180,46 @@ family_start(void)
 	    conf_path, sizeof(conf_path), "/proc/self/fd/%d", conf_file);
 	family_sockets();
 	fuzz_on_exit = gives_up;
+	fuzz_on_close = closed;
+}
+
+/* What it would have taken, and what it would have left to another. */
+static void
+clean_up_successor(struct successor *s)
+{
+	uint32_t i;
+
+	channel_close(&s->channel);
+	/* It may have ended over one of these. */
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
+		if (s->unpark.to[i] != NULL) {
+			channel_close(&s->unpark.to[i]->channel);
+			free(s->unpark.to[i]);
+		}
+	unpark_file_close(&s->unpark.file);
+	(void)close(s->file);
+	if (operator_may_connect())
+		(void)close(family->control->socket.fd);
 }
 
 /* What is left to the end of the process, beside what it began with. */
 static void
 clean_up(void)
 {
+	struct place *place;
 	uint32_t i;
 
-	REQUIRE(family->auth.child == NULL);
-	for (i = 0; i < PROTO_PLACES_MAX; i++)
-		REQUIRE(family->workers[i].child == NULL);
-	listen_close(family);
-	/* What it would have taken, and what it would have left to another. */
-	if (family->successor.pending) {
-		unpark_file_close(&family->successor.unpark.file);
-		(void)close(family->successor.file);
-		if (operator_may_connect())
-			(void)close(family->control->socket.fd);
+	/* It may have ended over the death of one. */
+	for (i = 0; (place = process_place(family, i)) != NULL; i++) {
+		REQUIRE(place->child == NULL || gave_up);
+		if (place->child == NULL)
+			continue;
+		metrics_fold(place->child);
+		process_free(place->child);
 	}
+	listen_close(family);
+	if (family->successor.pending)
+		clean_up_successor(&family->successor);
 	for (i = 0; i < family->gossip.nsources; i++)
 		free(family->gossip.sources[i].ids);
 	free(family->gossip.ids);
@@ -200,6 +231,16 @@ clean_up(void)
 	memset(family, 0, sizeof(*family));
 	loop_forget();
 	family_memory_end();
+}
+
+/* It has ended before it had anything but descriptors. */
+static void
+clean_up_early(void)
+{
+	family_old_end();
+	family_keep_end();
+	family_memory_end();
+	fuzz_descriptors_close();
 }
 
 static void
@@ -216,8 +257,8 @@ serve(void)
 void
 family_run(uint8_t how, void (*act)(void))
 {
-	static char name[] = "beacond", options[] = "-df";
-	static char *argv[] = { name, options, conf_path, NULL };
+	static char name[] = "beacond", options[] = "-df", asks[] = "-u";
+	static char *argv[] = { name, options, conf_path, asks, NULL };
 
 	act_all = act;
 	loop_run = serve;
@@ -226,17 +267,27 @@ family_run(uint8_t how, void (*act)(void))
 	family_conf(0);
 	optind = 1;
 	family_memory_starting(1);
+	family = NULL;
+	gave_up = 0;
 	if (setjmp(fatal_end) == 0)
-		(void)parent_main(3, argv);
+		(void)parent_main(family_old_is_there() ? 4 : 3, argv);
+	if (family == NULL) {
+		clean_up_early();
+		return;
+	}
+	/* It has ended, and does not do so again. */
+	family->successor.asks = 0;
 	children_end();
 	clean_up();
+	family_old_end();
 }
 
 /* Its children were ready, and are getting the sessions of another parent. */
 int
 family_takes_over(void)
 {
-	REQUIRE(!family->ready || !family->successor.pending);
+	REQUIRE(!family->ready ||
+		(!family->successor.pending && !family_old_serves()));
 	return (family->successor.begun && family->successor.pending);
 }
 

@@ -68,7 +68,18 @@ void family_manager(int, int);
 int family_keeps_nothing(void);
 void family_keep(struct input *);
 void family_keep_end(void);
+int family_kept_take(int);
 uint32_t family_kept_node(uint32_t);
+
+/* family_old.c: a parent that runs, in the place of that. */
+void family_old(struct input *);
+int family_old_is_there(void);
+int family_old_serves(void);
+int family_old_is_silent(void);
+int family_old_hears(void);
+void family_old_ends(void);
+void family_old_closed(int);
+void family_old_end(void);
 
 /* family_memory.c */
 void family_memory_starting(int);
@@ -160,6 +171,7 @@ void operators_stop_taking(void);
 void operators_end(int);
 int operator_accepted(void);
 void operator_listener(int);
+void operator_closed(int);
 int operator_may_connect(void);
 
 #endif /* REGRESS_FUZZ_FAMILY_H */

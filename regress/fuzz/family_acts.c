@@ -16,7 +16,8 @@ family_settle(void)
 {
 	int turns;
 
-	for (turns = 0; loop_turn() + children_hear() > 0; turns++)
+	for (turns = 0; loop_turn() + children_hear() + family_old_hears() > 0;
+	     turns++)
 		REQUIRE(turns < 10000);
 }
 

@@ -30,6 +30,7 @@
 #define KEPT_UNSEALED 0x6  /* both: it could change */
 #define KEPT_AS_IS    0x8  /* nor is its length put right */
 #define KEPT_LIE      0x30 /* both: a message has fewer descriptors */
+#define KEPT_ASKED    0x40 /* by a parent that runs */
 
 static union {
 	uint8_t bytes[FILE_MAX];
@@ -110,19 +111,29 @@ __wrap_notify_barrier(void)
 
 /* ---- what it has kept ---- */
 
+/* The file, or (i > 0) a queue; -1: there is none. */
+int
+family_kept_take(int i)
+{
+	int fd;
+
+	if (i > QUEUES)
+		return (-1);
+	fd = fds[i];
+	fds[i] = -1;
+	return (fd);
+}
+
 int
 __wrap_inherit_take_named(const char *name)
 {
 	char text[INHERIT_NAME_LEN];
-	int fd, i;
+	int i;
 
 	for (i = 0; i <= QUEUES; i++) {
 		(void)snprintf(text, sizeof(text), "beacond-queue-%04d", i - 1);
-		if (strcmp(name, i == 0 ? "beacond-file" : text) != 0)
-			continue;
-		fd = fds[i];
-		fds[i] = -1;
-		return (fd);
+		if (strcmp(name, i == 0 ? "beacond-file" : text) == 0)
+			return (family_kept_take(i));
 	}
 	return (-1);
 }
@@ -410,6 +421,8 @@ family_keep(struct input *input)
 			    (how & KEPT_LIE) == KEPT_LIE && i == 2);
 	}
 	make_file(how, input);
+	if (how & KEPT_ASKED)
+		family_old(input);
 }
 
 /* It lets go of what was not taken. */

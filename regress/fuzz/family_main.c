@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "parent/control.h"
+#include "parent/inherit.h"
 #include "parent/parent.h"
 #include "regress/fuzz/family.h"
 
@@ -33,13 +34,13 @@ int __real_socketpair(int, int, int, int[2]);
 int __real_pipe2(int[2], int);
 void __real_log_init(const char *, enum log_target);
 void __real_supervise_init(struct parent *);
+int __wrap_attributes_close_above(int);
 int __wrap_accept4(int, struct sockaddr *, socklen_t *, int);
 void __wrap_attributes_directory(const struct parent *);
 void __wrap_attributes_set(void);
 void __wrap_control_bind(struct parent *);
 pid_t __wrap_fork(void);
 ssize_t __wrap_getrandom(void *, size_t, unsigned);
-void __wrap_inherit_sockets(void);
 int __wrap_kill(pid_t, int);
 void __wrap_listen_all(struct parent *);
 void __wrap_log_init(const char *, enum log_target);
@@ -140,6 +141,7 @@ __wrap_listen_all(struct parent *parent)
 	listener = listener_new(parent, LISTENER_UDP, &udp_bound);
 	for (i = 0; i < WORKERS; i++)
 		listener_add(listener, udp[i]);
+	inherit_report();
 }
 
 void
@@ -200,9 +202,12 @@ __wrap_attributes_set(void)
 {
 }
 
-void
-__wrap_inherit_sockets(void)
+/* Nobody has left anything open but this process itself. */
+int
+__wrap_attributes_close_above(int last)
 {
+	(void)last;
+	return (0);
 }
 
 void

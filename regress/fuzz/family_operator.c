@@ -68,9 +68,12 @@ operators_begin(void)
 	noffers = 0;
 }
 
-/* The parent lets go of it: that number may be another's from now on. */
-static void
-listener_closed(int fd)
+/*
+ * The parent closes a descriptor: if that is what they come by, its number may
+ * be another's from now on.
+ */
+void
+operator_closed(int fd)
 {
 	if (fd == -1 || fd != listener)
 		return;
@@ -84,7 +87,6 @@ operator_listener(int fd)
 {
 	listener = fd;
 	loop_ready(fd, 0);
-	fuzz_on_close = listener_closed;
 }
 
 /* The next one in line; -1 with errno: there is none. */

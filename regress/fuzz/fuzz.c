@@ -21,7 +21,7 @@ int __wrap_close(int);
 struct fuzz_clocks fuzz_clocks = { 1000 * FUZZ_SECOND, FUZZ_BEGIN };
 void (*fuzz_on_exit)(int);
 void (*fuzz_on_close)(int);
-static int fuzz_open;
+static uint8_t fuzz_open[DESCRIPTORS]; /* booleans: at the mark */
 
 /* Takes `want` bytes, or what is left of them: *got. */
 const uint8_t *
@@ -135,20 +135,29 @@ fuzz_poll(struct pollfd *fds, unsigned n)
 	return (r);
 }
 
-/* How many descriptors are open, in one call. */
-static int
-fuzz_descriptors(void)
+/* Which descriptors are open, in one call. */
+static void
+fuzz_descriptors(uint8_t open[DESCRIPTORS])
 {
 	struct pollfd fds[DESCRIPTORS];
-	int i, n;
+	int i;
 
 	for (i = 0; i < DESCRIPTORS; i++) {
 		fds[i].fd = i;
 		fds[i].events = 0;
 	}
 	REQUIRE(fuzz_poll(fds, DESCRIPTORS) != -1);
+	for (i = 0; i < DESCRIPTORS; i++)
+		open[i] = (fds[i].revents & POLLNVAL) == 0;
+}
+
+static int
+fuzz_count(const uint8_t open[DESCRIPTORS])
+{
+	int i, n;
+
 	for (i = n = 0; i < DESCRIPTORS; i++)
-		n += (fds[i].revents & POLLNVAL) == 0;
+		n += open[i];
 	return (n);
 }
 
@@ -156,13 +165,29 @@ fuzz_descriptors(void)
 void
 fuzz_descriptors_mark(void)
 {
-	fuzz_open = fuzz_descriptors();
+	fuzz_descriptors(fuzz_open);
 }
 
 void
 fuzz_descriptors_check(void)
 {
-	REQUIRE(fuzz_descriptors() == fuzz_open);
+	uint8_t open[DESCRIPTORS];
+
+	fuzz_descriptors(open);
+	REQUIRE(fuzz_count(open) == fuzz_count(fuzz_open));
+}
+
+/* A process ends without a word: all that has been opened since is closed. */
+void
+fuzz_descriptors_close(void)
+{
+	uint8_t open[DESCRIPTORS];
+	int i;
+
+	fuzz_descriptors(open);
+	for (i = 0; i < DESCRIPTORS; i++)
+		if (open[i] && !fuzz_open[i])
+			(void)close(i);
 }
 
 /* Whoever closes what is not open would one day close what is another's. */

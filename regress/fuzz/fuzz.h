@@ -43,6 +43,7 @@ struct pollfd;
 int fuzz_poll(struct pollfd *, unsigned);
 void fuzz_descriptors_mark(void);
 void fuzz_descriptors_check(void);
+void fuzz_descriptors_close(void);
 
 /* Both clocks stand still but for this, in nanoseconds. */
 #define FUZZ_SECOND 1000000000LL

@@ -46,12 +46,13 @@ wraps_move	 := $(wraps_session)
 fuzz_parent	 := $(wildcard parent/*.c common/*.c regress/fuzz/family*.c) \
 		    $(fuzz_loop)
 wraps_parent	 := calloc free malloc mmap munmap realloc reallocarray \
-		    accept4 attributes_directory attributes_set control_bind \
-		    fork getrandom inherit_sockets inherit_take_named kill \
+		    accept4 attributes_close_above attributes_directory \
+		    attributes_set connect control_bind \
+		    fork getrandom inherit_take_named kill \
 		    listen_all log_init notify_barrier notify_is_open \
 		    notify_keep notify_let_go notify_open parent_sandbox \
 		    parent_sandbox_files pipe2 privs_drop privs_limits \
-		    privs_prepare sendmsg socketpair spawn_open_again \
+		    poll privs_prepare sendmsg socketpair spawn_open_again \
 		    spawn_open_programs steer_all supervise_init
 fuzz_unpark	 := $(fuzz_parent)
 wraps_unpark	 := $(wraps_parent)

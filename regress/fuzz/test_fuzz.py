@@ -101,7 +101,7 @@ def test_snapshot():
 
 
 def test_unpark():
-    fuzz("unpark", 1500)
+    fuzz("unpark", 2300)
 
 
 def test_ws_frame():

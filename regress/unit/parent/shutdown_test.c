@@ -50,6 +50,11 @@ keys_cache_busy(const struct parent *of)
 }
 
 static void
+reaped(struct ev_loop *loop, ev_child *w, int revents)
+{
+}
+
+static void
 process_that_waits(struct process *p)
 {
 	fflush(stdout);
@@ -58,6 +63,8 @@ process_that_waits(struct process *p)
 		(void)pause();
 		_exit(0);
 	}
+	ev_child_init(&p->reaper, reaped, p->pid, 0);
+	ev_child_start(parent.loop, &p->reaper);
 }
 
 static int
@@ -167,6 +174,23 @@ test_asked_again_or_too_late_all_are_killed(void)
 	CHECK(all_killed());
 }
 
+/* Its number may be another's already. */
+static void
+test_who_is_buried_is_not_killed(void)
+{
+	struct process *p;
+	int status;
+
+	begin();
+	p = parent.workers[0].child;
+	ev_child_stop(parent.loop, &p->reaper);
+	shutdown_begin(&parent);
+	shutdown_begin(&parent);
+	CHECK(waitpid(parent.workers[1].child->pid, &status, 0) != -1);
+	CHECK(waitpid(p->pid, &status, WNOHANG) == 0);
+	put_away();
+}
+
 static void
 is_fatal(void)
 {
@@ -189,6 +213,7 @@ main(void)
 	RUN(test_workers_then_the_rest_then_we);
 	RUN(test_the_cache_is_waited_for);
 	RUN(test_asked_again_or_too_late_all_are_killed);
+	RUN(test_who_is_buried_is_not_killed);
 	RUN(test_fatal_ends_with_an_error);
 	return (test_failed());
 }
