@@ -95,7 +95,8 @@ int
 router_window_is_full(
     const struct window *window, const struct msg_frame_at *msg)
 {
-	return (msg->len > WINDOW_COPIES - FRAME_HEADROOM - window->copied);
+	return (msg->len > FRAME_DATA_MAX ||
+		window->copied + FRAME_HEADROOM + msg->len > WINDOW_COPIES);
 }
 
 /* No copy is in use. */
@@ -116,7 +117,7 @@ router_window_take(struct window *window, const struct msg_frame_at *msg)
 	uint8_t *copy;
 
 	if (window->base == NULL || msg->len == 0 ||
-	    msg->len > FRAME_DATA_MAX ||
+	    router_window_is_full(window, msg) ||
 	    msg->at - window->got > window->put - window->got ||
 	    msg->len > window->put - msg->at ||
 	    FRAME_WINDOW_PLACE(msg->at) + msg->len > FRAME_WINDOW_BYTES)

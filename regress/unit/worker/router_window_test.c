@@ -197,6 +197,28 @@ test_copies_have_an_end(void)
 	CHECK(take(0, 1) == window.copies + FRAME_HEADROOM);
 }
 
+/* The room is used to its last byte, and no further. */
+static void
+test_copies_that_fit_exactly(void)
+{
+	struct msg_frame_at msg = { 0, FRAME_DATA_MAX };
+	uint32_t left;
+
+	begin(SIZE);
+	CHECK(put('x', FRAME_DATA_MAX) == 0);
+	for (left = 256U << 10; left > 0; left -= FRAME_HEADROOM + msg.len) {
+		msg.len = left < FRAME_HEADROOM + FRAME_DATA_MAX
+			      ? left - FRAME_HEADROOM
+			      : FRAME_DATA_MAX;
+		CHECK(!router_window_is_full(&window, &msg));
+		CHECK(take(0, msg.len) != NULL);
+	}
+	for (msg.len = 1; msg.len <= FRAME_DATA_MAX; msg.len++) {
+		CHECK(router_window_is_full(&window, &msg));
+		CHECK(take(0, msg.len) == NULL);
+	}
+}
+
 int
 main(void)
 {
@@ -208,5 +230,6 @@ main(void)
 	RUN(test_after_very_many);
 	RUN(test_what_is_not_there);
 	RUN(test_copies_have_an_end);
+	RUN(test_copies_that_fit_exactly);
 	return (test_failed());
 }
