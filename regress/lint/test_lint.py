@@ -278,10 +278,8 @@ def test_a_part_of_a_worker_is_touched_by_its_owner_alone():
         if os.path.basename(path)[:-2] not in PARTS[part].split()])
 
 
-def test_no_line_comment_and_no_private_path():
+def test_no_line_comment():
     report(grep(all_c(), r"//.*$", "line comment", code))
-    report(grep(all_c() + files("**/*.py", "etc/**", "GNUmakefile"),
-        r"/work" r"/|/tmp" r"/brief", "private path"))
 
 
 def sections(path):
