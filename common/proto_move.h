@@ -45,14 +45,18 @@ struct msg_moved {
 };
 PROTO_STRUCT(msg_moved, 16);
 
-/* WP_MOVE_READY: those of the mask are here and whole. */
+/*
+ * WP_MOVE_READY: those of the mask are here and whole; those that have ended
+ * were reset by their peers before.
+ */
 struct msg_move_ready {
 	uint64_t mask;
+	uint64_t ended;
 	uint32_t ticket;
 	uint32_t slot[MOVE_SESSIONS_MAX];
 	uint32_t pad;
 };
-PROTO_STRUCT(msg_move_ready, 272);
+PROTO_STRUCT(msg_move_ready, 280);
 
 struct msg_move_done {
 	uint32_t ticket;

@@ -69,6 +69,14 @@ beside_unlisten(struct process *p)
 			wiring_unlisten(p, listener);
 }
 
+static void
+beside_end_one(struct place *beside)
+{
+	if (beside->leaving && beside->child != NULL)
+		process_send(
+		    beside->child, beside->role->shutdown, -1, NULL, 0);
+}
+
 /* All that are new are ready. */
 void
 beside_take_over(struct parent *parent)
@@ -82,20 +90,15 @@ beside_take_over(struct parent *parent)
 	if (!parent->metrics_beside.candidate)
 		return;
 	if (parent->metrics.role == NULL || parent->metrics.retired) {
+		/* A reload since wants none. */
 		parent->metrics_beside.candidate = 0;
+		parent->metrics_beside.leaving = 1;
 		parent->metrics_beside.retired = 1;
+		beside_end_one(&parent->metrics_beside);
 		return;
 	}
 	beside_change(&parent->metrics, &parent->metrics_beside);
 	beside_unlisten(parent->metrics_beside.child);
-}
-
-static void
-beside_end_one(struct place *beside)
-{
-	if (beside->leaving && beside->child != NULL)
-		process_send(
-		    beside->child, beside->role->shutdown, -1, NULL, 0);
 }
 
 /* Nobody leaves any more: the old ones are not asked again. */

@@ -259,7 +259,8 @@ control_start(
 	ev_io_init(
 	    &control->listener, control_accept, control->socket.fd, EV_READ);
 	control->listener.data = control;
-	ev_io_start(parent->loop, &control->listener);
+	if (!successor_waits(&parent->successor))
+		ev_io_start(parent->loop, &control->listener);
 }
 
 /* A reload was done, as far as that is possible without a restart. */

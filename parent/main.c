@@ -166,7 +166,7 @@ prepare(struct parent *parent)
 		fatal("open /dev/null");
 	parent->cpus = count_cpus();
 	parent->nworkers = conf_workers(parent->conf, parent->cpus);
-	parent->nworkers_before = parent->nworkers;
+	parent->nworkers_before = parent->nsteered = parent->nworkers;
 	privs_limits(parent);
 	privs_check_files(parent);
 	spawn_open_programs(parent);

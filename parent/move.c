@@ -221,7 +221,7 @@ move_commit(struct move *m, const struct msg_move_ready *msg)
 		if ((msg->mask >> i & 1) != 0 && move_write(m, i, msg->slot[i]))
 			mask |= UINT64_C(1) << i;
 	if (mask == 0) {
-		if (msg->mask == 0)
+		if ((msg->mask | msg->ended) == 0)
 			move_refused(m);
 		move_cancel(m);
 		return;

@@ -206,13 +206,13 @@ struct parent {
 	struct place metrics_beside;
 	uint32_t nworkers;        /* as many as there are to be, */
 	uint32_t nworkers_before; /* were before the last reload, */
-	uint32_t resized;         /* clock_seconds() of that */
+	uint32_t nsteered;        /* and before that of resized */
+	uint32_t resized;         /* clock_seconds() */
 	uint32_t cpus;            /* as many are there if nobody says */
 	int ready;
 	int reloading; /* boolean: a reload is not over yet */
 	int log_level; /* as in syslog(3) */
 	int stopping;  /* 1: children end; 2: they are being killed */
-
 	struct listeners listeners;
 	int steered;   /* boolean: datagrams come as common/steer.h says */
 	int unsteered; /* boolean: they do not, and never will */

@@ -200,6 +200,10 @@ park_turn(struct ev_loop *loop, ev_timer *w, int revents)
 
 	parent = w->data;
 	park = &parent->park;
+	if (parent_is_ending(parent)) {
+		park_fail(parent, "they are to end");
+		return;
+	}
 	if (park->stage == PARK_LISTENERS && !park_is_busy(parent)) {
 		park_still(parent);
 		return;

@@ -318,8 +318,11 @@ registry_introduce(struct process *auth)
 	r->told = 0;
 	r->given = r->ended = 0;
 	memset(&r->status, 0, sizeof(r->status));
-	if (r->target.name[0] == '\0')
+	/* One that came up beside another may have been told of one. */
+	if (r->target.name[0] == '\0') {
+		registry_tell_auth(r, 0);
 		return;
+	}
 	registry_tell_auth(r, r->parent->conf->registry_rate);
 	registry_again(r, 0.);
 }

@@ -211,6 +211,11 @@ reload_all(struct parent *parent)
 	struct config *conf;
 	int error;
 
+	if (parent->park.stage != PARK_NOT) {
+		log_warnx("reload: sessions go to another parent just now, "
+			  "nothing changed");
+		return (EBUSY);
+	}
 	if (strcmp(parent->conf_file, "-") == 0) {
 		log_warnx("the configuration came from standard input: "
 			  "only the keys are read again");
@@ -284,7 +289,7 @@ reload(struct parent *parent)
 {
 	int error;
 
-	if (parent->stopping)
+	if (parent->stopping || parent->successor.pending)
 		return (EBUSY);
 	parent->reloading = 1;
 	notify_reloading();

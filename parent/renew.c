@@ -30,7 +30,8 @@ renew_is_busy(const struct parent *parent)
 {
 	uint32_t i;
 
-	if (parent->places.leaving > 0 || beside_is_busy(parent))
+	if (parent->places.leaving > 0 || beside_is_busy(parent) ||
+	    parent->park.stage != PARK_NOT)
 		return (1);
 	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		if (parent->workers[i].candidate)

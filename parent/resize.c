@@ -135,6 +135,7 @@ resize_commit(struct parent *parent, uint32_t nworkers)
 		return;
 	log_info("%u workers instead of %u", nworkers, before);
 	parent->nworkers = nworkers;
+	parent->nsteered = before;
 	parent->resized = clock_seconds();
 	for (share = before; share < nworkers; share++)
 		resize_begin(parent, share);

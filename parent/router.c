@@ -181,7 +181,16 @@ router_start(
 		return;
 	ev_io_init(&r->listener, router_accept, r->socket.fd, EV_READ);
 	r->listener.data = r;
-	ev_io_start(parent->loop, &r->listener);
+	if (!successor_waits(&parent->successor))
+		ev_io_start(parent->loop, &r->listener);
+}
+
+/* What another parent had is ours now. */
+void
+router_resume(struct parent *parent)
+{
+	if (parent->router.socket.what != NULL)
+		ev_io_start(parent->loop, &parent->router.listener);
 }
 
 /* Boolean: a program is there, and has the frames. */

@@ -47,6 +47,7 @@ void router_start(struct parent *, const struct channel_rule *, size_t);
 void router_attach(struct router *, uint32_t version);
 int router_is_attached(const struct parent *);
 void router_introduce(struct process *);
+void router_resume(struct parent *);
 void router_stop(struct parent *);
 
 /* from_router.c */

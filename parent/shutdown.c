@@ -58,6 +58,10 @@ shutdown_begin(struct parent *parent)
 		shutdown_kill_all(parent);
 		return;
 	}
+	if (successor_can_go_back(&parent->successor))
+		shutdown_fatal(parent,
+		    "told to end before it has taken over: the beacond that "
+		    "runs goes on");
 	log_info("stopping");
 	notify_stopping();
 	parent->stopping = 1;

@@ -431,8 +431,8 @@ steer_reaches(
 		place_share(worker->place))
 		return (1);
 	/* It may have been read before there was another number of workers. */
-	return (parent->nworkers_before != parent->nworkers &&
+	return (parent->nsteered != parent->nworkers &&
 		clock_seconds() - parent->resized < STEER_RESIZED &&
-		steer_worker(parent->steer_key, parent->nworkers_before, addr,
-		    port) == place_share(worker->place));
+		steer_worker(parent->steer_key, parent->nsteered, addr, port) ==
+		    place_share(worker->place));
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "parent/control.h"
 #include "parent/inherit.h"
 #include "parent/notify.h"
 #include "parent/parent.h"
@@ -52,6 +53,31 @@ successor_kept(struct successor *s)
 	s->nworkers = header.nworkers;
 }
 
+/* Whoever comes is ours from now on. */
+static void
+successor_open(struct parent *parent)
+{
+	const struct listener *listener;
+
+	control_resume(parent);
+	router_resume(parent);
+	if (parent->metrics.child != NULL)
+		TAILQ_FOREACH(listener, &parent->listeners, entry)
+			wiring_listener(parent->metrics.child, listener);
+}
+
+/* There may be another number of workers, and no order among their sockets. */
+static void
+successor_steer(struct parent *parent)
+{
+	uint32_t i;
+
+	steer_on(parent);
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
+		if (parent->workers[i].child != NULL)
+			wiring_settings(parent->workers[i].child);
+}
+
 /* We have all, and nobody else has it: all goes on. */
 static void
 successor_over(struct parent *parent)
@@ -59,7 +85,9 @@ successor_over(struct parent *parent)
 	struct msg_still msg;
 
 	parent->successor.pending = 0;
-	steer_on(parent);
+	successor_steer(parent);
+	if (parent->successor.asks)
+		successor_open(parent);
 	msg.stage = STILL_NOT;
 	msg.ticket = 0;
 	process_send_workers(parent, PW_STILL, &msg, sizeof(msg));

@@ -46,6 +46,13 @@ successor_can_go_back(const struct successor *s)
 	return (s->pending && s->asks && s->channel.state != SUCCESSOR_TAKEN);
 }
 
+/* Boolean: whoever comes is the other one's, as long as that serves. */
+static inline int
+successor_waits(const struct successor *s)
+{
+	return (s->pending && s->asks);
+}
+
 /* successor.c */
 void successor_init(struct parent *, int);
 

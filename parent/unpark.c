@@ -23,6 +23,8 @@
 
 #define UNPARK_EVERY 0.01 /* seconds: turns of the timer */
 #define UNPARK_TURNS 200  /* that a batch may take */
+#define UNPARK_EACH \
+	(2 * MOVE_SESSIONS_MAX) /* descriptors, with some to spare */
 
 static void
 unpark_free(struct unparking *b)
@@ -55,6 +57,14 @@ unpark_in_vain(struct parent *parent)
 	unpark_go_back(parent, strerror(errno));
 	log_warn("sessions that were kept are lost");
 	u->file.at = u->file.bytes;
+}
+
+/* Nobody can tell any more which descriptor is whose. */
+static void
+unpark_check(struct parent *parent)
+{
+	if (parent->successor.unpark.file.damaged)
+		unpark_go_back(parent, "see above");
 }
 
 /* The next batch for that worker; it may be that there is none. */
@@ -95,24 +105,49 @@ unpark_over(struct parent *parent)
 	u->done(parent);
 }
 
+/* As many batches as there are descriptors for, beside those of a message. */
+static uint32_t
+unpark_at_once(const struct parent *parent)
+{
+	uint32_t room;
+
+	room = parent->max_sockets > PARK_BATCH
+		   ? (parent->max_sockets - PARK_BATCH) / UNPARK_EACH
+		   : 0;
+	return (room > 0 ? room : 1);
+}
+
+static uint32_t
+unpark_batches(const struct unpark *u)
+{
+	uint32_t i, n;
+
+	n = 0;
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
+		n += u->to[i] != NULL;
+	return (n);
+}
+
 /* Whoever has nothing to do gets the next. */
 static void
 unpark_go_on(struct parent *parent)
 {
+	uint32_t busy, i, most;
 	struct process *p;
 	struct unpark *u;
-	uint32_t i;
-	int busy;
 
 	u = &parent->successor.unpark;
-	busy = 0;
-	for (i = 0; i < PROTO_PLACES_MAX; i++) {
+	most = unpark_at_once(parent);
+	busy = unpark_batches(u);
+	for (i = 0; i < PROTO_PLACES_MAX && busy < most; i++) {
 		p = parent->workers[i].child;
-		if (p != NULL && p->state == CHILD_RUNNING && u->to[i] == NULL)
-			unpark_next(p);
-		busy |= u->to[i] != NULL;
+		if (p == NULL || p->state != CHILD_RUNNING || u->to[i] != NULL)
+			continue;
+		unpark_next(p);
+		unpark_check(parent);
+		busy += u->to[i] != NULL;
 	}
-	if (!busy && u->file.at == u->file.bytes)
+	if (unpark_batches(u) == 0 && u->file.at == u->file.bytes)
 		unpark_over(parent);
 }
 
@@ -221,7 +256,32 @@ unpark_write(struct unparking *b, uint32_t i, uint32_t slot)
 	pmap_store(map, number, &entry);
 	b->to->sessions++;
 	b->to->parent->successor.unpark.taken++;
+	/* It was admitted by keys that may be others than ours. */
+	b->to->parent->keys_generation = map->generation;
 	return (1);
+}
+
+/* A bit for each of the batch. */
+static uint64_t
+unpark_all(const struct unparking *b)
+{
+	return (
+	    b->count == 0 ? 0 : UINT64_MAX >> (MOVE_SESSIONS_MAX - b->count));
+}
+
+/* Those that could not be taken, though nobody had ended them. */
+static void
+unpark_count(struct unparking *b, uint64_t accounted)
+{
+	uint64_t left;
+
+	left = unpark_all(b) & ~accounted;
+	if (left == 0)
+		return;
+	unpark_go_back(b->to->parent,
+	    "a worker has no room for them, or too low a limit of open files");
+	log_warnx("%s: %d are lost: no room, or the limit of open files",
+	    b->name, __builtin_popcountll(left));
 }
 
 /*
@@ -236,8 +296,7 @@ unpark_ready(struct process *p, const struct msg_move_ready *msg)
 	uint32_t i;
 
 	b = p->parent->successor.unpark.to[p->place->number];
-	if (b->settled ||
-	    (b->count < MOVE_SESSIONS_MAX && msg->mask >> b->count != 0))
+	if (b->settled || ((msg->mask | msg->ended) & ~unpark_all(b)) != 0)
 		return ("ready for no such sessions");
 	for (i = 0; i < b->count; i++)
 		if ((msg->mask >> i & 1) != 0 &&
@@ -250,6 +309,7 @@ unpark_ready(struct process *p, const struct msg_move_ready *msg)
 		if ((msg->mask >> i & 1) != 0 &&
 		    unpark_write(b, i, msg->slot[i]))
 			moved.mask |= UINT64_C(1) << i;
+	unpark_count(b, moved.mask | msg->ended);
 	b->settled = 1;
 	p->parent->loads_old = 1;
 	process_send(p, PW_MOVED, -1, &moved, sizeof(moved));

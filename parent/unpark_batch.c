@@ -39,8 +39,10 @@ unpark_add(struct unparking *b, const struct unpark_record *r)
 	f = &parent->successor.unpark.file;
 	/* Whatever it is, it has a descriptor. */
 	fd = unpark_file_take_fd(f);
-	if (fd == -1)
+	if (fd == -1) {
+		f->damaged = 1;
 		return;
+	}
 	memset(&session, 0, sizeof(session));
 	if (r->len >= sizeof(session))
 		memcpy(&session, r->data, sizeof(session));

@@ -76,6 +76,7 @@ unpark_file_open(struct unpark_file *f, int fd)
 	f->at = header.len;
 	f->left = header.sessions;
 	f->queue = f->nfds = f->next = 0;
+	f->damaged = 0;
 	return (0);
 }
 
@@ -114,6 +115,7 @@ unpark_file_next(struct unpark_file *f, struct unpark_record *r)
 	}
 	if (sizeof(head) + len > f->bytes - f->at) {
 		log_warnx("sessions that were kept: a record is cut short");
+		f->damaged = 1;
 		f->at = f->bytes;
 		return (0);
 	}
@@ -129,6 +131,7 @@ static int
 unpark_file_lost(struct unpark_file *f)
 {
 	log_warnx("sessions that were kept: descriptors are missing");
+	f->damaged = 1;
 	while (f->next < f->nfds)
 		(void)close(f->fds[f->next++]);
 	f->queue = f->nqueues;

@@ -23,6 +23,7 @@ struct unpark_file {
 	int fds[PARK_BATCH];
 	uint32_t nfds; /* read from there; */
 	uint32_t next; /* of these, the next to be taken */
+	int damaged;   /* boolean: some of what it should have is missing */
 };
 
 /* A record, where it lies. */

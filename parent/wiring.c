@@ -233,6 +233,9 @@ wiring_keys(struct process *p)
 void
 wiring_introduce_auth(struct process *p)
 {
+	/* As the one before it: nobody comes or goes while all stand still. */
+	if (p->parent->park.stage >= PARK_STILL)
+		channel_pause(&p->channel);
 	if (p->place->candidate) {
 		registry_show(p);
 		keys_cache_introduce(p);
@@ -260,7 +263,8 @@ wiring_introduce_metrics(struct process *p)
 {
 	sums_publish(p->parent);
 	process_send_copy(p, PM_SUMS, p->parent->sums_fd, NULL, 0);
-	wiring_listeners(p);
+	if (!successor_waits(&p->parent->successor))
+		wiring_listeners(p);
 }
 
 /* What another parent had is to come first: until then nothing is read. */

@@ -43,6 +43,7 @@ inbound_add(struct worker *w, struct held *h)
 	if ((in->classes & UINT64_C(1) << class) == 0)
 		TAILQ_INIT(&in->by_size[class]);
 	in->classes |= UINT64_C(1) << class;
+	h->aside = 0;
 	TAILQ_INSERT_TAIL(&in->by_size[class], h, entry);
 	in->bytes += h->size;
 }
@@ -53,8 +54,11 @@ inbound_remove(struct worker *w, struct held *h)
 	struct inbound *in;
 	uint32_t class;
 
+	if (h->aside)
+		return;
 	in = &w->inbound[h->kind];
 	class = inbound_class(h->size);
+	h->aside = 1;
 	TAILQ_REMOVE(&in->by_size[class], h, entry);
 	if (TAILQ_EMPTY(&in->by_size[class]))
 		in->classes &= ~(UINT64_C(1) << class);
@@ -221,9 +225,9 @@ inbound_set_aside(struct worker *w, struct session *s)
 void
 inbound_take_back(struct worker *w, struct session *s)
 {
-	if (s->pending != NULL)
+	if (s->pending != NULL && s->pending->held.aside)
 		inbound_add(w, &s->pending->held);
-	if (s->message != NULL)
+	if (s->message != NULL && s->message->held.aside)
 		inbound_add(w, &s->message->held);
 }
 

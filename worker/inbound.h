@@ -29,6 +29,7 @@ struct held {
 	uint32_t slot; /* whose */
 	uint32_t size; /* of the allocation */
 	enum inbound_kind kind;
+	int aside; /* boolean: in no list, and not counted */
 };
 TAILQ_HEAD(held_list, held);
 

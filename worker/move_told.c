@@ -53,6 +53,7 @@ move_told_ready(struct arrival *a)
 
 	memset(&msg, 0, sizeof(msg));
 	msg.ticket = a->ticket;
+	msg.ended = a->ended;
 	for (i = 0; i < a->count; i++)
 		if (a->sessions[i].state == COMING_WHOLE) {
 			msg.mask |= UINT64_C(1) << i;
@@ -63,10 +64,11 @@ move_told_ready(struct arrival *a)
 
 /*
  * Is it a TCP connection, as our own are?  One that blocks would hold all
- * sessions, and a listener would be no connection.
+ * sessions, and a listener would be no connection.  *ended: it was one, that
+ * its peer has reset since (or never will be one).
  */
 static int
-move_told_is_connection(int fd)
+move_told_is_connection(int fd, int *ended)
 {
 	struct tcp_info info;
 	socklen_t len;
@@ -77,8 +79,9 @@ move_told_is_connection(int fd)
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1)
 		return (0);
 	flags = fcntl(fd, F_GETFL);
+	*ended = info.tcpi_state == TCP_CLOSE;
 	return (flags != -1 && (flags & O_NONBLOCK) != 0 &&
-		info.tcpi_state != TCP_LISTEN && info.tcpi_state != TCP_CLOSE);
+		info.tcpi_state != TCP_LISTEN);
 }
 
 /* Room for what is incomplete.  Returns 0, or -1 without it. */
@@ -105,6 +108,31 @@ move_told_room(
 	return (0);
 }
 
+/* It is here, but for the bytes that wait. */
+static void
+move_told_adopt(struct arrival *a, const struct msg_move_state *m, int fd)
+{
+	struct arriving *c;
+	struct session *s;
+
+	if (a->worker->queued + a->promised + m->queue > WORKER_QUEUE_MAX) {
+		(void)close(fd);
+		return;
+	}
+	c = &a->sessions[m->session];
+	s = session_adopt(a->worker, fd, session_io, &c->row, m);
+	if (s == NULL)
+		return;
+	a->promised += m->queue;
+	c->slot = s->peer.slot;
+	c->state = COMING_PART;
+	/* What it holds is not to be had by those that are here. */
+	if (move_told_room(a->worker, s, m) == -1)
+		move_told_drop(a, m->session);
+	else
+		inbound_set_aside(a->worker, s);
+}
+
 /* WM_STATE */
 static const char *
 move_told_state(void *owner, const void *data, size_t len, int fd)
@@ -112,15 +140,15 @@ move_told_state(void *owner, const void *data, size_t len, int fd)
 	const struct msg_move_state *m;
 	struct arriving *c;
 	struct arrival *a;
-	struct session *s;
 	const char *reason;
+	int ended;
 
 	a = owner;
 	m = data;
 	reason = move_state_check(m, len, a->count);
 	if (reason == NULL && a->sessions[m->session].told.magic != 0)
 		reason = "the same session twice";
-	if (reason == NULL && !move_told_is_connection(fd))
+	if (reason == NULL && !move_told_is_connection(fd, &ended))
 		reason = "no connection of a session";
 	if (reason != NULL) {
 		(void)close(fd);
@@ -129,17 +157,12 @@ move_told_state(void *owner, const void *data, size_t len, int fd)
 	c = &a->sessions[m->session];
 	c->told = *m;
 	c->frame_left = m->frame_left;
-	if (a->worker->queued + m->queue > WORKER_QUEUE_MAX) {
+	/* Where it was that is found out, or (doc/moving.md) by nobody. */
+	if (ended) {
+		a->ended |= UINT64_C(1) << m->session;
 		(void)close(fd);
-		return (NULL);
-	}
-	s = session_adopt(a->worker, fd, session_io, &c->row, m);
-	if (s == NULL)
-		return (NULL);
-	c->slot = s->peer.slot;
-	c->state = COMING_PART;
-	if (move_told_room(a->worker, s, m) == -1)
-		move_told_drop(a, m->session);
+	} else
+		move_told_adopt(a, m, fd);
 	return (NULL);
 }
 

@@ -37,6 +37,8 @@ struct arrival {
 	uint32_t count;
 	uint32_t since;    /* tick */
 	uint32_t filling;  /* whose bytes are in part */
+	uint64_t ended;    /* those whose peers had gone already */
+	size_t promised;   /* bytes that are said to wait for them */
 	struct bytes part; /* of a frame */
 	int settled;       /* boolean: the parent has said which are ours */
 	int over;          /* boolean: nothing more comes from there */

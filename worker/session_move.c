@@ -51,7 +51,6 @@ session_thaw(struct worker *w, struct session *s)
 void
 session_gone(struct worker *w, struct session *s)
 {
-	inbound_take_back(w, s);
 	free(inbound_take_message(w, s));
 	free(inbound_take_pending(w, s));
 	loop_close(w->loop, &s->io);
@@ -177,11 +176,9 @@ session_begin(struct worker *w, struct session *s)
 	/* The map may have had nothing of this node before. */
 	if (s->map_number == PEERMAP_NONE)
 		s->map_number = peermap_find(&w->map, s->peer.node);
-	if (still_holds(w, STILL_ALL)) {
-		inbound_set_aside(w, s);
+	if (still_holds(w, STILL_ALL))
 		return;
-	}
-
+	inbound_take_back(w, s);
 	events = EV_READ;
 	if (s->outq != NULL &&
 	    (s->outq->data.len > 0 || s->outq->control_len > 0))

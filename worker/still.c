@@ -21,7 +21,9 @@ still_thaw(struct worker *w, uint32_t slots)
 
 	for (i = 0; i < slots; i++) {
 		s = &w->sessions[i];
-		if (s->state == SESSION_OPEN)
+		/* One may have been told to end meanwhile. */
+		if (s->state == SESSION_OPEN ||
+		    (s->state == SESSION_CLOSING && !ev_is_active(&s->io)))
 			session_thaw(w, s);
 	}
 }

@@ -162,7 +162,7 @@ def test_who_lies_about_what_he_gives(reason):
 
 def ready(ticket, mask, slot=0):
     return message(P.WP_MOVE_READY,
-        struct.pack("=QI64II", mask, ticket, *[slot] * 64, 0))
+        struct.pack("=QQI64II", mask, 0, ticket, *[slot] * 64, 0))
 
 
 def done(ticket):

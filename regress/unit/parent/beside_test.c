@@ -132,7 +132,8 @@ test_metrics_that_nobody_wants_any_more(void)
 	parent.metrics.retired = 1;
 	beside_take_over(&parent);
 	CHECK(parent.metrics.child != &new_metrics);
-	CHECK(parent.metrics_beside.retired);
+	/* It is told to end, as it is one that leaves. */
+	CHECK(parent.metrics_beside.retired && parent.metrics_beside.leaving);
 	did[0] = '\0';
 	begin();
 	CHECK(strcmp(did, "auth ") == 0);

@@ -296,6 +296,22 @@ test_a_worker_that_dies(void)
 	CHECK(called == 1);
 }
 
+/* Peers get their goodbye from who is told to say it. */
+static void
+test_all_are_to_end(void)
+{
+	CHECK(begin_still() == 0);
+	parent.stopping = 1;
+	turns(1);
+	CHECK(all_go_on());
+	parent.stopping = 0;
+	CHECK(begin_told() == 0);
+	parent.drain.phase = DRAIN_UNHEALTHY;
+	turns(1);
+	CHECK(all_go_on());
+	parent.drain.phase = DRAIN_NOT;
+}
+
 static void
 test_a_worker_without_memory(void)
 {
@@ -356,6 +372,7 @@ main(void)
 	RUN(test_moves_are_waited_for);
 	RUN(test_late);
 	RUN(test_a_worker_that_dies);
+	RUN(test_all_are_to_end);
 	RUN(test_a_worker_without_memory);
 	RUN(test_still_twice_is_a_lie);
 	RUN(test_still_at_another_time);

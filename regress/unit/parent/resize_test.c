@@ -136,6 +136,9 @@ test_more(void)
 	begin();
 	CHECK(resize(4) == 0 && parent.nworkers == 4 && begun == 2);
 	CHECK(parent.nworkers_before == 2 && steered == 1 && left == 0);
+	/* One more reload does not change what was steered before. */
+	CHECK(resize(4) == 0 && parent.nworkers_before == 4);
+	CHECK(parent.nsteered == 2 && steered == 1);
 	CHECK(first.nfds == 4 && second.nfds == 4 && web.nfds == 1);
 	/* Who was there keeps what it had. */
 	CHECK(strcmp(told, "") == 0);

@@ -198,6 +198,24 @@ is_fatal(void)
 }
 
 static void
+is_told_to_end(void)
+{
+	shutdown_begin(&parent);
+}
+
+/* Sessions are somebody else's still, who goes on. */
+static void
+test_who_has_not_taken_over_ends_alone(void)
+{
+	begin();
+	parent.successor.pending = parent.successor.asks = 1;
+	CHECK(parts_apart(is_told_to_end) == 1);
+	CHECK(notified == 0);
+	parent.successor.pending = parent.successor.asks = 0;
+	put_away();
+}
+
+static void
 test_fatal_ends_with_an_error(void)
 {
 	begin();
@@ -214,6 +232,7 @@ main(void)
 	RUN(test_the_cache_is_waited_for);
 	RUN(test_asked_again_or_too_late_all_are_killed);
 	RUN(test_who_is_buried_is_not_killed);
+	RUN(test_who_has_not_taken_over_ends_alone);
 	RUN(test_fatal_ends_with_an_error);
 	return (test_failed());
 }

@@ -18,6 +18,8 @@ static struct park_file *kept; /* in the manager's keeping */
 static int has_file;
 static int taken_queues;
 static void (*unparked)(struct parent *); /* what is to be called then */
+static struct listener listener;
+static int settled, opened;
 static int let_go, steered, serves, asked_sockets, asked, confirmed;
 
 /* ---- in the place of what it calls ---- */
@@ -52,6 +54,33 @@ void
 steer_on(struct parent *of)
 {
 	steered++;
+}
+
+/* Who is told of that by its settings. */
+void
+wiring_settings(struct process *p)
+{
+	CHECK(steered == 1);
+	settled++;
+}
+
+/* What comes is the other one's until that has ended. */
+void
+control_resume(struct parent *of)
+{
+	opened++;
+}
+
+void
+router_resume(struct parent *of)
+{
+	opened++;
+}
+
+void
+wiring_listener(struct process *p, const struct listener *of)
+{
+	opened++;
 }
 
 void
@@ -115,6 +144,7 @@ begin(int sealed)
 	taken_queues = 0;
 	has_file = 1;
 	unparked = NULL;
+	settled = opened = 0;
 	let_go = steered = serves = asked_sockets = asked = confirmed = 0;
 }
 
@@ -158,6 +188,7 @@ test_what_was_kept_comes_to_the_workers(void)
 	unparked(&parent);
 	CHECK(!parent.successor.pending && steered == 1 && serves == 1);
 	CHECK(both_hear(STILL_NOT) && let_go == 1 && confirmed == 0);
+	CHECK(settled == WORKERS && opened == 0);
 	CHECK(fcntl(parent.successor.file, F_GETFD) == -1);
 }
 
@@ -192,8 +223,10 @@ test_one_that_runs_is_asked(void)
 	CHECK(unparked != NULL);
 	unparked(&parent);
 	CHECK(confirmed == 1 && serves == 0 && parent.successor.pending);
+	CHECK(opened == 0);
 	parent.successor.over(&parent);
 	CHECK(serves == 1 && both_hear(STILL_NOT));
+	CHECK(settled == WORKERS && opened == 3);
 }
 
 /* A worker has died meanwhile, and all are ready once more. */
@@ -218,6 +251,8 @@ int
 main(void)
 {
 	parts_init();
+	TAILQ_INIT(&parent.listeners);
+	TAILQ_INSERT_TAIL(&parent.listeners, &listener, entry);
 	RUN(test_without_anything_kept);
 	RUN(test_what_was_kept_comes_to_the_workers);
 	RUN(test_what_is_of_no_use_is_let_go);

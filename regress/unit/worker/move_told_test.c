@@ -280,9 +280,6 @@ test_what_is_no_connection(void)
 	(void)close(pair[1]);
 	if (!test_bad)
 		is_refused(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0));
-	/* Of TCP, but not connected. */
-	if (!test_bad)
-		is_refused(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (test_bad || listen(fd, 1) == -1)
 		return;
@@ -292,6 +289,60 @@ test_what_is_no_connection(void)
 		is_refused(connection(0));
 	if (!test_bad)
 		is_refused(open("/dev/null", O_RDWR | O_NONBLOCK));
+}
+
+/* Its peer has reset it meanwhile: the others come all the same. */
+static void
+test_one_that_has_ended(void)
+{
+	begin();
+	state.session = 1;
+	state.queue = 4;
+	say(WM_STATE, socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), &state,
+	    sizeof(state));
+	CHECK(why == NULL && adopted == 0);
+	tell_bytes(1, MOVE_QUEUE, "\x82\2ab", 4);
+	state.queue = 0;
+	tell(0);
+	say(WM_END, -1, NULL, 0);
+	CHECK(why == NULL && adopted == 1);
+	CHECK(ready.mask == 1 && ready.ended == 2);
+}
+
+/* One that arrives is not thrown out for the sake of those that are here. */
+static void
+test_nobody_takes_its_room(void)
+{
+	struct session *largest, *other_one;
+	size_t bytes;
+
+	begin();
+	bytes = w.inbound[INBOUND_PEERS].bytes;
+	state.message = 60000;
+	state.message_opcode = WS_BINARY;
+	tell(0);
+	CHECK(why == NULL && adopted == 1);
+	CHECK(w.sessions[0].message->held.aside);
+	CHECK(w.inbound[INBOUND_PEERS].bytes == bytes);
+	other_one = parts_session(1, SESSION_OPEN);
+	CHECK(inbound_keep(&w, other_one, (const uint8_t *)"x", 1,
+		  INBOUND_PEERS_MAX + 1, &largest) == -1);
+	CHECK(largest == NULL);
+	inbound_take_back(&w, &w.sessions[0]);
+	CHECK(w.inbound[INBOUND_PEERS].bytes > bytes);
+	other_one->state = SESSION_FREE;
+}
+
+/* What waits for all of them together has a bound. */
+static void
+test_promises_have_an_end(void)
+{
+	begin();
+	w.queued = WORKER_QUEUE_MAX - 6;
+	state.queue = 4;
+	tell(0);
+	tell(1);
+	CHECK(why == NULL && adopted == 1);
 }
 
 /* What waits, cut as it likes. */
@@ -548,6 +599,9 @@ main(void)
 	RUN(test_a_state_that_is_none);
 	RUN(test_a_longer_state_of_a_later_version);
 	RUN(test_what_is_no_connection);
+	RUN(test_one_that_has_ended);
+	RUN(test_nobody_takes_its_room);
+	RUN(test_promises_have_an_end);
 	RUN(test_the_queue_as_it_was);
 	RUN(test_lies_about_a_queue);
 	RUN(test_bytes_of_nothing);
