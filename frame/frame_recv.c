@@ -300,16 +300,19 @@ frame_take(struct beacond_frame *bf, uint32_t number)
 	return (r);
 }
 
-/* Boolean: next the beacon tells of a channel, and that is in nobody's way. */
+/*
+ * Boolean: next the beacon tells of a channel, and that is in nobody's way; or
+ * what comes next is still to be read.
+ */
 static int
-frame_is_news(const struct beacond_frame *bf)
+frame_may_be_news(const struct beacond_frame *bf)
 {
 	struct imsg_header header;
 	const struct link *link;
 
 	link = &bf->links[CONTROL];
 	if (link->in_len < sizeof(header))
-		return (0);
+		return (1);
 	memcpy(&header, link->in + link->in_off, sizeof(header));
 	return ((header.type == FRAME_CHANNEL || header.type == FRAME_WINDOW) &&
 		header.peerid < WORKERS_MAX && !bf->links[header.peerid].busy);
@@ -318,7 +321,7 @@ frame_is_news(const struct beacond_frame *bf)
 /*
  * Takes new channels, as far as the beacon has told of them; but not in the
  * place of one whose data a call has in its hands.  That, and all that is no
- * channel, stays for the end of the turn.
+ * channel, stays for the end of the turn.  One read ends behind a descriptor.
  */
 void
 frame_news(struct beacond_frame *bf)
@@ -326,18 +329,20 @@ frame_news(struct beacond_frame *bf)
 	struct imsg_header header;
 	struct link *link;
 	uint8_t *data;
-	int fd;
+	int fd, r;
 
 	link = &bf->links[CONTROL];
-	/* Its end is met by the next turn. */
-	if (link->fd == -1 || link_read(link, SIZE_MAX) == -1)
-		return;
-	while (frame_is_news(bf) && link_next(link, &header, &data, &fd) == 1)
-		if (frame_from_parent(bf, &header, data,
-			header.len - sizeof(header), fd) == -1) {
+	while (link->fd != -1 && frame_may_be_news(bf)) {
+		r = link_next(link, &header, &data, &fd);
+		if (r == 1 && frame_from_parent(bf, &header, data,
+				  header.len - sizeof(header), fd) == -1) {
 			bf->error = errno;
 			return;
 		}
+		/* Its end is met by the next turn. */
+		if (r == -1 || (r == 0 && link_read(link, SIZE_MAX) != 1))
+			return;
+	}
 }
 
 /*

@@ -325,13 +325,15 @@ class Server:
 
     def _reach(self, worker):
         """Its channel, or None.  The map may name a worker of which the beacon
-        has just told us: that is read first."""
+        has just told us: that is read first, and a read ends behind a
+        descriptor."""
         channel = self._channels.get(worker)
         if channel is not None:
             return channel
         with self._control_lock:
             try:
-                if self._control is not None and self._control.waits():
+                while (worker not in self._channels and
+                        self._control is not None and self._control.waits()):
                     self._read_control()
             except (Error, OSError):
                 pass        # the thread of the server sees it, too

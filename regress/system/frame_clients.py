@@ -51,6 +51,13 @@ def command(client, name):
     return [path]
 
 
+def built(client):
+    """A peer of a test that waits for a compiler would answer no ping."""
+    for name in "relay", "talk":
+        command(client, name)
+    return client
+
+
 class Program:
     """One that is attached to a beacon when it has said so."""
 
@@ -134,8 +141,8 @@ class ClientBeacon(Routed):
 class FakeBeacon:
     """What a program sees of one, of which it can say anything.
 
-    Workers 3, which shares memory with a client that wants some, and 60; in the
-    map nodes 5 (at 3), 6 (at 9, which is not running) and 7 (known, not
+    Workers 3 and 60, of which all but 60 share memory with a client that wants
+    some; in the map nodes 5 (at 3), 6 (at 9, which is not running) and 7 (known, not
     connected).
     """
 
@@ -186,7 +193,7 @@ class FakeBeacon:
         ours.settimeout(R.BOUND)
         ours.sendall(R.message(R.JOINED))
         self.channels[worker] = R.Stream(ours)
-        if worker == 3 and self.version == R.VERSION:
+        if worker != 60 and self.version == R.VERSION:
             self.send(R.WINDOW, worker, fd=self.window_fd)
         self.send(R.CHANNEL, worker, fd=theirs.fileno())
         theirs.close()

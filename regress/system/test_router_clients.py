@@ -26,7 +26,7 @@ import test_slow
 from beacon import alive, limit, wait_for
 from client import BINARY, NO_MASK, deliver, frame, login, pair_on_workers, relay
 from frame_clients import CLIENTS, FRAME, THREADED, ClientBeacon, FakeBeacon, \
-    Program, command, go
+    Program, built, command, go
 from test_registry import OPEN, enter, outcomes, refused, waiting
 from test_router import Routed, generation
 
@@ -51,13 +51,6 @@ SHARED = [
     test_failures.test_new_worker_takes_part,
     test_failures.test_both_workers_killed,
 ]
-
-
-def built(client):
-    """A peer of a test that waits for a compiler would answer no ping."""
-    for name in "relay", "talk":
-        command(client, name)
-    return client
 
 
 @pytest.fixture(params=CLIENTS)
