@@ -4,8 +4,10 @@
 package wss
 
 import (
+	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -25,6 +27,7 @@ type channel struct {
 	work    sync.Cond // there is something to write, or idle
 	queue   []byte
 	writing bool
+	done    bool // no WRITE and no CLOSE is taken any more
 	closed  bool
 }
 
@@ -144,7 +147,11 @@ func (s *Server) write(c *channel) {
 		if data == nil {
 			return
 		}
-		if err := c.stream.write(data); err != nil {
+		err := c.stream.write(data)
+		if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+			// The end is met by who reads, behind what was said before it.
+			c.takeNoMore()
+		} else if err != nil {
 			c.close()
 			return
 		}
@@ -169,13 +176,20 @@ func (c *channel) take(spare []byte) []byte {
 	return data
 }
 
-// add queues a message; false: there is too much already, or the channel has ended.
+// takeNoMore is for the end of what is written to peers.
+func (c *channel) takeNoMore() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done = true
+}
+
+// add queues a message; false: there is too much already, or nothing is taken any more.
 // There is room for LEAVE always.
 func (c *channel) add(kind, node, number uint32, data []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	full := len(c.queue)+headerSize+len(data) > queueMax
-	if c.closed || full && kind != typeLeave {
+	if c.closed || (full || c.done) && kind != typeLeave {
 		return false
 	}
 	if len(c.queue) == 0 {

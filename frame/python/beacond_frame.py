@@ -347,12 +347,13 @@ class Server:
             self.write_frame(dest, frame))
 
     def _send(self, channel, kind, node, number, data):
-        """False: the channel is None or has ended, or too much waits."""
+        """False: the channel is None or takes no more, or too much waits."""
         with self._lock:
             if channel is None or not channel.open:
                 return False
             # There is room for LEAVE always.
-            if channel.waits + len(data) > _QUEUE and kind != _LEAVE:
+            full = channel.waits + len(data) > _QUEUE
+            if kind != _LEAVE and (full or not channel.takes):
                 return False
             channel.add(_message(kind, node, number, data))
             # What is blocked is written when the kernel takes more.
@@ -595,6 +596,7 @@ class _Channel(_Stream):
         self.worker = worker
         self.open = True
         self.left = False           # the worker does without us, or ends
+        self.takes = True           # WRITE and CLOSE
         self.blocked = False        # the kernel took less than there was
         self.waits = 0              # bytes to be written
         self.queue = []
@@ -612,6 +614,10 @@ class _Channel(_Stream):
             took = self.sock.send(data)
         except BlockingIOError:
             took = 0
+        except (BrokenPipeError, ConnectionResetError):
+            # The end is met by who reads, behind what was said before it.
+            self.takes = False
+            took = len(data)
         self.queue = [data[took:]]
         self.waits -= took
         return not self.waits

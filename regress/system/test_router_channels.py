@@ -3,9 +3,11 @@
 
 """Channels to workers that come, leave and end while a router writes."""
 
+import contextlib
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -40,6 +42,16 @@ def python(monkeypatch, fake):
     server.close()
 
 
+def hear_all(program, last):
+    """What it says up to that, which is not that it has ended; two threads that
+    say something may share a line."""
+    line = ""
+    while line != last:
+        line = program.hear()
+        assert program.proc.poll() is None, line
+        assert not line.startswith("error"), line[:100]
+
+
 @limit(120)
 def test_all_workers_that_it_was_told_of_are_met(client, fake):
     with fake.attach(client) as program:
@@ -59,3 +71,29 @@ def test_python_meets_them_whoever_reads(python, fake):
             fake.channel(worker)
         assert python.write_frame(6, b"x")
     fake.channels[9].expect(R.WRITE, 6, 0, b"x")
+
+
+@limit(120)
+def test_what_was_said_before_a_write_met_the_end_is_heard(tmp_path):
+    with contextlib.ExitStack() as stack:
+        programs = []
+        for client in CLIENTS:
+            fake = stack.enter_context(FakeBeacon(str(tmp_path / client)))
+            program = stack.enter_context(fake.attach(built(client)))
+            programs.append(program)
+            worker = fake.channels[3]
+            # Nobody reads what it says of that: it is busy with it.
+            worker.send(R.FRAME, 5, 50, bytes(60000))
+            time.sleep(0.5)
+            worker.send(R.REFUSED, 5, R.QUEUE_FULL, b"x")
+            worker.send(R.LEFT)
+            worker.close()
+            program.say("write", 5, "aa")
+            time.sleep(0.5)
+        for program in programs:
+            hear_all(program, "refused 5 2 78")
+        # Longer than another channel would be waited for.
+        time.sleep(16)
+        for program in programs:
+            program.say("count")
+            hear_all(program, "count 2")
