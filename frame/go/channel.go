@@ -59,11 +59,11 @@ func (s *Server) addChannel(worker uint32, fd int) error {
 // read gives what comes to whom it is for.
 func (s *Server) read(c *channel) {
 	defer s.running.Done()
-	defer c.dropFds()
 	for {
 		m, err := c.next()
 		if err != nil {
 			c.close()
+			c.dropFds()
 			s.lost(c, err)
 			return
 		}

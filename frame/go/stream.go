@@ -88,6 +88,7 @@ func (m *received) drop() {
 type stream struct {
 	conn  *net.UnixConn
 	rules map[uint32]rule
+	bare  bool // no message has a descriptor
 	buf   []byte
 	begin int // of what was not dealt with, in buf
 	end   int
@@ -95,7 +96,12 @@ type stream struct {
 }
 
 func newStream(conn *net.UnixConn, rules map[uint32]rule) *stream {
-	return &stream{conn: conn, rules: rules, buf: make([]byte, readSize)}
+	bare := true
+	for _, r := range rules {
+		bare = bare && !r.fd
+	}
+	return &stream{conn: conn, rules: rules, bare: bare,
+		buf: make([]byte, readSize)}
 }
 
 // write does not return before all of it is on its way.
@@ -109,6 +115,9 @@ func (t *stream) next() (received, error) {
 	for {
 		m, ok, err := t.whole()
 		if ok || err != nil {
+			return m, err
+		}
+		if err := t.stray(); err != nil {
 			return m, err
 		}
 		if err := t.read(); err != nil {
@@ -178,6 +187,23 @@ func (t *stream) take(oob []byte) error {
 			continue
 		}
 		t.fds = append(t.fds, fds...)
+	}
+	return nil
+}
+
+// stray closes descriptors that came with messages that have none: all whole ones were
+// dealt with, and one that has begun has one at most.
+func (t *stream) stray() error {
+	if t.bare && len(t.fds) > 0 {
+		return errors.New("no message of a channel has a descriptor")
+	}
+	keep := 0
+	if t.begin < t.end {
+		keep = 1
+	}
+	for len(t.fds) > keep {
+		syscall.Close(t.fds[0])
+		t.fds = t.fds[1:]
 	}
 	return nil
 }

@@ -257,6 +257,8 @@ class Server:
                 raise Error("the beacon is gone")
             for message in self._control.messages():
                 self._said(*message)
+            # What came with others is of the message that has begun, or of none.
+            self._control.close_fds(but=bool(self._control.bytes))
         except Error:
             # Whichever thread meets it: that of the server is to see it.
             with contextlib.suppress(OSError):
@@ -394,9 +396,12 @@ class Server:
             if channel.open:        # there was nothing: a wakeup too many
                 return
             alive = False           # another thread has met its successor
+        came = channel.close_fds()      # also if it was dropped meanwhile
         try:
             for message in channel.messages():
                 self._happened(channel, *message)
+            if came:
+                raise Error("no message of a channel has a descriptor")
         except Error as why:
             _log.error("worker %d: %s", channel.worker, why)
             alive = False
@@ -542,8 +547,14 @@ class _Stream:
 
     def close(self):
         self.sock.close()
-        while self.fds:
+        self.close_fds()
+
+    def close_fds(self, but=0):
+        """Those that came first, but so many.  True: there were any."""
+        any_came = len(self.fds) > but
+        while len(self.fds) > but:
             os.close(self.fds.popleft())
+        return any_came
 
     def waits(self):
         poll = select.poll()

@@ -6,18 +6,24 @@
 import contextlib
 import os
 import signal
+import socket
 import threading
 import time
 
 import pytest
 
 import router as R
-from beacon import limit
-from frame_clients import CLIENTS, FRAME, FakeBeacon, built
+from beacon import limit, wait_for
+from frame_clients import CLIENTS, FRAME, THREADED, FakeBeacon, built
 
 
 @pytest.fixture(params=CLIENTS)
 def client(request):
+    return built(request.param)
+
+
+@pytest.fixture(params=THREADED)
+def talker(request):
     return built(request.param)
 
 
@@ -97,3 +103,45 @@ def test_what_was_said_before_a_write_met_the_end_is_heard(tmp_path):
         for program in programs:
             program.say("count")
             hear_all(program, "count 2")
+
+
+def descriptors(program):
+    return len(os.listdir("/proc/%d/fd" % program.proc.pid))
+
+
+@limit(120)
+def test_descriptors_that_no_message_wants_are_closed(client, fake):
+    with fake.attach(client) as program:
+        fake.channels[60].send(R.FRAME, 5, 50, b"x")
+        assert program.hear() == "frame 5 78"
+        count = descriptors(program)
+        # A worker may be in the hands of a stranger.
+        worker = fake.channels[3]
+        for _ in range(200):
+            try:
+                socket.send_fds(worker.sock, [R.message(R.FRAME, 5, 50, b"y")],
+                    [fake.map_fd])
+            except (BrokenPipeError, ConnectionResetError):
+                break       # one was enough
+        hear_all(program, "frame 5 79")
+        assert descriptors(program) <= count + 64
+        worker.close()
+        fake.channel(3)
+        fake.channels[3].send(R.FRAME, 5, 50, b"z")
+        hear_all(program, "frame 5 7a")
+        wait_for(lambda: descriptors(program) <= count)
+
+
+@limit(120)
+def test_descriptors_that_the_beacon_sends_with_anything_are_closed(
+        talker, fake):
+    with fake.attach(talker) as program:
+        count = descriptors(program)
+        address = R.message(R.ADDRESS, data=bytes(20))
+        for _ in range(200):
+            socket.send_fds(fake.sock, [address], [fake.map_fd])
+        # And no message has that of another.
+        fake.channel(4)
+        fake.channels[4].send(R.FRAME, 5, 50, b"x")
+        assert program.hear() == "frame 5 78"
+        wait_for(lambda: descriptors(program) == count + 1)
