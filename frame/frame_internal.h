@@ -32,8 +32,9 @@ struct beacond_frame {
 	uint32_t joining;           /* channels without FRAME_JOINED */
 	uint32_t staying;           /* while leaving: without FRAME_LEFT */
 	int attached;
-	int opened; /* boolean: the caller has us, and hears of frames */
-	int error;  /* what ended it; 0: nothing has */
+	int closing; /* boolean: each channel is left, also one that comes */
+	int opened;  /* boolean: the caller has us, and hears of frames */
+	int error;   /* what ended it; 0: nothing has */
 	struct beacond_frame_metrics metrics;
 	uint32_t metrics_asked;
 	/* The frame that a call has just now, if it lies in a window. */
@@ -56,6 +57,9 @@ int frame_send(struct beacond_frame *, uint32_t number, uint32_t type,
 int frame_wait(struct beacond_frame *, const uint32_t *left);
 int frame_again(struct beacond_frame *, uint32_t from, uint32_t dest,
     const uint8_t *frame, size_t);
+
+/* frame_open.c */
+void frame_leave_link(struct beacond_frame *, uint32_t number);
 
 /* frame_recv.c */
 int frame_readable(struct beacond_frame *, uint32_t number);

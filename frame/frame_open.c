@@ -123,22 +123,24 @@ frame_drain(struct beacond_frame *bf, uint32_t number)
 		continue;
 }
 
+/* There is room for that always, and LEFT is waited for. */
+void
+frame_leave_link(struct beacond_frame *bf, uint32_t number)
+{
+	bf->links[number].leaving = 1;
+	bf->staying++;
+	(void)frame_send(bf, number, FRAME_LEAVE, 0, 0, NULL, 0);
+}
+
 static void
 frame_leave(struct beacond_frame *bf)
 {
 	uint32_t i;
 
-	for (i = 0; i < WORKERS_MAX; i++) {
-		if (bf->links[i].fd == -1 || bf->links[i].left)
-			continue;
-		bf->links[i].leaving = 1;
-		bf->staying++;
-		if (frame_send(bf, i, FRAME_LEAVE, 0, 0, NULL, 0) == 0)
-			continue;
-		/* So much waits that there is no room. */
-		frame_drain(bf, i);
-		(void)frame_send(bf, i, FRAME_LEAVE, 0, 0, NULL, 0);
-	}
+	bf->closing = 1;
+	for (i = 0; i < WORKERS_MAX; i++)
+		if (bf->links[i].fd != -1 && !bf->links[i].left)
+			frame_leave_link(bf, i);
 	if (beacond_frame_flush(bf) == 0)
 		(void)frame_wait(bf, &bf->staying);
 }

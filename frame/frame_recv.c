@@ -207,6 +207,8 @@ frame_channel(struct beacond_frame *bf, uint32_t number, int fd)
 		return (-1);
 	bf->links[number].window = bf->windows[number];
 	bf->windows[number] = NULL;
+	if (bf->closing)
+		frame_leave_link(bf, number);
 	return (0);
 }
 

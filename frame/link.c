@@ -18,6 +18,8 @@
 /* The longest message, before which half a read may lie. */
 #define LINK_MESSAGE_MAX (sizeof(struct imsg_header) + FRAME_DATA_MAX)
 #define LINK_ROOM        (LINK_IN_SIZE + LINK_MESSAGE_MAX)
+/* There is room for LEAVE always. */
+#define LINK_OUT_ROOM (LINK_OUT_MAX + sizeof(struct imsg_header))
 
 /* fd is the link's from now on, also on failure.  0, or -1 with errno. */
 int
@@ -26,7 +28,7 @@ link_open(struct link *link, int fd)
 	memset(link, 0, sizeof(*link));
 	link->fd = fd;
 	link->in = malloc(LINK_ROOM);
-	link->out = malloc(LINK_OUT_MAX);
+	link->out = malloc(LINK_OUT_ROOM);
 	if (link->in != NULL && link->out != NULL)
 		return (0);
 	link_close(link);
@@ -150,10 +152,12 @@ link_add(struct link *link, const struct imsg_header *header, const void *data,
     size_t len)
 {
 	uint8_t *to;
+	size_t room;
 
-	if (link->fd == -1 || link->out_len + header->len > LINK_OUT_MAX)
+	room = header->type == FRAME_LEAVE ? LINK_OUT_ROOM : LINK_OUT_MAX;
+	if (link->fd == -1 || link->out_len + header->len > room)
 		return (-1);
-	if (link->out_off + link->out_len + header->len > LINK_OUT_MAX) {
+	if (link->out_off + link->out_len + header->len > room) {
 		memmove(link->out, link->out + link->out_off, link->out_len);
 		link->out_off = 0;
 	}

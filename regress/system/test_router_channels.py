@@ -145,3 +145,40 @@ def test_descriptors_that_the_beacon_sends_with_anything_are_closed(
         fake.channels[4].send(R.FRAME, 5, 50, b"x")
         assert program.hear() == "frame 5 78"
         wait_for(lambda: descriptors(program) == count + 1)
+
+
+@limit(120)
+def test_a_channel_that_comes_while_it_leaves_is_left_too(client, fake):
+    with fake.attach(client) as program:
+        program.proc.stdin.close()
+        for channel in fake.channels.values():
+            channel.expect(R.LEAVE)
+        # One more, and one in the place of another.
+        for worker in 9, 60:
+            fake.channel(worker)
+            fake.channels[worker].expect(R.LEAVE)
+        fake.channels[3].send(R.LEFT)
+        time.sleep(0.5)
+        for worker in 9, 60:
+            fake.channels[worker].send(R.FRAME, worker, 1, b"x")
+            assert program.hear() == "frame %d 78" % worker
+            fake.channels[worker].send(R.LEFT)
+        assert program.hear().startswith("left")
+        assert program.proc.wait(20) == 0
+
+
+@limit(120)
+def test_left_is_answered_however_much_waits(client, fake):
+    with fake.attach(client) as program:
+        worker = fake.channels[3]
+        written = 0
+        for size in 4000, 100, 1:
+            while program.ask("write", 5, "ab" * size) == "written true":
+                written += 1
+        worker.send(R.FRAME, 5, 50, b"x")
+        worker.send(R.LEFT)
+        assert program.hear() == "frame 5 78"
+        time.sleep(0.5)
+        for _ in range(written):
+            worker.expect(R.WRITE, 5)
+        worker.expect(R.LEAVE)
