@@ -226,8 +226,9 @@ frame_find(const struct beacond_frame *bf, uint32_t node, uint32_t *number)
 }
 
 /*
- * The open link to the worker that has node's session, or NULL.  The map may
- * name a worker of which the beacon has just told us: that is read first.
+ * The link to the worker that has node's session, if it is open and still
+ * written to, or NULL.  The map may name a worker of which the beacon has just
+ * told us: that is read first.
  */
 static struct link *
 frame_reach(struct beacond_frame *bf, uint32_t node, uint32_t *number)
@@ -235,9 +236,11 @@ frame_reach(struct beacond_frame *bf, uint32_t node, uint32_t *number)
 	struct link *link;
 
 	link = frame_find(bf, node, number);
-	if (link != NULL && link->fd == -1)
+	if (link != NULL && (link->fd == -1 || link->done))
 		frame_news(bf);
-	return (link != NULL && link->fd != -1 ? link : NULL);
+	if (link == NULL || link->fd == -1 || link->done)
+		return (NULL);
+	return (link);
 }
 
 /* One more message for a peer.  Boolean: it is on its way. */

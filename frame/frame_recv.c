@@ -101,9 +101,11 @@ frame_refused(struct beacond_frame *bf, const struct link *link,
 static void
 frame_left(struct beacond_frame *bf, struct link *link)
 {
-	if (!link->leaving && !link->left)
+	if (!link->leaving && !link->left) {
 		(void)frame_send(bf, (uint32_t)(link - bf->links), FRAME_LEAVE,
 		    0, 0, NULL, 0);
+		link->done = 1;
+	}
 	bf->staying -= (uint32_t)link->leaving;
 	link->leaving = 0;
 	link->left = 1;

@@ -38,6 +38,7 @@ struct link {
 	int busy;    /* boolean: what it has said is being dealt with */
 	int leaving; /* boolean: LEFT is waited for */
 	int left;
+	int done; /* boolean: we have answered LEFT, and write no more */
 };
 
 int link_open(struct link *, int);

@@ -95,6 +95,7 @@ func (s *Server) happened(c *channel, m received) {
 	case typeLeft:
 		// Unasked: the worker is about to end, and waits for what was written.
 		if !c.saidLeft && !s.isLeaving() {
+			c.takeNoMore()
 			c.add(typeLeave, 0, 0, nil)
 		}
 		c.saidLeft = true
@@ -174,6 +175,13 @@ func (c *channel) take(spare []byte) []byte {
 	data := c.queue
 	c.queue, c.writing = spare, true
 	return data
+}
+
+// takes says if it is still written to.
+func (c *channel) takes() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.done && !c.closed
 }
 
 // takeNoMore is for the end of what is written to peers.

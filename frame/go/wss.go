@@ -185,15 +185,14 @@ func (s *Server) Addr() string {
 // false and logs if the frame is empty or longer than 32,768 bytes, or more waits to
 // be sent than may; the peer stays.
 func (s *Server) WriteFrame(destID uint32, frame []byte) bool {
-	_, worker, ok := s.look(destID)
-	if !ok {
-		return false
-	}
 	if len(frame) == 0 || len(frame) > s.maxOut {
-		s.log("a frame of %d bytes for node %d: not sent", len(frame), destID)
+		if s.IsConnected(destID) {
+			s.log("a frame of %d bytes for node %d: not sent", len(frame),
+				destID)
+		}
 		return false
 	}
-	return s.send(worker, typeWrite, destID, 0, frame)
+	return s.send(typeWrite, destID, frame)
 }
 
 // IsConnected looks at memory that the beacon shares: no message, O(1).
@@ -213,12 +212,8 @@ func (s *Server) PeerCount() int {
 // ClosePeer ends the session that a node has now.  It returns false if it has none,
 // or if there is no such code or the reason has more than 123 bytes.
 func (s *Server) ClosePeer(nodeID uint32, code uint16, reason string) bool {
-	generation, worker, ok := s.look(nodeID)
-	if !ok || !isClose(code, reason) {
-		return false
-	}
 	data := append(put32(nil, uint32(code)), reason...)
-	return s.send(worker, typeClose, nodeID, generation, data)
+	return isClose(code, reason) && s.send(typeClose, nodeID, data)
 }
 
 // Metrics asks the beacon.  If that is gone, it returns its last answer.
@@ -339,24 +334,6 @@ func (s *Server) look(nodeID uint32) (generation uint32, worker int, ok bool) {
 	return peers.look(nodeID)
 }
 
-// reach returns the channel to a worker.  The map may name one of which the beacon
-// has just told: that is read first, by another goroutine, for a moment and not by
-// every caller if it does not come.
-func (s *Server) reach(worker int) *channel {
-	c := s.channels[worker].Load()
-	if c != nil || time.Now().UnixNano() < s.inVain.Load() {
-		return c
-	}
-	for end := time.Now().Add(waitNews); c == nil && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
-		c = s.channels[worker].Load()
-	}
-	if c == nil {
-		s.inVain.Store(time.Now().Add(time.Second).UnixNano())
-	}
-	return c
-}
-
 // again sends what that worker has refused, as destID is not there, to where it has
 // moved.
 func (s *Server) again(worker, destID uint32, frame []byte) bool {
@@ -364,19 +341,44 @@ func (s *Server) again(worker, destID uint32, frame []byte) bool {
 	return ok && uint32(now) != worker && s.WriteFrame(destID, frame)
 }
 
-func (s *Server) send(worker int, kind, node, number uint32, data []byte) bool {
-	if worker >= workersMax {
-		return false
+// send gives a message to the channel of the worker that has the node.  If there is
+// none that takes it, the node may have moved since we looked, or the beacon has just
+// told of that worker: another goroutine reads that, and is waited for, for a moment
+// and not by every caller if it does not come.
+func (s *Server) send(kind, node uint32, data []byte) bool {
+	var end time.Time
+	for last := -1; ; {
+		generation, worker, ok := s.look(node)
+		if !ok || worker >= workersMax {
+			return false
+		}
+		if kind != typeClose {
+			generation = 0
+		}
+		c := s.channels[worker].Load()
+		if c != nil && c.add(kind, node, generation, data) {
+			return true
+		}
+		if c != nil && c.takes() {
+			s.log("worker %d does not take what waits for it", worker)
+			return false
+		}
+		now := time.Now()
+		if last == -1 {
+			end = now.Add(waitNews)
+		}
+		switch {
+		case now.After(end):
+			s.inVain.Store(now.Add(time.Second).UnixNano())
+			return false
+		case worker != last:
+			last = worker
+		case now.UnixNano() < s.inVain.Load():
+			return false
+		default:
+			time.Sleep(time.Millisecond)
+		}
 	}
-	c := s.reach(worker)
-	if c == nil {
-		return false
-	}
-	if !c.add(kind, node, number, data) {
-		s.log("worker %d does not take what waits for it", worker)
-		return false
-	}
-	return true
 }
 
 // log is for what others can cause: once a second at the most.

@@ -66,6 +66,7 @@ _WANT_FD = (_WELCOME, _CHANNEL)
 _READ = 1 << 18             # bytes of one read: many frames
 _QUEUE = 4 << 20            # bytes that may wait for a channel to take them
 _WAIT = 10.0                # seconds for an answer of the beacon, or to leave
+_LOOKS = 3                  # for where a node is, to send to it
 _REPLACE = 15.0             # and for a channel in the place of one that ended
 
 _log = logging.getLogger("beacond_frame")
@@ -165,10 +166,8 @@ class Server:
     def write_frame(self, dest, frame):
         """Sends a binary message to a peer.  False: it is not connected, or more
         waits than may, or the frame is empty or too long.  Does not wait."""
-        entry = self._look(dest)
-        if entry is None or not 0 < len(frame) <= self._max_out:
-            return False
-        return self._send(self._reach(entry[1]), _WRITE, dest, 0, frame)
+        return (0 < len(frame) <= self._max_out and
+            self._send_to(dest, _WRITE, frame))
 
     def is_connected(self, node):
         """From memory that the beacon shares: no message, O(1)."""
@@ -188,11 +187,7 @@ class Server:
         text = reason.encode()
         if not _is_close_code(code) or len(text) > 123 or b"\0" in text:
             raise ValueError("no such code, or the reason is too long")
-        entry = self._look(node)
-        if entry is None:
-            return False
-        return self._send(self._reach(entry[1]), _CLOSE, node, entry[0],
-            struct.pack("=I", code) + text)
+        return self._send_to(node, _CLOSE, struct.pack("=I", code) + text)
 
     def metrics(self):
         """Asks the beacon.  The last answer, if it is gone."""
@@ -330,11 +325,11 @@ class Server:
         has just told us: that is read first, and a read ends behind a
         descriptor."""
         channel = self._channels.get(worker)
-        if channel is not None:
+        if channel is not None and channel.takes:
             return channel
         with self._control_lock:
             try:
-                while (worker not in self._channels and
+                while (self._channels.get(worker) is channel and
                         self._control is not None and self._control.waits()):
                     self._read_control()
             except (Error, OSError):
@@ -347,6 +342,20 @@ class Server:
         entry = self._look(dest)
         return (entry is not None and entry[1] != worker and
             self.write_frame(dest, frame))
+
+    def _send_to(self, node, kind, data):
+        """False: it is not connected, or that channel takes no more.  If it has
+        moved since we looked, we look again."""
+        tried = None
+        for _ in range(_LOOKS):
+            entry = self._look(node)
+            if entry is None or entry[1] == tried:
+                return False
+            generation, tried = entry
+            if self._send(self._reach(tried), kind, node,
+                    generation if kind == _CLOSE else 0, data):
+                return True
+        return False
 
     def _send(self, channel, kind, node, number, data):
         """False: the channel is None or takes no more, or too much waits."""
@@ -423,6 +432,8 @@ class Server:
         elif kind == _LEFT:
             # Unasked: the worker is about to end, and waits for what we wrote.
             if not channel.left and not self._leave_until:
+                with self._lock:
+                    channel.takes = False
                 self._leave(channel)
             channel.left = True
         elif kind != _JOINED:

@@ -3,6 +3,7 @@
 
 """Channels to workers that come, leave and end while a router writes."""
 
+import concurrent.futures
 import contextlib
 import os
 import signal
@@ -182,3 +183,64 @@ def test_left_is_answered_however_much_waits(client, fake):
         for _ in range(written):
             worker.expect(R.WRITE, 5)
         worker.expect(R.LEAVE)
+
+
+@limit(120)
+def test_nothing_is_written_behind_the_answer_to_left(client, fake):
+    with fake.attach(client) as program:
+        fake.channels[3].send(R.LEFT)
+        fake.channels[3].expect(R.LEAVE)
+        assert program.ask("write", 5, "aa") == "written false"
+        assert program.ask("close", 5, 1000, "why") == "closed false"
+        fake.move(0, 60)
+        assert program.ask("write", 5, "bb") == "written true"
+        fake.channels[60].expect(R.WRITE, 5, 0, b"\xbb")
+        fake.channels[3].close()
+
+
+def written(sock):
+    """How many WRITEs of eight bytes come before LEAVE, behind which, up to the
+    end or for a while, nothing comes."""
+    data = bytearray()
+    leave = R.message(R.LEAVE)
+    sock.settimeout(R.BOUND)
+    with contextlib.suppress(TimeoutError):
+        while got := sock.recv(1 << 18):
+            data += got
+            if leave in data[-200:]:
+                sock.settimeout(0.1)
+    count, rest = divmod(len(data) - len(leave), R.HEADER.size + 8)
+    assert rest == 0 and data.endswith(leave), data[-200:]
+    return count
+
+
+@limit(120)
+def test_threads_lose_nothing_while_a_node_moves(talker, fake):
+    with fake.attach(talker) as program, \
+            concurrent.futures.ThreadPoolExecutor(32) as pool:
+        # Of a channel that is replaced what is underway is lost.
+        fake.channels[60].send(R.LEFT)
+        fake.channels[60].expect(R.LEAVE)
+        fake.channels[60].close()
+        heard = [pool.submit(written, fake.channels[3].sock)]
+
+        def move():
+            here, there = 3, 60
+            for _ in range(20):
+                old = fake.channels[here]
+                fake.channel(there)
+                heard.append(pool.submit(written, fake.channels[there].sock))
+                fake.move(0, there)
+                old.send(R.LEFT)
+                heard[-2].result()
+                old.close()
+                here, there = there, here
+
+        moving = pool.submit(move)
+        count = 0
+        while not moving.done():
+            assert program.ask("flood", 5, 500, 4) == "flooded 2000"
+            count += 2000
+        moving.result()
+        program.proc.stdin.close()
+        assert sum(one.result() for one in heard) == count
