@@ -92,6 +92,7 @@ renew_take_over(struct parent *parent)
 		if (!place->candidate)
 			continue;
 		place->candidate = 0;
+		router_introduce(place->child);
 		if (renew_other(place)->role != NULL)
 			places_leave(renew_other(place));
 	}

@@ -230,7 +230,9 @@ router_introduce(struct process *worker)
 	int pair[2];
 
 	parent = worker->parent;
-	if (!router_is_attached(parent) || worker->state == CHILD_DOWN)
+	/* One that may be called off is not shown, see renew.c. */
+	if (!router_is_attached(parent) || worker->state == CHILD_DOWN ||
+	    worker->place->candidate)
 		return;
 	if (channel_pair(pair) == -1) {
 		log_warn("router: socketpair");

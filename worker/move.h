@@ -58,6 +58,10 @@ struct moves {
 void move_fence(struct worker *, const struct msg_moved *);
 void move_settled(struct worker *, const struct msg_moved *);
 
+/* move_end.c */
+int move_end(struct worker *, uint32_t node, uint32_t generation, uint32_t code,
+    const char *);
+
 /* move_in.c */
 const char *move_in_begin(
     struct worker *, const struct msg_move *, const void *rows, int fd);
@@ -72,8 +76,6 @@ void move_out_settled(struct worker *, const struct msg_moved *);
 void move_out_marked(struct worker *, uint32_t place, uint32_t ticket);
 void move_out_fenced(struct worker *, uint32_t place, uint32_t ticket);
 void move_out_lost(struct worker *, uint32_t place);
-int move_out_close(
-    struct worker *, const struct session *, uint32_t code, const char *);
 void move_out_keep(struct worker *, const struct session *);
 int move_out_late(
     struct worker *, uint32_t node, uint32_t generation, uint8_t *, size_t);

@@ -323,32 +323,6 @@ move_out_lost(struct worker *w, uint32_t place)
 	move_out_go_on(d);
 }
 
-/*
- * A router wants this session to end.  If it is about to go, that is done by
- * whoever has it then, and 1 is returned.  code and text have been checked.
- */
-int
-move_out_close(
-    struct worker *w, const struct session *s, uint32_t code, const char *text)
-{
-	struct msg_move_close *close;
-	struct departure *d;
-	uint32_t i;
-
-	d = w->moves.out;
-	for (i = 0; d != NULL && i < d->count; i++) {
-		if (d->sessions[i].slot != session_slot(w, s) ||
-		    d->sessions[i].state != LEAVING_FROZEN)
-			continue;
-		close = &d->sessions[i].close;
-		close->session = i;
-		close->code = code;
-		(void)strlcpy(close->text, text, sizeof(close->text));
-		return (1);
-	}
-	return (0);
-}
-
 /* The parent wants this session to end here: it does not go. */
 void
 move_out_keep(struct worker *w, const struct session *s)

@@ -27,14 +27,17 @@
 
 static void route_write(struct ev_loop *, ev_io *, int);
 
-/* Boolean: it tells of sessions, and is no packet. */
+/*
+ * Boolean: it tells of sessions, and is no packet, or one that has its room in
+ * memory that is shared, which nobody would give back without it.
+ */
 static int
 route_is_event(const struct imsg_header *header)
 {
-	return (header->type == FRAME_CAME || header->type == FRAME_GONE ||
-		header->type == FRAME_JOINED || header->type == FRAME_LEFT ||
-		header->type == WW_MARK || header->type == WW_MARKED ||
-		header->type == WW_FENCE);
+	return (header->type == FRAME_FRAME_AT || header->type == FRAME_CAME ||
+		header->type == FRAME_GONE || header->type == FRAME_JOINED ||
+		header->type == FRAME_LEFT || header->type == WW_MARK ||
+		header->type == WW_MARKED || header->type == WW_FENCE);
 }
 
 /* A stretch of whole messages is not going to be sent. */
@@ -46,7 +49,7 @@ route_lost(const uint8_t *bytes, size_t len, enum counter lost)
 
 	for (off = 0; off < len; off += header.len) {
 		memcpy(&header, bytes + off, sizeof(header));
-		if (!route_is_event(&header))
+		if (header.type == FRAME_FRAME_AT || !route_is_event(&header))
 			counters_add(lost, 1);
 	}
 }

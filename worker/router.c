@@ -185,8 +185,8 @@ router_leave(struct worker *w)
 
 /*
  * This worker is about to end in good order: the router is told, behind all
- * that it was given.  Boolean: it has not answered yet, nor had ROUTER_LEFT for
- * that.
+ * that it was given.  Boolean: it has not answered yet, or not taken what it
+ * gets back, nor had ROUTER_LEFT for that.
  */
 int
 router_stays(struct worker *w)
@@ -198,7 +198,8 @@ router_stays(struct worker *w)
 		w->router.told = w->tick;
 		router_left(w);
 	}
-	return (w->router.parting == ROUTER_TOLD);
+	return (
+	    w->router.parting == ROUTER_TOLD || route_waits(w->router.channel));
 }
 
 /* What it wrote for node cannot be delivered: it gets it back. */
@@ -220,7 +221,7 @@ router_tick(struct worker *w)
 	sib = router_channel(w);
 	if (sib == NULL)
 		return;
-	if (w->router.parting == ROUTER_TOLD &&
+	if (w->router.parting != ROUTER_UNTOLD &&
 	    w->tick - w->router.told >= ROUTER_LEFT)
 		router_end(w, "does not answer LEFT");
 	else if (route_waits(sib) && w->tick - sib->took >= ROUTER_TICKS)

@@ -98,13 +98,35 @@ router_recv_write_at(
 	    frame == NULL ? -1 : router_recv_write(w, node, frame, msg.len));
 }
 
+/* That session (generation 0: whichever there is) ends, wherever it is. */
+static void
+router_recv_end(struct worker *w, uint32_t node, uint32_t generation,
+    uint32_t code, const char *text)
+{
+	struct peermap_entry entry;
+	struct session *s;
+
+	if (!lookup(w, node, &entry) || entry.generation == 0 ||
+	    (generation != 0 && entry.generation != generation))
+		return;
+	if (move_end(w, node, entry.generation, code, text)) {
+		counters_add(COUNTER_ROUTER_CLOSED, 1);
+		return;
+	}
+	s = router_recv_session(w, node);
+	if (s == NULL)
+		return;
+	counters_add(COUNTER_ROUTER_CLOSED, 1);
+	s->why = WHY_ROUTER;
+	session_close(w, s, (int)code, text);
+}
+
 /* FRAME_CLOSE, likewise. */
 static int
 router_recv_close(struct worker *w, uint32_t node, uint32_t generation,
     const uint8_t *data, size_t len)
 {
 	char text[FRAME_TEXT_MAX + 1];
-	struct session *s;
 	uint32_t code, utf8;
 
 	if (len < sizeof(code) || len > sizeof(code) + FRAME_TEXT_MAX)
@@ -116,16 +138,9 @@ router_recv_close(struct worker *w, uint32_t node, uint32_t generation,
 	if (!ws_close_is_code(code) || memchr(data, '\0', len) != NULL ||
 	    ws_utf8_check(&utf8, data, len) == -1 || !ws_utf8_done(utf8))
 		return (-1);
-	s = router_recv_session(w, node);
-	if (s == NULL || (generation != 0 && s->peer.generation != generation))
-		return (0);
 	memcpy(text, data, len);
 	text[len] = '\0';
-	counters_add(COUNTER_ROUTER_CLOSED, 1);
-	if (move_out_close(w, s, code, text))
-		return (0);
-	s->why = WHY_ROUTER;
-	session_close(w, s, (int)code, text);
+	router_recv_end(w, node, generation, code, text);
 	return (0);
 }
 

@@ -307,8 +307,8 @@ move_out_late(struct worker *of, uint32_t node, uint32_t generation,
 
 /* or is about to go. */
 int
-move_out_close(
-    struct worker *of, const struct session *s, uint32_t code, const char *why)
+move_end(struct worker *of, uint32_t node, uint32_t generation, uint32_t code,
+    const char *why)
 {
 	return (0);
 }

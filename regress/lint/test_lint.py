@@ -246,7 +246,7 @@ PARTS = {
     "inbound": "inbound",
     "login": "login",
     "measure": "measure",
-    "moves": "move_in move_out",
+    "moves": "move_end move_in move_out",
     "pongs": "session session_control",
     "proxies": "networks",
     "punch": "punch",

@@ -12,7 +12,7 @@ import struct
 import pytest
 
 import router as R
-from beacon import IS_ROOT, Beacon, alive, limit, wait_for
+from beacon import IS_ROOT, Beacon, alive, limit, wait_for, write
 from client import BINARY, deliver, frame, login, pair_on_workers, relay
 from router import Router, Stream, message
 
@@ -175,6 +175,27 @@ def test_a_worker_that_goes_says_so(answer):
         one.send_packet(b"by the other channel")
         r.channels[64].expect(R.FRAME, 1, data=b"by the other channel")
         assert b.without() == 0
+
+
+def test_it_hears_nothing_of_an_upgrade_that_fails():
+    """A channel that ended without LEFT would have it begin anew."""
+    with Routed(workers=1, unprivileged=True) as b, b.router() as r, \
+            login(b, 1) as one:
+        r.channels[0].expect(R.CAME, 1)
+        auth = os.path.join(b.programs, "beacond-auth")
+        os.rename(auth, auth + ".good")
+        write(auth, "#!/bin/sh\nexec sleep 60\n")
+        os.chmod(auth, 0o755)
+        b.ctl("upgrade", text=True, ok=1)
+        b.wait_line("new processes: .*; all stays as it was")
+        os.rename(auth + ".good", auth)
+        b.ctl("upgrade", text=True)
+        # The next that it hears of is one that has come to stay.
+        while r.step() != R.CHANNEL:
+            pass
+        assert sorted(r.channels) == [0, 64]
+        one.send_packet(b"by the other channel")
+        r.channels[64].expect(R.FRAME, 1, data=b"by the other channel")
 
 
 def test_a_stop_waits_for_peers_and_then_for_the_router():

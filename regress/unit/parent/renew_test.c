@@ -39,6 +39,14 @@ places_leave(struct place *place)
 	left++;
 }
 
+static int shown; /* to a router */
+
+void
+router_introduce(struct process *p)
+{
+	shown++;
+}
+
 static int settled; /* how often it was asked whether all have moved */
 
 void
@@ -136,7 +144,10 @@ test_one_is_replaced(void)
 	/* One that comes back meanwhile is none of these. */
 	is_ready(&parent.workers[0]);
 	CHECK(NEW[1].candidate && left == 0);
+	/* A router hears of one that is there to stay. */
+	shown = 0;
 	is_ready(&NEW[1]);
+	CHECK(shown == 1);
 	CHECK(!NEW[1].candidate && left == 1 && published == 1);
 	CHECK(!ev_is_active(&parent.places.renewal.timer) && answer == -1);
 	CHECK(settled == 1);

@@ -59,8 +59,7 @@ session_begin(struct worker *of, struct session *s)
 void
 session_close(struct worker *of, struct session *s, int code, const char *why)
 {
-	if (code == 4000 && strcmp(why, "enough") == 0 &&
-	    s->why == WHY_ROUTER)
+	if (code == 4000 && strcmp(why, "enough") == 0 && s->why == WHY_ROUTER)
 		note(s == &w.sessions[0] ? "close0 " : "close1 ");
 }
 

@@ -213,24 +213,34 @@ test_one_is_kept(void)
 	settle(0);
 }
 
+static int
+told_close(const struct msg_move_close *close)
+{
+	struct msg_move_close copy = *close;
+
+	return (parts_told(
+	    &w.moves.out->channel, &other, WM_CLOSE, &copy, sizeof(copy)));
+}
+
 /* What a router wants to end is ended by whoever has it then. */
 static void
 test_a_router_wants_the_end(void)
 {
-	struct msg_move_close close;
+	static const struct msg_move_close close = { 0, 4000, "enough" };
 
 	CHECK(begin(11) == NULL);
-	CHECK(move_out_close(&w, &w.sessions[0], 4000, "enough") == 1);
-	CHECK(move_out_close(&w, &w.sessions[1], 4000, "enough") == 1);
+	w.moves.out->sessions[0].close = close;
+	w.moves.out->sessions[1].close = close;
 	settle(1);
 	CHECK(strcmp(done, "freeze0 freeze1 gone0 thaw1 close1 ") == 0);
-	CHECK(move_out_close(&w, &w.sessions[1], 4000, "enough") == 0);
-	memset(&close, 0, sizeof(close));
-	close.code = 4000;
-	(void)strlcpy(close.text, "enough", sizeof(close.text));
-	CHECK(parts_told(&w.moves.out->channel, &other, WM_CLOSE, &close,
-		  sizeof(close)) == 1);
-	CHECK(move_out_close(&w, &w.sessions[0], 4000, "enough") == 0);
+	CHECK(told_close(&close) == 1);
+	/* And when it has gone, ahead of the last word. */
+	w.moves.out->sessions[0].close = close;
+	move_out_fenced(&w, 0, 11);
+	CHECK(told_close(&close) == 1);
+	move_out_fenced(&w, 1, 11);
+	move_out_fenced(&w, 2, 11);
+	CHECK(told(WM_LAST) == 1);
 	CHECK(begin(12) == NULL);
 	settle(0);
 }

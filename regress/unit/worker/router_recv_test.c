@@ -86,8 +86,8 @@ session_write_frame(struct worker *of, uint32_t slot, uint32_t generation,
 static int leaves;
 
 int
-move_out_close(
-    struct worker *of, const struct session *s, uint32_t code, const char *why)
+move_end(struct worker *of, uint32_t node, uint32_t generation, uint32_t code,
+    const char *why)
 {
 	return (leaves);
 }
@@ -457,6 +457,7 @@ test_whom_it_closes(void)
 			CHECK(close_code == (int)cases[i].code &&
 			      strcmp(close_reason, "why") == 0);
 	}
+	leaves = 0;
 }
 
 static void
@@ -541,6 +542,11 @@ test_the_worker_leaves(void)
 	CHECK(written == 1 && is_there());
 	say(FRAME_LEAVE, 0, 0, NULL, 0);
 	CHECK(is_there() && !router_stays(&w));
+	/* What comes back to it is waited for. */
+	w.router.channel->queue.len = 1;
+	CHECK(router_stays(&w));
+	w.router.channel->queue.len = 0;
+	CHECK(!router_stays(&w));
 	/* The next one is told, too. */
 	begin();
 	CHECK(router_stays(&w));
