@@ -290,12 +290,13 @@ class Server:
         channel = _Channel(sock, worker)
         with self._lock:
             old = self._channels.get(worker)
+            if old is not None:
+                self._drop(old)
+            # Whoever finds it may want to know when it can be written to.
+            self._epoll.register(sock, select.EPOLLIN)
             self._channels[worker] = channel
             self._by_fd[fd] = channel
             self._lost.pop(worker, None)
-            if old is not None:
-                self._drop(old)
-        self._epoll.register(sock, select.EPOLLIN)
         if self._leave_until is not None:
             self._leave(channel)
 

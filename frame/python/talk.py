@@ -50,7 +50,11 @@ def do(words):
     elif what == "connected":
         say("connected", server.is_connected(*numbers))
     elif what == "close":
-        say("closed", server.close_peer(*numbers, int(words[2]), words[3]))
+        try:
+            done = server.close_peer(*numbers, int(words[2]), words[3])
+        except ValueError:      # no such code
+            done = False
+        say("closed", done)
     elif what == "flood":
         say("flooded", flood(*numbers, int(words[2]), int(words[3])))
     elif what == "count":

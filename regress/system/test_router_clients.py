@@ -197,6 +197,9 @@ def test_what_its_methods_say(client):
         assert early.recv_packet() == b"\xcd\xef"
         for size in 0, 32769:
             assert program.ask("write", 1, "00" * size) == "written false"
+        # Each of these would cost the channel.
+        for code in 999, 1004, 1005, 1006, 1015, 2999, 5000:
+            assert program.ask("close", 1, code, "why") == "closed false"
         with login(b, 2) as peer:
             number = generation(b, 2)
             assert program.hear() == "came 2 %d" % number
