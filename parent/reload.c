@@ -289,8 +289,13 @@ reload(struct parent *parent)
 {
 	int error;
 
-	if (parent->stopping || parent->successor.pending)
+	if (parent->stopping)
 		return (EBUSY);
+	if (parent->successor.pending) {
+		log_warnx("reload: what another parent had is still to come, "
+			  "nothing changed");
+		return (EBUSY);
+	}
 	parent->reloading = 1;
 	notify_reloading();
 	error = reload_all(parent);

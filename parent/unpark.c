@@ -21,10 +21,9 @@
  * last has come, or what the first say would not find the others.
  */
 
-#define UNPARK_EVERY 0.01 /* seconds: turns of the timer */
-#define UNPARK_TURNS 200  /* that a batch may take */
-#define UNPARK_EACH \
-	(2 * MOVE_SESSIONS_MAX) /* descriptors, with some to spare */
+#define UNPARK_EVERY 0.01                    /* seconds: turns of the timer */
+#define UNPARK_TURNS 200                     /* that a batch may take */
+#define UNPARK_EACH  (2 * MOVE_SESSIONS_MAX) /* descriptors, some to spare */
 
 static void
 unpark_free(struct unparking *b)

@@ -29,7 +29,9 @@
 #define WINDOW_MESSAGE_MIN 256
 
 /* Copies of one burst, before each FRAME_HEADROOM bytes. */
+#ifndef WINDOW_COPIES
 #define WINDOW_COPIES (256U << 10)
+#endif
 _Static_assert(
     WINDOW_COPIES >= FRAME_HEADROOM + FRAME_DATA_MAX, "any message fits");
 

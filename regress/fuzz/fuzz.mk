@@ -56,8 +56,9 @@ wraps_parent	 := calloc free malloc mmap munmap realloc reallocarray \
 		    spawn_open_programs steer_all supervise_init
 fuzz_unpark	 := $(fuzz_parent)
 wraps_unpark	 := $(wraps_parent)
-# Queues that are soon full.
+# Queues, and room for copies, that are soon full.
 $(FUZZ)/obj/frame/link.o: RENAME := -DLINK_OUT_MAX=262144
+$(FUZZ)/obj/worker/router_window.o: RENAME := -DWINDOW_COPIES=65540
 $(FUZZ)/obj/parent/main.o: RENAME := -Dmain=parent_main -Wno-missing-prototypes
 $(FUZZ)/obj/worker/main.o: RENAME := -Dmain=worker_main -Wno-missing-prototypes
 FUZZERS := $(patsubst regress/fuzz/%_fuzz.c,%,$(wildcard regress/fuzz/*_fuzz.c))
