@@ -110,7 +110,7 @@ def test_replaced_is_told():
     with Beacon() as b:
         for kind in (PythonPeer, NodePeer):
             with kind(b, 1) as old, login(b, 1):
-                got = old.events.get(timeout=20)
+                got = old.event("close")
                 assert (got["code"], got["reason"]) == (1000, "replaced")
             b.wait_peers(0)
 
@@ -122,7 +122,7 @@ def test_shutdown_is_told():
         with PythonPeer(b, 1) as one, NodePeer(b, 2) as two:
             b.stop()
             for peer in (one, two):
-                got = peer.events.get(timeout=20)
+                got = peer.event("close")
                 assert (got["code"], got["reason"]) == (1001,
                     "beacon shutting down"), got
     finally:
