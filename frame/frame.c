@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/imsg.h"
+#include "common/ws_frame.h"
 
 #include "frame/frame.h"
 #include "frame/frame_internal.h"
@@ -317,15 +318,6 @@ beacond_frame_forward(
 	return (frame_add(bf, number, FRAME_WRITE_AT, dest, &msg, sizeof(msg)));
 }
 
-/* Boolean: a close frame may have that code, RFC 6455 section 7.4. */
-static int
-frame_is_close(int code)
-{
-	return ((code >= 1000 && code <= 1003) ||
-		(code >= 1007 && code <= 1014) ||
-		(code >= 3000 && code <= 4999));
-}
-
 /*
  * Ends the session of node, of that generation or (0) whichever there is, with
  * a close frame.  Returns 1, or 0: it is not connected, or that code or reason
@@ -340,7 +332,7 @@ beacond_frame_close_peer(struct beacond_frame *bf, uint32_t node,
 	size_t len;
 
 	len = strlen(reason);
-	if (len > FRAME_TEXT_MAX || !frame_is_close(code) ||
+	if (len > FRAME_TEXT_MAX || !ws_close_is_code((uint32_t)code) ||
 	    frame_reach(bf, node, &number) == NULL)
 		return (0);
 	wide = (uint32_t)code;

@@ -8,7 +8,7 @@ FRAME	   := $(BUILD)/libbeacond-frame.a
 FRAME_H	   := $(BUILD)/include/beacond/frame.h
 FRAME_EXAMPLES := $(addprefix $(BUILD)/frame-,relay keys talk)
 FRAME_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard frame/*.c) \
-	      $(addprefix common/,clock.c fdstat.c peermap.c))
+	      $(addprefix common/,clock.c fdstat.c peermap.c ws_frame.c))
 
 # One object in which nothing has a name for others but what frame.h has.
 $(FRAME): $(FRAME_OBJS)

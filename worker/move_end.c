@@ -10,19 +10,9 @@
 
 /* A router wants a session to end that is on its way, doc/moving.md. */
 
-static void
-move_end_note(struct msg_move_close *close, uint32_t session, uint32_t code,
-    const char *text)
-{
-	close->session = session;
-	close->code = code;
-	(void)strlcpy(close->text, text, sizeof(close->text));
-}
-
 /* It is about to go from here, or has gone and its new owner may be told. */
 static struct msg_move_close *
-move_end_leaving(
-    struct worker *w, uint32_t node, uint32_t generation, uint32_t *session)
+move_end_leaving(struct worker *w, uint32_t node, uint32_t generation)
 {
 	struct departure *d;
 	uint32_t i;
@@ -34,7 +24,7 @@ move_end_leaving(
 		if (d->sessions[i].node == node &&
 		    d->sessions[i].generation == generation &&
 		    d->sessions[i].state != LEAVING_NOT) {
-			*session = i;
+			d->sessions[i].close.session = i;
 			return (&d->sessions[i].close);
 		}
 	return (NULL);
@@ -42,21 +32,21 @@ move_end_leaving(
 
 /* It has come here, and the parent has not said yet that it is ours. */
 static struct msg_move_close *
-move_end_coming(
-    struct worker *w, uint32_t node, uint32_t generation, uint32_t *session)
+move_end_coming(struct worker *w, uint32_t node, uint32_t generation)
 {
+	struct arriving *c;
 	struct arrival *a;
 	uint32_t from, i;
 
 	for (from = 0; from < PROTO_PLACES_MAX && w->moves.nin > 0; from++) {
 		a = w->moves.in[from];
-		for (i = 0; a != NULL && !a->settled && i < a->count; i++)
-			if (a->sessions[i].row.node == node &&
-			    a->sessions[i].row.generation == generation &&
-			    a->sessions[i].state != COMING_NOT) {
-				*session = i;
-				return (&a->sessions[i].close);
-			}
+		for (i = 0; a != NULL && !a->settled && i < a->count; i++) {
+			c = &a->sessions[i];
+			if (c->row.node == node &&
+			    c->row.generation == generation &&
+			    c->state != COMING_NOT)
+				return (&c->close);
+		}
 	}
 	return (NULL);
 }
@@ -70,13 +60,13 @@ move_end(struct worker *w, uint32_t node, uint32_t generation, uint32_t code,
     const char *text)
 {
 	struct msg_move_close *close;
-	uint32_t session;
 
-	close = move_end_leaving(w, node, generation, &session);
+	close = move_end_leaving(w, node, generation);
 	if (close == NULL)
-		close = move_end_coming(w, node, generation, &session);
+		close = move_end_coming(w, node, generation);
 	if (close == NULL)
 		return (0);
-	move_end_note(close, session, code, text);
+	close->code = code;
+	(void)strlcpy(close->text, text, sizeof(close->text));
 	return (1);
 }

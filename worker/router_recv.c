@@ -113,7 +113,9 @@ router_recv_end(struct worker *w, uint32_t node, uint32_t generation,
 		counters_add(COUNTER_ROUTER_CLOSED, 1);
 		return;
 	}
-	s = router_recv_session(w, node);
+	s = entry.worker == w->hello.worker
+		? session_open_at(w, entry.slot, entry.generation)
+		: NULL;
 	if (s == NULL)
 		return;
 	counters_add(COUNTER_ROUTER_CLOSED, 1);

@@ -32,7 +32,7 @@ const (
 	MaxFrameSize = 64 * 1024
 )
 
-// OnFrameFn is given a binary frame of a peer, whose node ID the beacon has verified.
+// OnFrameFn is given a binary frame of a peer, whose node ID its worker has verified.
 // The slice is reused when it returns.  Frames of peers of one worker come one after
 // the other, of several workers at the same time; frames of one peer in the order in
 // which it sent them.  What it takes in time the other peers of that worker wait

@@ -84,8 +84,8 @@ class LookupLater(Exception):
 class Config:
     # What "router socket" in beacond.conf(5) names.
     router_socket: str
-    # on_frame(sender, frame): a binary message of a peer, whose node it is is
-    # verified.
+    # on_frame(sender, frame): a binary message of a peer, whose node its worker
+    # has verified.
     on_frame: typing.Callable
     # on_refused(dest, reason, frame): what write_frame() took cannot be
     # delivered after all: NOT_CONNECTED, QUEUE_FULL or TOO_LARGE.

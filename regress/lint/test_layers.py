@@ -22,17 +22,18 @@ ROLES = ["parent", "worker", "auth", "metrics", "ctl", "common"]
 BOUNDS = {"outq": 5, "session": 10, "relay": 24}
 
 
-def symbols(path):
-    """(what an object has, what it needs from others)."""
-    has, needs = set(), set()
-    for line in subprocess.run(["nm", path], stdout=subprocess.PIPE, text=True,
-            check=True).stdout.splitlines():
-        *_, kind, name = line.split()
+def symbols(paths):
+    """{object: (what it has, what it needs from others)}, by one nm for all."""
+    found = {path: (set(), set()) for path in paths}
+    for line in subprocess.run(["nm", "-A", *paths], stdout=subprocess.PIPE,
+            text=True, check=True).stdout.splitlines():
+        path, _, rest = line.partition(":")
+        *_, kind, name = rest.split()
         if kind == "U":
-            needs.add(name)
+            found[path][1].add(name)
         elif kind in "TDBRVWC":
-            has.add(name)
-    return has, needs
+            found[path][0].add(name)
+    return found
 
 
 def graph(objects):
@@ -48,8 +49,9 @@ def objects_of(role):
     names = {os.path.splitext(os.path.basename(path))[0]
         for path in glob.glob(os.path.join(ROOT, role, "*.c"))}
     assert names, role
-    return {name: symbols(os.path.join(directory, name + ".o"))
-        for name in names}
+    found = symbols([os.path.join(directory, name + ".o") for name in names])
+    return {os.path.splitext(os.path.basename(path))[0]: of
+        for path, of in found.items()}
 
 
 def of_role(role):

@@ -143,11 +143,12 @@ def test_a_test_links_what_it_and_its_file_call_and_no_more(role):
     objects = objects_of(role)
     unit = os.path.join(os.environ["BEACOND_BUILD"], "obj/regress/unit")
     found = []
-    for test, files in links().items():
-        name = SECOND.get(test, test.split("/")[1])
-        if not test.startswith(role + "/") or test in WHOLE:
-            continue
-        has, needs = symbols(os.path.join(unit, test + "_test.o"))
+    tests = {test: os.path.join(unit, test + "_test.o") for test in links()
+        if test.startswith(role + "/") and test not in WHOLE}
+    of_tests = symbols(tests.values())
+    for test, path in tests.items():
+        name, files = SECOND.get(test, test.split("/")[1]), links()[test]
+        has, needs = of_tests[path]
         calls = graph({**objects, "test": (set(), needs)})
         # What the test has is its own, whoever else has it.
         for called in calls.values():

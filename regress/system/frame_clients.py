@@ -14,6 +14,8 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 from beacon import BUILD
 import router as R
 from test_router import Routed
@@ -217,3 +219,19 @@ class FakeBeacon:
         self.listener.close()
         os.close(self.map_fd)
         os.close(self.window_fd)
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request):
+    return built(request.param)
+
+
+@pytest.fixture(params=THREADED)
+def talker(request):
+    return built(request.param)
+
+
+@pytest.fixture
+def fake(tmp_path):
+    with FakeBeacon(str(tmp_path / "router")) as beacon:
+        yield beacon

@@ -15,23 +15,8 @@ import pytest
 
 import router as R
 from beacon import limit, wait_for
-from frame_clients import CLIENTS, FRAME, THREADED, FakeBeacon, built
-
-
-@pytest.fixture(params=CLIENTS)
-def client(request):
-    return built(request.param)
-
-
-@pytest.fixture(params=THREADED)
-def talker(request):
-    return built(request.param)
-
-
-@pytest.fixture
-def fake(tmp_path):
-    with FakeBeacon(str(tmp_path / "router")) as beacon:
-        yield beacon
+from frame_clients import CLIENTS, FRAME, FakeBeacon, built, client, fake, \
+    talker
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ import test_slow
 from beacon import alive, limit, wait_for
 from client import BINARY, NO_MASK, deliver, frame, login, pair_on_workers, relay
 from frame_clients import CLIENTS, FRAME, THREADED, ClientBeacon, FakeBeacon, \
-    Program, built, command, go
+    Program, built, client, command, fake, go, talker
 from test_registry import OPEN, enter, outcomes, refused, waiting
 from test_router import Routed, generation
 
@@ -51,16 +51,6 @@ SHARED = [
     test_failures.test_new_worker_takes_part,
     test_failures.test_both_workers_killed,
 ]
-
-
-@pytest.fixture(params=CLIENTS)
-def client(request):
-    return built(request.param)
-
-
-@pytest.fixture(params=THREADED)
-def talker(request):
-    return built(request.param)
 
 
 @pytest.fixture
@@ -410,12 +400,6 @@ def test_many_flows_lose_nothing(routed):
             # Nothing more may come.
             peer.in_step()
             peer.close()
-
-
-@pytest.fixture
-def fake(tmp_path):
-    with FakeBeacon(str(tmp_path / "router")) as beacon:
-        yield beacon
 
 
 @limit(120)

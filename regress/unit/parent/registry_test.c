@@ -234,6 +234,9 @@ test_another_one(void)
 	CHECK(rate() == 0);
 	CHECK(say_ended(2, REGISTRY_DROPPED, 1) == NULL);
 	CHECK(next() == 0);
+	/* One that came up meanwhile, and was told of it, is told as well. */
+	registry_introduce(child);
+	CHECK(rate() == 0 && next() == 0);
 	tear_down();
 }
 

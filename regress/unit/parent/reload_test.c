@@ -408,6 +408,26 @@ test_not_while_we_end(void)
 	CHECK(begun == 0 && readies == 0 && nconfs == 0);
 }
 
+static void
+test_not_while_sessions_change_parents(void)
+{
+	uint64_t was;
+
+	/* To us: there is nobody yet who could be told that. */
+	begin();
+	parent.successor.pending = 1;
+	CHECK(reload(&parent) == EBUSY);
+	CHECK(begun == 0 && readies == 0 && nconfs == 0);
+	parent.successor.pending = 0;
+	/* From us. */
+	begin();
+	was = COUNTED(RELOADS_FAILED);
+	parent.park.stage = PARK_LISTENERS;
+	CHECK(reload(&parent) == EBUSY && was_refused(was));
+	parent.park.stage = PARK_NOT;
+	CHECK(nconfs == 0);
+}
+
 /* Also what stays as it was for the same reason; each time anew. */
 static void
 test_what_waits_for_a_restart(void)
@@ -508,6 +528,7 @@ main(void)
 	RUN(test_refused_for_errors);
 	RUN(test_refused_for_what_cannot_be_had);
 	RUN(test_not_while_we_end);
+	RUN(test_not_while_sessions_change_parents);
 	RUN(test_what_waits_for_a_restart);
 	RUN(test_of_standard_input);
 	RUN(test_the_one_before_is_freed);

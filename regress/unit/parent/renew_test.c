@@ -162,6 +162,13 @@ test_who_may_not_be_replaced(void)
 	parent.stopping = 1;
 	CHECK(renew_worker(&parent, 0) == EBUSY);
 	CHECK(renew_all(&parent) == EBUSY);
+	/* Nor while they go to another parent. */
+	begin();
+	parent.park.stage = PARK_LISTENERS;
+	CHECK(renew_worker(&parent, 0) == EBUSY && renew_is_busy(&parent));
+	parent.park.stage = PARK_NOT;
+	CHECK(!renew_is_busy(&parent));
+	begin();
 	parent.stopping = 0;
 	parent.places.leaving = 1;
 	CHECK(renew_worker(&parent, 0) == EBUSY && begun == 0);

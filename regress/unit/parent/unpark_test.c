@@ -438,6 +438,87 @@ test_no_descriptors_and_somebody_who_goes_on(void)
 	parent.successor.pending = parent.successor.asks = 0;
 }
 
+static void
+all_but_one(void)
+{
+	(void)ready(0, 1, 0);
+}
+
+static void
+begin_three(uint32_t node)
+{
+	clear();
+	add_session(node);
+	add_session(node + 1);
+	add_session(node + 2);
+	begin();
+	CHECK(asked(0) && batches[0].head.count == 2);
+}
+
+/* Likewise without room for one of them; but for one that has ended. */
+static void
+test_no_room_and_somebody_who_goes_on(void)
+{
+	struct msg_move_ready msg = { .mask = 1, .ended = 2 };
+
+	begin_three(80);
+	parent.successor.pending = parent.successor.asks = 1;
+	/* The map is shared with whoever ends so. */
+	CHECK(parts_apart(all_but_one) == 1);
+	parent.successor.pending = 0;
+	begin_three(90);
+	parent.successor.pending = 1;
+	msg.ticket = batches[0].head.ticket;
+	CHECK(unpark_ready(parent.workers[0].child, &msg) == NULL);
+	CHECK(parent.successor.unpark.taken == 1);
+	parent.successor.pending = parent.successor.asks = 0;
+	/* A lie about those that there are. */
+	CHECK(asked(1));
+	msg.ticket = batches[1].head.ticket;
+	msg.ended = 1 << batches[1].head.count;
+	CHECK(unpark_ready(parent.workers[1].child, &msg) != NULL);
+}
+
+static void
+begin_all(void)
+{
+	begin();
+	turns(1);
+}
+
+/* And without the descriptors of some. */
+static void
+test_missing_descriptors_and_somebody_who_goes_on(void)
+{
+	static const struct park_session session = { .node = 84 };
+
+	clear();
+	add_session(83);
+	add(PARK_SESSION, &session, sizeof(session));
+	parent.successor.pending = parent.successor.asks = 1;
+	CHECK(parts_apart(begin_all) == 1);
+	parent.successor.pending = parent.successor.asks = 0;
+	park_file_free(f);
+	f = NULL;
+}
+
+/* As many at once as there are descriptors for. */
+static void
+test_few_descriptors(void)
+{
+	uint32_t node;
+
+	clear();
+	for (node = 100; node < 104; node++)
+		add_session(node);
+	parent.max_sockets = 100;
+	begin();
+	CHECK(asked(0) && batches[0].head.count == 3 && !asked(1));
+	CHECK(ready(0, 7, 0) == NULL && is_told(0, 7));
+	CHECK(unpark_done(parent.workers[0].child) == NULL);
+	CHECK(asked(0) && batches[0].head.count == 1 && !asked(1));
+}
+
 /* What a worker could not take would be the end of it. */
 static void
 test_what_is_too_long_is_not_told(void)
@@ -487,6 +568,9 @@ main(void)
 	RUN(test_no_descriptors_for_a_while);
 	RUN(test_no_descriptors_ever);
 	RUN(test_no_descriptors_and_somebody_who_goes_on);
+	RUN(test_no_room_and_somebody_who_goes_on);
+	RUN(test_missing_descriptors_and_somebody_who_goes_on);
+	RUN(test_few_descriptors);
 	RUN(test_more_sessions_than_there_can_be);
 	RUN(test_what_is_too_long_is_not_told);
 	return (test_failed());

@@ -495,6 +495,31 @@ test_auth_is_introduced(void)
 	wiring_auth_takes_over(parent.auth.child);
 	CHECK(strcmp(introduced, "registry snapshot keys ") == 0);
 	CHECK(is_told(A, PA_SETTINGS, sizeof(msg.settings), 0));
+	/* Nobody is let in while all stand still. */
+	CHECK(!parent.auth.child->channel.paused);
+	parent.park.stage = PARK_STILL;
+	wiring_introduce_auth(parent.auth.child);
+	parent.park.stage = PARK_NOT;
+	CHECK(parent.auth.child->channel.paused);
+	channel_resume(&parent.auth.child->channel);
+}
+
+/* Who scrapes is to hear of the one that serves. */
+static void
+test_metrics_of_one_that_waits(void)
+{
+	struct listener of;
+
+	listener(&of, LISTENER_METRICS, 1);
+	TAILQ_INSERT_TAIL(&parent.listeners, &of, entry);
+	parent.metrics.child->page_fd = parent.sums_fd = STDIN_FILENO;
+	parent.successor.pending = parent.successor.asks = 1;
+	wiring_introduce_metrics(parent.metrics.child);
+	parent.successor.pending = parent.successor.asks = 0;
+	CHECK(is_told(M, PM_SUMS, 0, 1) && nobody_is_told_more());
+	parent.metrics.child->page_fd = -1;
+	TAILQ_INIT(&parent.listeners);
+	put_away(&of);
 }
 
 /* What is written at one end comes out at the other. */
@@ -594,6 +619,7 @@ main(void)
 	RUN(test_a_worker_that_is_to_stand_still);
 	RUN(test_metrics_are_introduced);
 	RUN(test_auth_is_introduced);
+	RUN(test_metrics_of_one_that_waits);
 	RUN(test_auth_and_a_worker);
 	RUN(test_two_workers);
 	RUN(test_nobody_with_the_dead_or_himself);

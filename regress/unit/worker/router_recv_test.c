@@ -629,6 +629,30 @@ test_it_does_not_read(void)
 	CHECK(!is_there() && COUNTED(DROP_ROUTER_LOST) > 0);
 }
 
+/* What has its room in the window is told of, or nobody gives that back. */
+static void
+test_it_does_not_read_its_window(void)
+{
+	static uint8_t packet[1024];
+	struct origin peer = { .node = 7, .generation = 77 };
+	uint64_t before;
+	int i;
+
+	begin_with_window();
+	before = COUNTED(DROP_ROUTER_FULL);
+	while (COUNTED(DROP_ROUTER_FULL) == before) {
+		/* Too short for the window. */
+		w.upper.frame(&w, &peer, packet, 255);
+		route_flush(&w);
+	}
+	before = COUNTED(DROP_ROUTER_FULL);
+	for (i = 0; i < 32; i++)
+		w.upper.frame(&w, &peer, packet, sizeof(packet));
+	route_flush(&w);
+	CHECK(COUNTED(DROP_ROUTER_FULL) == before);
+	CHECK(router_window(&w)->put != router_window(&w)->got);
+}
+
 static void
 test_without_one(void)
 {
@@ -672,6 +696,7 @@ main(void)
 	RUN(test_the_worker_leaves);
 	RUN(test_it_is_told_when_nothing_else_comes);
 	RUN(test_it_does_not_read);
+	RUN(test_it_does_not_read_its_window);
 	RUN(test_without_one);
 	return (test_failed());
 }

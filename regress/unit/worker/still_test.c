@@ -181,6 +181,16 @@ test_all_stand_still_and_go_on(void)
 	CHECK(reads && are_frozen(0) && unparked == 1);
 }
 
+/* One that is told to end meanwhile is written to again, or nobody hears it. */
+static void
+test_one_that_closes_meanwhile_goes_on(void)
+{
+	begin();
+	CHECK(set(STILL_ALL, 7) == NULL && are_frozen(1));
+	w.sessions[1].state = SESSION_CLOSING;
+	CHECK(set(STILL_NOT, 7) == NULL && are_frozen(0));
+}
+
 /* Asked again, it does nothing twice. */
 static void
 test_still_once(void)
@@ -323,6 +333,7 @@ main(void)
 	parts_channel(&w.parent, &parent);
 	RUN(test_nobody_new_first);
 	RUN(test_all_stand_still_and_go_on);
+	RUN(test_one_that_closes_meanwhile_goes_on);
 	RUN(test_still_once);
 	RUN(test_each_sibling_is_waited_for);
 	RUN(test_a_lost_sibling_is_not_waited_for);
