@@ -144,13 +144,13 @@ enum parent_to_worker {
 	PW_BLOCK,         /* msg_address: blocked (number 1), or no more (0) */
 	PW_STAT,          /* msg_stat + msg_stat_session*: WP_STAT is wanted */
 	PW_SYNC,          /* msg_sync + u32 ids: gossip to send */
-	PW_MOVE_OUT,      /* msg_move + msg_move_session* + fd: these sessions
-			   * are to go, see common/proto_move.h */
+	PW_MOVE_OUT,      /* msg_move, msg_move_session*, fd: they are to go */
 	PW_MOVE_IN,       /* likewise: and to come */
 	PW_MOVED,         /* msg_moved: what has become of it */
-	PW_FENCE,         /* msg_moved: the map has it */
+	PW_FENCE,         /* msg_moved: the map has it, common/proto_move.h */
 	PW_STILL,         /* msg_still, common/proto_park.h */
-	PW_PARK,          /* fd: tell there of all sessions */
+	PW_PARK,          /* msg_park + fd: tell there of sessions, likewise */
+	PW_FORGET,        /* msg_forget, likewise */
 	PW_PING,          /* empty; WP_PONG is wanted at once */
 	PW_SHUTDOWN       /* empty: say goodbye to all peers, then exit */
 };

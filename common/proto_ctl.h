@@ -34,7 +34,9 @@ enum ctl_request {
 				   * keeping, then all ends */
 	/* Of a parent that takes over, in this order: */
 	CTL_SOCKETS, /* empty -> CTL_SOCKET*, CTL_STEERED */
-	CTL_TAKE,    /* empty -> CTL_FILE, CTL_QUEUE*: all stands still */
+	CTL_AHEAD,   /* empty -> CTL_FILE, CTL_QUEUE*: all goes on; again and
+		      * again, until little more comes */
+	CTL_TAKE,    /* likewise: all stands still */
 	CTL_TAKEN    /* empty: it has them, the other one ends */
 };
 

@@ -71,8 +71,9 @@ enum worker_moves {
 			   * they have said is delivered */
 	WM_CLOSE,         /* msg_move_close: a router has wanted its end */
 	WM_LAST,          /* empty: nothing more comes for them */
-	WM_PARK           /* msg_move_session: the next to be told of, to the
-			   * parent (common/proto_park.h) */
+	/* To the parent, common/proto_park.h: */
+	WM_PARK, /* msg_move_session: the next to be told of */
+	WM_GONE  /* msg_park_gone */
 };
 
 #define MOVE_STATE_MAGIC   0x62736573U /* "bses" */

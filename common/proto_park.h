@@ -23,12 +23,32 @@ enum still_stage {
 	STILL_ALL        /* and nothing is read that could be passed on */
 };
 
-/* PW_STILL, PW_PARK; WP_STILL: stage STILL_NOT: it cannot be. */
+/* PW_STILL; WP_STILL: it is so, STILL_ALL. */
 struct msg_still {
 	uint32_t stage; /* enum still_stage */
 	uint32_t ticket;
 };
 PROTO_STRUCT(msg_still, 8);
+
+/* PW_PARK: */
+struct msg_park {
+	uint32_t most; /* sessions at rest, while all goes on; 0: all that stand
+			* still but for those that are as they were told of */
+};
+PROTO_STRUCT(msg_park, 4);
+
+/* PW_FORGET: another parent has it still or again; its peer does not notice. */
+struct msg_forget {
+	uint32_t slot;
+	uint32_t generation;
+};
+PROTO_STRUCT(msg_forget, 8);
+
+/* WM_GONE: it has been told of, and is not any more what it was. */
+struct msg_park_gone {
+	uint32_t slot;
+};
+PROTO_STRUCT(msg_park_gone, 4);
 
 /*
  * ---- the file --------------------------------------------------------------
@@ -46,6 +66,10 @@ PROTO_STRUCT(msg_still, 8);
 /* Descriptors in one message of a queue; the kernel takes 253. */
 #define PARK_BATCH      64
 #define PARK_QUEUES_MAX 64
+
+/* Sessions that are told of ahead at a time, and how often. */
+#define PARK_ROUND      4096
+#define PARK_ROUNDS_MAX 64
 
 struct park_header {
 	uint32_t magic;
@@ -67,7 +91,8 @@ enum park_type {
 	PARK_STATE,       /* msg_move_state, as in WM_STATE */
 	PARK_BYTES,       /* msg_move_bytes + bytes, as in WM_BYTES */
 	PARK_NODE,        /* park_node */
-	PARK_SYNC         /* park_sync + u32 ids, sorted */
+	PARK_SYNC,        /* park_sync + u32 ids, sorted */
+	PARK_GONE         /* park_gone */
 };
 
 struct park_record {
@@ -83,8 +108,18 @@ struct park_session {
 	uint64_t keyid;
 	uint32_t replaced;
 	uint32_t rwindow;
+	uint32_t ahead; /* its number among those told of ahead; or 0 */
+	uint32_t pad;
 };
-PROTO_STRUCT(park_session, 24);
+PROTO_STRUCT(park_session, 32);
+#define PARK_SESSION_LEAST 24 /* bytes, of an earlier version */
+
+/* One that was told of ahead is not any more what it was, or has ended. */
+struct park_gone {
+	uint32_t ahead;
+	uint32_t pad;
+};
+PROTO_STRUCT(park_gone, 8);
 
 /* An address of ours; port 0: none. */
 struct park_address {

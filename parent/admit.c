@@ -245,6 +245,29 @@ admit_revoke(struct parent *parent, const struct msg_closed *revoke)
 }
 
 /*
+ * Another parent, from whom a session of ours has come, has it still or again.
+ * Returns likewise.
+ */
+int
+admit_forget(struct parent *parent, const struct msg_closed *session)
+{
+	const struct peermap_entry *entry;
+	struct msg_forget msg;
+	uint32_t number;
+
+	number = admit_find(parent, session);
+	if (number == PEERMAP_NONE)
+		return (0);
+	entry = pmap_entry(&parent->map, number);
+	msg.slot = entry->slot;
+	msg.generation = entry->generation;
+	process_send(parent->workers[entry->worker].child, PW_FORGET, -1, &msg,
+	    sizeof(msg));
+	admit_clear(parent, number);
+	return (1);
+}
+
+/*
  * An operator wants the session of node to end; it is in the map until its
  * worker has closed it.  Returns 1, or 0 if there is none.
  */

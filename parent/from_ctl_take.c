@@ -100,7 +100,7 @@ from_ctl_taker_left(struct parent *parent)
 	park_fail(parent, "the other one is gone");
 }
 
-/* All stand still and are kept, or (0) go on. */
+/* Some are told of, or all stand still and are kept, or (0) go on. */
 static void
 from_ctl_kept(struct parent *parent, int ok)
 {
@@ -127,21 +127,21 @@ from_ctl_kept(struct parent *parent, int ok)
 		return;
 	}
 	client->job = JOB_TAKE;
-	client->channel.state = CONTROL_TAKEN;
+	client->channel.state =
+	    parent->park.stage == PARK_WHOLE ? CONTROL_TAKEN : CONTROL_TAKES;
 }
 
-/* CTL_TAKE */
-const char *
-from_ctl_take(void *owner, const void *data, size_t len, int fd)
+/* begin: park_some() or park_begin(). */
+static const char *
+from_ctl_keep_for(
+    struct control_client *client, int (*begin)(struct parent *, park_fn))
 {
-	struct control_client *client;
 	const char *why;
 	int error;
 
-	client = owner;
 	client->job = JOB_TAKE;
 	client->left = from_ctl_taker_left;
-	error = park_begin(client->control->parent, from_ctl_kept);
+	error = begin(client->control->parent, from_ctl_kept);
 	if (error == 0) {
 		client->channel.state = CONTROL_BUSY;
 		return (NULL);
@@ -150,6 +150,20 @@ from_ctl_take(void *owner, const void *data, size_t len, int fd)
 	why = control_done(client, error);
 	client->channel.state = CONTROL_TAKES;
 	return (why);
+}
+
+/* CTL_AHEAD */
+const char *
+from_ctl_ahead(void *owner, const void *data, size_t len, int fd)
+{
+	return (from_ctl_keep_for(owner, park_some));
+}
+
+/* CTL_TAKE */
+const char *
+from_ctl_take(void *owner, const void *data, size_t len, int fd)
+{
+	return (from_ctl_keep_for(owner, park_begin));
 }
 
 /* CTL_TAKEN: all that we had is another's. */
@@ -163,9 +177,11 @@ from_ctl_taken(void *owner, const void *data, size_t len, int fd)
 	parent = client->control->parent;
 	if (parent->park.stage != PARK_WHOLE)
 		return ("nothing to take");
-	shutdown_silently(parent);
+	/* They stand still: the other one need not wait until they are dead. */
+	shutdown_kill_all(parent);
 	(void)control_done(client, 0);
 	(void)imsgbuf_flush(&client->channel.imsgbuf, FLUSH_WAIT);
+	shutdown_silently(parent);
 	log_info("another beacond has taken over");
 	exit(0);
 }

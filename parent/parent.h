@@ -238,7 +238,6 @@ struct parent {
 	struct keys_snapshot snapshot;
 	struct keys_cache cache;
 	char token[PROTO_TOKEN_LEN]; /* of the registry; "": none */
-
 	uint32_t keys;
 	uint32_t key_lines_bad;
 	uint32_t keys_asked;       /* PA_KEYS that auth has not answered */
@@ -250,7 +249,6 @@ struct parent {
 	uint32_t reloaded;         /* clock_seconds() of the last that did it */
 	int reload_failed;         /* boolean: the last one did not */
 	int reload_waits;          /* boolean: some of it, for a restart */
-
 	ev_prepare before_wait;
 	ev_timer second, ping, watchdog, stop_timer;
 	ev_signal sigterm, sigint, sighup;
@@ -287,6 +285,7 @@ const char *admit_login(struct parent *, const struct msg_admit *);
 const char *admit_closed(struct process *, const struct msg_closed *);
 int admit_is_open(const struct parent *, const struct msg_closed *);
 int admit_revoke(struct parent *, const struct msg_closed *);
+int admit_forget(struct parent *, const struct msg_closed *);
 int admit_drop(struct parent *, uint32_t node);
 void admit_worker_lost(struct process *);
 
@@ -391,6 +390,7 @@ void reload_signal(struct ev_loop *, ev_signal *, int);
 void shutdown_begin(struct parent *);
 void shutdown_signal(struct ev_loop *, ev_signal *, int);
 void shutdown_reaped(struct parent *);
+void shutdown_kill_all(struct parent *);
 void shutdown_silently(struct parent *);
 void shutdown_fatal(struct parent *, const char *, ...)
     __attribute__((noreturn, format(printf, 2, 3)));

@@ -23,12 +23,15 @@
 
 /* So many turns a stage may last. */
 static const uint32_t park_patience[] = {
+	[PARK_AHEAD] = 400,
+	[PARK_AWAY] = 1000,
 	[PARK_LISTENERS] = 400, /* for moves; logins are waited for less */
 	[PARK_STILL] = 200,
 	[PARK_TOLD] = 400,
 	[PARK_WHOLE] = 1000,
 };
-#define PARK_LOGINS 100 /* turns */
+#define PARK_LOGINS 100  /* turns */
+#define PARK_BEFORE 6000 /* in all, before anything stands still */
 
 static void
 park_say(struct parent *parent, enum still_stage stage)
@@ -47,6 +50,14 @@ park_enter(struct parent *parent, enum park_stage stage)
 	parent->park.turns = 0;
 }
 
+static void
+park_close_file(struct park *park)
+{
+	if (park->file != NULL)
+		park_file_free(park->file);
+	park->file = NULL;
+}
+
 /* All goes on here, as if nothing had been. */
 void
 park_undo(struct parent *parent)
@@ -58,9 +69,9 @@ park_undo(struct parent *parent)
 		return;
 	ev_timer_stop(parent->loop, &park->timer);
 	park_told_end(parent);
-	if (park->file != NULL)
-		park_file_free(park->file);
-	park->file = NULL;
+	park_ahead_free(parent);
+	park_close_file(park);
+	park->rounds = park->before = 0;
 	park_say(parent, STILL_NOT);
 	if (park->stage >= PARK_STILL) {
 		if (parent->auth.child != NULL)
@@ -137,9 +148,9 @@ park_is_busy(const struct parent *parent)
 	return (0);
 }
 
-/* All have told of their sessions: the rest is ours to write. */
-static void
-park_whole(struct parent *parent)
+/* Nothing more is written to the file.  Returns 0, or -1, logged. */
+static int
+park_seal(struct parent *parent)
 {
 	struct park_header header;
 
@@ -147,14 +158,45 @@ park_whole(struct parent *parent)
 	header.steered = parent->steered != 0;
 	header.steer_key = parent->steer_key;
 	header.nworkers = parent->nworkers;
-	if (park_map(parent) == -1 ||
-	    park_file_seal(parent->park.file, &header) == -1) {
+	return (park_file_seal(parent->park.file, &header));
+}
+
+/* Some are told of: they are the other parent's to have, and all goes on. */
+static void
+park_away(struct parent *parent)
+{
+	if (park_seal(parent) == -1) {
+		park_fail(parent, "see above");
+		return;
+	}
+	park_enter(parent, PARK_AWAY);
+	log_info("%u sessions at rest were told of ahead",
+	    parent->park.file->sessions);
+	parent->park.done(parent, 1);
+	park_close_file(&parent->park);
+}
+
+/* All have told of their sessions: the rest is ours to write. */
+static void
+park_whole(struct parent *parent)
+{
+	if (park_map(parent) == -1 || park_seal(parent) == -1) {
 		park_fail(parent, "see above");
 		return;
 	}
 	park_enter(parent, PARK_WHOLE);
-	log_info("%u sessions stand still", parent->park.file->sessions);
+	log_info("all stand still, and %u sessions were told of last",
+	    parent->park.file->sessions);
 	parent->park.done(parent, 1);
+}
+
+/* How many sessions the next worker may tell of while all goes on. */
+static uint32_t
+park_left(const struct park *park)
+{
+	return (park->file->sessions < PARK_ROUND
+		    ? PARK_ROUND - park->file->sessions
+		    : 0);
 }
 
 /*
@@ -166,27 +208,34 @@ park_tell_next(struct parent *parent)
 {
 	struct park *park;
 	struct process *p;
+	int ahead;
 
 	park = &parent->park;
+	ahead = park->stage == PARK_AHEAD;
 	park_told_end(parent);
-	while (park->next < PROTO_PLACES_MAX) {
+	while (
+	    park->next < PROTO_PLACES_MAX && (!ahead || park_left(park) > 0)) {
 		p = parent->workers[park->next++].child;
 		if (p == NULL)
 			continue;
-		if (park_told_begin(p) == -1)
+		if (park_told_begin(p, ahead ? park_left(park) : 0) == -1)
 			park_fail(parent, "see above");
 		return;
 	}
-	park_whole(parent);
+	if (ahead)
+		park_away(parent);
+	else
+		park_whole(parent);
 }
 
 static void
-park_tell(struct parent *parent)
+park_tell(struct parent *parent, enum park_stage stage)
 {
-	park_enter(parent, PARK_TOLD);
+	park_enter(parent, stage);
 	parent->park.next = 0;
 	parent->park.file = park_file_new();
-	if (parent->park.file == NULL)
+	if (parent->park.file == NULL ||
+	    (stage == PARK_TOLD && park_ahead_check(parent) == -1))
 		park_fail(parent, "see above");
 	else
 		park_tell_next(parent);
@@ -208,17 +257,24 @@ park_turn(struct ev_loop *loop, ev_timer *w, int revents)
 		park_still(parent);
 		return;
 	}
+	if (park->stage == PARK_AHEAD && park->file == NULL) {
+		park_tell(parent, PARK_AHEAD);
+		return;
+	}
+	if (park->stage <= PARK_AWAY && ++park->before > PARK_BEFORE)
+		park->wrong = "the other one takes too long";
 	if (park->wrong != NULL) {
 		park_fail(parent, park->wrong);
 		return;
 	}
-	if (park->stage == PARK_TOLD && park_told_is_over(parent)) {
+	if ((park->stage == PARK_AHEAD || park->stage == PARK_TOLD) &&
+	    park_told_is_over(parent)) {
 		park_tell_next(parent);
 		return;
 	}
 	if (++park->turns <= park_patience[park->stage])
 		return;
-	park_fail(parent, park->stage == PARK_WHOLE
+	park_fail(parent, park->stage == PARK_WHOLE || park->stage == PARK_AWAY
 			      ? "the other one does not take them"
 			      : "they do not come to rest");
 }
@@ -232,19 +288,17 @@ park_is_still(struct process *p, const struct msg_still *msg)
 	struct parent *parent;
 
 	parent = p->parent;
+	if (msg->stage != STILL_ALL)
+		return ("no such stillness");
 	/* Of one that was called off. */
 	if (msg->ticket != parent->park.ticket ||
 	    parent->park.stage != PARK_STILL)
 		return (NULL);
-	if (msg->stage != STILL_ALL) {
-		park_fail(parent, "a worker has no memory for it");
-		return (NULL);
-	}
 	if (p->still == msg->ticket)
 		return ("still twice");
 	p->still = msg->ticket;
 	if (--parent->park.awaited == 0)
-		park_tell(parent);
+		park_tell(parent, PARK_TOLD);
 	return (NULL);
 }
 
@@ -269,24 +323,52 @@ park_can_be(const struct parent *parent)
 	return (1);
 }
 
+/* Returns 0, or EBUSY: not just now. */
+static int
+park_start(struct parent *parent, park_fn done)
+{
+	struct park *park;
+
+	park = &parent->park;
+	if (park->stage != PARK_AWAY && !park_can_be(parent))
+		return (EBUSY);
+	park->done = done;
+	if (park->stage == PARK_AWAY)
+		return (0);
+	ev_timer_init(&park->timer, park_turn, PARK_EVERY, PARK_EVERY);
+	park->timer.data = parent;
+	ev_timer_start(parent->loop, &park->timer);
+	return (0);
+}
+
 /*
- * Begins; done is called when all are kept in parent->park.file, or with the
- * reason logged.  Returns 0, or EBUSY: not just now.
+ * Begins, or begins again, to tell another parent of those at rest, while all
+ * goes on; done is called when some more are in parent->park.file, or with the
+ * reason logged.  Returns 0, or EBUSY.
+ */
+int
+park_some(struct parent *parent, park_fn done)
+{
+	if (parent->park.rounds == PARK_ROUNDS_MAX ||
+	    park_start(parent, done) != 0)
+		return (EBUSY);
+	parent->park.rounds++;
+	park_enter(parent, PARK_AHEAD);
+	ev_feed_event(parent->loop, &parent->park.timer, EV_TIMER);
+	return (0);
+}
+
+/*
+ * Begins with all, or what is left of them; done is called when they are kept
+ * in parent->park.file, likewise.  Returns 0, or EBUSY.
  */
 int
 park_begin(struct parent *parent, park_fn done)
 {
-	struct park *park;
-
-	if (!park_can_be(parent))
+	if (park_start(parent, done) != 0)
 		return (EBUSY);
-	park = &parent->park;
-	park->ticket = ++parent->tickets;
-	park->done = done;
+	parent->park.ticket = ++parent->tickets;
 	park_enter(parent, PARK_LISTENERS);
 	park_say(parent, STILL_LISTENERS);
-	ev_timer_init(&park->timer, park_turn, PARK_EVERY, PARK_EVERY);
-	park->timer.data = parent;
-	ev_timer_start(parent->loop, &park->timer);
 	return (0);
 }

@@ -32,6 +32,7 @@ struct parking {
 	char name[40];
 	size_t bytes;  /* that waited for or from its peers */
 	uint32_t left; /* sessions that it may still tell of */
+	int gone;      /* boolean: the map has lost this one meanwhile */
 	int told;      /* boolean: it has told of all */
 };
 
@@ -58,6 +59,23 @@ park_told_ago(uint32_t then)
 	return (clock_seconds() - then);
 }
 
+/* The map's entry of a session of the worker's; NULL: it has none such. */
+static const struct peermap_entry *
+park_told_entry(const struct process *p, const struct msg_move_session *row)
+{
+	const struct peermap_entry *entry;
+	uint32_t number;
+
+	number = pmap_find(&p->parent->map, row->node);
+	if (number == PEERMAP_NONE || row->slot >= p->parent->max_sockets)
+		return (NULL);
+	entry = pmap_entry(&p->parent->map, number);
+	if (entry->generation == 0 || entry->generation != row->generation ||
+	    entry->worker != p->place->number || entry->slot != row->slot)
+		return (NULL);
+	return (entry);
+}
+
 /* WM_PARK */
 static const char *
 park_told_session(void *owner, const void *data, size_t len, int fd)
@@ -67,29 +85,54 @@ park_told_session(void *owner, const void *data, size_t len, int fd)
 	struct park_session session;
 	struct parking *parking;
 	struct parent *parent;
-	uint32_t number;
 
 	parking = owner;
 	row = data;
 	parent = parking->p->parent;
-	number = pmap_find(&parent->map, row->node);
-	entry =
-	    number == PEERMAP_NONE ? NULL : pmap_entry(&parent->map, number);
-	if (entry == NULL || entry->generation == 0 ||
-	    entry->generation != row->generation ||
-	    entry->worker != parking->p->place->number ||
-	    entry->slot != row->slot || parking->left == 0)
+	entry = park_told_entry(parking->p, row);
+	parking->gone = entry == NULL && parent->park.stage == PARK_AHEAD;
+	if ((entry == NULL && !parking->gone) || parking->left == 0)
 		return ("session that it does not have");
 	parking->left--;
 	parking->channel.state = TOLD_STATE;
+	if (parking->gone)
+		return (NULL);
 	memset(&session, 0, sizeof(session));
 	session.node = row->node;
 	session.keyid = entry->keyid;
 	session.since = park_told_ago(entry->since);
 	session.replaced = entry->replaced;
 	session.rwindow = park_told_ago(entry->rwindow);
+	if (parent->park.stage == PARK_AHEAD) {
+		session.ahead =
+		    park_ahead_add(parent, parking->p->place->number, row);
+		if (session.ahead == 0)
+			parent->park.wrong = "see above";
+	}
 	return (
 	    park_told_record(parking, PARK_SESSION, &session, sizeof(session)));
+}
+
+/*
+ * WM_GONE.  The map may have lost it before, and even before it was told of:
+ * then there is nothing to call off.
+ */
+static const char *
+park_told_gone(void *owner, const void *data, size_t len, int fd)
+{
+	const struct msg_park_gone *gone;
+	const struct process *p;
+	struct park *park;
+
+	p = ((struct parking *)owner)->p;
+	park = &p->parent->park;
+	gone = data;
+	if (park->stage == PARK_AHEAD)
+		return ("end of a session while all goes on");
+	if (park->wrong == NULL &&
+	    park_ahead_changed(p->parent, p->place->number, gone->slot) == -1)
+		park->wrong = "see above";
+	return (NULL);
 }
 
 /* WM_STATE */
@@ -101,7 +144,13 @@ park_told_state(void *owner, const void *data, size_t len, int fd)
 
 	parking = owner;
 	park = &parking->p->parent->park;
-	parking->channel.state = TOLD_NEXT | TOLD_BYTES;
+	/* Of those at rest there are no bytes. */
+	parking->channel.state =
+	    park->stage == PARK_AHEAD ? TOLD_NEXT : TOLD_NEXT | TOLD_BYTES;
+	if (parking->gone) {
+		(void)close(fd);
+		return (NULL);
+	}
 	if (park->wrong != NULL)
 		(void)close(fd);
 	else if (park_file_add_fd(park->file, fd) == -1)
@@ -140,6 +189,8 @@ park_told_last(void *owner, const void *data, size_t len, int fd)
 static const struct channel_rule park_told_rules[] = {
 	CHANNEL_RULE(WM_PARK, sizeof(struct msg_move_session), TOLD_NEXT,
 	    park_told_session),
+	CHANNEL_RULE(WM_GONE, sizeof(struct msg_park_gone),
+	    TOLD_NEXT | TOLD_BYTES, park_told_gone),
 	{ WM_STATE, "WM_STATE", sizeof(struct msg_move_state),
 	    sizeof(struct msg_move_state) + MOVE_STATE_MORE, CHANNEL_FD,
 	    TOLD_STATE, 1, park_told_state },
@@ -173,11 +224,15 @@ park_told_ended(void *owner, const char *reason)
 	ev_feed_event(p->parent->loop, &p->parent->park.timer, EV_TIMER);
 }
 
-/* PW_PARK.  Returns 0, or -1 with the reason logged. */
+/*
+ * PW_PARK: most: sessions at rest; 0: all.  Returns 0, or -1 with the reason
+ * logged.
+ */
 int
-park_told_begin(struct process *p)
+park_told_begin(struct process *p, uint32_t most)
 {
 	struct parking *parking;
+	struct msg_park msg;
 	int pair[2];
 
 	parking = calloc(1, sizeof(*parking));
@@ -190,7 +245,7 @@ park_told_begin(struct process *p)
 	(void)snprintf(parking->name, sizeof(parking->name), "%s, parking",
 	    p->place->name);
 	parking->p = p;
-	parking->left = p->sessions;
+	parking->left = most > 0 ? most : p->sessions;
 	if (channel_open(&parking->channel, p->parent->loop, pair[0],
 		parking->name, park_told_rules,
 		sizeof(park_told_rules) / sizeof(park_told_rules[0]),
@@ -202,7 +257,8 @@ park_told_begin(struct process *p)
 	}
 	parking->channel.state = TOLD_NEXT;
 	p->parent->park.from = parking;
-	process_send(p, PW_PARK, pair[1], NULL, 0);
+	msg.most = most;
+	process_send(p, PW_PARK, pair[1], &msg, sizeof(msg));
 	return (0);
 }
 

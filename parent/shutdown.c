@@ -15,7 +15,8 @@
 #include "parent/notify.h"
 #include "parent/parent.h"
 
-static void
+/* They are not waited for. */
+void
 shutdown_kill_all(struct parent *parent)
 {
 	struct place *place;
@@ -115,7 +116,9 @@ shutdown_silently(struct parent *parent)
 
 	shutdown_kill_all(parent);
 	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
-		if (place->child != NULL)
+		/* One that cannot be killed dies when we do. */
+		if (place->child != NULL &&
+		    kill(place->child->pid, SIGKILL) == 0)
 			(void)waitpid(place->child->pid, NULL, 0);
 	event_flush(1);
 }

@@ -85,6 +85,7 @@ successor_over(struct parent *parent)
 	struct msg_still msg;
 
 	parent->successor.pending = 0;
+	unpark_ahead_free(parent);
 	successor_steer(parent);
 	if (parent->successor.asks)
 		successor_open(parent);
@@ -96,15 +97,29 @@ successor_over(struct parent *parent)
 	supervise_serve(parent);
 }
 
+/* Few enough are left to have them stand still; or they are never fewer. */
+#define SUCCESSOR_FEW 256
+
 static void
 successor_unparked(struct parent *parent)
 {
-	(void)close(parent->successor.file);
-	parent->successor.file = -1;
-	if (parent->successor.asks)
-		successor_taken(parent);
-	else
+	struct successor *s;
+
+	s = &parent->successor;
+	(void)close(s->file);
+	s->file = -1;
+	if (!s->asks)
 		successor_over(parent);
+	else if (s->last)
+		successor_taken(parent);
+	else {
+		s->last = s->unpark.sessions < SUCCESSOR_FEW ||
+			  ++s->rounds == PARK_ROUNDS_MAX;
+		if (s->last)
+			log_info("%u sessions have come ahead; now the rest",
+			    s->unpark.taken);
+		successor_ask(parent);
+	}
 }
 
 /* The file is here, and its queues. */
@@ -124,9 +139,11 @@ successor_go(struct parent *parent)
 	if (parent->successor.begun)
 		return;
 	parent->successor.begun = 1;
-	if (parent->successor.asks)
-		successor_ask(parent, successor_unpark, successor_over);
-	else
+	if (parent->successor.asks) {
+		successor_open_channel(
+		    parent, successor_unpark, successor_over);
+		successor_ask(parent);
+	} else
 		successor_unpark(parent);
 }
 

@@ -23,7 +23,9 @@ struct successor {
 	int pending; /* boolean: until we have all, or know that we don't */
 	int asks;    /* boolean: it runs, and is asked for what it has */
 	int begun;   /* boolean: our children were ready, once */
-	int fd;      /* to it */
+	int last; /* boolean: all stand still there; what comes is the last */
+	uint32_t rounds;        /* in which some have come before */
+	int fd;                 /* to it */
 	struct channel channel; /* likewise, later */
 	ev_prepare next;        /* fed when it has answered */
 	/* What comes next. */
@@ -58,8 +60,9 @@ void successor_init(struct parent *, int);
 
 /* successor_ask.c */
 void successor_ask_sockets(struct parent *);
-void successor_ask(struct parent *, void (*kept)(struct parent *),
+void successor_open_channel(struct parent *, void (*kept)(struct parent *),
     void (*over)(struct parent *));
+void successor_ask(struct parent *);
 void successor_taken(struct parent *);
 
 #endif /* PARENT_SUCCESSOR_H */

@@ -238,11 +238,12 @@ successor_ended(void *owner, const char *reason)
 }
 
 /*
- * Our children are ready: all that it has is to come.  kept is called when it
- * is here, to call successor_taken(); then over, when the other one has ended.
+ * Our children are ready: it can be asked from now on.  kept is called when the
+ * answer to that is here; over, after successor_taken(), when the other one has
+ * ended.
  */
 void
-successor_ask(struct parent *parent, void (*kept)(struct parent *),
+successor_open_channel(struct parent *parent, void (*kept)(struct parent *),
     void (*over)(struct parent *))
 {
 	struct successor *s;
@@ -258,9 +259,19 @@ successor_ask(struct parent *parent, void (*kept)(struct parent *),
 		sizeof(successor_rules) / sizeof(successor_rules[0]),
 		successor_ended, parent) == -1)
 		shutdown_fatal(parent, "channel: %s", strerror(errno));
-	s->channel.state = SUCCESSOR_TAKES;
 	log_info("ready to take over");
-	(void)channel_send(&s->channel, CTL_TAKE, 0, -1, NULL, 0);
+}
+
+/* For some sessions more while all goes on there; or (last) for all else. */
+void
+successor_ask(struct parent *parent)
+{
+	struct successor *s;
+
+	s = &parent->successor;
+	s->channel.state = SUCCESSOR_TAKES;
+	(void)channel_send(
+	    &s->channel, s->last ? CTL_TAKE : CTL_AHEAD, 0, -1, NULL, 0);
 }
 
 /* They are with our workers: it may end. */

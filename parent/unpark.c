@@ -227,7 +227,35 @@ unpark_is(const struct process *p, uint32_t ticket)
 	return (b != NULL && b->ticket == ticket);
 }
 
-/* The map has it with the worker.  Returns 0: it cannot have it. */
+/*
+ * A node may have two sessions by what it was when each was told of: the later
+ * one is the one that it has.  Returns 0 if this is not the later.
+ */
+static int
+unpark_is_later(struct unparking *b, uint32_t i)
+{
+	struct msg_closed before;
+	struct parent *parent;
+	uint32_t number;
+
+	parent = b->to->parent;
+	before.node = b->sessions[i].session.node;
+	number = pmap_find(&parent->map, before.node);
+	if (number == PEERMAP_NONE)
+		return (1);
+	before.generation = pmap_entry(&parent->map, number)->generation;
+	if (before.generation != 0 &&
+	    (int32_t)(b->sessions[i].generation - before.generation) < 0)
+		return (0);
+	if (admit_forget(parent, &before))
+		parent->successor.unpark.taken--;
+	return (1);
+}
+
+/*
+ * The map has it with the worker.  Returns 1, 0 if it cannot have it, or -1 if
+ * a later one has come.
+ */
 static int
 unpark_write(struct unparking *b, uint32_t i, uint32_t slot)
 {
@@ -238,12 +266,16 @@ unpark_write(struct unparking *b, uint32_t i, uint32_t slot)
 
 	map = &b->to->parent->map;
 	session = &b->sessions[i].session;
+	if (!unpark_is_later(b, i))
+		return (-1);
+	if (session->ahead != 0 &&
+	    unpark_ahead_add(b->to->parent, session->ahead, session->node,
+		b->sessions[i].generation) == -1)
+		return (0);
 	number = pmap_add(map, session->node, 0);
 	if (number == PEERMAP_NONE)
 		return (0);
 	entry = *pmap_entry(map, number);
-	if (entry.generation != 0)
-		return (0);
 	now = clock_seconds();
 	entry.generation = b->sessions[i].generation;
 	entry.worker = (uint8_t)b->to->place->number;
@@ -292,6 +324,7 @@ unpark_ready(struct process *p, const struct msg_move_ready *msg)
 {
 	struct unparking *b;
 	struct msg_moved moved;
+	uint64_t before;
 	uint32_t i;
 
 	b = p->parent->successor.unpark.to[p->place->number];
@@ -303,12 +336,22 @@ unpark_ready(struct process *p, const struct msg_move_ready *msg)
 			return ("session in no place");
 	moved.ticket = b->ticket;
 	moved.worker = p->place->number;
-	moved.mask = 0;
-	for (i = 0; i < b->count; i++)
-		if ((msg->mask >> i & 1) != 0 &&
-		    unpark_write(b, i, msg->slot[i]))
+	moved.mask = before = 0;
+	for (i = 0; i < b->count; i++) {
+		if ((msg->mask >> i & 1) == 0)
+			continue;
+		switch (unpark_write(b, i, msg->slot[i])) {
+		case 1:
 			moved.mask |= UINT64_C(1) << i;
-	unpark_count(b, moved.mask | msg->ended);
+			break;
+		case -1:
+			before |= UINT64_C(1) << i;
+			break;
+		default:
+			break;
+		}
+	}
+	unpark_count(b, moved.mask | before | msg->ended);
 	b->settled = 1;
 	p->parent->loads_old = 1;
 	process_send(p, PW_MOVED, -1, &moved, sizeof(moved));

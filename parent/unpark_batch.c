@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/param.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +46,8 @@ unpark_add(struct unparking *b, const struct unpark_record *r)
 		return;
 	}
 	memset(&session, 0, sizeof(session));
-	if (r->len >= sizeof(session))
-		memcpy(&session, r->data, sizeof(session));
+	if (r->len >= PARK_SESSION_LEAST)
+		memcpy(&session, r->data, MIN(r->len, sizeof(session)));
 	if (session.node == 0 ||
 	    blocks_has_node(parent->blocks, session.node)) {
 		(void)close(fd);

@@ -68,10 +68,14 @@ unpark_map_sync(
 void
 unpark_map(struct parent *parent, const struct unpark_record *r)
 {
+	const struct park_gone *gone;
 	const struct park_sync *sync;
 
 	sync = r->data;
-	if (r->type == PARK_NODE && r->len >= sizeof(struct park_node))
+	gone = r->data;
+	if (r->type == PARK_GONE && r->len >= sizeof(*gone))
+		unpark_ahead_gone(parent, gone->ahead);
+	else if (r->type == PARK_NODE && r->len >= sizeof(struct park_node))
 		unpark_map_node(parent, r->data);
 	else if (r->type == PARK_SYNC && r->len >= sizeof(*sync) &&
 		 sync->count <= PROTO_SYNC_MAX &&

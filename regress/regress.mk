@@ -82,6 +82,7 @@ unit_parent/listen_udp := $(call in,parent,listen_address listen_fail \
 		      listen_socket listen_udp)
 unit_parent/move   := $(call in,parent,move peermap_write process)
 unit_parent/park   := $(call in,parent,park park_file process)
+unit_parent/park_ahead := $(call in,parent,park_ahead park_file peermap_write)
 unit_parent/park_map := $(call in,parent,park_file park_map peermap_write \
 		      unpark_file unpark_map)
 unit_parent/park_file := $(call in,parent,park_file unpark_file)
@@ -105,8 +106,9 @@ unit_parent/sandbox := $(call in,parent,conf_table control inherit keys listen \
 		      listen_socket listen_udp local_socket newfile notify process \
 		      sandbox sandbox_files shutdown)
 unit_parent/steer  := $(call in,parent,inherit listen_address steer)
-unit_parent/unpark := $(call in,parent,park_file peermap_write process unpark \
-		      unpark_batch unpark_file)
+unit_parent/unpark := $(call in,parent,admit park_file peermap_write process \
+		      unpark unpark_ahead unpark_batch unpark_file)
+unit_parent/unpark_ahead := $(unit_parent/unpark)
 unit_parent/successor := $(call in,parent,park_file process successor unpark_file)
 unit_parent/successor_ask := $(call in,parent,inherit process successor_ask)
 unit_parent/wiring := $(call in,parent,process wiring)

@@ -266,7 +266,13 @@ from_parent_still(void *owner, const void *data, size_t len, int fd)
 static const char *
 from_parent_park(void *owner, const void *data, size_t len, int fd)
 {
-	return (park_begin(owner, fd));
+	return (park_begin(owner, data, fd));
+}
+
+static const char *
+from_parent_forget(void *owner, const void *data, size_t len, int fd)
+{
+	return (still_forget(owner, data));
 }
 
 static void
@@ -407,7 +413,10 @@ static const struct channel_rule from_parent_rules[] = {
 	    from_parent_fence),
 	CHANNEL_RULE(
 	    PW_STILL, sizeof(struct msg_still), ANY_TIME, from_parent_still),
-	CHANNEL_RULE_FD(PW_PARK, 0, WORKER_RUNNING, from_parent_park),
+	CHANNEL_RULE_FD(
+	    PW_PARK, sizeof(struct msg_park), WORKER_RUNNING, from_parent_park),
+	CHANNEL_RULE(PW_FORGET, sizeof(struct msg_forget), WORKER_RUNNING,
+	    from_parent_forget),
 	CHANNEL_RULE(PW_PING, 0, ANY_TIME, from_parent_ping),
 	CHANNEL_RULE(PW_SHUTDOWN, 0, ANY_TIME, from_parent_shutdown),
 };

@@ -48,7 +48,7 @@ move_say_queue(struct departure *d, uint32_t session, size_t from)
 	int i, n;
 
 	q = d->worker->sessions[d->sessions[session].slot].outq;
-	while (from < q->data.len) {
+	while (q != NULL && from < q->data.len) {
 		n = chunks_pieces(
 		    &q->data, from, q->data.len, pieces, MOVE_PIECES);
 		if (move_say(d, session, MOVE_QUEUE, pieces, n) == -1)
@@ -96,7 +96,7 @@ move_say_all(struct departure *d, uint32_t session)
 	state.optional = MOVE_STATE_OPTIONAL;
 	state.session = session;
 	session_pack(d->worker, s, &state);
-	d->sessions[session].said = s->outq->data.len;
+	d->sessions[session].said = s->outq == NULL ? 0 : s->outq->data.len;
 	fd = fcntl(s->io.fd, F_DUPFD_CLOEXEC, 0);
 	if (fd == -1)
 		return (-1);

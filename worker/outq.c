@@ -53,6 +53,10 @@ outq_open(struct worker *w, struct session *s, size_t took)
 		return (NULL);
 	s->outq->progress = s->outq->tick = w->tick;
 	s->outq->took = (uint32_t)took;
+	if (session_stands_still(w, s)) {
+		ev_io_set(&s->io, s->io.fd, EV_READ | EV_WRITE);
+		return (s->outq);
+	}
 	s->outq->acked = outq_acked(s);
 	outq_watch(w, s, EV_READ | EV_WRITE);
 	wheel_set(w, s);
@@ -222,7 +226,7 @@ outq_frames(struct worker *w, struct session *s, struct iovec *iov, int n,
 	if (s->state == SESSION_BROKEN)
 		return (0);
 	r = 0;
-	if (s->outq == NULL) {
+	if (s->outq == NULL && !session_stands_still(w, s)) {
 		r = outq_gone(w, s, outq_send(s->io.fd, iov, n, len));
 		if (r == (ssize_t)len)
 			return (frames);
@@ -282,7 +286,7 @@ outq_control(
 	if (s->state == SESSION_BROKEN)
 		return;
 	r = 0;
-	if (s->outq == NULL) {
+	if (s->outq == NULL && !session_stands_still(w, s)) {
 		r = outq_gone(w, s, send(s->io.fd, frames, len, MSG_NOSIGNAL));
 		if (r == (ssize_t)len || r == -1)
 			return;

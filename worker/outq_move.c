@@ -23,6 +23,8 @@ outq_pack(const struct worker *w, const struct session *s,
 	const struct outq *q;
 
 	q = s->outq;
+	if (q == NULL)
+		return;
 	state->queue = (uint32_t)q->data.len;
 	state->frame_left = q->frame_left;
 	state->progress = (w->tick - q->progress) * TICK_MS;

@@ -195,6 +195,7 @@ size_t session_head(struct worker *, struct session *, const uint8_t *, size_t);
 void session_answer(struct worker *, struct session *, int);
 
 /* session_move.c */
+void session_stop(struct worker *, struct session *);
 int session_freeze(struct worker *, struct session *);
 void session_thaw(struct worker *, struct session *);
 void session_gone(struct worker *, struct session *);

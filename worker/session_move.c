@@ -19,17 +19,24 @@
  */
 
 /*
- * From now on nothing is read from s or written to it, and it does not end:
- * what comes for it waits.  Returns 0, or -1 without memory, and it goes on.
+ * From now on nothing is read from s or written to it, and it does not end.
+ * What comes for it waits if it has a queue, or all stand still.
  */
+void
+session_stop(struct worker *w, struct session *s)
+{
+	loop_stop(w->loop, &s->io);
+	wheel_clear(w, s);
+	inbound_set_aside(w, s);
+}
+
+/* Likewise, with a queue.  Returns 0, or -1 without memory, and it goes on. */
 int
 session_freeze(struct worker *w, struct session *s)
 {
 	if (outq_open(w, s, 0) == NULL)
 		return (-1);
-	loop_stop(w->loop, &s->io);
-	wheel_clear(w, s);
-	inbound_set_aside(w, s);
+	session_stop(w, s);
 	return (0);
 }
 

@@ -14,12 +14,12 @@
  */
 
 static void
-still_thaw(struct worker *w, uint32_t slots)
+still_thaw(struct worker *w)
 {
 	struct session *s;
 	uint32_t i;
 
-	for (i = 0; i < slots; i++) {
+	for (i = 0; i < w->nslots; i++) {
 		s = &w->sessions[i];
 		/* One may have been told to end meanwhile. */
 		if (s->state == SESSION_OPEN ||
@@ -28,22 +28,14 @@ still_thaw(struct worker *w, uint32_t slots)
 	}
 }
 
-/* Returns 0, or -1 without memory, and all go on. */
-static int
+static void
 still_freeze(struct worker *w)
 {
-	struct session *s;
 	uint32_t i;
 
-	for (i = 0; i < w->nslots; i++) {
-		s = &w->sessions[i];
-		if (s->state != SESSION_OPEN || session_freeze(w, s) == 0)
-			continue;
-		log_warn("sessions cannot stand still");
-		still_thaw(w, i);
-		return (-1);
-	}
-	return (0);
+	for (i = 0; i < w->nslots; i++)
+		if (w->sessions[i].state == SESSION_OPEN)
+			session_stop(w, &w->sessions[i]);
 }
 
 static void
@@ -51,7 +43,7 @@ still_tell(struct worker *w)
 {
 	struct msg_still msg;
 
-	msg.stage = w->still.stage;
+	msg.stage = STILL_ALL;
 	msg.ticket = w->still.ticket;
 	w->still.asked = 0;
 	tell_parent(w, WP_STILL, &msg, sizeof(msg));
@@ -79,12 +71,7 @@ still_begin(struct worker *w)
 	udp_stop(w);
 	burst_end(w);
 	w->still.asked = 1;
-	if (still_freeze(w) == -1) {
-		w->still.stage = STILL_NOT;
-		udp_start(w);
-		still_tell(w);
-		return;
-	}
+	still_freeze(w);
 	still_mark(w);
 }
 
@@ -94,10 +81,11 @@ still_end(struct worker *w, uint32_t before)
 	w->still.asked = 0;
 	w->still.unmarked = (struct places){ { 0 } };
 	park_end(w);
+	park_forget(w);
 	if (w->parent.state != WORKER_RUNNING || before != STILL_ALL)
 		return;
 	udp_start(w);
-	still_thaw(w, w->nslots);
+	still_thaw(w);
 }
 
 /*
@@ -120,6 +108,23 @@ still_set(struct worker *w, const struct msg_still *msg)
 	else if (w->parent.state == WORKER_RUNNING && msg->stage == STILL_ALL &&
 		 before != STILL_ALL)
 		still_begin(w);
+	return (NULL);
+}
+
+/*
+ * PW_FORGET, of one that was another parent's and never went on here: it has
+ * it still, or again.  Returns NULL, or what is wrong with it.
+ */
+const char *
+still_forget(struct worker *w, const struct msg_forget *msg)
+{
+	struct session *s;
+
+	if (w->still.stage != STILL_ALL)
+		return ("what goes on cannot be forgotten");
+	s = session_open_at(w, msg->slot, msg->generation);
+	if (s != NULL)
+		session_return(w, s);
 	return (NULL);
 }
 

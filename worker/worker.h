@@ -220,6 +220,13 @@ still_holds(const struct worker *w, uint32_t stage)
 	return (w->still.stage >= stage);
 }
 
+/* Boolean: it is neither read nor written, as all stand still. */
+static inline int
+session_stands_still(const struct worker *w, const struct session *s)
+{
+	return (still_holds(w, STILL_ALL) && !ev_is_active(&s->io));
+}
+
 /* As session_write_frame(), to a session that is known to be there. */
 static inline void
 session_write(struct worker *w, struct session *s, uint8_t *frame, size_t len)

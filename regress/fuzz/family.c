@@ -197,6 +197,7 @@ clean_up_successor(struct successor *s)
 			free(s->unpark.to[i]);
 		}
 	unpark_file_close(&s->unpark.file);
+	unpark_ahead_free(family);
 	(void)close(s->file);
 	if (operator_may_connect())
 		(void)close(family->control->socket.fd);
@@ -293,7 +294,7 @@ family_takes_over(void)
 
 /* It has all that it says, and each session is one that the map has. */
 void
-family_check_file(int fd, const int *queues, uint32_t nqueues)
+family_check_file(int fd, const int *queues, uint32_t nqueues, int ahead)
 {
 	struct park_session session;
 	struct unpark_record r;
@@ -310,9 +311,12 @@ family_check_file(int fd, const int *queues, uint32_t nqueues)
 			continue;
 		REQUIRE(r.len == sizeof(session) && f.left-- > 0);
 		memcpy(&session, r.data, sizeof(session));
+		/* What came ahead may have ended since. */
 		number = pmap_find(&family->map, session.node);
-		REQUIRE(number != PEERMAP_NONE &&
-			pmap_entry(&family->map, number)->generation != 0);
+		REQUIRE(ahead ||
+			(number != PEERMAP_NONE &&
+			    pmap_entry(&family->map, number)->generation != 0));
+		REQUIRE((session.ahead != 0) == (ahead != 0));
 		of_session = unpark_file_take_fd(&f);
 		REQUIRE(of_session != -1);
 		(void)close(of_session);

@@ -49,7 +49,7 @@ int family_is_candidate(int);
 int family_kills_all(void);
 
 int family_takes_over(void);
-void family_check_file(int, const int *, uint32_t);
+void family_check_file(int, const int *, uint32_t, int);
 
 /* family_acts.c: what happens to it. */
 void family_settle(void);
@@ -68,6 +68,7 @@ void family_manager(int, int);
 int family_keeps_nothing(void);
 void family_keep(struct input *);
 void family_keep_end(void);
+int family_kept_gone(uint32_t first, uint32_t n);
 int family_kept_take(int);
 uint32_t family_kept_node(uint32_t);
 
@@ -92,6 +93,7 @@ struct opened {
 	uint32_t epoch; /* of the worker */
 	int moves;      /* boolean: stands still, for another worker */
 	int told;       /* boolean: the parent has ended it */
+	int ahead;      /* boolean: it was told of, while all went on */
 	int over;       /* boolean: whoever has */
 };
 extern struct opened opened[OPENED];
@@ -151,6 +153,7 @@ extern uint8_t habits;
 void child_takes(struct child_play *, struct imsg *);
 void child_gives(const struct imsg *);
 void child_moved(struct child_play *, const struct imsg *);
+void child_forgets(const struct child_play *, const struct imsg *);
 int child_hears_kept(struct child_play *);
 void child_says_moved(struct child_play *, struct input *);
 

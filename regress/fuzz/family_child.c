@@ -261,6 +261,9 @@ hear_worker(struct child_play *c, struct imsg *imsg)
 	case PW_PARK:
 		child_parks(c, imsg);
 		break;
+	case PW_FORGET:
+		child_forgets(c, imsg);
+		break;
 	case PW_PING:
 		child_say(c, WP_PONG, -1, NULL, 0);
 		break;

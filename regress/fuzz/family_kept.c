@@ -4,6 +4,7 @@
  */
 
 #include <sys/mman.h>
+#include <sys/param.h>
 #include <sys/socket.h>
 
 #include <fcntl.h>
@@ -176,8 +177,10 @@ put_session(uint8_t how)
 	memset(&session, 0, sizeof(session));
 	session.node = 1 + (how & 0xf);
 	session.since = how;
-	put_record(
-	    PARK_SESSION, &session, sizeof(session) - (how >= 0xf0 ? 1 : 0));
+	session.ahead = how >> 4;
+	put_record(PARK_SESSION, &session,
+	    how < 0xf0 ? sizeof(session)
+		       : (how & 8 ? sizeof(session) : PARK_SESSION_LEAST) - 1);
 }
 
 static void
@@ -251,6 +254,14 @@ put_sync(uint8_t how, uint8_t where)
 	    sizeof(msg.sync) + msg.sync.count * sizeof(msg.ids[0]));
 }
 
+static void
+put_gone(uint32_t ahead)
+{
+	struct park_gone gone = { ahead, 0 };
+
+	put_record(PARK_GONE, &gone, sizeof(gone));
+}
+
 /* Records as they should be, or nearly so. */
 static void
 put_records(struct input *input)
@@ -281,7 +292,10 @@ put_records(struct input *input)
 			put_sync(how, input_u8(input));
 			break;
 		default:
-			put_record(how, "longer", 7);
+			if (how & 1)
+				put_record(how, "longer", 7);
+			else
+				put_gone(how >> 1);
 			break;
 		}
 	}
@@ -306,9 +320,9 @@ find_nodes(void)
 		if (record.type != PARK_SESSION)
 			continue;
 		memset(&session, 0, sizeof(session));
-		if (record.len >= sizeof(session))
+		if (record.len >= PARK_SESSION_LEAST)
 			memcpy(&session, file.bytes + at + sizeof(record),
-			    sizeof(session));
+			    MIN(record.len, sizeof(session)));
 		nodes[nnodes++] = session.node;
 	}
 }
@@ -325,11 +339,36 @@ sized(const void *data, size_t len)
 	return (fd);
 }
 
+static const struct park_header header = { PARK_MAGIC, PARK_VERSION,
+	sizeof(header), PARK_REQUIRED, KEPT_FDS, 0, 1, 1, 2, 0 };
+
+static void
+seal(int fd)
+{
+	REQUIRE(fcntl(fd, F_ADD_SEALS,
+		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0);
+}
+
+/* A file without sessions: n of those told of ahead are gone. */
+int
+family_kept_gone(uint32_t first, uint32_t n)
+{
+	int fd;
+
+	file_len = 0;
+	put(&header, sizeof(header));
+	while (n-- > 0)
+		put_gone(first++);
+	file.header.sessions = 0;
+	file.header.bytes = file_len;
+	fd = sized(file.bytes, file_len);
+	seal(fd);
+	return (fd);
+}
+
 static void
 make_file(uint8_t how, struct input *input)
 {
-	static const struct park_header header = { PARK_MAGIC, PARK_VERSION,
-		sizeof(header), PARK_REQUIRED, KEPT_FDS, 0, 1, 1, 2, 0 };
 	const uint8_t *data;
 	size_t len;
 
@@ -348,8 +387,7 @@ make_file(uint8_t how, struct input *input)
 	find_nodes();
 	fds[0] = sized(file.bytes, file_len);
 	if ((how & KEPT_UNSEALED) != KEPT_UNSEALED)
-		REQUIRE(fcntl(fds[0], F_ADD_SEALS,
-			    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0);
+		seal(fds[0]);
 }
 
 /* A message with these descriptors, or (more) one that speaks of more. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/proto_park.h"
 #include "regress/fuzz/family.h"
 
 /* Sessions that move, without their bytes: what both ends tell the parent. */
@@ -214,6 +215,19 @@ child_says_moved(struct child_play *c, struct input *input)
 		done.ticket = c->coming.ticket + (how & 0x80 ? 1 : 0);
 		child_say(c, WP_MOVE_DONE, -1, &done, sizeof(done));
 	}
+}
+
+/* PW_FORGET: another parent has it still, or again. */
+void
+child_forgets(const struct child_play *c, const struct imsg *imsg)
+{
+	struct msg_forget msg;
+	struct opened *o;
+
+	REQUIRE(imsg_get_data(imsg, &msg, sizeof(msg)) == 0);
+	o = opened_of(msg.generation);
+	REQUIRE(o->worker == c->number && o->epoch == c->epoch && !o->told);
+	o->over = 1;
 }
 
 static void

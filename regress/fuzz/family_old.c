@@ -23,6 +23,7 @@
  */
 
 #define SOCKETS_MAX 7
+#define AHEAD_KEPT  0x80
 
 /* Of an answer. */
 #define OLD_STRAY    0x8  /* a message without the descriptor that it needs */
@@ -32,12 +33,16 @@
 static struct {
 	int there;                      /* boolean: there is one */
 	uint8_t sockets, sessions, yes; /* how it answers */
-	struct imsgbuf channel;         /* fd -1: none */
-	int theirs;                     /* the other end of that; -1: closed */
-	int asked;                      /* boolean: somebody has come */
-	int told;    /* boolean: all that is needed to take over */
-	int is_over; /* boolean: it has said that it has ended */
-	int silent;  /* boolean: whoever asked waits for an answer */
+	uint8_t ahead; /* & AHEAD_KEPT: what is kept comes ahead; else last */
+	uint32_t gone; /* the first of the numbers that are called off then */
+	int given;     /* boolean: what is kept has come */
+	struct imsgbuf channel; /* fd -1: none */
+	int theirs;             /* the other end of that; -1: closed */
+	int asked;              /* boolean: somebody has come */
+	int told;               /* boolean: all that is needed to take over */
+	int last;               /* boolean: all else was asked for */
+	int is_over;            /* boolean: it has said that it has ended */
+	int silent;             /* boolean: whoever asked waits for an answer */
 } old = { .theirs = -1, .channel.fd = -1 };
 
 int __real_connect(int, const struct sockaddr *, socklen_t);
@@ -54,6 +59,8 @@ family_old(struct input *input)
 	old.sockets = input_u8(input);
 	old.sessions = input_u8(input);
 	old.yes = input_u8(input);
+	old.ahead = input_u8(input);
+	old.gone = input_u8(input);
 	old.channel.fd = -1;
 	old.theirs = -1;
 }
@@ -174,7 +181,19 @@ answer_sockets(void)
 		(void)imsgbuf_write(&old.channel);
 }
 
-/* CTL_TAKE */
+/* What is kept does not come with this answer, but this many that are gone. */
+static void
+answer_gone(uint32_t n)
+{
+	int file;
+
+	file = family_kept_gone(old.gone, n);
+	say(CTL_FILE, file, NULL, 0);
+	say_end(0);
+	(void)imsgbuf_write(&old.channel);
+}
+
+/* CTL_AHEAD, CTL_TAKE */
 static void
 answer_sessions(void)
 {
@@ -182,6 +201,7 @@ answer_sessions(void)
 	uint8_t how;
 
 	how = old.sessions;
+	old.given = 1;
 	file = family_kept_take(0);
 	REQUIRE(file != -1);
 	if (how & 1)
@@ -200,17 +220,32 @@ answer_sessions(void)
 }
 
 static void
+answer_take(int last)
+{
+	REQUIRE(!old.is_over && (!old.given || old.told));
+	if (!old.given && (last || old.ahead & AHEAD_KEPT))
+		answer_sessions();
+	else
+		answer_gone(last ? old.ahead & 7 : 0);
+	/* What is said of the last is asked for once. */
+	REQUIRE(!old.last);
+	old.last = last;
+}
+
+static void
 hear(struct imsg *imsg)
 {
 	switch (imsg_get_type(imsg)) {
 	case CTL_SOCKETS:
 		break;
+	case CTL_AHEAD:
+		answer_take(0);
+		break;
 	case CTL_TAKE:
-		REQUIRE(!old.told);
-		answer_sessions();
+		answer_take(1);
 		break;
 	case CTL_TAKEN:
-		REQUIRE(old.told && !old.is_over);
+		REQUIRE(old.told && old.last && !old.is_over);
 		old.is_over = answer_end(old.yes);
 		break;
 	default:

@@ -23,8 +23,8 @@ struct operator
 {
 	struct imsgbuf channel; /* fd -1: none */
 	uint32_t request;       /* under way, or 0 */
-	uint32_t taking;        /* CTL_SOCKETS, CTL_TAKE: that is done; or 0 */
-	int file;               /* of CTL_TAKE, or -1; and its queues */
+	uint32_t taking; /* CTL_SOCKETS to CTL_TAKE: that is done; or 0 */
+	int file;        /* of CTL_TAKE, or -1; and its queues */
 	int queues[PARK_QUEUES_MAX];
 	uint32_t nqueues;
 	int spoilt; /* boolean: has said what it may not */
@@ -193,8 +193,9 @@ static int
 in_turn(const struct operator* o, uint32_t type)
 {
 	switch (type) {
+	case CTL_AHEAD:
 	case CTL_TAKE:
-		return (o->taking == CTL_SOCKETS);
+		return (o->taking == CTL_SOCKETS || o->taking == CTL_AHEAD);
 	case CTL_TAKEN: /* and then there is no answer, perhaps */
 		return (0);
 	default:
@@ -274,14 +275,19 @@ hear_end(struct operator* o, const struct imsg *imsg)
 	/* Of which request it is cannot be told then. */
 	if (o->spoilt)
 		let_go(o);
-	else if (o->request == CTL_TAKE && end.error == 0) {
+	else if ((o->request == CTL_TAKE || o->request == CTL_AHEAD) &&
+		 end.error == 0) {
 		REQUIRE(o->file != -1);
-		family_check_file(o->file, o->queues, o->nqueues);
+		family_check_file(
+		    o->file, o->queues, o->nqueues, o->request == CTL_AHEAD);
+		(void)close(o->file);
+		o->file = -1;
 		o->nqueues = 0;
-		o->taking = CTL_TAKE;
+		o->taking = o->request;
 	} else if (o->request == CTL_SOCKETS && end.error == 0)
 		o->taking = CTL_SOCKETS;
-	else if (o->request != CTL_TAKE || end.error != EBUSY)
+	else if ((o->request != CTL_TAKE && o->request != CTL_AHEAD) ||
+		 end.error != EBUSY)
 		let_go(o);
 	o->request = 0;
 }
@@ -301,7 +307,8 @@ hear_row(struct operator* o, struct imsg *imsg)
 			REQUIRE(imsg_get_len(imsg) == rows[i].size);
 	/* Whoever does not take what he has asked for hears of that. */
 	REQUIRE(o->spoilt || o->request != 0 ||
-		(type == CTL_END && o->taking == CTL_TAKE));
+		(type == CTL_END &&
+		    (o->taking == CTL_TAKE || o->taking == CTL_AHEAD)));
 	if (imsg_has_fd(imsg))
 		hear_fd(o, imsg);
 	else if (type == CTL_END)

@@ -51,6 +51,16 @@ say_still(struct child_play *c, uint32_t stage, uint32_t ticket)
 	child_say(c, WP_STILL, -1, &msg, sizeof(msg));
 }
 
+static void
+goes_on(struct child_play *c)
+{
+	uint32_t i;
+
+	family_hang_up(&c->parking);
+	for (i = 0; i < nopened; i++)
+		opened[i].ahead = 0;
+}
+
 /* PW_STILL */
 void
 child_stands_still(struct child_play *c, const struct imsg *imsg)
@@ -61,7 +71,7 @@ child_stands_still(struct child_play *c, const struct imsg *imsg)
 	REQUIRE(msg.stage <= STILL_ALL);
 	c->still = msg.ticket;
 	if (msg.stage == STILL_NOT)
-		family_hang_up(&c->parking);
+		goes_on(c);
 	/* Ticket 0: from the beginning on. */
 	if (msg.stage == STILL_ALL && msg.ticket != 0 && c->ready &&
 	    habits & HABIT_STILL)
@@ -89,7 +99,7 @@ some_fd(const struct child_play *c)
 }
 
 static void
-tell_session(struct child_play *c, const struct opened *o)
+tell_session(struct child_play *c, const struct opened *o, int ahead)
 {
 	struct msg_move_session row;
 	struct msg_move_state state;
@@ -108,24 +118,57 @@ tell_session(struct child_play *c, const struct opened *o)
 	state.len = sizeof(state);
 	tell(c, WM_STATE, some_fd(c), &state, sizeof(state));
 	memset(&bytes, 0, sizeof(bytes));
-	if (row.node & 1)
+	if (row.node & 1 && !ahead)
 		tell(c, WM_BYTES, -1, &bytes, sizeof(bytes));
+}
+
+/* While all goes on, of each once. */
+static void
+tell_ahead(struct child_play *c, struct opened *o)
+{
+	if (o->ahead)
+		return;
+	o->ahead = 1;
+	tell_session(c, o, 1);
+}
+
+/* When all stand still, of some of these again. */
+static void
+tell_last(struct child_play *c, struct opened *o)
+{
+	struct msg_park_gone gone;
+
+	if (o->ahead && o->msg.node & 2)
+		return;
+	gone.slot = o->msg.slot;
+	if (o->ahead)
+		tell(c, WM_GONE, -1, &gone, sizeof(gone));
+	o->ahead = 0;
+	tell_session(c, o, 0);
 }
 
 /* PW_PARK */
 void
 child_parks(struct child_play *c, struct imsg *imsg)
 {
+	struct msg_park msg;
 	uint32_t i;
 
+	REQUIRE(imsg_get_data(imsg, &msg, sizeof(msg)) == 0);
+	REQUIRE(msg.most <= PARK_ROUND);
 	family_open(&c->parking, imsg);
 	if ((habits & HABIT_STILL) == 0)
 		return;
-	for (i = 0; i < nopened; i++)
-		if (!opened[i].over &&
-		    family_owns(c->number, opened[i].msg.node,
+	for (i = 0; i < nopened; i++) {
+		if (opened[i].over ||
+		    !family_owns(c->number, opened[i].msg.node,
 			opened[i].msg.generation))
-			tell_session(c, &opened[i]);
+			continue;
+		if (msg.most > 0)
+			tell_ahead(c, &opened[i]);
+		else
+			tell_last(c, &opened[i]);
+	}
 	tell(c, WM_END, -1, NULL, 0);
 }
 
@@ -136,7 +179,7 @@ child_says_still(struct child_play *c, struct input *input)
 	uint8_t how;
 
 	how = input_u8(input);
-	if ((how & 3) == 3)
+	if ((how & 3) == 3 || ((how & 2) == 0 && how >> 4 != STILL_ALL))
 		c->wild = 1;
 	say_still(
 	    c, how & 2 ? STILL_ALL : how >> 4, c->still + (how & 1 ? 0 : how));
@@ -161,6 +204,7 @@ void
 child_says_parked(struct child_play *c, struct input *input)
 {
 	static uint8_t state[sizeof(struct msg_move_state) + 1];
+	struct msg_park_gone gone;
 	const uint8_t *data;
 	uint8_t how;
 	size_t len;
@@ -169,8 +213,11 @@ child_says_parked(struct child_play *c, struct input *input)
 	c->wild = 1;
 	switch (how & 7) {
 	case 0:
-	case 1:
 		tells_of(c, how >> 3);
+		break;
+	case 1:
+		gone.slot = how >> 3;
+		tell(c, WM_GONE, -1, &gone, sizeof(gone));
 		break;
 	case 2:
 	case 3:

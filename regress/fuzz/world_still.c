@@ -20,6 +20,10 @@ static int is_still;           /* boolean: it has said so */
 static int marked; /* boolean: the sibling has all that it has passed on */
 
 static struct imsgbuf parking = { .fd = -1 };
+static int goes_on;    /* boolean: it is asked for those at rest, ... */
+static uint32_t left;  /* ... for so many more */
+static uint64_t ahead; /* opened sessions that were told of so */
+static int ended;      /* boolean: it has told of all that it was asked for */
 static struct msg_move_state state; /* of the session that it tells of */
 static size_t told[MOVE_QUEUE + 1]; /* bytes of that, by their kind */
 static uint64_t known;              /* opened sessions that it has told of */
@@ -44,6 +48,8 @@ say(uint32_t stage)
 {
 	is_still = marked = 0;
 	end_parking();
+	if (stage == STILL_NOT)
+		ahead = 0;
 	still.stage = stage;
 	still.ticket++;
 	world_tell(PW_STILL, -1, &still, sizeof(still));
@@ -63,21 +69,29 @@ open_now(void)
 	return (mask);
 }
 
-/* PW_PARK is for one that has said that it stands still. */
+/* PW_PARK is for one that has said that it stands still, or that goes on. */
 static void
-say_park(void)
+say_park(uint8_t how)
 {
+	struct msg_park msg;
 	int pair[2];
 
-	if (!is_still || parking.fd != -1)
+	if (parking.fd != -1 && (!goes_on || !ended))
 		return;
+	if (still.stage != STILL_NOT && !is_still)
+		return;
+	end_parking();
+	goes_on = still.stage == STILL_NOT;
+	left = goes_on ? 1U + how : 0;
+	ended = 0;
 	REQUIRE(channel_pair(pair) == 0);
 	REQUIRE(imsgbuf_init(&parking, pair[0]) == 0);
 	imsgbuf_allow_fdrecv(&parking);
 	known = 0;
 	memset(&state, 0, sizeof(state));
 	memset(told, 0, sizeof(told));
-	world_tell(PW_PARK, pair[1], NULL, 0);
+	msg.most = left;
+	world_tell(PW_PARK, pair[1], &msg, sizeof(msg));
 }
 
 /* One stage comes after the other, and none is left but for the first. */
@@ -88,7 +102,9 @@ world_still_says(uint8_t how)
 
 	stage = how & 3;
 	if (stage > STILL_ALL)
-		say_park();
+		say_park(how >> 2);
+	else if (stage != STILL_NOT && goes_on && parking.fd != -1 && !ended)
+		return; /* it is called off, or comes to its end */
 	else if (stage == STILL_NOT || stage > still.stage) {
 		were = open_now();
 		say(stage);
@@ -99,7 +115,7 @@ world_still_says(uint8_t how)
 void
 world_still_over(void)
 {
-	if (still.stage != STILL_NOT)
+	if (still.stage != STILL_NOT || parking.fd != -1)
 		say(STILL_NOT);
 }
 
@@ -143,6 +159,20 @@ check_whole(void)
 	REQUIRE(told[MOVE_QUEUE] == state.queue);
 }
 
+/* The one in that slot that was told of.  Returns 0: none was. */
+static int
+forget_ahead(uint32_t slot)
+{
+	uint32_t i;
+
+	for (i = 0; i < world.nopened; i++)
+		if ((ahead >> i & 1) != 0 && world.opened[i].msg.slot == slot) {
+			ahead &= ~(UINT64_C(1) << i);
+			return (1);
+		}
+	return (0);
+}
+
 static void
 hear_session(const struct imsg *imsg)
 {
@@ -155,7 +185,13 @@ hear_session(const struct imsg *imsg)
 		if (world.opened[i].msg.generation == row.generation)
 			break;
 	REQUIRE(i < world.nopened && (known >> i & 1) == 0);
+	REQUIRE((ahead >> i & 1) == 0);
 	known |= UINT64_C(1) << i;
+	if (goes_on) {
+		REQUIRE(left-- > 0);
+		(void)forget_ahead(row.slot);
+		ahead |= UINT64_C(1) << i;
+	}
 	REQUIRE(world.opened[i].msg.node == row.node);
 	REQUIRE(world.opened[i].msg.slot == row.slot);
 	memset(&state, 0, sizeof(state));
@@ -168,6 +204,19 @@ hear_state(const struct imsg *imsg)
 	REQUIRE(imsg_has_fd(imsg) && state.magic == 0);
 	REQUIRE(imsg_get_data(imsg, &state, sizeof(state)) == 0);
 	REQUIRE(state.magic == MOVE_STATE_MAGIC && state.session == 0);
+	REQUIRE(!goes_on || (state.pending == 0 && state.message_opcode == 0 &&
+				state.queue == 0 && state.control_len == 0));
+}
+
+/* It was told of ahead, and has changed or ended since; once. */
+static void
+hear_gone(const struct imsg *imsg)
+{
+	struct msg_park_gone gone;
+
+	check_whole();
+	REQUIRE(!goes_on && imsg_get_data(imsg, &gone, sizeof(gone)) == 0);
+	REQUIRE(forget_ahead(gone.slot));
 }
 
 static void
@@ -194,11 +243,15 @@ hear_parking(const struct imsg *imsg)
 	case WM_BYTES:
 		hear_bytes(imsg);
 		break;
+	case WM_GONE:
+		hear_gone(imsg);
+		break;
 	default:
-		REQUIRE(imsg_get_type(imsg) == WM_END);
+		REQUIRE(imsg_get_type(imsg) == WM_END && !ended);
 		check_whole();
+		ended = 1;
 		/* But for those that have ended since. */
-		REQUIRE((were & open_now() & ~known) == 0);
+		REQUIRE(goes_on || (were & open_now() & ~known & ~ahead) == 0);
 		break;
 	}
 }

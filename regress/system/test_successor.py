@@ -144,16 +144,17 @@ def named(parent, role):
 class Taking:
     """A new parent that is about to take over, held at some step.
 
-    still: an old worker does not answer, so not all stand still yet; else they
-    do, and a new worker does not take its part.
+    ahead: an old worker does not tell of its sessions at rest. given: a new one
+    does not take those. still: an old one does not stand still. whole: all do,
+    and a new one does not take what has become of them, as all have changed.
     """
 
-    def __init__(self, b, still):
+    def __init__(self, b, step, peers):
         self.b = b
         self.old = b.proc.pid
         self.pids = {"old worker": b.pid_of("worker", 0),
             "old auth": b.pid_of("auth")}
-        self.held = b.pid_of("worker", 1)
+        old = self.held = b.pid_of("worker", 1)
         os.kill(self.held, signal.SIGSTOP)
         self.log = tempfile.TemporaryFile()
         self.new = subprocess.Popen(
@@ -164,12 +165,26 @@ class Taking:
             self.pids["new " + role.split("[")[0]] = named(
                 self.new.pid, role)
         self.pids["new parent"] = self.new.pid
-        if not still:
-            old, self.held = self.held, named(self.new.pid, "worker[1]")
-            os.kill(self.held, signal.SIGSTOP)
-            os.kill(old, signal.SIGCONT)
-            b.wait_line("sessions stand still")
+        new = named(self.new.pid, "worker[1]")
+        if step != "ahead":
+            self.hold(new)
+            b.wait_line("told of ahead")
+        if step in ("still", "whole"):
+            for peer in peers:
+                peer.send(frame(PING, b"changed"))
+                peer.expect(PONG, b"changed")
+            self.hold(old)
+            wait_for(lambda: b"have come ahead" in self.said())
+        if step == "whole":
+            self.hold(new)
+            b.wait_line("all stand still")
         time.sleep(0.2)         # and it has got there
+
+    def hold(self, pid):
+        """That one, and no longer the one before."""
+        os.kill(pid, signal.SIGSTOP)
+        os.kill(self.held, signal.SIGCONT)
+        self.held = pid
 
     def said(self):
         self.log.seek(0)
@@ -187,16 +202,16 @@ class Taking:
 
 
 @limit(60)
-@pytest.mark.parametrize("still", [True, False])
+@pytest.mark.parametrize("step", ["ahead", "given", "still", "whole"])
 @pytest.mark.parametrize("who", ["new parent", "new worker", "new auth",
     "old worker", "old auth"])
-def test_a_death_in_the_middle(who, still):
+def test_a_death_in_the_middle(who, step):
     """Sessions of the living stay, with one of the two."""
     with Beacon(OPEN, workers=2) as b:
         peers = {node: login(b, node) for node in range(1, 9)}
         lost = {n for n in peers if b.worker_of(n) == 0}
         before = len(os.listdir("/proc/%d/fd" % b.proc.pid))
-        taking = Taking(b, still)
+        taking = Taking(b, step, peers.values())
         b.note_children()
         os.kill(taking.pids[who], signal.SIGKILL)
         time.sleep(0.1)

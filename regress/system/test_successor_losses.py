@@ -14,7 +14,7 @@ import threading
 import pytest
 
 from beacon import Beacon, limit, wait_for
-from client import login, relay
+from client import BINARY, CLOSE, CONTINUATION, frame, login, relay
 from test_successor import OPEN, Taking
 
 MANY = OPEN + "\nsource upgrade limit 0"
@@ -40,7 +40,7 @@ def test_who_goes_meanwhile_goes_alone():
     """Half of each batch is reset while all stand still."""
     with Beacon(OPEN, workers=2) as b:
         peers = {node: login(b, node) for node in range(1, 17)}
-        taking = Taking(b, False)
+        taking = Taking(b, "whole", peers.values())
         for node in range(1, 9):
             reset(peers.pop(node))
         taking.go_on()
@@ -48,6 +48,39 @@ def test_who_goes_meanwhile_goes_alone():
         b.succeeded_by(taking.new)
         b.wait_peers(len(peers))
         all_talk(peers)
+
+
+@limit(60)
+def test_who_comes_goes_and_talks_before_the_last():
+    """Some were told of already; what is true when all stand still counts."""
+    with Beacon(OPEN, workers=2) as b:
+        peers = {node: login(b, node) for node in range(1, 13)}
+        taking = Taking(b, "given", peers.values())
+        peers.pop(1).close()
+        reset(peers.pop(2))
+        # In the place of one that was told of, perhaps, and of another.
+        old, peers[3] = peers[3], login(b, 3)
+        opcode, _ = old.next(5)
+        assert opcode == CLOSE
+        peers[13] = login(b, 13)
+        whole = frame(BINARY, relay(4, 5, b"in two halves"))
+        peers[4].send(whole[:9])
+        peers[6].send_packet(relay(6, 7, b"on its way"))
+        peers[7].expect_from(6, b"on its way")
+        first = relay(8, 9, b"in fragments")
+        peers[8].send(frame(BINARY, first[:7], fin=False))
+        b.wait_peers(len(peers))
+        taking.go_on()
+        assert taking.ended() == "old"
+        b.succeeded_by(taking.new)
+        b.wait_peers(len(peers))
+        peers[4].send(whole[9:])
+        peers[5].expect_from(4, b"in two halves")
+        peers[8].send(frame(CONTINUATION, first[7:]))
+        peers[9].expect_from(8, b"in fragments")
+        all_talk(peers)
+        old.expect_end()
+        b.ctl("show", "peer", "1", ok=1)
 
 
 def fails(b, hard):
@@ -76,7 +109,7 @@ def test_one_with_less_room_takes_nobody():
 def test_one_that_is_told_to_end_ends_alone(number):
     with Beacon(OPEN, workers=2) as b:
         peers = {node: login(b, node) for node in range(1, 9)}
-        taking = Taking(b, False)
+        taking = Taking(b, "whole", peers.values())
         taking.new.send_signal(number)
         assert taking.ended() == "new"
         assert b"told to end before it has taken over" in taking.said()
@@ -87,13 +120,13 @@ def test_one_that_is_told_to_end_ends_alone(number):
 
 
 @limit(60)
-@pytest.mark.parametrize("still", [True, False])
-def test_operators_wait_for_the_one_that_goes_on(still):
+@pytest.mark.parametrize("step", ["still", "whole"])
+def test_operators_wait_for_the_one_that_goes_on(step):
     """Not for one that knows of nobody yet."""
     answers = []
     with Beacon(OPEN, workers=2) as b:
         peers = {node: login(b, node) for node in range(1, 9)}
-        taking = Taking(b, still)
+        taking = Taking(b, step, peers.values())
         asks = threading.Thread(
             target=lambda: answers.append(b.ctl("show", "peers")))
         asks.start()

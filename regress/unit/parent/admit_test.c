@@ -341,6 +341,26 @@ test_revoked(void)
 	tear_down();
 }
 
+/* As if it had never been here: nobody tells its peer. */
+static void
+test_another_parent_has_it_again(void)
+{
+	struct msg_closed session;
+	struct msg_forget forget;
+
+	CHECK(set_up() == 0);
+	session.node = 77;
+	session.generation = let_in(0, 1, 77) + 1;
+	CHECK(admit_forget(&parent, &session) == 0);
+	session.generation--;
+	CHECK(admit_forget(&parent, &session) == 1);
+	CHECK(pmap_find(&parent.map, 77) == PEERMAP_NONE);
+	CHECK(told(0, &forget, sizeof(forget)) == PW_FORGET);
+	CHECK(forget.slot == 1 && forget.generation == session.generation);
+	CHECK(admit_forget(&parent, &session) == 0);
+	tear_down();
+}
+
 static void
 test_is_open(void)
 {
@@ -497,6 +517,7 @@ main(void)
 	RUN(test_replaced_next_door);
 	RUN(test_flapping);
 	RUN(test_revoked);
+	RUN(test_another_parent_has_it_again);
 	RUN(test_is_open);
 	RUN(test_dropped);
 	RUN(test_endpoint_stays);

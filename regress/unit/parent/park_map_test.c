@@ -18,6 +18,7 @@ static struct source sources[3];
 /* What has come. */
 static struct msg_endpoint endpoint;
 static struct sync heard;
+static uint32_t gone;
 static uint32_t endpoints, syncs, seen_ago, moved_ago, heard_ago, ids[3];
 
 void
@@ -38,6 +39,12 @@ gossip_restore(struct parent *of, struct sync *sync, uint32_t ago)
 	heard_ago = ago;
 	if (sync->count <= 3 && sync->count > 0)
 		memcpy(ids, sync->ids, sync->count * sizeof(ids[0]));
+}
+
+void
+unpark_ahead_gone(struct parent *of, uint32_t number)
+{
+	gone = number;
 }
 
 static void
@@ -227,13 +234,27 @@ test_beacons_that_make_no_sense(void)
 }
 
 static void
+test_who_is_gone(void)
+{
+	struct park_gone msg = { 9, 0 };
+	struct unpark_record r = { PARK_GONE, sizeof(msg), &msg };
+
+	unpark_map(&parent, &r);
+	CHECK(gone == 9);
+	msg.ahead = 10;
+	r.len--;
+	unpark_map(&parent, &r);
+	CHECK(gone == 9);
+}
+
+static void
 test_what_is_not_known_is_passed_over(void)
 {
 	static const uint64_t zero[20];
 	struct unpark_record r = { 0, sizeof(zero), zero };
 
 	endpoints = syncs = 0;
-	for (r.type = PARK_SYNC + 1; r.type < 100; r.type++)
+	for (r.type = PARK_GONE + 1; r.type < 100; r.type++)
 		unpark_map(&parent, &r);
 	CHECK(endpoints == 0 && syncs == 0);
 }
@@ -262,6 +283,7 @@ main(void)
 	RUN(test_a_listener_may_have_another_number);
 	RUN(test_nodes_that_make_no_sense);
 	RUN(test_beacons_that_make_no_sense);
+	RUN(test_who_is_gone);
 	RUN(test_what_is_not_known_is_passed_over);
 	RUN(test_it_is_said_if_it_cannot_be_written);
 	return (test_failed());

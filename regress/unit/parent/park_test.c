@@ -17,6 +17,9 @@ static uint32_t loads;  /* connections of each worker */
 static int busy;        /* boolean: a renewal is under way */
 static int paused;      /* boolean: the operators are */
 static int asked, over; /* worker that tells, + 1; boolean: of all */
+static uint32_t most;   /* of how many sessions, at rest; 0: of all */
+static int checked;     /* those of before; -1: they cannot be */
+static int forgotten;
 static int cannot_map;
 static int called, result; /* done */
 
@@ -47,9 +50,10 @@ control_resume(struct parent *of)
 }
 
 int
-park_told_begin(struct process *p)
+park_told_begin(struct process *p, uint32_t of)
 {
 	asked = (int)p->place->number + 1;
+	most = of;
 	over = 0;
 	return (0);
 }
@@ -64,6 +68,18 @@ void
 park_told_end(struct parent *of)
 {
 	asked = 0;
+}
+
+int
+park_ahead_check(struct parent *of)
+{
+	return (checked == -1 ? -1 : (checked++, 0));
+}
+
+void
+park_ahead_free(struct parent *of)
+{
+	forgotten++;
 }
 
 int
@@ -112,8 +128,8 @@ is_still(uint32_t i, enum still_stage stage, uint32_t ticket)
 	return (park_is_still(parent.workers[i].child, &msg));
 }
 
-static int
-begin(void)
+static void
+quiet(void)
 {
 	struct msg_still msg;
 	uint32_t i;
@@ -129,8 +145,14 @@ begin(void)
 	loads = 5;
 	parent.ready = 1;
 	parent.stopping = parent.reloading = 0;
-	busy = cannot_map = called = over = 0;
+	busy = cannot_map = called = over = checked = forgotten = 0;
 	result = -1;
+}
+
+static int
+begin(void)
+{
+	quiet();
 	return (park_begin(&parent, done));
 }
 
@@ -312,12 +334,115 @@ test_all_are_to_end(void)
 	parent.drain.phase = DRAIN_NOT;
 }
 
+/* All workers tell, each of so many at rest, and so many are kept. */
+static int
+tell_ahead(uint32_t first, uint32_t second)
+{
+	called = 0;
+	if (park_some(&parent, done) != 0 || parent.park.stage != PARK_AHEAD)
+		return (-1);
+	turns(1);
+	if (asked != 1 || most != PARK_ROUND)
+		return (-1);
+	parent.park.file->sessions = first;
+	over = 1;
+	turns(1);
+	if (first < PARK_ROUND) {
+		if (asked != 2 || most != PARK_ROUND - first)
+			return (-1);
+		parent.park.file->sessions += second;
+		over = 1;
+		turns(1);
+	}
+	return (parent.park.stage == PARK_AWAY && called == 1 && result == 1 &&
+			parent.park.file == NULL
+		    ? 0
+		    : -1);
+}
+
+/* Nobody stands still for it, as often as that is, and then all do. */
 static void
-test_a_worker_without_memory(void)
+test_some_are_told_of_ahead(void)
+{
+	quiet();
+	CHECK(tell_ahead(PARK_ROUND, 0) == 0);
+	CHECK(tell_ahead(7, 5) == 0);
+	CHECK(!both_hear(STILL_LISTENERS) && !paused && checked == 0);
+	/* Nothing else may begin meanwhile, but that may. */
+	busy = 1;
+	CHECK(tell_ahead(0, 0) == 0);
+	called = 0;
+	CHECK(park_begin(&parent, done) == 0);
+	CHECK(park_some(&parent, done) == EBUSY);
+	CHECK(both_hear(STILL_LISTENERS));
+	turns(1);
+	CHECK(both_hear(STILL_ALL) && checked == 0);
+	for (uint32_t i = 0; i < WORKERS; i++)
+		CHECK(is_still(i, STILL_ALL, parent.park.ticket) == NULL);
+	CHECK(checked == 1 && asked == 1 && most == 0 && forgotten == 0);
+	over = 1;
+	turns(1);
+	over = 1;
+	turns(1);
+	CHECK(parent.park.stage == PARK_WHOLE && called == 1 && result == 1);
+	park_undo(&parent);
+	CHECK(forgotten == 1 && both_hear(STILL_NOT));
+}
+
+/* The other parent is waited for, neither for ever nor as often as it likes. */
+static void
+test_what_goes_wrong_ahead(void)
+{
+	uint32_t i;
+
+	quiet();
+	parent.ready = 0;
+	CHECK(park_some(&parent, done) == EBUSY);
+	parent.ready = 1;
+	CHECK(park_some(&parent, done) == 0);
+	turns(1);
+	turns(410);
+	CHECK(all_go_on() && forgotten == 1);
+	quiet();
+	CHECK(tell_ahead(1, 1) == 0);
+	called = 0;
+	turns(1010);
+	CHECK(all_go_on());
+	quiet();
+	CHECK(tell_ahead(1, 1) == 0);
+	called = 0;
+	park_lost(parent.workers[1].child);
+	CHECK(all_go_on());
+	/* Ends of connections wait for the other one. */
+	quiet();
+	for (i = 0; i < 7; i++) {
+		CHECK(tell_ahead(1, 1) == 0);
+		turns(900);
+	}
+	CHECK(parent.park.stage == PARK_NOT && result == 0);
+	CHECK(both_hear(STILL_NOT));
+	quiet();
+	for (i = 0; i < PARK_ROUNDS_MAX; i++)
+		CHECK(tell_ahead(1, 1) == 0);
+	CHECK(park_some(&parent, done) == EBUSY);
+	park_undo(&parent);
+	CHECK(park_some(&parent, done) == 0);
+	/* Without memory for what was told of before. */
+	quiet();
+	CHECK(begin_still() == 0);
+	checked = -1;
+	for (i = 0; i < WORKERS; i++)
+		CHECK(is_still(i, STILL_ALL, parent.park.ticket) == NULL);
+	CHECK(all_go_on());
+}
+
+static void
+test_no_other_stillness(void)
 {
 	CHECK(begin_still() == 0);
-	CHECK(is_still(1, STILL_NOT, parent.park.ticket) == NULL);
-	CHECK(all_go_on());
+	CHECK(is_still(1, STILL_NOT, parent.park.ticket) != NULL);
+	CHECK(is_still(1, STILL_LISTENERS, parent.park.ticket) != NULL);
+	CHECK(parent.park.stage == PARK_STILL && parent.park.awaited == 2);
 }
 
 static void
@@ -335,14 +460,14 @@ test_still_at_another_time(void)
 {
 	CHECK(begin() == 0);
 	CHECK(is_still(0, STILL_ALL, parent.park.ticket) == NULL);
-	CHECK(is_still(1, STILL_NOT, parent.park.ticket) == NULL);
+	CHECK(is_still(1, STILL_ALL, parent.park.ticket) == NULL);
 	CHECK(parent.park.stage == PARK_LISTENERS);
 	CHECK(begin_still() == 0);
 	CHECK(is_still(0, STILL_ALL, parent.park.ticket - 1) == NULL);
-	CHECK(is_still(1, STILL_NOT, parent.park.ticket - 1) == NULL);
+	CHECK(is_still(1, STILL_ALL, parent.park.ticket - 1) == NULL);
 	CHECK(parent.park.stage == PARK_STILL && parent.park.awaited == 2);
 	CHECK(begin_told() == 0);
-	CHECK(is_still(0, STILL_NOT, parent.park.ticket) == NULL);
+	CHECK(is_still(0, STILL_ALL, parent.park.ticket) == NULL);
 	CHECK(parent.park.stage == PARK_TOLD);
 }
 
@@ -373,7 +498,9 @@ main(void)
 	RUN(test_late);
 	RUN(test_a_worker_that_dies);
 	RUN(test_all_are_to_end);
-	RUN(test_a_worker_without_memory);
+	RUN(test_some_are_told_of_ahead);
+	RUN(test_what_goes_wrong_ahead);
+	RUN(test_no_other_stillness);
 	RUN(test_still_twice_is_a_lie);
 	RUN(test_still_at_another_time);
 	RUN(test_what_cannot_be_written);

@@ -16,13 +16,34 @@
 
 static struct imsgbuf told; /* the worker's end */
 static int told_fd = -1;
+static struct msg_park asked; /* for what it is asked */
 static int turned;
+/* Those that were told of ahead. */
+static uint32_t numbers; /* that were given; 0 from now on: no memory */
+static int no_numbers;
+static uint32_t changed; /* slot, of the last */
+static int change;       /* what comes of that */
 
 /* In the place of park.c. */
 static void
 turn(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	turned++;
+}
+
+/* In the place of park_ahead.c. */
+uint32_t
+park_ahead_add(
+    struct parent *of, uint32_t place, const struct msg_move_session *row)
+{
+	return (no_numbers ? 0 : ++numbers);
+}
+
+int
+park_ahead_changed(struct parent *of, uint32_t place, uint32_t slot)
+{
+	changed = slot;
+	return (change);
 }
 
 /* ---- a worker ---- */
@@ -48,7 +69,10 @@ is_asked(void)
 	    (imsgbuf_read(&parts_ends[WORKER]) != 1 ||
 		imsgbuf_get(&parts_ends[WORKER], &imsg) != 1))
 		return (-1);
-	fd = imsg_get_type(&imsg) == PW_PARK ? imsg_get_fd(&imsg) : -1;
+	fd = imsg_get_type(&imsg) == PW_PARK &&
+		     imsg_get_data(&imsg, &asked, sizeof(asked)) == 0
+		 ? imsg_get_fd(&imsg)
+		 : -1;
 	imsg_free(&imsg);
 	return (fd);
 }
@@ -93,13 +117,18 @@ clear(void)
 		park_file_free(parent.park.file);
 	parent.park.file = NULL;
 	parent.park.wrong = NULL;
-	turned = 0;
+	parent.park.stage = PARK_TOLD;
+	turned = change = no_numbers = 0;
+	numbers = changed = 0;
 	new_worker();
 }
 
-/* A worker with NODES sessions, nodes 10 on, in slots 50 on, is asked. */
+/*
+ * A worker with NODES sessions, nodes 10 on, in slots 50 on, is asked for all,
+ * or (most > 0) for so many at rest.
+ */
 static int
-begin(void)
+begin_with(uint32_t most)
 {
 	struct peermap_entry entry;
 	uint32_t i, number;
@@ -118,14 +147,23 @@ begin(void)
 	}
 	parent.workers[0].child->sessions = NODES;
 	parent.park.file = park_file_new();
+	if (most > 0)
+		parent.park.stage = PARK_AHEAD;
 	if (parent.park.file == NULL ||
-	    park_told_begin(parent.workers[0].child) == -1)
+	    park_told_begin(parent.workers[0].child, most) == -1)
 		return (-1);
 	told_fd = is_asked();
-	if (told_fd == -1 || imsgbuf_init(&told, told_fd) == -1)
+	if (told_fd == -1 || asked.most != most ||
+	    imsgbuf_init(&told, told_fd) == -1)
 		return (-1);
 	imsgbuf_allow_fdsend(&told);
 	return (0);
+}
+
+static int
+begin(void)
+{
+	return (begin_with(0));
 }
 
 static int
@@ -252,6 +290,75 @@ test_more_sessions_than_it_has(void)
 	CHECK(parent.park.file->sessions == NODES);
 }
 
+static const struct park_session *
+first_session(void)
+{
+	return ((const void *)(parent.park.file->buffer +
+			       sizeof(struct park_record)));
+}
+
+static void
+test_those_told_of_ahead_have_numbers(void)
+{
+	CHECK(begin_with(2) == 0 && say_all(2) == 0 && say_all(0) == 0);
+	run();
+	CHECK(parent.park.wrong == NULL && parent.park.file->sessions == 2);
+	CHECK(first_session()->node == 12 && first_session()->ahead == 1);
+	CHECK(numbers == 2);
+	/* Not more than it was asked for. */
+	CHECK(say_all(1) == 0 && is_found_out());
+	CHECK(begin() == 0 && say_all(2) == 0);
+	run();
+	CHECK(first_session()->ahead == 0 && numbers == 0);
+	/* That there is no memory for a number is not the worker's fault. */
+	CHECK(begin_with(2) == 0);
+	no_numbers = 1;
+	CHECK(say_all(2) == 0);
+	run();
+	CHECK(parent.park.wrong != NULL && parent.park.from != NULL);
+}
+
+/* All goes on: the map may have lost it before the worker hears of it. */
+static void
+test_one_that_ends_while_it_is_told_of(void)
+{
+	struct peermap_entry entry;
+	uint32_t number;
+
+	CHECK(begin_with(5) == 0);
+	number = pmap_find(&parent.map, 11);
+	entry = *pmap_entry(&parent.map, number);
+	entry.generation = 99;
+	pmap_store(&parent.map, number, &entry);
+	CHECK(say_all(1) == 0 && say_all(0) == 0);
+	run();
+	CHECK(parent.park.wrong == NULL && numbers == 1);
+	CHECK(parent.park.file->sessions == 1 && first_session()->node == 10);
+	/* Of one at rest there are no bytes. */
+	CHECK(say_all(2) == 0 && say_bytes() == 0 && is_found_out());
+}
+
+static void
+test_those_that_have_changed(void)
+{
+	struct msg_park_gone gone = { 51 };
+
+	CHECK(begin() == 0);
+	CHECK(say(WM_GONE, -1, &gone, sizeof(gone)) == 0 && say_all(1) == 0);
+	CHECK(say(WM_GONE, -1, &gone, sizeof(gone)) == 0);
+	run();
+	CHECK(parent.park.wrong == NULL && changed == 51);
+	change = -1;
+	CHECK(say(WM_GONE, -1, &gone, sizeof(gone)) == 0);
+	run();
+	CHECK(parent.park.wrong != NULL && parent.park.from != NULL);
+	/* Not while all goes on, nor in the midst of one. */
+	CHECK(begin_with(5) == 0);
+	CHECK(say(WM_GONE, -1, &gone, sizeof(gone)) == 0 && is_found_out());
+	CHECK(begin() == 0 && say_session(1, 21, 51) == 0);
+	CHECK(say(WM_GONE, -1, &gone, sizeof(gone)) == 0 && is_found_out());
+}
+
 static void
 test_out_of_turn(void)
 {
@@ -340,6 +447,9 @@ main(void)
 	RUN(test_session_that_it_does_not_have);
 	RUN(test_session_that_is_none_any_more);
 	RUN(test_more_sessions_than_it_has);
+	RUN(test_those_told_of_ahead_have_numbers);
+	RUN(test_one_that_ends_while_it_is_told_of);
+	RUN(test_those_that_have_changed);
 	RUN(test_out_of_turn);
 	RUN(test_state_without_a_descriptor);
 	RUN(test_bytes_without_an_end);

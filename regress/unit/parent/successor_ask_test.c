@@ -283,7 +283,9 @@ begin(void)
 	parent.successor.file = -1;
 	parent.successor.asks = parent.successor.pending = 1;
 	unparks = overs = 0;
-	successor_ask(&parent, kept, over);
+	successor_open_channel(&parent, kept, over);
+	parent.successor.last = 1;
+	successor_ask(&parent);
 	return (is_asked(CTL_TAKE) ? 0 : -1);
 }
 
@@ -313,6 +315,30 @@ test_all_comes_and_is_confirmed(void)
 	say_end(0);
 	run();
 	CHECK(overs == 1 && !parent.successor.channel.open && unparks == 1);
+}
+
+/* Some more of them, and again: the channel is open for it each time. */
+static void
+test_some_come_before(void)
+{
+	int i;
+
+	CHECK(begin() == 0);
+	say_all();
+	run();
+	for (i = 2; i < 5; i++) {
+		parent.successor.last = 0;
+		parent.successor.file = -1;
+		successor_ask(&parent);
+		CHECK(is_asked(CTL_AHEAD) && unparks == i - 1);
+		CHECK(successor_can_go_back(&parent.successor));
+		say_all();
+		run();
+		CHECK(unparks == i && parent.successor.file != -1);
+	}
+	parent.successor.last = 1;
+	successor_ask(&parent);
+	CHECK(is_asked(CTL_TAKE));
 }
 
 /* The last file counts, and there are so many queues. */
@@ -448,6 +474,7 @@ main(void)
 	RUN(test_without_its_sockets_we_end);
 	RUN(test_nobody_runs);
 	RUN(test_all_comes_and_is_confirmed);
+	RUN(test_some_come_before);
 	RUN(test_files_twice);
 	RUN(test_what_ends_us);
 	RUN(test_its_end_is_to_be_said);

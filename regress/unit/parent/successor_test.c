@@ -20,7 +20,10 @@ static int taken_queues;
 static void (*unparked)(struct parent *); /* what is to be called then */
 static struct listener listener;
 static int settled, opened;
-static int let_go, steered, serves, asked_sockets, asked, confirmed;
+static int let_go, steered, serves, asked_sockets, opened_channel, confirmed;
+static int asked, asked_last; /* for some more; for all else */
+static uint32_t comes;        /* sessions in the next file */
+static int forgotten;
 
 /* ---- in the place of what it calls ---- */
 
@@ -93,7 +96,14 @@ void
 unpark_begin(struct parent *of, int fd, void (*done)(struct parent *))
 {
 	unparked = done;
+	of->successor.unpark.sessions = comes;
 	unpark_file_close(&of->successor.unpark.file);
+}
+
+void
+unpark_ahead_free(struct parent *of)
+{
+	forgotten++;
 }
 
 void
@@ -104,12 +114,20 @@ successor_ask_sockets(struct parent *of)
 }
 
 void
-successor_ask(struct parent *of, void (*kept_by)(struct parent *),
+successor_open_channel(struct parent *of, void (*kept_by)(struct parent *),
     void (*over)(struct parent *))
 {
 	of->successor.kept = kept_by;
 	of->successor.over = over;
-	asked++;
+	opened_channel++;
+}
+
+void
+successor_ask(struct parent *of)
+{
+	asked += !of->successor.last;
+	asked_last += of->successor.last;
+	unparked = NULL;
 }
 
 void
@@ -145,7 +163,10 @@ begin(int sealed)
 	has_file = 1;
 	unparked = NULL;
 	settled = opened = 0;
-	let_go = steered = serves = asked_sockets = asked = confirmed = 0;
+	let_go = steered = serves = asked_sockets = opened_channel = confirmed =
+	    0;
+	asked = asked_last = forgotten = 0;
+	comes = 0;
 }
 
 /* Do both workers hear that? */
@@ -184,7 +205,7 @@ test_what_was_kept_comes_to_the_workers(void)
 	CHECK(parent.successor.steered && parent.successor.steer_key == 1234);
 	CHECK(parent.successor.nworkers == 7 && let_go == 0);
 	parent.successor.go(&parent);
-	CHECK(unparked != NULL && asked == 0 && serves == 0);
+	CHECK(unparked != NULL && opened_channel == 0 && serves == 0);
 	unparked(&parent);
 	CHECK(!parent.successor.pending && steered == 1 && serves == 1);
 	CHECK(both_hear(STILL_NOT) && let_go == 1 && confirmed == 0);
@@ -218,15 +239,57 @@ test_one_that_runs_is_asked(void)
 	successor_init(&parent, 1);
 	CHECK(asked_sockets == 1 && taken_queues == 0);
 	parent.successor.go(&parent);
-	CHECK(asked == 1 && unparked == NULL);
+	CHECK(opened_channel == 1 && asked == 1 && unparked == NULL);
+	parent.successor.kept(&parent);
+	CHECK(unparked != NULL);
+	unparked(&parent);
+	CHECK(asked == 1 && asked_last == 1 && confirmed == 0);
 	parent.successor.kept(&parent);
 	CHECK(unparked != NULL);
 	unparked(&parent);
 	CHECK(confirmed == 1 && serves == 0 && parent.successor.pending);
 	CHECK(opened == 0);
 	parent.successor.over(&parent);
-	CHECK(serves == 1 && both_hear(STILL_NOT));
+	CHECK(serves == 1 && both_hear(STILL_NOT) && forgotten == 1);
 	CHECK(settled == WORKERS && opened == 3);
+}
+
+/* For as long as many more come while all goes on there. */
+static void
+test_it_is_asked_until_little_comes(void)
+{
+	int i;
+
+	begin(1);
+	successor_init(&parent, 1);
+	parent.successor.go(&parent);
+	comes = PARK_ROUND;
+	for (i = 1; i < 4; i++) {
+		CHECK(asked == i && asked_last == 0);
+		parent.successor.kept(&parent);
+		unparked(&parent);
+	}
+	comes = 255;
+	CHECK(asked == 4);
+	parent.successor.kept(&parent);
+	unparked(&parent);
+	CHECK(asked == 4 && asked_last == 1 && confirmed == 0);
+	/* However much comes then, it is all. */
+	comes = PARK_ROUND;
+	parent.successor.kept(&parent);
+	unparked(&parent);
+	CHECK(asked == 4 && asked_last == 1 && confirmed == 1);
+	/* And not for ever. */
+	begin(1);
+	successor_init(&parent, 1);
+	parent.successor.go(&parent);
+	comes = PARK_ROUND;
+	for (i = 0; i < PARK_ROUNDS_MAX; i++) {
+		CHECK(asked_last == 0);
+		parent.successor.kept(&parent);
+		unparked(&parent);
+	}
+	CHECK(asked == PARK_ROUNDS_MAX && asked_last == 1);
 }
 
 /* A worker has died meanwhile, and all are ready once more. */
@@ -257,6 +320,7 @@ main(void)
 	RUN(test_what_was_kept_comes_to_the_workers);
 	RUN(test_what_is_of_no_use_is_let_go);
 	RUN(test_one_that_runs_is_asked);
+	RUN(test_it_is_asked_until_little_comes);
 	RUN(test_it_begins_once);
 	return (test_failed());
 }

@@ -45,7 +45,15 @@ static int over;
 void
 unpark_map(struct parent *p, const struct unpark_record *r)
 {
-	others++;
+	if (r->type == PARK_GONE)
+		unpark_ahead_gone(p, *(const uint32_t *)r->data);
+	else
+		others++;
+}
+
+void
+move_keep(struct parent *p, const struct peermap_entry *of)
+{
 }
 
 void
@@ -107,8 +115,9 @@ add_bytes(uint8_t last, size_t len)
 	add(PARK_BYTES, &msg, sizeof(msg.head) + len);
 }
 
+/* ahead: the number that it was told of by, ahead; or 0. */
 static inline void
-add_session(uint32_t node)
+add_session_by(uint32_t node, uint32_t ahead)
 {
 	struct park_session session;
 	struct msg_move_state state;
@@ -119,12 +128,19 @@ add_session(uint32_t node)
 	session.keyid = node + 500;
 	session.since = 60;
 	session.replaced = 3;
+	session.ahead = ahead;
 	state.session = 77; /* as it was in the batch of another */
 	add(PARK_SESSION, &session, sizeof(session));
 	if (park_file_add_fd(f, dup(STDOUT_FILENO)) == -1)
 		abort();
 	add(PARK_STATE, &state, sizeof(state));
 	add_bytes((uint8_t)node, 5);
+}
+
+static inline void
+add_session(uint32_t node)
+{
+	add_session_by(node, 0);
 }
 
 static inline void
@@ -150,6 +166,7 @@ clear(void)
 	}
 	ev_timer_stop(parent.loop, &u->timer);
 	unpark_file_close(&u->file);
+	unpark_ahead_free(&parent);
 	memset(u, 0, sizeof(*u));
 	others = 0;
 	over = 0;

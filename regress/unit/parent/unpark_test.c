@@ -282,8 +282,18 @@ test_whoever_is_blocked_is_not_taken(void)
 	CHECK(batches[0].bytes == 2 * (sizeof(struct msg_move_bytes) + 5));
 }
 
+/* Is worker i told to let go of that? */
+static int
+forgets(uint32_t i, uint32_t slot, uint32_t generation)
+{
+	struct msg_forget msg;
+
+	return (parts_told(i + 1, PW_FORGET, &msg, sizeof(msg)) == 1 &&
+		msg.slot == slot && msg.generation == generation);
+}
+
 static void
-test_the_first_of_a_node_is_the_one_that_is_kept(void)
+test_the_last_of_a_node_is_the_one_that_is_kept(void)
 {
 	clear();
 	add_session(55);
@@ -292,8 +302,30 @@ test_the_first_of_a_node_is_the_one_that_is_kept(void)
 	begin();
 	/* Nor is there a node 0. */
 	CHECK(asked(0) && batches[0].head.count == 2 && !asked(1));
-	CHECK(ready(0, 3, 0) == NULL && is_told(0, 1));
-	CHECK(entry(55)->slot == 0 && parent.successor.unpark.taken == 1);
+	CHECK(ready(0, 3, 8) == NULL);
+	CHECK(forgets(0, 8, batches[0].rows[0].generation) && is_told(0, 3));
+	CHECK(entry(55)->slot == 9 && parent.successor.unpark.taken == 1);
+	CHECK(entry(55)->generation == batches[0].rows[1].generation);
+	CHECK(parent.workers[0].child->sessions == 1);
+}
+
+/* Whichever worker is ready first. */
+static void
+test_the_last_of_a_node_may_come_first(void)
+{
+	clear();
+	add_session(56);
+	add_bytes(1, MOVE_CHUNK);
+	add_session(54);
+	add_session(58);
+	add_session(56);
+	begin();
+	CHECK(asked(0) && batches[0].head.count == 3 && asked(1));
+	CHECK(batches[1].head.count == 1 && batches[1].rows[0].node == 56);
+	CHECK(ready(1, 1, 5) == NULL && is_told(1, 1));
+	CHECK(ready(0, 7, 5) == NULL && is_told(0, 6));
+	CHECK(entry(56)->worker == 1 && parent.successor.unpark.taken == 3);
+	CHECK(entry(56)->generation == batches[1].rows[0].generation);
 }
 
 /* It is known by then, as others have heard of it. */
@@ -309,11 +341,11 @@ test_a_node_that_has_logged_in_meanwhile(void)
 	CHECK(asked(0));
 	number = pmap_add(&parent.map, 57, 0);
 	e = *pmap_entry(&parent.map, number);
-	e.generation = 1;
+	e.generation = pmap_next_generation(&parent.map);
 	e.worker = 1;
 	pmap_store(&parent.map, number, &e);
 	CHECK(ready(0, 1, 0) == NULL && is_told(0, 0));
-	CHECK(entry(57)->worker == 1 && entry(57)->generation == 1);
+	CHECK(entry(57)->worker == 1 && entry(57)->generation == e.generation);
 }
 
 /* Its descriptor is the next one's otherwise. */
@@ -561,7 +593,8 @@ main(void)
 	RUN(test_a_worker_that_lies);
 	RUN(test_one_slot_that_is_none_takes_none);
 	RUN(test_whoever_is_blocked_is_not_taken);
-	RUN(test_the_first_of_a_node_is_the_one_that_is_kept);
+	RUN(test_the_last_of_a_node_is_the_one_that_is_kept);
+	RUN(test_the_last_of_a_node_may_come_first);
 	RUN(test_a_node_that_has_logged_in_meanwhile);
 	RUN(test_a_session_that_is_cut_short_takes_its_descriptor_with_it);
 	RUN(test_without_descriptors_the_rest_is_lost);

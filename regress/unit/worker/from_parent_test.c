@@ -163,11 +163,21 @@ still_set(struct worker *of, const struct msg_still *msg)
 }
 
 const char *
-park_begin(struct worker *of, int fd)
+park_begin(struct worker *of, const struct msg_park *msg, int fd)
 {
+	char text[32];
+
 	(void)close(fd);
-	(void)strlcat(moved, "park ", sizeof(moved));
+	(void)snprintf(text, sizeof(text), "park %u ", msg->most);
+	(void)strlcat(moved, text, sizeof(moved));
 	return (NULL);
+}
+
+const char *
+still_forget(struct worker *of, const struct msg_forget *msg)
+{
+	(void)strlcat(moved, "forget ", sizeof(moved));
+	return (msg->slot == 1 && msg->generation == 2 ? NULL : "another");
 }
 
 void
@@ -506,6 +516,8 @@ static void
 hears_of_stillness(void)
 {
 	struct msg_still msg = { STILL_ALL, 0 };
+	struct msg_forget forget = { 1, 2 };
+	struct msg_park park = { 5 };
 	int pair[2];
 
 	/* Before the start, too. */
@@ -515,8 +527,9 @@ hears_of_stillness(void)
 	say(PW_STILL, &msg, sizeof(msg), -1);
 	if (channel_pair(pair) == -1)
 		_exit(ALIVE);
-	say(PW_PARK, NULL, 0, pair[0]);
-	if (strcmp(moved, "still still park ") != 0 || stopped != 2)
+	say(PW_PARK, &park, sizeof(park), pair[0]);
+	say(PW_FORGET, &forget, sizeof(forget), -1);
+	if (strcmp(moved, "still still park 5 forget ") != 0 || stopped != 2)
 		_exit(ALIVE);
 	msg.stage++;
 	say(PW_STILL, &msg, sizeof(msg), -1);

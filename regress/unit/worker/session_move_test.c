@@ -113,6 +113,32 @@ test_it_stands_still_and_goes_on(void)
 	CHECK(w.inbound[INBOUND_PEERS].bytes == 0);
 }
 
+/* With all others: it has no queue before there is something to wait. */
+static void
+test_what_comes_waits_while_all_stand_still(void)
+{
+	uint8_t frame[] = { 0x82, 2, 'h', 'i' }, got[16];
+	struct iovec iov = { frame, sizeof(frame) };
+	struct session *s;
+
+	s = begin();
+	w.still.stage = STILL_ALL;
+	session_stop(&w, s);
+	CHECK(!ev_is_active(&s->io) && s->due == 0 && s->outq == NULL);
+	CHECK(outq_frames(&w, s, &iov, 1, sizeof(frame), 1) == 1);
+	outq_control(&w, s, (const uint8_t *)"\x8a", 2);
+	CHECK(s->outq != NULL && s->outq->data.len == sizeof(frame));
+	CHECK(s->outq->control_len == 2 && s->due == 0);
+	CHECK(!ev_is_active(&s->io) && recv(client, got, 16, 0) == -1);
+	w.still.stage = STILL_NOT;
+	session_thaw(&w, s);
+	CHECK(ev_is_active(&s->io) && s->io.events == (EV_READ | EV_WRITE));
+	outq_write(&w, s);
+	CHECK(recv(client, got, 16, 0) == 6 && got[0] == 0x8a);
+	CHECK(memcmp(got + 2, frame, sizeof(frame)) == 0 && s->outq == NULL);
+	end(s);
+}
+
 static void
 test_without_memory_it_goes_on(void)
 {
@@ -224,6 +250,7 @@ main(void)
 	w.settings.ping_interval = 30;
 	wheel_init(&w);
 	RUN(test_it_stands_still_and_goes_on);
+	RUN(test_what_comes_waits_while_all_stand_still);
 	RUN(test_without_memory_it_goes_on);
 	RUN(test_it_is_gone);
 	RUN(test_what_is_packed_comes);

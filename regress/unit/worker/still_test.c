@@ -12,11 +12,11 @@
 static const uint32_t places[SIBLINGS] = { 1, 5, 70 };
 static struct sibling siblings[SIBLINGS];
 static struct imsgbuf parent;
-static uint64_t waiting;   /* datagrams on their way out */
-static uint32_t no_memory; /* slot that cannot stand still, + 1 */
-static int reads;          /* boolean: sockets of UDP are read */
-static int bursts, marks, parked, unparked;
-static uint32_t marked; /* the ticket of the last mark */
+static uint64_t waiting; /* datagrams on their way out */
+static int reads;        /* boolean: sockets of UDP are read */
+static int bursts, marks, parked, unparked, forgotten;
+static struct session *returned; /* that another parent has again */
+static uint32_t marked;          /* the ticket of the last mark */
 static int frozen[PARTS_SESSIONS];
 
 /* ---- in the place of what it calls ---- */
@@ -45,13 +45,16 @@ burst_end(struct worker *of)
 	bursts++;
 }
 
-int
-session_freeze(struct worker *of, struct session *s)
+void
+session_stop(struct worker *of, struct session *s)
 {
-	if (no_memory == s - of->sessions + 1)
-		return (-1);
 	frozen[s - of->sessions]++;
-	return (0);
+}
+
+void
+session_return(struct worker *of, struct session *s)
+{
+	returned = s;
 }
 
 void
@@ -79,6 +82,12 @@ park_end(struct worker *of)
 {
 	unparked++;
 	of->still.parking = NULL;
+}
+
+void
+park_forget(struct worker *of)
+{
+	forgotten++;
 }
 
 void
@@ -140,9 +149,9 @@ begin(void)
 	(void)parts_session(2, SESSION_VERIFY);
 	(void)parts_session(3, SESSION_FREE);
 	reads = 1;
-	bursts = marks = parked = unparked = 0;
-	no_memory = 0;
+	bursts = marks = parked = unparked = forgotten = 0;
 	waiting = 0;
+	returned = NULL;
 }
 
 static void
@@ -178,7 +187,7 @@ test_all_stand_still_and_go_on(void)
 	CHECK(says(STILL_ALL, 7));
 	CHECK(!still_is_busy(&w) && !says(STILL_ALL, 7));
 	CHECK(set(STILL_NOT, 7) == NULL);
-	CHECK(reads && are_frozen(0) && unparked == 1);
+	CHECK(reads && are_frozen(0) && unparked == 1 && forgotten == 1);
 }
 
 /* One that is told to end meanwhile is written to again, or nobody hears it. */
@@ -244,20 +253,25 @@ test_datagrams_leave_first(void)
 	CHECK(says(STILL_ALL, 11));
 }
 
-/* All go on, those too that stood still already, and the parent hears of it. */
+/* One that never went on here; what does is nobody else's. */
 static void
-test_without_memory_all_go_on(void)
+test_one_that_another_parent_has_again(void)
 {
+	struct msg_forget msg = { 1, 0 };
+
 	begin();
-	no_memory = 2;
-	CHECK(set(STILL_ALL, 12) == NULL);
-	CHECK(are_frozen(0) && reads && marks == 0);
-	CHECK(says(STILL_NOT, 12) && !still_is_busy(&w));
-	/* What the parent says then changes nothing. */
-	CHECK(set(STILL_NOT, 12) == NULL && are_frozen(0));
-	CHECK(reads);
-	no_memory = 0;
-	CHECK(set(STILL_ALL, 13) == NULL && are_frozen(1));
+	msg.generation = w.sessions[1].peer.generation;
+	CHECK(still_forget(&w, &msg) != NULL && returned == NULL);
+	CHECK(set(STILL_LISTENERS, 7) == NULL);
+	CHECK(still_forget(&w, &msg) != NULL && returned == NULL);
+	CHECK(set(STILL_ALL, 7) == NULL);
+	CHECK(still_forget(&w, &msg) == NULL && returned == &w.sessions[1]);
+	returned = NULL;
+	/* It has ended meanwhile, or is another by now. */
+	msg.generation++;
+	CHECK(still_forget(&w, &msg) == NULL && returned == NULL);
+	msg.slot = PARTS_SESSIONS + 1000;
+	CHECK(still_forget(&w, &msg) == NULL && returned == NULL);
 }
 
 /* Called off before it could be said. */
@@ -338,7 +352,7 @@ main(void)
 	RUN(test_each_sibling_is_waited_for);
 	RUN(test_a_lost_sibling_is_not_waited_for);
 	RUN(test_datagrams_leave_first);
-	RUN(test_without_memory_all_go_on);
+	RUN(test_one_that_another_parent_has_again);
 	RUN(test_called_off);
 	RUN(test_before_it_serves);
 	RUN(test_called_off_before_it_serves);
