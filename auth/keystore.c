@@ -147,22 +147,42 @@ keystore_unforce(struct keystore *ks, uint32_t node)
 	absent_remove(&ks->forced, node);
 }
 
+/*
+ * The entry of node, for a new key: with the one that served until now, if one
+ * did, since that is what gets a grace; a key that was too old, or of less
+ * account than the snapshot's (NULL: it has none), did not.
+ */
+static struct learned_entry *
+keystore_renew(
+    struct keystore *ks, uint32_t node, const uint8_t *pinned, uint32_t now)
+{
+	struct learned_entry *entry;
+
+	entry = learned_add(&ks->learned, node, keystore_room(ks));
+	if (keystore_age(entry->confirmed, now) > ks->stale ||
+	    (entry->source == LEARNED_SNAPSHOT && pinned == NULL))
+		entry->confirmed = entry->previous_until = 0;
+	if (pinned == NULL ||
+	    (entry->confirmed != 0 && entry->source == LEARNED_REGISTRY))
+		return (entry);
+	entry->confirmed = 0;
+	learned_set(entry, pinned, now, ks->grace);
+	entry->source = LEARNED_SNAPSHOT;
+	return (entry);
+}
+
 /* The registry says at ns that this is the key of node. */
 void
 keystore_confirm(struct keystore *ks, uint32_t node,
     const uint8_t key[PROTO_KEY_LEN], uint64_t ns)
 {
 	struct learned_entry *entry;
-	const uint8_t *pinned;
 	uint32_t now;
 
 	now = (uint32_t)(ns / CLOCK_SECOND);
 	absent_remove(&ks->absent, node);
-	entry = learned_add(&ks->learned, node, keystore_room(ks));
-	/* Sessions may stand on what the snapshot has. */
-	pinned = keycache_find(&ks->snapshot, node);
-	if (entry->confirmed == 0 && pinned != NULL)
-		learned_set(entry, pinned, now, ks->grace);
+	entry =
+	    keystore_renew(ks, node, keycache_find(&ks->snapshot, node), now);
 	learned_set(entry, key, now, ks->grace);
 	entry->source = LEARNED_REGISTRY;
 }
@@ -239,13 +259,9 @@ keystore_replaced(struct keystore *ks, const struct keycache_entry *was,
 {
 	struct learned_entry *entry;
 
-	entry = learned_add(&ks->learned, was->node, keystore_room(ks));
-	if (entry->confirmed != 0 && entry->source == LEARNED_REGISTRY)
-		return;
-	if (entry->confirmed == 0)
-		learned_set(entry, was->key, now, ks->grace);
-	learned_set(entry, is, now, ks->grace);
-	entry->source = LEARNED_SNAPSHOT;
+	entry = keystore_renew(ks, was->node, was->key, now);
+	if (entry->source == LEARNED_SNAPSHOT)
+		learned_set(entry, is, now, ks->grace);
 }
 
 /*

@@ -164,6 +164,60 @@ test_grace(void)
 	CHECK(is(5, KEYSTORE_REGISTRY, two) && before(one));
 }
 
+/* A key that has not served since `stale` was not replaced just now. */
+static void
+test_a_stale_key_has_no_grace(void)
+{
+	confirm(31, one);
+	still_pass(1001);
+	CHECK(!find(31));
+	confirm(31, two);
+	CHECK(is(31, KEYSTORE_REGISTRY, two) && before(NULL));
+	/* Nor does the registry's of then push aside the snapshot's. */
+	CHECK(snapshot(0, one, one) > 0);
+	confirm(50, three);
+	still_pass(1001);
+	CHECK(is(50, KEYSTORE_SNAPSHOT, one));
+	CHECK(snapshot(0, one, two) == 1);
+	CHECK(is(50, KEYSTORE_SNAPSHOT, two) && before(one));
+	/* One that had gone from there comes back as another. */
+	CHECK(snapshot(5, one, NULL) == 1);
+	confirm(50, three);
+	CHECK(is(50, KEYSTORE_REGISTRY, three) && before(NULL));
+}
+
+static void
+cached(uint32_t node, const uint8_t *key)
+{
+	struct learned_entry *entry;
+
+	entry = learned_add(&ks.learned, node, LEARNED_MAX);
+	learned_set(entry, key, clock_seconds(), 0);
+	entry->source = LEARNED_CACHE;
+}
+
+/* Sessions stand on what the snapshot has, and not on what the cache has. */
+static void
+test_the_grace_is_of_the_key_that_served(void)
+{
+	learned_remove(&ks.learned, 50);
+	CHECK(snapshot(5, one, two) == 0);
+	cached(50, one);
+	CHECK(is(50, KEYSTORE_SNAPSHOT, two));
+	confirm(50, three);
+	CHECK(is(50, KEYSTORE_REGISTRY, three) && before(two));
+	/* The registry knows no other than the snapshot. */
+	cached(50, one);
+	confirm(50, two);
+	CHECK(is(50, KEYSTORE_REGISTRY, two) && before(NULL));
+	/* Replaced there. */
+	cached(50, one);
+	CHECK(snapshot(5, one, three) == 1);
+	CHECK(is(50, KEYSTORE_SNAPSHOT, three) && before(two));
+	learned_remove(&ks.learned, 50);
+	CHECK(snapshot(5, one, NULL) == 1);
+}
+
 static void
 test_not_found(void)
 {
@@ -267,6 +321,8 @@ main(void)
 	RUN(test_file_over_registry_over_snapshot_over_cache);
 	RUN(test_old_and_stale);
 	RUN(test_grace);
+	RUN(test_a_stale_key_has_no_grace);
+	RUN(test_the_grace_is_of_the_key_that_served);
 	RUN(test_not_found);
 	RUN(test_forced_once_in_a_while);
 	RUN(test_strict);
