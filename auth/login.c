@@ -108,8 +108,11 @@ login_wait(struct auth_worker *w, const struct lookup_login *login)
 	struct auth *auth;
 
 	auth = w->auth;
-	if (lookup_wait(&auth->lookups, login, clock_ns()) == -1)
+	if (lookup_wait(&auth->lookups, login, clock_ns()) == -1) {
+		/* What was not asked is to be asked the next time. */
+		keystore_unforce(&auth->store, login->msg.node);
 		return (login_conclude(w, &login->msg, VERIFY_UNANSWERED, 0));
+	}
 	registry_pump(&auth->registry, &auth->lookups);
 	turn_pulse(auth);
 	return (0);

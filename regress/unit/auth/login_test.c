@@ -309,6 +309,17 @@ test_a_learned_key_that_does_not_fit(void)
 	CHECK(replies(7) == 'r' && waiting == 0 && forced == 1 && used == 0);
 }
 
+/* There was no room to ask: that does not count as asked. */
+static void
+test_a_learned_key_that_does_not_fit_and_no_room(void)
+{
+	knows(wrong, KEYSTORE_REGISTRY, 0);
+	may_force = no_room = 1;
+	CHECK(replies(7) == 'l' && waiting == 0 && forced == 1);
+	CHECK(unforced == 1);
+	may_force = no_room = 0;
+}
+
 static void
 test_a_learned_key_that_is_old_is_good_and_refreshed(void)
 {
@@ -372,6 +383,7 @@ main(void)
 	RUN(test_the_registry_is_asked);
 	RUN(test_its_worker_is_gone_meanwhile);
 	RUN(test_a_learned_key_that_does_not_fit);
+	RUN(test_a_learned_key_that_does_not_fit_and_no_room);
 	RUN(test_a_learned_key_that_is_old_is_good_and_refreshed);
 	RUN(test_those_that_have_waited_take_turns);
 	return (test_failed());
