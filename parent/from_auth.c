@@ -43,10 +43,22 @@ from_auth_admit(void *owner, const void *data, size_t len, int fd)
 }
 
 /*
+ * Boolean: may the time of a key be over though auth has read no others?  What
+ * a registry knows may change at any time, and what a snapshot has replaced
+ * serves for a grace.
+ */
+static int
+from_auth_keys_end(const struct parent *parent)
+{
+	return (parent->registry.target.name[0] != '\0' ||
+		parent->conf_start->keys_snapshot[0] != '\0');
+}
+
+/*
  * What auth takes away is given by the keys of before: no session that today's
- * have admitted, and so no session twice; but with a registry, whose keys may
- * change at any time.  Nor all of them at once; those that are left over end at
- * one of auth's next looks.
+ * have admitted, and so no session twice; but where keys end by themselves.
+ * Nor all of them at once; those that are left over end at one of auth's next
+ * looks.
  */
 static const char *
 from_auth_revoke(void *owner, const void *data, size_t len, int fd)
@@ -61,7 +73,7 @@ from_auth_revoke(void *owner, const void *data, size_t len, int fd)
 		return (channel_charge(&p->channel, 1));
 	budget = &p->parent->revocations;
 	if ((int32_t)(revoke->generation - p->parent->keys_generation) > 0) {
-		if (p->parent->registry.target.name[0] == '\0')
+		if (!from_auth_keys_end(p->parent))
 			return ("revocation without new keys");
 		budget = &p->parent->unlearned;
 	}

@@ -59,8 +59,8 @@
 #define REVOKE_RATE  1000
 
 /*
- * Of sessions that no key file has admitted: the registry's word ends them, and
- * it is asked of so many, doc/protocol.md 6.
+ * Of sessions that today's keys admitted: the registry's word ends them, and it
+ * is asked of so many, doc/protocol.md 6; or the end of a key's grace.
  */
 #define UNLEARN_BURST 1000
 #define UNLEARN_RATE  100
@@ -244,7 +244,7 @@ struct parent {
 	uint32_t keys_missed;      /* clock_seconds(); 0: auth has read them */
 	uint32_t keys_generation;  /* the last that earlier keys admitted */
 	struct budget revocations; /* of auth */
-	struct budget unlearned;   /* likewise, by the registry's word */
+	struct budget unlearned;   /* likewise, of today's keys */
 	int loads_old;             /* boolean: sessions came or went */
 	uint32_t reloaded;         /* clock_seconds() of the last that did it */
 	int reload_failed;         /* boolean: the last one did not */

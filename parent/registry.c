@@ -364,8 +364,11 @@ registry_reload(struct parent *parent)
 	if (r->told)
 		registry_tell_auth(r, 0);
 	registry_set(r, target);
-	if (target->name[0] == '\0')
+	if (target->name[0] == '\0') {
+		/* Who came in by what it said goes by the other keys now. */
+		parent->keys_generation = parent->map.generation;
 		return;
+	}
 	registry_tell_auth(r, parent->conf->registry_rate);
 	registry_again(r, 0.);
 }

@@ -22,7 +22,7 @@ from test_registry import OPEN, REFUSED, Asking, close, enter, outcomes, \
     refused, waiting
 
 
-class Snapshotted(OnMachine, Asking):
+class WithSnapshot(OnMachine):
     """Has a snapshot, which the registry writes first, and a clock."""
 
     def install(self, unprivileged):
@@ -42,6 +42,18 @@ class Snapshotted(OnMachine, Asking):
     def look(self):
         """Until it has looked at the snapshot again."""
         self.spend(6)
+
+
+class Snapshotted(WithSnapshot, Asking):
+    pass
+
+
+class SnapshotAlone(WithSnapshot, Beacon):
+    """It asks no registry, and has no key file."""
+
+    def __init__(self, r, conf):
+        self.registry = r
+        super().__init__(conf, nodes=None)
 
 
 @contextlib.contextmanager
@@ -156,6 +168,26 @@ def test_a_removed_node_goes_with_the_snapshot():
             one.expect_close(REFUSED, bound=8)
         refused(b, 1)
         enter(b, 2)
+
+
+def test_a_grace_ends_without_a_registry():
+    with Registry() as r:
+        r.register(1)
+        r.register(2)
+        with SnapshotAlone(r, "registry refresh 1\nregistry grace 60") as b:
+            b.wait_line("^beacond: 2 keys read")
+            auth = b.pid_of("auth")
+            r.register(1, key_of=101)
+            r.register(3)
+            r.snapshot(b.snapshot_path)
+            b.look()
+            b.wait_line("^beacond: 3 keys read")
+            # By the key of before, whose time ends when nobody reads keys.
+            with login(b, 1) as one, login(b, 2) as two:
+                b.spend(60)
+                one.expect_close(REFUSED, bound=8)
+                two.in_step()
+            assert b.pid_of("auth") == auth
 
 
 @alone

@@ -46,6 +46,7 @@ set_up(enum role role)
 	memset(&parent, 0, sizeof(parent));
 	parent.loop = ev_default_loop(EVFLAG_NOENV);
 	parent.conf = conf_new();
+	parent.conf_start = parent.conf;
 	parent.blocks = blocks_new();
 	parent.holders = holders_new();
 	parent.nworkers = 2;
@@ -451,6 +452,21 @@ test_revocations_by_the_registry(void)
 	tear_down();
 }
 
+/* Nor does one that a snapshot replaced serve for ever: it has a grace. */
+static void
+test_revocations_after_a_grace(void)
+{
+	uint32_t i;
+
+	CHECK(set_up(ROLE_AUTH) == 0);
+	(void)strlcpy(parent.conf->keys_snapshot, "/snapshot",
+	    sizeof(parent.conf->keys_snapshot));
+	for (i = 1; i <= UNLEARN_BURST + 10; i++)
+		CHECK(say_revoke(i, session(i)) == NULL);
+	CHECK(sessions() == 10);
+	tear_down();
+}
+
 int
 main(void)
 {
@@ -470,5 +486,6 @@ main(void)
 	RUN(test_revocations_across_the_wrap);
 	RUN(test_revocations_at_once);
 	RUN(test_revocations_by_the_registry);
+	RUN(test_revocations_after_a_grace);
 	return (test_failed());
 }

@@ -229,9 +229,13 @@ test_another_one(void)
 	parent.conf->registry_rate = 8;
 	registry_reload(&parent);
 	CHECK(rate() == 8 && next() == 0);
+	parent.map.generation = 5;
+	CHECK(parent.keys_generation == 0);
 	memset(&parent.conf->registry, 0, sizeof(parent.conf->registry));
 	registry_reload(&parent);
 	CHECK(rate() == 0);
+	/* Auth may take away what it gave. */
+	CHECK(parent.keys_generation == 5);
 	CHECK(say_ended(2, REGISTRY_DROPPED, 1) == NULL);
 	CHECK(next() == 0);
 	/* One that came up meanwhile, and was told of it, is told as well. */
