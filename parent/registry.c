@@ -60,6 +60,17 @@ registry_failed(struct registry *r, const char *why)
 	registry_again(r, registry_delay(r->failures));
 }
 
+/* Tries the next of its addresses.  Returns 1, or 0 if that was the last. */
+static int
+registry_onward(struct registry *r)
+{
+	if (r->next >= r->naddr)
+		return (0);
+	r->framing = 0;
+	registry_again(r, 0.);
+	return (1);
+}
+
 /* Remembers of which address something is known (FNV-1a, 64 bits). */
 static uint64_t
 registry_hash(const void *data, size_t len)
@@ -80,12 +91,9 @@ registry_connected(void *owner, int fd, int error)
 	struct registry *r;
 
 	r = owner;
-	if (fd == -1 && r->next < r->naddr) {
-		registry_again(r, 0.);
-		return;
-	}
 	if (fd == -1) {
-		registry_failed(r, strerror(error));
+		if (!registry_onward(r))
+			registry_failed(r, strerror(error));
 		return;
 	}
 	memset(&msg, 0, sizeof(msg));
@@ -408,7 +416,9 @@ registry_ended(struct parent *parent, const struct msg_registry_end *end)
 		registry_again(r, 0.);
 		return (NULL);
 	}
-	registry_failed(r, reasons[end->reason]);
+	/* One that never answers is as one that cannot be dialed. */
+	if (end->answered || !registry_onward(r))
+		registry_failed(r, reasons[end->reason]);
 	return (NULL);
 }
 

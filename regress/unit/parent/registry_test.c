@@ -28,9 +28,9 @@ ended(void *owner, const char *reason)
 	verdict = reason == NULL ? "closed" : reason;
 }
 
-/* A listener, which the configuration names. */
+/* A listener on that address of this machine and *port, 0: any. */
 static int
-listen_somewhere(void)
+listen_at(uint32_t address, uint16_t *port)
 {
 	struct sockaddr_in sin;
 	socklen_t len;
@@ -38,17 +38,31 @@ listen_somewhere(void)
 
 	memset(&sin, 0, sizeof(sin));
 	sin.sin_family = AF_INET;
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_addr.s_addr = htonl(address);
+	sin.sin_port = htons(*port);
 	len = sizeof(sin);
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	if (bind(fd, (struct sockaddr *)&sin, len) == -1 ||
 	    listen(fd, 8) == -1 ||
 	    getsockname(fd, (struct sockaddr *)&sin, &len) == -1)
 		abort();
+	*port = ntohs(sin.sin_port);
+	return (fd);
+}
+
+/* One that the configuration names. */
+static int
+listen_somewhere(void)
+{
+	uint16_t port;
+	int fd;
+
+	port = 0;
+	fd = listen_at(INADDR_LOOPBACK, &port);
 	memset(&parent.conf->registry, 0, sizeof(parent.conf->registry));
 	(void)strlcpy(parent.conf->registry.name, "127.0.0.1",
 	    sizeof(parent.conf->registry.name));
-	parent.conf->registry.port = ntohs(sin.sin_port);
+	parent.conf->registry.port = port;
 	return (fd);
 }
 
@@ -199,6 +213,37 @@ test_framing(void)
 	tear_down();
 }
 
+/* One that says nothing is passed over like one that cannot be dialed. */
+static void
+test_the_second_of_two_addresses(void)
+{
+	struct registry *r;
+	uint16_t port;
+
+	r = &parent.registry;
+	CHECK(set_up() == 0);
+	CHECK(rate() == 80 && connection() == 1);
+	memcpy(r->addr[1], r->addr[0], sizeof(r->addr[1]));
+	r->addr[1][15] = 2;
+	r->naddr = 2;
+	/* It does not know the framing, and nothing else either. */
+	CHECK(say_ended(1, REGISTRY_FRAMING, 0) == NULL);
+	CHECK(connection() == 2);
+	CHECK(say_ended(2, REGISTRY_TIMEOUT, 0) == NULL);
+	CHECK(r->failures == 0);
+	(void)close(listener);
+	port = (uint16_t)parent.conf->registry.port;
+	listener = listen_at(INADDR_LOOPBACK + 1, &port);
+	CHECK(connection() == 3);
+	/* Nor does this one, at first. */
+	CHECK(say_ended(3, REGISTRY_FRAMING, 0) == NULL);
+	CHECK(connection() == 4);
+	CHECK(r->failures == 0);
+	CHECK(say_ended(4, REGISTRY_TIMEOUT, 0) == NULL);
+	CHECK(r->failures == 1 && r->naddr == 0);
+	tear_down();
+}
+
 static void
 test_lies(void)
 {
@@ -288,6 +333,7 @@ main(void)
 	RUN(test_handed_over);
 	RUN(test_dialed_again);
 	RUN(test_framing);
+	RUN(test_the_second_of_two_addresses);
 	RUN(test_lies);
 	RUN(test_another_one);
 	RUN(test_name_without_resolver);
