@@ -190,7 +190,8 @@ struct msg_ctl_worker {
 };
 PROTO_STRUCT(msg_ctl_worker, 56);
 
-#define CTL_REGISTRY_NAME 272
+#define CTL_REGISTRY_NAME   272
+#define CTL_REGISTRY_LISTED 60 /* seconds, doc/protocol.md 6 */
 
 /* The registry's counters, in their order. */
 #define CTL_REGISTRY_FIRST    COUNTER_LOOKUP_FOUND
@@ -200,7 +201,7 @@ PROTO_STRUCT(msg_ctl_worker, 56);
 struct msg_ctl_registry {
 	char name[CTL_REGISTRY_NAME]; /* NUL-terminated; empty: none */
 	uint64_t written;             /* unix seconds; 0: no snapshot */
-	uint64_t enrolled;            /* unix seconds; 0: never */
+	uint64_t enrolled;            /* unix seconds; 0: not listed now */
 	uint32_t failures;            /* to reach it, in a row */
 	uint32_t snapshot_bad;        /* entries skipped */
 	struct msg_registry_status status;

@@ -43,8 +43,11 @@ registry_files(const struct msg_ctl_registry *m)
 		    m->status.snapshot, format_time(m->written, when),
 		    format_age(m->written, clock_wall(), age), m->snapshot_bad);
 	if (m->enrolled != 0)
-		printf("listed     since %s, with %" PRIu32 " others\n",
-		    format_time(m->enrolled, when), m->status.beacons);
+		printf("listed     confirmed %s (%s ago), with %" PRIu32
+		       " others\n",
+		    format_time(m->enrolled, when),
+		    format_age(m->enrolled, clock_wall(), age),
+		    m->status.beacons);
 }
 
 static void

@@ -295,7 +295,8 @@ from_ctl_registry(void *owner, const void *data, size_t len, int fd)
 	row.status = registry->status;
 	if (row.status.written != 0)
 		row.written = clock_wall_at(row.status.written);
-	if (row.status.enrolled != 0)
+	if (row.status.enrolled != 0 &&
+	    clock_seconds() - row.status.enrolled <= CTL_REGISTRY_LISTED)
 		row.enrolled = clock_wall_at(row.status.enrolled);
 	metrics_sum(client->control->parent, &sum);
 	memcpy(

@@ -4,6 +4,7 @@
 """What the parent does for a registry: names, files, peers (beacond.conf(5))."""
 
 import os
+import re
 
 from beacon import Beacon, children_of, wait_for
 from client import login
@@ -103,6 +104,9 @@ def test_a_listed_beacon_is_a_peer_and_the_token_reaches_the_registry(
         with Beacon(conf(1) + "\nadvertise 127.0.0.1 port 1",
                 udp=True) as one:
             wait_for(lambda: known(one)["listed"], what="to be listed")
+            assert re.search(r"^listed     confirmed \S.* \(00:00:\d\d ago\), "
+                r"with 0 others$", one.ctl("show", "registry", text=True),
+                re.MULTILINE)
             with Beacon(conf(2) + "\nadvertise localhost port 2",
                     udp=True) as two:
                 wait_for(lambda: any(row["registered"] and

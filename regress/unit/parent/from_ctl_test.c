@@ -278,6 +278,25 @@ test_nodes(void)
 	over();
 }
 
+/* What the registry has not confirmed for a minute it has forgotten. */
+static void
+test_listed_as_long_as_the_registry_remembers(void)
+{
+	static const uint32_t ages[] = { 0, 60, 61, 3600 };
+	struct msg_ctl_registry row;
+	uint32_t i;
+
+	for (i = 0; i < 4; i++) {
+		begin();
+		parent.registry.status.enrolled = clock_seconds() - ages[i];
+		ask(&end, CTL_SHOW_REGISTRY, NULL, 0);
+		CHECK(told(&end, CTL_REGISTRY, &row, sizeof(row)));
+		CHECK(row.enrolled == (i < 2 ? clock_wall() - ages[i] : 0));
+		CHECK(ended() == 0);
+		over();
+	}
+}
+
 static void
 test_levels_and_seconds_have_a_range(void)
 {
@@ -415,6 +434,7 @@ main(void)
 	pmap_store(&parent.map, number, &entry);
 	RUN(test_summary);
 	RUN(test_nodes);
+	RUN(test_listed_as_long_as_the_registry_remembers);
 	RUN(test_levels_and_seconds_have_a_range);
 	RUN(test_a_reload);
 	RUN(test_a_renewal);
