@@ -75,7 +75,8 @@ attributes_directory(const struct parent *parent)
 	    attributes_relative(parent->conf->keys_snapshot) ||
 	    attributes_relative(parent->conf->keys_cache) ||
 	    attributes_relative(parent->conf->blocks_file) ||
-	    attributes_relative(parent->conf->control_socket))
+	    attributes_relative(parent->conf->control_socket) ||
+	    attributes_relative(parent->conf->router_socket))
 		return;
 	STAILQ_FOREACH(file, &parent->conf->files, entry)
 		if (attributes_relative(file->path))

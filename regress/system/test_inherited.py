@@ -117,3 +117,14 @@ def test_directory_stays_if_the_configuration_speaks_of_it():
             assert directory(pid) == directory(pid, "root"), pid
         b.write_keys("")
         b.ctl("reload", text=True, ok=1)
+
+
+def test_a_router_socket_with_a_relative_path_is_removed():
+    b = Heir([])
+    b.before = shell("cd " + b.directory)
+    b.write_conf('router socket "router.sock"')
+    path = os.path.join(b.directory, "router.sock")
+    with b:
+        assert os.path.exists(path)
+        b.stop()
+        assert not os.path.exists(path)

@@ -96,7 +96,8 @@ test_the_directory_is_left_unless_it_is_needed(void)
 {
 	static struct conf_file file = { .path = "/etc/beacond.conf" };
 	char *const paths[] = { parts_conf.keys_file, parts_conf.keys_snapshot,
-		parts_conf.keys_cache, parts_conf.control_socket };
+		parts_conf.keys_cache, parts_conf.blocks_file,
+		parts_conf.control_socket, parts_conf.router_socket };
 	size_t i;
 
 	STAILQ_INSERT_TAIL(&parts_conf.files, &file, entry);
