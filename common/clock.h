@@ -18,6 +18,7 @@
  */
 #define CLOCK_SECOND 1000000000ULL /* of clock_ns() */
 
+uint64_t clock_kernel_ns(void);
 uint64_t clock_ns(void);
 uint32_t clock_seconds(void);
 uint64_t clock_wall(void);

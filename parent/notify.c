@@ -226,7 +226,7 @@ notify_reloading(void)
 	char text[64];
 
 	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%ju",
-	    (uintmax_t)(clock_ns() / 1000));
+	    (uintmax_t)(clock_kernel_ns() / 1000));
 	notify_send(text);
 }
 

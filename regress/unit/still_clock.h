@@ -12,6 +12,12 @@
 static uint64_t still_ns = 1000000 * 1000000000ULL;
 
 uint64_t
+clock_kernel_ns(void)
+{
+	return (still_ns);
+}
+
+uint64_t
 clock_ns(void)
 {
 	return (still_ns);

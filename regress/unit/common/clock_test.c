@@ -39,6 +39,19 @@ test_wall(void)
 			     clock_wall())) < 5);
 }
 
+/* What other programs are told is the kernel's own, and not ours. */
+static void
+test_clock_of_the_kernel(void)
+{
+	struct timespec ts;
+	uint64_t ns;
+
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &ts) == 0);
+	ns = (uint64_t)ts.tv_sec * CLOCK_SECOND + (uint64_t)ts.tv_nsec;
+	CHECK(clock_kernel_ns() >= ns);
+	CHECK(clock_kernel_ns() - ns < 5 * CLOCK_SECOND);
+}
+
 /* A time in the past does not move when a second of either clock ends. */
 static void
 test_past_stands_still(void)
@@ -58,6 +71,7 @@ main(void)
 {
 	RUN(test_monotonic);
 	RUN(test_wall);
+	RUN(test_clock_of_the_kernel);
 	RUN(test_past_stands_still);
 	return (test_failed());
 }
