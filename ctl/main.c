@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ctl/ctl.h"
+#include "ctl/probe.h"
 #include "ctl/top.h"
 
 static int
@@ -29,6 +30,13 @@ run(const struct command *cmd, const char *path, int json)
 	default:
 		return (control(cmd, path, json));
 	}
+}
+
+/* What the exit status is when it is not the command's fault. */
+static int
+failed(const struct command *cmd)
+{
+	return (cmd->action == ACTION_PROBE ? PROBE_UNKNOWN : CTL_FAILED);
 }
 
 /* The options before the command's word. */
@@ -80,9 +88,9 @@ main(int argc, char *argv[])
 	if (parse_command(argc - optind, argv + optind, &cmd, stderr) == -1)
 		exit(CTL_USAGE);
 	if (sodium_init() == -1)
-		errx(CTL_FAILED, "libsodium does not start");
+		errx(failed(&cmd), "libsodium does not start");
 	status = run(&cmd, path, json);
 	if (fflush(stdout) == EOF || ferror(stdout))
-		err(CTL_FAILED, "standard output");
+		err(failed(&cmd), "standard output");
 	return (status);
 }

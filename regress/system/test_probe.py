@@ -7,10 +7,11 @@ import base64
 import hashlib
 import os
 import socket
+import subprocess
 import threading
 import time
 
-from beacon import Beacon, wait_for
+from beacon import BUILD, Beacon, wait_for
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 STATUS = b"HTTP/1.1 101 Switching Protocols"
@@ -188,3 +189,14 @@ def test_probe_waits_for_the_answer_after_an_interim_one():
         start = time.monotonic()
         Probe(b)(CONTINUE + HINTS, ok=2)
         assert time.monotonic() - start > 2.5
+
+
+def test_a_result_that_cannot_be_written_is_unknown(tmp_path):
+    ctl, key = os.path.join(BUILD, "beaconctl"), tmp_path / "key"
+    subprocess.run([ctl, "keygen", "-n", "1", key], check=True,
+        stdout=subprocess.DEVNULL)
+    for words in ["probe", "-W", "loss=0"], ["-j", "probe"]:
+        with open("/dev/full", "w") as full:
+            run = subprocess.run([ctl, *words, "-i", key, "-n", "1",
+                "ws://127.0.0.1:1"], stdout=full, stderr=subprocess.PIPE)
+        assert run.returncode == 3, (words, run)
