@@ -107,6 +107,7 @@ block_begin(struct parent *parent, const struct block *block)
 	}
 	block_tell_all(parent, block, 1);
 	endpoint_block_network(parent, block);
+	gossip_block_network(parent, block);
 }
 
 /*

@@ -259,24 +259,47 @@ gossip_drop(struct parent *parent, uint32_t number)
 	gossip_source_tell_all(parent, number);
 }
 
+/* What it said is no more; a peer keeps its number. */
+static void
+gossip_silence(struct parent *parent, uint32_t number)
+{
+	struct source *source;
+
+	source = &parent->gossip.sources[number];
+	if (source->peer == 0) {
+		gossip_drop(parent, number);
+		return;
+	}
+	gossip_replace(parent, number, NULL, 0);
+	source->heard = 0;
+}
+
+/* A network is blocked: what beacons there said is forgotten. */
+void
+gossip_block_network(struct parent *parent, const struct block *net)
+{
+	const struct source *source;
+	uint32_t i;
+
+	for (i = 0; i < parent->gossip.nsources; i++) {
+		source = &parent->gossip.sources[i];
+		if (source->port != 0 &&
+		    address_within(source->addr, net->addr, net->prefix))
+			gossip_silence(parent, i);
+	}
+}
+
 /* Once a second: what beacons said that have fallen silent. */
 void
 gossip_expire(struct parent *parent)
 {
-	struct source *source;
-	uint32_t i, now;
+	uint32_t heard, i, now;
 
 	now = clock_seconds();
 	for (i = 0; i < parent->gossip.nsources; i++) {
-		source = &parent->gossip.sources[i];
-		if (source->heard == 0 ||
-		    (int32_t)(now - source->heard) < GOSSIP_EXPIRE)
-			continue;
-		if (source->peer != 0) {
-			gossip_replace(parent, i, NULL, 0);
-			source->heard = 0;
-		} else
-			gossip_drop(parent, i);
+		heard = parent->gossip.sources[i].heard;
+		if (heard != 0 && (int32_t)(now - heard) >= GOSSIP_EXPIRE)
+			gossip_silence(parent, i);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "common/proto.h"
 #include "parent/listen.h"
 
+struct block;
 struct parent;
 struct process;
 
@@ -66,6 +67,7 @@ const char *gossip_chunk(
 void gossip_restore(struct parent *, struct sync *, uint32_t);
 void gossip_forget(struct process *);
 void gossip_expire(struct parent *);
+void gossip_block_network(struct parent *, const struct block *);
 uint32_t gossip_heard(const struct parent *);
 uint32_t gossip_peer(const struct parent *, const uint8_t[16]);
 void gossip_register_begin(struct parent *);

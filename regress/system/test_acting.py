@@ -10,7 +10,8 @@ import time
 
 from beacon import IS_ROOT, Beacon, wait_for, write
 from client import BINARY, TEXT, Client, frame, login, relay, request
-from udp import Udp
+from test_gossip import gossip_peer, learned
+from udp import Udp, sync
 
 
 def dropped(b, reason):
@@ -200,10 +201,16 @@ def test_who_connects_from_a_blocked_network_is_hung_up_on():
 
 
 def test_a_blocked_network_by_udp():
-    with Beacon(udp=True, workers=4) as b, Udp(b.udp_port, 5) as u:
+    peer, conf = gossip_peer()
+    with peer, Beacon(conf, udp=True, workers=4) as b, \
+            Udp(b.udp_port, 5) as u:
         u.join(b)
+        peer.to = ("127.0.0.1", b.udp_port)
+        peer.send(sync(2, [100]))
+        wait_for(lambda: learned(b, 100))
         b.ctl("block", "127.0.0.0/8", text=True)
         b.ctl("show", "node", 5, ok=1)
+        b.ctl("show", "node", 100, ok=1)
         for _ in range(16):         # to any worker
             with Udp(b.udp_port, 7) as v:
                 v.send(struct.pack(">BI", 1, 7))

@@ -75,6 +75,12 @@ endpoint_block_network(struct parent *p, const struct block *net)
 	forgotten += net->prefix == 120;
 }
 
+void
+gossip_block_network(struct parent *p, const struct block *net)
+{
+	forgotten += net->prefix == 120;
+}
+
 static struct msg_ctl_block
 about(const char *text, uint32_t seconds)
 {
@@ -120,7 +126,7 @@ of_a_network_the_workers_hear(void)
 	msg.addr[15] = 9; /* bits behind the prefix do not count */
 	CHECK(block_add(&parent, &msg) == 0);
 	CHECK(ntold == 1 && told.number == 1 && told.prefix == 120);
-	CHECK(told.addr[15] == 0 && forgotten == 1);
+	CHECK(told.addr[15] == 0 && forgotten == 2);
 	/* Again: only for how long. */
 	CHECK(block_add(&parent, &msg) == 0 && ntold == 1);
 	block_introduce(&worker);

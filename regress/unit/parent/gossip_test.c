@@ -170,6 +170,28 @@ test_silence(void)
 	tear_down();
 }
 
+static void
+test_a_blocked_network_is_forgotten(void)
+{
+	static const uint32_t one[] = { 10 }, two[] = { 20 }, three[] = { 30 };
+	struct block net;
+
+	CHECK(set_up() == 0);
+	parent.conf->accept_gossip_from_any = 1;
+	CHECK(chunk(1, 4001, one, 1, 1, 1) == NULL && route(10) == 4001);
+	CHECK(chunk(2, 4002, two, 1, 1, 1) == NULL && route(20) == 4002);
+	CHECK(chunk(4, 4004, three, 1, 1, 1) == NULL && route(30) == 4004);
+	memset(&net, 0, sizeof(net));
+	CHECK(address_network_parse("127.0.0.0/30", net.addr, &net.prefix));
+	gossip_block_network(&parent, &net);
+	CHECK(route(10) == 0 && route(20) == 0 && route(30) == 4004);
+	CHECK(gossip_heard(&parent) == 1);
+	/* A configured one keeps its place. */
+	CHECK(parent.gossip.sources[0].port == 4001);
+	CHECK(parent.gossip.sources[1].port == 0);
+	tear_down();
+}
+
 /* Who is connected here stays so, whatever others say. */
 static void
 test_never_displaces(void)
@@ -414,6 +436,7 @@ main(void)
 	RUN(test_each_port_for_itself);
 	RUN(test_stranger);
 	RUN(test_silence);
+	RUN(test_a_blocked_network_is_forgotten);
 	RUN(test_registered);
 	RUN(test_never_displaces);
 	RUN(test_chunks);
