@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/landlock.h"
+#include "common/log.h"
 #include "parent/newfile.h"
 #include "parent/parent.h"
 #include "parent/sandbox.h"
@@ -95,15 +96,23 @@ sandbox_allow_file(int ruleset, const char *name)
 	while (links++ < SANDBOX_LINKS_MAX && sandbox_follow(path) == 0);
 }
 
-/* A file that is written anew, if there is to be one. */
+/*
+ * A file that is written anew, if there is to be one.  Fatal only if it never
+ * could be: a disk may be full today, and nothing but this file needs it.
+ */
 static void
 sandbox_prove_new(struct parent *parent, const char *what, const char *path)
 {
-	if (newfile_prove(path) == -1)
+	if (newfile_prove(path) == 0)
+		return;
+	if (errno == EACCES || errno == EPERM || errno == ENOENT)
 		shutdown_fatal(parent,
 		    "%s %s: %s; our user must be allowed to write to its "
 		    "directory",
 		    what, path, strerror(errno));
+	log_warn("%s %s: not written before its file system takes it; mend "
+		 "that, or name another",
+	    what, path);
 }
 
 /*
@@ -176,7 +185,8 @@ sandbox_landlock(const struct parent *parent)
 /*
  * Confines the parent, and so every child that it will start, to its files.
  * Those of a reload must lie in the directories that the configuration and the
- * keys were in at the start.  Fatal if one could not be read again.
+ * keys were in at the start.  Fatal if one could not be read again,
+ * or may not be written.
  */
 void
 parent_sandbox_files(struct parent *parent)

@@ -184,6 +184,7 @@ endef
 
 # What a test has in the place of the library's.
 wrap_parent/logfd := clock_seconds
+wrap_parent/sandbox := newfile_prove
 wrap_worker/inbound := malloc realloc
 wrap_worker/route  := malloc realloc
 wrap_worker/session_move := calloc

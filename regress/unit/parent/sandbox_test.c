@@ -28,6 +28,19 @@ move_cancel_all(struct parent *of)
 {
 }
 
+static int prove_error; /* of files that are written anew; 0: the real one */
+int __real_newfile_prove(const char *);
+int __wrap_newfile_prove(const char *);
+
+int
+__wrap_newfile_prove(const char *path)
+{
+	if (prove_error == 0)
+		return (__real_newfile_prove(path));
+	errno = prove_error;
+	return (-1);
+}
+
 static struct parent parent;
 static char dir[] = "/tmp/sandbox-XXXXXX";
 static char outside[] = "/tmp/outside-XXXXXX";
@@ -104,6 +117,34 @@ static void
 table_has_no_dead_rows(void)
 {
 	CHECK(act_count(parent_sandbox_rules, parent_sandbox_nrules) > 0);
+}
+
+/* Boolean: it starts though its cache of keys cannot be written just now. */
+static int
+starts_without_a_cache(int error)
+{
+	pid_t pid;
+	int status;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		prove_error = error;
+		enter();
+		_exit(0);
+	}
+	return (pid != -1 && waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static void
+what_can_be_done_without_is_no_reason_not_to_start(void)
+{
+	CHECK(starts_without_a_cache(0));
+	CHECK(starts_without_a_cache(ENOSPC) && starts_without_a_cache(EROFS));
+	CHECK(starts_without_a_cache(EDQUOT) && starts_without_a_cache(EIO));
+	CHECK(!starts_without_a_cache(EACCES));
+	CHECK(!starts_without_a_cache(EPERM));
+	CHECK(!starts_without_a_cache(ENOENT));
 }
 
 /* As spawn.c does; the program ends with 3. */
@@ -276,6 +317,7 @@ main(void)
 	act_run(
 	    "spawn", ACT_LIVES, act_spawn, &parent.programs[ROLE_WORKER].fd);
 	act_run("kill_child", ACT_LIVES, act_kill_child, NULL);
+	RUN(what_can_be_done_without_is_no_reason_not_to_start);
 	(void)unlink(outside);
 	(void)unlink(run_socket);
 	(void)unlink(conf_file);
