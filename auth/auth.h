@@ -73,6 +73,7 @@ struct auth {
 	struct keyfile file; /* fd -1: none is being read */
 	struct snapshot snapshot; /* likewise */
 	struct cachefile cache;   /* data NULL: nothing is under way */
+	int keys_before;          /* boolean: of a file, also another's */
 	uint32_t walk;            /* next entry of the map to look at */
 	int walking;              /* boolean */
 	uint32_t revoked;         /* sessions, by this walk */
@@ -131,7 +132,7 @@ int check_key_file(const char *);
 
 /* keys.c */
 void keys_init(struct auth *);
-void keys_load(struct auth *, int, const char *);
+void keys_load(struct auth *, int, const struct msg_keys *);
 int keys_work(struct auth *);
 
 /* keys_snapshot.c */

@@ -39,5 +39,9 @@ check_key_file(const char *path)
 	if (more == -1)
 		fatal("%s", path);
 	log_info("%u keys in %s, %u bad lines", kf.cache.count, path, kf.bad);
+	if (kf.cache.count == 0)
+		log_warnx("%s: no key in it: nobody of it can log in, and a "
+			  "reload would not believe it",
+		    path);
 	return (kf.bad == 0 ? 0 : 1);
 }

@@ -74,7 +74,7 @@ from_parent_keys(void *owner, const void *data, size_t len, int fd)
 	msg = data;
 	if (memchr(msg->path, '\0', sizeof(msg->path)) == NULL)
 		return ("path without an end");
-	keys_load(owner, fd, msg->path);
+	keys_load(owner, fd, msg);
 	return (NULL);
 }
 

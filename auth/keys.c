@@ -40,14 +40,17 @@ keys_answer(struct auth *auth, enum keys_result result)
 }
 
 /*
- * Begins to read the key file behind fd, which is taken over; path is for
- * messages.  A file that is being read already is forgotten.
+ * Begins to read the key file behind fd, which is taken over.  A file that is
+ * being read already is forgotten.
  */
 void
-keys_load(struct auth *auth, int fd, const char *path)
+keys_load(struct auth *auth, int fd, const struct msg_keys *msg)
 {
+	const char *path;
 	struct stat st;
 
+	path = msg->path;
+	auth->keys_before = msg->before != 0;
 	if (auth->file.fd != -1)
 		keys_answer(auth, KEYS_SUPERSEDED);
 	keyfile_close(&auth->file);
@@ -75,6 +78,25 @@ keys_swap(struct auth *auth)
 	walk_fast(auth);
 }
 
+/*
+ * There is no key in a file: somebody has just begun to write it, most likely.
+ * Also one that was started anew, and has none itself, is to believe it only if
+ * there never were any: the sessions of all would end.
+ */
+static void
+keys_keep(struct auth *auth)
+{
+	if (auth->store.file.count > 0)
+		log_warnx("%s: no key in it, the %u from before stay",
+		    auth->file.path, auth->store.file.count);
+	else
+		log_warnx("%s: no key in it, but there were some: nobody of it "
+			  "can log in until there are",
+		    auth->file.path);
+	keys_answer(auth, KEYS_KEPT);
+	keyfile_close(&auth->file);
+}
+
 static void
 keys_read(struct auth *auth)
 {
@@ -86,15 +108,11 @@ keys_read(struct auth *auth)
 		keyfile_close(&auth->file);
 		break;
 	case 0:
-		if (auth->file.cache.count > 0 || auth->store.file.count == 0) {
+		if (auth->file.cache.count > 0 ||
+		    (auth->store.file.count == 0 && !auth->keys_before))
 			keys_swap(auth);
-			break;
-		}
-		/* Somebody has just begun to write it, most likely. */
-		log_warnx("%s: no key in it, the %u from before stay",
-		    auth->file.path, auth->store.file.count);
-		keys_answer(auth, KEYS_KEPT);
-		keyfile_close(&auth->file);
+		else
+			keys_keep(auth);
 		break;
 	}
 }

@@ -274,9 +274,8 @@ PROTO_STRUCT(msg_endpoint, 48);
 
 /* ---- parent -> auth --------------------------------------------------- */
 /*
- * Start: HELLO SETTINGS MAP COUNTERS KEYS WORKER* and, as configured,
- * REGISTRY_CONF SNAPSHOT CACHE; START; auth answers AP_READY when the keys are
- * read.  KEYS again: the file is to be read anew.
+ * Start: HELLO SETTINGS MAP COUNTERS KEYS WORKER*, as configured REGISTRY_CONF
+ * SNAPSHOT CACHE; START.  AP_READY when the keys are read; KEYS may come again.
  */
 enum parent_to_auth {
 	PA_HELLO = 0x300, /* msg_hello */
@@ -297,9 +296,10 @@ enum parent_to_auth {
 #define PROTO_PATH_LEN 256
 
 struct msg_keys {
+	uint32_t before;           /* boolean: there were keys of a file */
 	char path[PROTO_PATH_LEN]; /* for messages; NUL-terminated */
 };
-PROTO_STRUCT(msg_keys, 256);
+PROTO_STRUCT(msg_keys, 260);
 
 struct msg_worker {
 	uint32_t worker;

@@ -287,6 +287,10 @@ renew(struct client *c, const struct request *r, const struct command *cmd)
 		warnx("%s: the new workers are not ready, and all stays as"
 		      " it was",
 		    r->name);
+	else if (error == ENOKEY)
+		warnx("%s: the key file cannot be read or is empty, and all"
+		      " stays as it was",
+		    r->name);
 	else if (error == ENOEXEC)
 		warnx("%s: the programs cannot be started", r->name);
 	else if (error == ETIMEDOUT)

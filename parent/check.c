@@ -159,7 +159,7 @@ check_keys(const struct config *conf)
 	spawn_open_program(&program, roles[ROLE_AUTH].program);
 	if (conf->user[0] != '\0' && privs_find(conf->user, &pw, why) == 0)
 		privs_leave(pw->pw_uid, pw->pw_gid);
-	keys = keys_open(conf->keys_file);
+	keys = keys_open(conf->keys_file, 0);
 	if (keys == -1)
 		return (-1);
 	privs_leave(CHECK_NOBODY, CHECK_NOBODY);

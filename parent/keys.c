@@ -18,11 +18,12 @@
 #define KEYS_AGAIN 5 /* seconds */
 
 /*
- * Opens the key file, which auth will read.  Returns the descriptor, or -1
- * with the reason and the remedy logged.
+ * Opens the key file, which auth will read; had: how many keys there are, whose
+ * place its own are to take.  Returns the descriptor, or -1 with the reason and
+ * the remedy logged.
  */
 int
-keys_open(const char *path)
+keys_open(const char *path, uint32_t had)
 {
 	struct stat st;
 	int fd;
@@ -48,6 +49,13 @@ keys_open(const char *path)
 		    path, path);
 		goto fail;
 	}
+	/* That is no news but the beginning of one, most likely. */
+	if (st.st_size == 0 && had > 0) {
+		log_warnx("keys file %s: empty, while there are %u keys; write "
+			  "the next one beside it and rename that",
+		    path, had);
+		goto fail;
+	}
 	return (fd);
 fail:
 	(void)close(fd);
@@ -60,6 +68,7 @@ keys_tell(const struct parent *parent, struct process *auth, int fd)
 	struct msg_keys msg;
 
 	memset(&msg, 0, sizeof(msg));
+	msg.before = parent->keys > 0;
 	(void)strlcpy(msg.path, parent->conf->keys_file, sizeof(msg.path));
 	process_send(auth, PA_KEYS, fd, &msg, sizeof(msg));
 }
@@ -80,7 +89,7 @@ keys_show(struct process *auth)
 	int fd;
 
 	path = auth->parent->conf->keys_file;
-	fd = path[0] == '\0' ? -1 : keys_open(path);
+	fd = path[0] == '\0' ? -1 : keys_open(path, auth->parent->keys);
 	if (fd != -1)
 		keys_tell(auth->parent, auth, fd);
 }
@@ -94,7 +103,7 @@ keys_send(struct parent *parent)
 	if (parent->conf->keys_file[0] == '\0')
 		return (0);
 
-	fd = keys_open(parent->conf->keys_file);
+	fd = keys_open(parent->conf->keys_file, parent->keys);
 	if (fd == -1)
 		return (-1);
 	keys_send_fd(parent, fd);

@@ -334,7 +334,7 @@ extern const struct channel_rule from_worker_rules[];
 extern const size_t from_worker_nrules;
 
 /* keys.c */
-int keys_open(const char *);
+int keys_open(const char *, uint32_t had);
 void keys_begin(struct parent *);
 void keys_again(struct parent *);
 int keys_send(struct parent *);

@@ -166,7 +166,7 @@ reload_prepare(
 	reload_keep_keys(parent, conf, needs);
 	needs->keys = -1;
 	if (conf->keys_file[0] != '\0') {
-		needs->keys = keys_open(conf->keys_file);
+		needs->keys = keys_open(conf->keys_file, parent->keys);
 		if (needs->keys == -1)
 			return (ENOKEY);
 	}

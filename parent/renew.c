@@ -4,6 +4,7 @@
  */
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "parent/parent.h"
@@ -156,9 +157,24 @@ renew_worker(struct parent *parent, uint32_t share)
 	return (0);
 }
 
+/* Boolean: the new auth will have the key file, which the old one has read. */
+static int
+renew_has_keys(const struct parent *parent)
+{
+	int fd;
+
+	if (parent->conf->keys_file[0] == '\0')
+		return (1);
+	fd = keys_open(parent->conf->keys_file, parent->keys);
+	if (fd != -1)
+		(void)close(fd);
+	return (fd != -1);
+}
+
 /*
  * Begins to replace all children, by the programs as they are now.  Returns 0,
- * or why not: ENOEXEC (no such programs, logged), EBUSY (as above).
+ * or why not: ENOKEY (no key file), ENOEXEC (no such programs; both logged),
+ * EBUSY (as above).
  */
 int
 renew_all(struct parent *parent)
@@ -167,6 +183,8 @@ renew_all(struct parent *parent)
 
 	if (parent_is_ending(parent) || renew_is_busy(parent))
 		return (EBUSY);
+	if (!renew_has_keys(parent))
+		return (ENOKEY);
 	if (spawn_open_again(parent) == -1)
 		return (ENOEXEC);
 	log_info("upgrade: new processes are started");

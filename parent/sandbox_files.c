@@ -138,7 +138,7 @@ sandbox_prove(struct parent *parent)
 	sandbox_prove_new(parent, "blocks file", parent->conf->blocks_file);
 	if (parent->conf->keys_file[0] == '\0')
 		return;
-	fd = keys_open(parent->conf->keys_file);
+	fd = keys_open(parent->conf->keys_file, 0);
 	if (fd == -1)
 		shutdown_fatal(parent, "no key file");
 	(void)close(fd);

@@ -176,6 +176,8 @@ family_start(void)
 {
 	conf_file = memory_file();
 	keys_file = memory_file();
+	/* One without a byte would be none, once there are keys. */
+	REQUIRE(write(keys_file, "#", 1) == 1);
 	(void)snprintf(
 	    conf_path, sizeof(conf_path), "/proc/self/fd/%d", conf_file);
 	family_sockets();

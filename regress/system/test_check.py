@@ -35,7 +35,8 @@ def test_all_is_well(b):
     # None of it stays.
     assert sorted(os.listdir(b.directory)) == ["beacond.conf", "keys"]
     write(b.keys_path, "# nobody yet\n")
-    check(b, 0, "^beacond: 0 keys in ")
+    check(b, 0, "^beacond: 0 keys in ", "^beacond: %s: no key in it: nobody" %
+        b.keys_path)
 
 
 def test_bad_lines_of_the_key_file(b):

@@ -187,6 +187,31 @@ def test_auth_that_comes_up_without_keys_gets_them_when_they_are_there():
         one.in_step()
 
 
+def test_a_key_file_without_a_key_costs_nothing():
+    """Whoever writes it has just begun, or it is not there at all."""
+    with Beacon("max peers 100") as b, login(b, 1) as one:
+        b.write_conf("max peers 200")
+        gone = b.keys_path + ".gone"
+        os.rename(b.keys_path, gone)
+        for empty in (False, True):
+            if empty:
+                b.write_keys("")
+            b.ctl("upgrade", ok=1)
+            b.ctl("reload", ok=1)
+            assert b.ctl("show", "summary")["max_peers"] == 100
+        login(b, 2).close()
+        # Nor does a new auth believe it, whoever has read it.
+        b.write_keys("# nobody yet\n")
+        b.wait_new("auth", b.kill("auth"))
+        b.wait_line("no key in it, but there were some")
+        os.rename(gone, b.keys_path)
+        b.ctl("reload")
+        assert b.ctl("show", "summary")["max_peers"] == 200
+        login(b, 2).close()
+        one.in_step()
+        assert b.metric("revoked") == 0
+
+
 def test_keys_changed_while_auth_was_down_count():
     """A session whose key has gone meanwhile does not survive it."""
     with Beacon(nodes=[1, 2]) as b, login(b, 1) as one, login(b, 2) as two:

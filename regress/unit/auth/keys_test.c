@@ -10,6 +10,7 @@
 static int step;           /* what keyfile_step() returns */
 static uint32_t found = 5; /* keys in the file */
 static int walks, walk_left, snapshot_left, cache_left;
+static uint32_t before; /* boolean, as the parent says */
 
 int
 keystore_init(struct keystore *ks)
@@ -92,8 +93,12 @@ no_work(struct ev_loop *loop, ev_idle *idle, int revents)
 static void
 load(const char *path)
 {
+	struct msg_keys msg;
+
 	walks = 0;
-	keys_load(&auth, open(path, O_RDONLY), path);
+	msg.before = before;
+	(void)strlcpy(msg.path, path, sizeof(msg.path));
+	keys_load(&auth, open(path, O_RDONLY), &msg);
 }
 
 /* What became of a file, as the parent was told; -1: nothing. */
@@ -154,6 +159,20 @@ test_keys_that_stay(void)
 	CHECK(auth.store.file.count == 5);
 }
 
+/* Another auth had some, and sessions stand on them. */
+static void
+test_an_empty_file_of_an_auth_that_is_new(void)
+{
+	auth.store.file.count = 0;
+	before = 1;
+	load("/proc/self/exe");
+	CHECK(keys_work(&auth) == 0 && result(0) == KEYS_KEPT && walks == 0);
+	found = 5;
+	load("/proc/self/exe");
+	CHECK(keys_work(&auth) == 0 && result(5) == KEYS_READ && walks == 1);
+	found = before = 0;
+}
+
 /* There never was one: an empty file is what there is. */
 static void
 test_an_empty_file_of_an_empty_beacon(void)
@@ -183,6 +202,7 @@ main(void)
 	keys_init(&auth);
 	RUN(test_ready_when_all_is_read);
 	RUN(test_keys_that_stay);
+	RUN(test_an_empty_file_of_an_auth_that_is_new);
 	RUN(test_an_empty_file_of_an_empty_beacon);
 	RUN(test_another_comes_before_it_is_read);
 	return (test_failed());

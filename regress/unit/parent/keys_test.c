@@ -16,7 +16,7 @@ opens(const char *name)
 {
 	int fd;
 
-	fd = keys_open(name);
+	fd = keys_open(name, 0);
 	if (fd != -1)
 		(void)close(fd);
 	return (fd != -1);
@@ -38,6 +38,21 @@ test_what_is_no_file(void)
 	CHECK(!opens("/nonexistent") && !opens("/tmp") && !opens("/dev/null"));
 }
 
+/* While there are keys, it is not what takes their place. */
+static void
+test_a_file_without_a_byte(void)
+{
+	int fd;
+
+	CHECK(opens(path) && keys_open(path, 1) == -1);
+	fd = open(path, O_WRONLY);
+	CHECK(fd != -1 && write(fd, "#", 1) == 1);
+	(void)close(fd);
+	fd = keys_open(path, 1);
+	CHECK(fd != -1);
+	(void)close(fd);
+}
+
 static void
 test_auth_is_sent_what_is_configured(void)
 {
@@ -49,11 +64,13 @@ test_auth_is_sent_what_is_configured(void)
 	(void)strlcpy(parts_conf.keys_file, path, sizeof(parts_conf.keys_file));
 	CHECK(keys_send(&parent) == 0 && parent.keys_asked == 1);
 	CHECK(parts_told(0, PA_KEYS, &msg, sizeof(msg)) == 1);
-	CHECK(strcmp(msg.path, path) == 0);
+	CHECK(strcmp(msg.path, path) == 0 && msg.before == 0);
 	/* Another is shown them, and not asked. */
+	parent.keys = 32;
 	keys_show(parent.auth.child);
 	CHECK(parent.keys_asked == 1);
 	CHECK(parts_told(0, PA_KEYS, &msg, sizeof(msg)) == 1);
+	CHECK(msg.before == 1);
 	(void)strlcpy(
 	    parts_conf.keys_file, "/nonexistent", sizeof(parts_conf.keys_file));
 	CHECK(keys_send(&parent) == -1 && parent.keys_asked == 1);
@@ -102,6 +119,7 @@ main(void)
 	parts_init();
 	RUN(test_a_file_that_others_can_write);
 	RUN(test_what_is_no_file);
+	RUN(test_a_file_without_a_byte);
 	RUN(test_auth_is_sent_what_is_configured);
 	RUN(test_auth_without_keys_gets_them_later);
 	(void)unlink(path);

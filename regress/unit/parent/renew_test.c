@@ -4,6 +4,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include "regress/unit/parent/parts.h"
 
@@ -78,6 +79,16 @@ void
 spawn_settle(struct parent *of, int keep)
 {
 	kept = keep;
+}
+
+static int no_keys; /* boolean: there is no key file, or nothing in it */
+
+int
+keys_open(const char *path, uint32_t had)
+{
+	return (no_keys && had == parent.keys
+		    ? -1
+		    : open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
 static int beside, taken, ended; /* auth and metrics, likewise */
@@ -215,6 +226,24 @@ test_not_in_time(void)
 	CHECK(answer == -1);
 }
 
+/* The one that runs has read them: a new one could not. */
+static void
+test_not_without_the_key_file(void)
+{
+	begin();
+	parent.keys = 32;
+	no_keys = 1;
+	CHECK(renew_all(&parent) == 0);
+	begin();
+	(void)strlcpy(
+	    parts_conf.keys_file, "keys", sizeof(parts_conf.keys_file));
+	CHECK(renew_all(&parent) == ENOKEY && opened == 0 && begun == 0);
+	CHECK(renew_worker(&parent, 0) == 0);
+	begin();
+	no_keys = 0;
+	CHECK(renew_all(&parent) == 0 && begun == 2);
+}
+
 /* What was called off has its place until it is dead. */
 static void
 test_one_that_dies_slowly(void)
@@ -242,6 +271,7 @@ main(void)
 	RUN(test_who_may_not_be_replaced);
 	RUN(test_all_are_replaced_at_once);
 	RUN(test_not_in_time);
+	RUN(test_not_without_the_key_file);
 	RUN(test_one_that_dies_slowly);
 	return (test_failed());
 }
