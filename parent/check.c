@@ -18,6 +18,7 @@
 
 #include "common/log.h"
 #include "parent/parent.h"
+#include "parent/token.h"
 
 /*
  * beacond -n: what a start would find wrong although the configuration is
@@ -65,6 +66,50 @@ check_users(const struct config *conf)
 		bad++;
 	}
 	return (bad);
+}
+
+/* Root alone needs somebody to become.  Returns how much is wrong. */
+static int
+check_root(const struct config *conf)
+{
+	const struct conf_file *file;
+
+	if (geteuid() != 0 || conf->user[0] != '\0')
+		return (0);
+	file = STAILQ_FIRST(&conf->files);
+	(void)fprintf(stderr,
+	    "%s: started as root without a user to become; "
+	    "set: user \"_beacond\"\n",
+	    file == NULL ? "stdin" : file->path);
+	return (1);
+}
+
+/*
+ * Likewise.  Whether a start is to be root's or, as under the unit, the user's
+ * itself, root cannot tell: so it may belong to either.
+ */
+static int
+check_token(const struct config *conf)
+{
+	const struct conf_place *at;
+	const struct passwd *pw;
+	const char *wrong;
+	char why[PRIVS_WHY_MAX];
+	uid_t owner;
+
+	at = conf_given(conf, "admin token file");
+	if (at == NULL)
+		return (0);
+	owner = geteuid();
+	if (owner == 0 && conf->user[0] != '\0' &&
+	    privs_find(conf->user, &pw, why) == 0)
+		owner = pw->pw_uid;
+	wrong = token_wrong(conf->token_file, owner);
+	if (wrong == NULL)
+		return (0);
+	(void)fprintf(stderr, "%s:%d: admin token file %s: %s\n", at->file,
+	    at->line, conf->token_file, wrong);
+	return (1);
 }
 
 /* In the child: the program, with the keys and the log in their places. */
@@ -172,7 +217,7 @@ check(const struct config *conf)
 {
 	int bad;
 
-	bad = check_users(conf);
+	bad = check_users(conf) + check_root(conf) + check_token(conf);
 	if (check_keys(conf) == -1)
 		bad++;
 	return (bad == 0 ? 0 : -1);

@@ -25,6 +25,7 @@
 #include "parent/parent.h"
 #include "parent/resolver.h"
 #include "parent/sandbox.h"
+#include "parent/token.h"
 
 struct options {
 	int check;      /* boolean: say what is wrong and no more */

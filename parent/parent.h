@@ -419,10 +419,6 @@ void steer_on(struct parent *);
 void steer_no_more(struct parent *);
 int steer_reaches(const struct process *, const uint8_t[16], uint32_t);
 
-/* token.c */
-int token_open(const char *path);
-void token_read(int fd, char token[PROTO_TOKEN_LEN]);
-
 /* supervise.c */
 void supervise_init(struct parent *);
 void supervise_worker(struct parent *, struct place *, int candidate);

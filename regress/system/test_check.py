@@ -4,12 +4,13 @@
 """beacond -n: what a start would find wrong is said without one."""
 
 import os
+import pwd
 import re
 
 import pytest
 
 import keys
-from beacon import IS_ROOT, Beacon, write
+from beacon import IS_ROOT, USER, Beacon, write
 from test_operator import run
 
 
@@ -87,6 +88,28 @@ def test_users_that_there_are_not(b):
     assert "router user" not in said
 
 
+def test_a_token_that_a_start_would_refuse(b):
+    token = os.path.join(b.directory, "token")
+    b.write_conf('admin token file "%s"' % token)
+    with open(b.conf_path) as f:
+        line = [text[:5] for text in f].index("admin") + 1
+    said = "^%s:%d: admin token file %s: " % (b.conf_path, line, token)
+    check(b, 1, said + "No such file", "32 keys")
+    write(token, "two words\n")
+    check(b, 1, said + "not only its owner's; chmod 600$")
+    os.chmod(token, 0o600)
+    check(b, 1, said + "not one line of 1 to 127 printable characters$")
+    with open(token, "w") as f:
+        f.write("a-token\n")
+    check(b, 0)
+    if IS_ROOT:
+        # Under the unit it is the user who starts it.
+        os.chown(token, pwd.getpwnam(USER).pw_uid, 0)
+        check(b, 0)
+        os.chown(token, 1, 0)
+        check(b, 1, said + "another user's; chown root$")
+
+
 def test_without_a_key_file_none_is_read():
     b = Beacon('keys snapshot "/nonexistent/snapshot"', nodes=None)
     try:
@@ -96,13 +119,14 @@ def test_without_a_key_file_none_is_read():
 
 
 if IS_ROOT:
-    def test_root_without_a_user_becomes_nobody():
+    def test_root_without_a_user_is_told_so_and_reads_as_nobody():
         b = Beacon()
         try:
             with open(b.conf_path) as f:
                 text = f.read().replace('user "', '#user "')
             write(b.conf_path, text)
             os.chmod(b.keys_path, 0o600)
-            check(b, 0, "32 keys in ")
+            check(b, 1, "32 keys in ", "^%s: started as root without a user "
+                'to become; set: user "_beacond"$' % b.conf_path)
         finally:
             b.clean_up()

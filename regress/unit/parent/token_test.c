@@ -5,8 +5,10 @@
 
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <fcntl.h>
 
+#include "parent/token.h"
 #include "regress/unit/parent/parts.h"
 
 static char path[] = "/tmp/token_test.XXXXXX";
@@ -105,6 +107,19 @@ test_what_is_no_file(void)
 	CHECK(token[0] == '\0');
 }
 
+/* For "beacond -n", which goes on. */
+static void
+test_what_a_start_would_find_wrong(void)
+{
+	CHECK(token_wrong("/tmp", 0) != NULL);
+	CHECK(strcmp(token_wrong("/nonexistent", 0), strerror(ENOENT)) == 0);
+	CHECK(of("x", 1) == 0 && token_wrong(path, geteuid()) == NULL);
+	CHECK(chmod(path, 0640) == 0);
+	CHECK(strstr(token_wrong(path, geteuid()), "chmod 600") != NULL);
+	CHECK(of("a b", 3) == 1);
+	CHECK(strstr(token_wrong(path, geteuid()), "characters") != NULL);
+}
+
 int
 main(void)
 {
@@ -115,6 +130,7 @@ main(void)
 	RUN(test_what_is_no_token);
 	RUN(test_a_file_that_others_can_read);
 	RUN(test_what_is_no_file);
+	RUN(test_what_a_start_would_find_wrong);
 	(void)unlink(path);
 	return (test_failed());
 }
