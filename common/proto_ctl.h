@@ -227,8 +227,9 @@ struct msg_ctl_steered {
 	uint32_t steered; /* boolean */
 	uint32_t key;
 	uint32_t nworkers;
+	uint32_t keys; /* of the key file */
 };
-PROTO_STRUCT(msg_ctl_steered, 12);
+PROTO_STRUCT(msg_ctl_steered, 16);
 
 struct msg_ctl_end {
 	/*

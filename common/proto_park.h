@@ -82,7 +82,7 @@ struct park_header {
 	uint32_t steered; /* boolean */
 	uint32_t steer_key;
 	uint32_t nworkers;
-	uint32_t pad;
+	uint32_t keys; /* of the key file */
 };
 PROTO_STRUCT(park_header, 40);
 

@@ -86,6 +86,7 @@ from_ctl_sockets(void *owner, const void *data, size_t len, int fd)
 	row.steered = parent->steered != 0;
 	row.key = parent->steer_key;
 	row.nworkers = parent->nworkers;
+	row.keys = parent->keys;
 	if (from_ctl_give_sockets(client) == -1 ||
 	    control_row(client, CTL_STEERED, &row, sizeof(row)) == -1)
 		return ("cannot be given the sockets");

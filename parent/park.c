@@ -158,6 +158,7 @@ park_seal(struct parent *parent)
 	header.steered = parent->steered != 0;
 	header.steer_key = parent->steer_key;
 	header.nworkers = parent->nworkers;
+	header.keys = parent->keys;
 	return (park_file_seal(parent->park.file, &header));
 }
 

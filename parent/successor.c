@@ -51,6 +51,7 @@ successor_kept(struct successor *s)
 	s->steered = header.steered != 0;
 	s->steer_key = header.steer_key;
 	s->nworkers = header.nworkers;
+	s->keys = header.keys;
 }
 
 /* Whoever comes is ours from now on. */
@@ -161,4 +162,6 @@ successor_init(struct parent *parent, int ask)
 		successor_ask_sockets(parent);
 	else
 		successor_kept(s);
+	/* Until ours are read: an empty file is not believed. */
+	parent->keys = s->keys;
 }

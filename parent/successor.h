@@ -39,6 +39,7 @@ struct successor {
 	int steered;
 	uint32_t steer_key;
 	uint32_t nworkers;
+	uint32_t keys; /* that it had */
 };
 
 /* Boolean: the other one still has all that we are about to take over. */

@@ -100,6 +100,7 @@ successor_take_steered(struct successor *s, const struct imsg *imsg)
 	s->steered = steered.steered != 0;
 	s->steer_key = steered.key;
 	s->nworkers = steered.nworkers;
+	s->keys = steered.keys;
 }
 
 /* One row.  Returns 1 with the last. */

@@ -161,8 +161,8 @@ some_fd(void)
 static void
 answer_sockets(void)
 {
-	static const struct msg_ctl_steered steered = { 1, 0x12345678,
-		WORKERS };
+	static const struct msg_ctl_steered steered = { 1, 0x12345678, WORKERS,
+		2 };
 	uint8_t how;
 	int i;
 

@@ -78,7 +78,9 @@ TRICKS = {
     "mid-frame": lambda *of: (whole(*of)[:30], True),
     "garbage": lambda *of: (os.urandom(512), False),
     "empty": lambda *of: (frame(b""), False),
-    "64 MiB": lambda *of: (binary(LOOKUP_OK, bytes(LONGEST - 1)), False),
+    # Its beginning, that is: the end of the connection comes before the rest.
+    "64 MiB": lambda *of: (struct.pack(">IB", LONGEST, LOOKUP_OK) +
+        bytes(65536), False),
     "4 GB": lambda *of: (b"\xff\xff\xff\xff" + whole(*of)[4:], False),
     "wrong id": lambda r, node, key: (whole(r, node ^ 1, key), False),
     "short key": lambda r, node, key: (whole(r, node, bytes(31)), False),

@@ -204,6 +204,9 @@ def test_a_key_file_without_a_key_costs_nothing():
         b.write_keys("# nobody yet\n")
         b.wait_new("auth", b.kill("auth"))
         b.wait_line("no key in it, but there were some")
+        # Nor does a new parent.
+        b.take_over()
+        one.in_step()
         os.rename(gone, b.keys_path)
         b.ctl("reload")
         assert b.ctl("show", "summary")["max_peers"] == 200

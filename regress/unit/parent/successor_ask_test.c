@@ -123,7 +123,7 @@ asked_at_start(void (*answers)(void), void (*ask)(void))
 static void
 has_two_sockets(void)
 {
-	struct msg_ctl_steered steered = { 2, 77, 5 };
+	struct msg_ctl_steered steered = { 2, 77, 5, 32 };
 
 	say_socket(STDIN_FILENO);
 	say_socket(STDOUT_FILENO);
@@ -137,7 +137,8 @@ ask_and_look(void)
 {
 	successor_ask_sockets(&parent);
 	if (parent.successor.steered != 1 || parent.successor.steer_key != 77 ||
-	    parent.successor.nworkers != 5 || !parent.successor.pending ||
+	    parent.successor.nworkers != 5 || parent.successor.keys != 32 ||
+	    !parent.successor.pending ||
 	    !successor_can_go_back(&parent.successor))
 		_exit(2);
 }

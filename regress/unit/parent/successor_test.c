@@ -157,6 +157,7 @@ begin(int sealed)
 	header.steered = 1;
 	header.steer_key = 1234;
 	header.nworkers = 7;
+	header.keys = 32;
 	if (sealed && park_file_seal(kept, &header) == -1)
 		abort();
 	taken_queues = 0;
@@ -204,6 +205,7 @@ test_what_was_kept_comes_to_the_workers(void)
 	CHECK(parent.successor.unpark.file.nqueues == 1);
 	CHECK(parent.successor.steered && parent.successor.steer_key == 1234);
 	CHECK(parent.successor.nworkers == 7 && let_go == 0);
+	CHECK(parent.keys == 32);
 	parent.successor.go(&parent);
 	CHECK(unparked != NULL && opened_channel == 0 && serves == 0);
 	unparked(&parent);
