@@ -144,7 +144,7 @@ chunks_copy(const struct chunks *q, uint8_t *to, size_t len)
 
 /*
  * Says where the bytes from number `from` to before number `to` lie, in at most
- * n pieces; returns how many it takes.
+ * n pieces; returns how many it takes: none if `to` is not behind `from`.
  */
 int
 chunks_pieces(
@@ -156,7 +156,7 @@ chunks_pieces(
 
 	i = 0;
 	off = 0;
-	for (c = q->head; c != NULL && off < to && i < n; c = c->next) {
+	for (c = q->head; c != NULL && from < to && i < n; c = c->next) {
 		have = c->end - c->first;
 		if (off + have > from) {
 			iov[i].iov_base = c->data + c->first + (from - off);

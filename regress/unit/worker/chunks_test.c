@@ -123,6 +123,21 @@ test_what_is_added_at_once_is_in_two_pieces_at_most(void)
 	CHECK(chunks_pieces(&q, 4000, q.len, iov, 3) == 2);
 }
 
+/* Wherever pieces begin. */
+static void
+test_what_ends_before_it_begins_is_nothing(void)
+{
+	struct iovec iov[3];
+
+	begin();
+	CHECK(add(4000) == 0 && add(32772) == 0);
+	CHECK(chunks_pieces(&q, 0, 0, iov, 3) == 0);
+	CHECK(chunks_pieces(&q, 3000, 3000, iov, 3) == 0);
+	CHECK(chunks_pieces(&q, 3000, 2999, iov, 3) == 0);
+	CHECK(chunks_pieces(&q, 30000, 29999, iov, 3) == 0);
+	CHECK(chunks_pieces(&q, 30000, 100, iov, 3) == 0);
+}
+
 static void
 test_the_end_is_cut_off(void)
 {
@@ -171,6 +186,7 @@ main(void)
 	RUN(test_what_was_added_is_taken_in_order);
 	RUN(test_memory_follows_what_waits);
 	RUN(test_what_is_added_at_once_is_in_two_pieces_at_most);
+	RUN(test_what_ends_before_it_begins_is_nothing);
 	RUN(test_the_end_is_cut_off);
 	RUN(test_two_are_joined);
 	return (test_failed());

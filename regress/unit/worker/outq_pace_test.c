@@ -28,8 +28,14 @@ sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	size_t i;
 
-	for (i = 0, taken = 0; i < msg->msg_iovlen; i++)
+	for (i = 0, taken = 0; i < msg->msg_iovlen; i++) {
+		/* As for bytes that are not there. */
+		if (msg->msg_iov[i].iov_len > 1U << 20) {
+			errno = EFAULT;
+			return (-1);
+		}
 		taken += msg->msg_iov[i].iov_len;
+	}
 	return ((ssize_t)taken);
 }
 
@@ -96,6 +102,21 @@ test_a_frame_that_was_begun_is_ended_first(void)
 	CHECK(s->outq->frame_left == 0 && s->outq->control_len == 0);
 }
 
+/* More of a frame is left than may be written at a time: all of that. */
+static void
+test_a_long_rest_of_a_frame_leaves_alone(void)
+{
+	while (s->outq != NULL)
+		CHECK(write_once() > 0);
+	wait(32772);
+	/* Each time the peer has paused, so that it is given the least. */
+	while (s->outq != NULL && s->state == SESSION_OPEN) {
+		w.tick += 2;
+		CHECK(write_once() == 16384);
+		CHECK(write_once() == 16388 && s->state == SESSION_OPEN);
+	}
+}
+
 int
 main(void)
 {
@@ -116,6 +137,7 @@ main(void)
 	RUN(test_who_takes_much_is_given_more);
 	RUN(test_who_pauses_begins_anew);
 	RUN(test_a_frame_that_was_begun_is_ended_first);
+	RUN(test_a_long_rest_of_a_frame_leaves_alone);
 	s->state = SESSION_LINGER;
 	broken_mark(&w, s);
 	session_reap(&w);
