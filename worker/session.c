@@ -166,13 +166,15 @@ session_free(struct worker *w, struct session *s)
 
 /*
  * The end of all connections that are broken, at the end of a turn of the loop:
- * nobody is busy with any of them.
+ * nobody is busy with any of them.  Nor is what was gathered for one to find
+ * another in its place.
  */
 void
 session_reap(struct worker *w)
 {
 	struct session *s;
 
+	gather_flush(w);
 	while ((s = broken_take(w)) != NULL)
 		session_free(w, s);
 }

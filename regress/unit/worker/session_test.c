@@ -340,6 +340,51 @@ test_frames_before_the_close(void)
 	end(s);
 }
 
+/* A turn may end some and begin others with its frames still gathered. */
+static void
+test_frames_are_not_for_who_has_the_place_next(void)
+{
+	uint8_t bytes[FRAME_HEADROOM + 3] = "____abc";
+	struct session *next, *s;
+	int old;
+
+	s = made(SESSION_OPEN, 1);
+	old = client;
+	s->peer.generation = 9;
+	CHECK(session_write_frame(
+	    &w, session_slot(&w, s), 9, bytes + FRAME_HEADROOM, 3));
+	broken_mark(&w, s);
+	session_reap(&w);
+	next = made(SESSION_HEAD, 2);
+	CHECK(next == s);
+	gather_flush(&w);
+	CHECK(strcmp(got(), "") == 0 && next->frames_out == 0);
+	end(next);
+	(void)close(old);
+}
+
+/* Nor for nobody: a place that is free does not break. */
+static void
+test_frames_are_not_for_a_place_that_is_free(void)
+{
+	uint8_t bytes[FRAME_HEADROOM + 3] = "____abc";
+	struct session *s;
+	uint32_t load;
+
+	s = made(SESSION_OPEN, 1);
+	s->peer.generation = 9;
+	CHECK(session_write_frame(
+	    &w, session_slot(&w, s), 9, bytes + FRAME_HEADROOM, 3));
+	broken_mark(&w, s);
+	session_reap(&w);
+	load = w.load;
+	gather_flush(&w);
+	CHECK(w.nbroken == 0 && s->state == SESSION_FREE);
+	session_reap(&w);
+	CHECK(w.load == load);
+	(void)close(client);
+}
+
 static void
 test_crowded_out_it_gives_back_what_it_holds(void)
 {
@@ -389,6 +434,8 @@ main(void)
 	RUN(test_the_map_says_whose_it_is);
 	RUN(test_a_frame_for_a_generation_that_is_there);
 	RUN(test_frames_before_the_close);
+	RUN(test_frames_are_not_for_a_place_that_is_free);
+	RUN(test_frames_are_not_for_who_has_the_place_next);
 	RUN(test_crowded_out_it_gives_back_what_it_holds);
 	return (test_failed());
 }
