@@ -4,6 +4,7 @@
  */
 
 #include <netinet/in.h>
+#include <sys/param.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -93,8 +94,9 @@ accept_step_aside(struct worker *w, enum event_kind why, const char *remedy)
 	seconds = ACCEPT_NO_MEANS;
 	oldest = stranger_oldest(&w->strangers);
 	if (oldest != NULL) {
-		ticks = oldest->since + STRANGER_TICKS - w->tick;
-		seconds = ticks * ACCEPT_TICK;
+		/* It may have had its time: what is wanted is no place. */
+		ticks = MIN(w->tick - oldest->since, STRANGER_TICKS - 1);
+		seconds = (STRANGER_TICKS - ticks) * ACCEPT_TICK;
 	}
 	accept_pause(w, seconds);
 }

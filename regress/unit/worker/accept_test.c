@@ -154,6 +154,25 @@ test_the_pause_is_as_long_as_it_takes(void)
 	CHECK(left > 0.9 && left <= 1.01);
 }
 
+/* For want of memory also while one has had it, and is still there. */
+static void
+test_a_pause_for_memory_ends(void)
+{
+	struct stranger *x;
+
+	begin();
+	w.tick = 1000;
+	x = stranger_new(&w.strangers, 0, w.tick - 2 * STRANGER_TICKS);
+	connect_and_turn(0);
+	ev_io_stop(w.loop, &w.accept.listeners[0]->io);
+	ev_feed_event(w.loop, &w.accept.listeners[0]->io, EV_READ | EV_ERROR);
+	ev_invoke_pending(w.loop);
+	CHECK(paused());
+	CHECK(ev_timer_remaining(w.loop, &w.accept.timer) > 0.2);
+	CHECK(ev_timer_remaining(w.loop, &w.accept.timer) <= 0.26);
+	stranger_free(&w.strangers, x);
+}
+
 static void
 test_what_fails_for_the_client_alone(void)
 {
@@ -206,6 +225,7 @@ main(void)
 	RUN(test_a_full_table_makes_room_or_waits);
 	RUN(test_without_descriptors);
 	RUN(test_the_pause_is_as_long_as_it_takes);
+	RUN(test_a_pause_for_memory_ends);
 	RUN(test_what_fails_for_the_client_alone);
 	RUN(test_one_that_is_not_welcome_is_not_read);
 	RUN(test_where_proxies_begin_with_a_header);
