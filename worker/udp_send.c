@@ -192,7 +192,10 @@ udp_send_apart(struct udp_socket *sock, uint32_t i)
 	udp_control_out(sock, &one, &out->ends, &control);
 	for (j = 0; j < sock->headers[i].msg_hdr.msg_iovlen; j++) {
 		one.msg_iov = &out->iov[j];
-		if (sendmsg(sock->reader.fd, &one, 0) != -1)
+		/* The kernel may have room again, but not for the next. */
+		if (!STAILQ_EMPTY(&sock->waiting))
+			udp_wait(sock, &out->ends, &out->iov[j]);
+		else if (sendmsg(sock->reader.fd, &one, 0) != -1)
 			counters_add(
 			    COUNTER_UDP_BYTES_OUT, out->iov[j].iov_len);
 		else if (errno == EAGAIN)

@@ -28,6 +28,7 @@ static struct endpoint client_end;
 /* What "the kernel" does with a batch. */
 static int refusal;     /* errno for the first message of several datagrams */
 static int refusal_one; /* and for each that comes by itself */
+static int refusals;    /* of these, then no more; 0: without end */
 static int messages;    /* that it has got */
 
 int
@@ -46,6 +47,8 @@ sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	if (refusal_one != 0) {
 		errno = refusal_one;
+		if (refusals > 0 && --refusals == 0)
+			refusal_one = 0;
 		return (-1);
 	}
 	return (syscall(SYS_sendmsg, fd, msg, flags));
@@ -187,6 +190,19 @@ test_what_is_not_cut_up_and_waits(void)
 	CHECK(lost(COUNTER_DROP_UDP_SEND) == BURST);
 }
 
+/* The socket was full for one of them only: the next ones stay behind it. */
+static void
+test_what_is_not_cut_up_stays_in_order(void)
+{
+	refusal = EIO;
+	refusal_one = EAGAIN;
+	refusals = 1;
+	burst(NEAR);
+	refusal = refusal_one = 0;
+	ev_run(w.loop, EVRUN_NOWAIT);
+	CHECK(received(NEAR) == BURST);
+}
+
 /* No more than a queue has room for, and what then comes is lost. */
 static void
 test_what_waits_for_long(void)
@@ -252,6 +268,7 @@ main(void)
 	RUN(test_what_waits);
 	RUN(test_what_is_not_cut_up);
 	RUN(test_what_is_not_cut_up_and_waits);
+	RUN(test_what_is_not_cut_up_stays_in_order);
 	RUN(test_what_waits_for_long);
 	RUN(test_nobody_can_carry_it);
 	RUN(test_address_that_is_not_ours);
