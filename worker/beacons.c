@@ -88,12 +88,14 @@ beacons_report(
 
 /*
  * Budgets, so that a flood of Syncs with made-up ports is not the parent's
- * problem: it would take us for hostile.
+ * problem: it would take us for hostile.  Nor ours, while it does not read.
  */
 static int
 beacons_may_report(
     struct worker *w, const struct endpoint *source, uint32_t count)
 {
+	if (!tell_has_room(w))
+		return (0);
 	if (!beacons_known(w, source, 1) &&
 	    !limit_source(
 		w->gossip.sources, source->addr, 0, w->now, SYNCS_PER_STRANGE))

@@ -18,12 +18,14 @@ enum discover_report { DISCOVER_NEWS, DISCOVER_REFRESH };
 
 /*
  * Budgets: a flood of made-up nodes is not to be the parent's, or auth's, and
- * leaves room for the refreshes of those that are known.
+ * leaves room for the refreshes of those that are known.  A parent that does
+ * not read for a while is not to be ours.
  */
 static int
 discover_may_report(struct worker *w, enum discover_report kind)
 {
-	if (persecond_take(&w->reports[kind], w->now, 1, REPORTS_MAX))
+	if (tell_has_room(w) &&
+	    persecond_take(&w->reports[kind], w->now, 1, REPORTS_MAX))
 		return (1);
 	counters_add(COUNTER_ENDPOINT_RATE, 1);
 	return (0);

@@ -9,7 +9,8 @@
 
 /*
  * A message that the parent must get: unsaid, the map would keep a ghost, or we
- * would count as hung.  Better no worker than that.
+ * would count as hung.  Better no worker than that.  Strangers cannot bring it
+ * about: what datagrams say goes by tell_has_room().
  */
 void
 tell_parent(

@@ -294,6 +294,16 @@ burst_is_begun(const struct worker *w)
 	return (w->burst.nown > 0);
 }
 
+/*
+ * Boolean: may the parent be told what need not reach it?  The other half of
+ * its queue is for what must: tell.c
+ */
+static inline int
+tell_has_room(const struct worker *w)
+{
+	return (channel_queued(&w->parent) <= CHANNEL_LIMIT / 2);
+}
+
 /* accept.c */
 const char *accept_listen(struct worker *, const struct msg_listener *, int);
 const char *accept_unlisten(struct worker *, uint32_t);

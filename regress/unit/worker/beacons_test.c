@@ -11,6 +11,7 @@
 
 #include "regress/unit/test.h"
 #include "worker/beacon_table.h"
+#include "worker/limit.h"
 #include "worker/packet.h"
 #include "worker/udp.h"
 #include "worker/worker.h"
@@ -227,11 +228,53 @@ sync_leaves_from_the_address_that_is_known(void)
 	(void)close(peer);
 }
 
+static void
+ended(void *owner, const char *reason)
+{
+}
+
+/* Syncs leave it half of its queue for the ends of sessions. */
+static void
+syncs_do_not_fill_the_queue_to_a_parent_that_does_not_read(void)
+{
+	static const struct channel_rule no_rules[1];
+	static uint8_t packet[PACKET_SYNC_LEN + 4 * PROTO_SYNC_MAX];
+	struct msg_closed closed = { 7, 9 };
+	struct path path;
+	uint64_t dropped;
+	int i, pair[2];
+
+	CHECK(channel_pair(pair) == 0 &&
+	      channel_open(&worker.parent, worker.loop, pair[0], "parent",
+		  no_rules, 0, ended, &worker) == 0);
+	worker.gossip.sources = limit_new();
+	worker.settings.gossip_from_any = 1;
+	memset(&path, 0, sizeof(path));
+	path.far.addr[10] = path.far.addr[11] = 0xff;
+	path.far.port = 4000;
+	packet[0] = PACKET_SYNC;
+	packet[5] = PROTO_SYNC_MAX >> 8;
+	packet[6] = PROTO_SYNC_MAX & 0xff;
+	dropped = counters_read(counters, COUNTER_DROP_RATE);
+	for (i = 0; i < 200; i++) {
+		worker.now++;
+		beacons_sync(&worker, &path, packet, sizeof(packet));
+	}
+	CHECK(counters_read(counters, COUNTER_DROP_RATE) > dropped);
+	CHECK(channel_queued(&worker.parent) > CHANNEL_LIMIT / 2);
+	for (i = 0; i < 50000; i++)
+		CHECK(channel_send(&worker.parent, WP_CLOSED, 0, -1, &closed,
+			  sizeof(closed)) == 0);
+	channel_close(&worker.parent);
+	(void)close(pair[1]);
+}
+
 int
 main(void)
 {
 	if (sodium_init() == -1)
 		return (1);
+	worker.loop = ev_loop_new(EVFLAG_NOENV);
 	worker.beacons = beacon_table_new();
 	RUN(takes_the_same_time_however_many_there_are);
 	RUN(known_by_port_and_by_host);
@@ -240,5 +283,6 @@ main(void)
 	RUN(no_such_number);
 	RUN(each_of_many_is_found_and_no_other);
 	RUN(sync_leaves_from_the_address_that_is_known);
+	RUN(syncs_do_not_fill_the_queue_to_a_parent_that_does_not_read);
 	return (test_failed());
 }

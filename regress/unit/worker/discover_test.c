@@ -215,18 +215,36 @@ test_what_is_not_noted_is_not_answered(void)
 	CHECK(say(PACKET_DISCOVER, &path, &entry) == 0 && !told(&msg));
 	w.now++;
 	CHECK(say(PACKET_DISCOVER, &path, NULL) == 0 && told(&msg));
-	/* A parent that does not read. */
-	for (i = 0; channel_queued(&w.parent) + 100 < CHANNEL_LIMIT; i++) {
-		w.now += i % REPORTS_MAX == 0;
+}
+
+/* It is left half of its queue for the ends of sessions. */
+static void
+test_a_parent_that_does_not_read(void)
+{
+	struct peermap_entry entry;
+	struct msg_endpoint msg;
+	struct path path;
+	uint64_t rate;
+	uint32_t i;
+
+	path = path_of(1, 0);
+	rate = counters_read(counters, COUNTER_ENDPOINT_RATE);
+	for (i = 0; i < 200000; i++) {
+		w.now += i % 1000 == 0;
 		(void)say(PACKET_DISCOVER, &path, NULL);
 	}
-	w.now++;
-	rate = counters_read(counters, COUNTER_ENDPOINT_RATE);
-	entry = entry_of(&path, ENDPOINT_FRESH);
-	for (i = 0; i < 3; i++)
-		(void)say(PACKET_DISCOVER, &path, &entry);
-	CHECK(answers == 0);
+	CHECK(channel_queued(&w.parent) > CHANNEL_LIMIT / 2);
+	CHECK(channel_queued(&w.parent) < CHANNEL_LIMIT / 2 + 100);
 	CHECK(counters_read(counters, COUNTER_ENDPOINT_RATE) > rate);
+	/* Refreshes neither. */
+	w.now++;
+	entry = entry_of(&path, ENDPOINT_FRESH);
+	CHECK(say(PACKET_DISCOVER, &path, &entry) == 0);
+	CHECK(channel_queued(&w.parent) < CHANNEL_LIMIT / 2 + 100);
+	while (told(&msg))
+		CHECK(msg.node == 7);
+	w.now++;
+	CHECK(say(PACKET_DISCOVER, &path, NULL) == 0 && told(&msg));
 }
 
 int
@@ -238,5 +256,6 @@ main(void)
 	RUN(test_refresh_is_answered_at_once);
 	RUN(test_change_waits_for_the_map);
 	RUN(test_what_is_not_noted_is_not_answered);
+	RUN(test_a_parent_that_does_not_read);
 	return (test_failed());
 }
