@@ -130,7 +130,7 @@ unit_worker/beacons := $(call in,worker,beacon_table beacons limit report tell u
 		      udp_control udp_send)
 unit_worker/broken := $(call in,worker,broken stranger wheel)
 unit_worker/datagram := $(call in,worker,datagram lookup report)
-unit_worker/discover := $(call in,worker,discover packet)
+unit_worker/discover := $(call in,worker,discover limit packet)
 unit_worker/from_parent := $(call in,worker,from_parent from_parent_router networks)
 unit_worker/gather := $(worker_outq) worker/gather.c
 unit_worker/http   := $(worker_http)

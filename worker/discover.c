@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "worker/limit.h"
 #include "worker/packet.h"
 #include "worker/worker.h"
 
@@ -18,13 +19,18 @@ enum discover_report { DISCOVER_NEWS, DISCOVER_REFRESH };
 
 /*
  * Budgets: a flood of made-up nodes is not to be the parent's, or auth's, and
- * leaves room for the refreshes of those that are known.  A parent that does
- * not read for a while is not to be ours.
+ * leaves room for the refreshes of those that are known.  Nor does one address
+ * use up the room for new ones, though many may be behind it: as many as it may
+ * have in all come up within a second.  A parent that does not read for a while
+ * is not to be ours.
  */
 static int
-discover_may_report(struct worker *w, enum discover_report kind)
+discover_may_report(
+    struct worker *w, enum discover_report kind, const uint8_t addr[16])
 {
 	if (tell_has_room(w) &&
+	    (kind != DISCOVER_NEWS ||
+		limit_customer(w->news, addr, w->now, NEWS_PER_SOURCE)) &&
 	    persecond_take(&w->reports[kind], w->now, 1, REPORTS_MAX))
 		return (1);
 	counters_add(COUNTER_ENDPOINT_RATE, 1);
@@ -37,7 +43,7 @@ discover_report(
     struct worker *w, enum discover_report kind, const struct msg_endpoint *msg)
 {
 	if (!tell_may_have_heard(w, msg->addr, msg->port) ||
-	    !discover_may_report(w, kind))
+	    !discover_may_report(w, kind, msg->addr))
 		return (-1);
 	if (channel_send(&w->parent, WP_ENDPOINT, 0, -1, msg, sizeof(*msg)) ==
 	    -1) {
@@ -104,6 +110,52 @@ discover_answer(struct worker *w, const struct path *path)
 	udp_send(w, path, packet, len);
 }
 
+static void
+discover_first_key(struct worker *w, const struct msg_first_key *msg)
+{
+	(void)channel_send(&w->auth, WA_FIRST_KEY, 0, -1, msg, sizeof(*msg));
+}
+
+/*
+ * The key of a Discover, for punch grants: told for a node that the map has at
+ * that address, or who names nodes that are not noted could fill auth with
+ * their keys.  One that has lost its place to another's before the map has it
+ * is told with the next refresh.
+ */
+static void
+discover_key(struct worker *w, uint32_t node, const struct path *path,
+    const uint8_t *bytes, enum noted noted)
+{
+	struct first_key key;
+
+	key.at = path->far;
+	key.msg.node = node;
+	memcpy(key.msg.key, bytes, sizeof(key.msg.key));
+	if (noted == NOTED_SOON)
+		w->first_keys[node % FIRST_KEYS_MAX] = key;
+	else if (noted == NOTED)
+		discover_first_key(w, &key.msg);
+}
+
+/* The map has node, perhaps there: a key that came from there is told. */
+static void
+discover_key_noted(
+    struct worker *w, uint32_t node, const struct endpoint *there)
+{
+	struct peermap_entry entry;
+	struct first_key *key;
+
+	key = &w->first_keys[node % FIRST_KEYS_MAX];
+	if (key->msg.node != node ||
+	    memcmp(&key->at, there, sizeof(*there)) != 0)
+		return;
+	if (peermap_lookup(&w->map, node, &entry) &&
+	    entry.port == there->port &&
+	    memcmp(entry.addr, there->addr, sizeof(entry.addr)) == 0)
+		discover_first_key(w, &key->msg);
+	key->msg.node = 0;
+}
+
 /* PW_ENDPOINT: the map has what we asked the parent to note. */
 void
 discover_noted(struct worker *w, const struct msg_endpoint *msg)
@@ -114,18 +166,8 @@ discover_noted(struct worker *w, const struct msg_endpoint *msg)
 	path.far.port = (uint16_t)msg->port;
 	memcpy(path.near, msg->near, sizeof(path.near));
 	path.listener = msg->flags >> PEERMAP_LISTENER_SHIFT;
+	discover_key_noted(w, msg->node, &path.far);
 	discover_answer(w, &path);
-}
-
-/* A key for punch grants, told once per endpoint and not with each refresh. */
-static void
-discover_first_key(struct worker *w, uint32_t node, const uint8_t *key)
-{
-	struct msg_first_key msg;
-
-	msg.node = node;
-	memcpy(msg.key, key, sizeof(msg.key));
-	(void)channel_send(&w->auth, WA_FIRST_KEY, 0, -1, &msg, sizeof(msg));
 }
 
 /*
@@ -141,11 +183,13 @@ discover(struct worker *w, const struct path *path,
 
 	node = packet_u32(packet + 1);
 	ex = packet[0] == PACKET_DISCOVER_EX ? PEERMAP_UDP_EX : 0;
-	if (len >= PACKET_DISCOVER_KEY_LEN &&
-	    worker_age(w, entry->seen) >= ENDPOINT_FRESH &&
-	    discover_may_report(w, DISCOVER_NEWS))
-		discover_first_key(w, node, packet + PACKET_DISCOVER_LEN);
 	noted = discover_note(w, node, path, entry, ex, 1);
+	/* Told once, and not with each Discover. */
+	if (len >= PACKET_DISCOVER_KEY_LEN &&
+	    (noted == NOTED_SOON ||
+		worker_age(w, entry->seen) >= ENDPOINT_FRESH))
+		discover_key(
+		    w, node, path, packet + PACKET_DISCOVER_LEN, noted);
 	if (noted == NOTED || noted == NOTED_HELD)
 		discover_answer(w, path);
 }

@@ -102,9 +102,9 @@ limit_packet(struct source_table *table, const struct endpoint *from,
 	return (LIMIT_WITHIN);
 }
 
-/* Upgrades of one customer are counted as a whole. */
+/* As limit_source(): all addresses of one customer are counted as a whole. */
 int
-limit_upgrade(struct source_table *table, const uint8_t addr[16], uint32_t now,
+limit_customer(struct source_table *table, const uint8_t addr[16], uint32_t now,
     uint32_t most)
 {
 	uint8_t net[16];

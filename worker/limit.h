@@ -42,7 +42,7 @@ int limit_source(struct source_table *, const uint8_t[16], uint32_t port,
     uint32_t now, uint32_t most);
 enum limit_excess limit_packet(struct source_table *, const struct endpoint *,
     uint32_t now, size_t, const struct msg_settings *);
-int limit_upgrade(
+int limit_customer(
     struct source_table *, const uint8_t[16], uint32_t now, uint32_t most);
 
 #endif /* WORKER_LIMIT_H */

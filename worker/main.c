@@ -30,6 +30,7 @@ main(int argc, char **argv)
 	worker.loop = loop_open(0);
 	worker.head.upgrades = limit_new();
 	worker.packets = limit_new();
+	worker.news = limit_new();
 	worker.punch.sources = limit_new();
 	worker.gossip.sources = limit_new();
 	worker.beacons = beacon_table_new();

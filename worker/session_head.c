@@ -141,7 +141,7 @@ session_admission(struct worker *w, struct session *s, enum event_kind *event)
 	}
 	/* All clients of a proxy that names none would share one limit. */
 	if (!session_is_proxy(w, s) &&
-	    (!limit_upgrade(w->head.upgrades, s->peer.at.addr, w->now,
+	    (!limit_customer(w->head.upgrades, s->peer.at.addr, w->now,
 		 w->settings.source_upgrade_limit) ||
 		!session_join_source(w, s))) {
 		counters_add(COUNTER_REFUSED_RATE, 1);

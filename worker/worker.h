@@ -58,6 +58,14 @@ struct udp_socket;
 #define UDP_SOCKETS_MAX 2560  /* twice what may be configured, at a reload */
 #define ENDPOINT_FRESH  20    /* seconds in which a refresh is not told */
 #define REPORTS_MAX     20000 /* WP_ENDPOINTs a second, of each kind */
+#define NEWS_PER_SOURCE 4096  /* of these, of nodes that are new */
+#define FIRST_KEYS_MAX  1024  /* that wait for the map */
+
+/* A key that a Discover brought, until the map has the node there. */
+struct first_key {
+	struct endpoint at;
+	struct msg_first_key msg;
+};
 
 /* States of the parent's channel. */
 #define WORKER_NEW     0x1 /* nothing came yet */
@@ -158,7 +166,9 @@ struct worker {
 
 	struct blocks *blocks;        /* networks; NULL: none yet: blocked.c */
 	struct source_table *packets; /* datagrams per source: datagram.c */
+	struct source_table *news;    /* new nodes per source: discover.c */
 	struct persecond reports[2];  /* WP_ENDPOINTs: discover.c */
+	struct first_key first_keys[FIRST_KEYS_MAX]; /* discover.c */
 	struct punch punch;
 	struct gossip gossip;
 	struct moves moves;

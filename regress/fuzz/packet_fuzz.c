@@ -56,6 +56,7 @@ prepare(void)
 	worker.settings.nworkers = 2;
 	worker.head.upgrades = limit_new();
 	worker.packets = limit_new();
+	worker.news = limit_new();
 	worker.punch.sources = limit_new();
 	worker.gossip.sources = limit_new();
 	worker.beacons = beacon_table_new();

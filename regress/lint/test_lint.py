@@ -240,6 +240,7 @@ PARTS = {
     "accept": "accept",
     "burst": "burst",
     "drain": "drain",
+    "first_keys": "discover",
     "gather": "gather",
     "gossip": "beacons",
     "head": "session_head",

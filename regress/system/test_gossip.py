@@ -177,11 +177,12 @@ def test_100000_own_nodes_are_told():
     peer, conf = gossip_peer()
     nodes = set(range(1000, 101000))
     with Beacon(conf + "\nsource packet limit 0\nsource node limit 0",
-            udp=True) as b, \
-            Udp(b.udp_port) as u:
+            udp=True) as b:
+        ends = [Udp(b.udp_port, host="127.0.0.%d" % (50 + i))
+            for i in range(10)]
         missing = sorted(nodes)
         while missing:
-            discover_many(u, missing)
+            discover_many(ends, missing)
             missing = sorted(nodes - {n["node"]
                 for n in b.ctl("show", "nodes")})
         told = {}
@@ -202,6 +203,8 @@ def test_100000_own_nodes_are_told():
             data, source = peer.sock.recvfrom(65536)
             if time.monotonic() > before + 1:
                 old.discard(source)
+    for end in ends:
+        end.close()
     peer.close()
 
 

@@ -64,7 +64,7 @@ def invent(b, count):
         with Udp(b.udp_port, host="127.0.0.%d" % (50 + i // PER_HOST)) as u:
             some = set(nodes[i:i + PER_HOST])
             while some:
-                discover_many(u, sorted(some))
+                discover_many([u], sorted(some))
                 some -= {n["node"] for n in b.ctl("show", "nodes")}
     return set(nodes)
 

@@ -5,6 +5,7 @@
 
 import socket
 import struct
+import time
 
 from beacon import wait_for
 from client import relay
@@ -85,21 +86,27 @@ class Udp:
         self.send(struct.pack(">BII", 3, self.node, target) + grant)
 
 
-def discover_many(u, nodes):
-    """u is all those nodes at once.
+def end_of(ends, node):
+    return ends[node % len(ends)]
 
-    Not all need be known then: a beacon that hears too many in a second
-    answers no more of them.
+
+def discover_many(ends, nodes):
+    """Those of `ends` are all those nodes at once, each node one of them.
+
+    Not all need be known then: a beacon that hears too many in a second, of
+    one address or of all, answers no more of them.
     """
     for at in range(0, len(nodes), 32):
         some = nodes[at:at + 32]
         for node in some:
-            u.send(struct.pack(">BI", 1, node))
-        try:
-            for _ in some:
-                assert u.recv_packet(0.5)[0] == 2
-        except TimeoutError:
-            pass
+            end_of(ends, node).send(struct.pack(">BI", 1, node))
+        until = time.monotonic() + 0.5
+        for node in some:
+            left = max(until - time.monotonic(), 0.001)
+            try:
+                assert end_of(ends, node).recv_packet(left)[0] == 2
+            except TimeoutError:
+                pass
 
 
 def node_of(beacon, node):

@@ -118,6 +118,7 @@ set_up(void)
 	w.settings.max_frame = 65536;
 	w.settings.head_timeout = w.settings.idle_timeout = 60;
 	w.packets = limit_new();
+	w.news = limit_new();
 	w.punch.sources = limit_new();
 	w.beacons = beacon_table_new();
 	w.upper = relay_upper;

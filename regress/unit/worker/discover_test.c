@@ -3,22 +3,18 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <sys/mman.h>
+#include <sodium.h>
 
-#include <unistd.h>
-
-#include "regress/unit/test.h"
+#include "regress/unit/worker/parts.h"
+#include "worker/limit.h"
 #include "worker/packet.h"
-#include "worker/worker.h"
 
 /* Who is answered at once, who when the map has it, and who not at all. */
 
-static struct worker w;
 static int answers;      /* since `reset` */
 static int misdirected;  /* boolean: what comes is another worker's */
 static struct path last; /* by which the last answer left */
-static struct imsgbuf parent;
-static struct peermap_header *header;
+static struct imsgbuf parent, auth;
 
 void
 udp_send(struct worker *of, const struct path *path, uint8_t *bytes, size_t len)
@@ -41,38 +37,12 @@ tell_may_have_heard(struct worker *of, const uint8_t addr[16], uint32_t port)
 	return (!misdirected);
 }
 
-static void
-ended(void *owner, const char *reason)
-{
-}
-
-static int
-set_up(void)
-{
-	static const struct channel_rule no_rules[1];
-	int pair[2];
-
-	w.loop = ev_loop_new(EVFLAG_NOENV);
-	w.now = 1000;
-	header = mmap(NULL, PEERMAP_BYTES, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	peermap_view(&w.map, header);
-	if (channel_pair(pair) == -1 ||
-	    channel_open(&w.parent, w.loop, pair[0], "parent", no_rules, 0,
-		ended, &w) == -1)
-		return (-1);
-	return (imsgbuf_init(&parent, pair[1]));
-}
-
 static struct path
 path_of(uint8_t host, uint8_t near)
 {
 	struct path path;
 
-	memset(&path, 0, sizeof(path));
-	path.far.addr[10] = path.far.addr[11] = 0xff;
-	path.far.addr[15] = host;
-	path.far.port = 4000;
+	path = parts_path(host, 4000);
 	path.near[15] = near;
 	path.listener = 3;
 	return (path);
@@ -105,21 +75,40 @@ say(uint8_t type, const struct path *path, const struct peermap_entry *entry)
 	return (answers);
 }
 
+/* Likewise, with a key that is all of that byte. */
+static void
+say_key(
+    uint8_t byte, const struct path *path, const struct peermap_entry *entry)
+{
+	static const struct peermap_entry unknown;
+	uint8_t packet[PACKET_DISCOVER_KEY_LEN] = { PACKET_DISCOVER, 0, 0, 0,
+		7 };
+
+	answers = 0;
+	memset(packet + PACKET_DISCOVER_LEN, byte, PROTO_KEY_LEN);
+	discover(
+	    &w, path, entry == NULL ? &unknown : entry, packet, sizeof(packet));
+}
+
 /* What the parent has been told: 1 and the message, or 0. */
 static int
 told(struct msg_endpoint *msg)
 {
-	struct imsg imsg;
-	int r;
+	return (parts_told(
+		    &w.parent, &parent, WP_ENDPOINT, msg, sizeof(*msg)) == 1);
+}
 
-	(void)channel_flush(&w.parent);
-	if (imsgbuf_get(&parent, &imsg) != 1 &&
-	    (imsgbuf_read(&parent) != 1 || imsgbuf_get(&parent, &imsg) != 1))
-		return (0);
-	r = imsg_get_type(&imsg) == WP_ENDPOINT &&
-	    imsg_get_data(&imsg, msg, sizeof(*msg)) == 0;
-	imsg_free(&imsg);
-	return (r);
+/* The byte of the key that auth has been told, or -1. */
+static int
+told_key(void)
+{
+	struct msg_first_key msg;
+
+	return (
+	    parts_told(&w.auth, &auth, WA_FIRST_KEY, &msg, sizeof(msg)) == 1 &&
+		    msg.node == 7
+		? msg.key[PROTO_KEY_LEN - 1]
+		: -1);
 }
 
 static void
@@ -204,8 +193,11 @@ test_what_is_not_noted_is_not_answered(void)
 	/* News beyond their budget; refreshes have one of their own. */
 	w.now++;
 	rate = counters_read(counters, COUNTER_ENDPOINT_RATE);
-	for (i = 0; i < REPORTS_MAX; i++)
+	for (i = 0; i < REPORTS_MAX; i++) {
+		path = path_of((uint8_t)(2 + i / NEWS_PER_SOURCE), 0);
 		CHECK(say(PACKET_DISCOVER, &path, NULL) == 0 && told(&msg));
+	}
+	path = path_of(1, 0);
 	CHECK(say(PACKET_DISCOVER, &path, NULL) == 0 && !told(&msg));
 	CHECK(counters_read(counters, COUNTER_ENDPOINT_RATE) == rate + 1);
 	entry = entry_of(&path, ENDPOINT_FRESH);
@@ -215,6 +207,106 @@ test_what_is_not_noted_is_not_answered(void)
 	CHECK(say(PACKET_DISCOVER, &path, &entry) == 0 && !told(&msg));
 	w.now++;
 	CHECK(say(PACKET_DISCOVER, &path, NULL) == 0 && told(&msg));
+}
+
+/* However many it makes up: others are noted, and its own known ones. */
+static void
+test_one_address_leaves_room_for_others(void)
+{
+	struct peermap_entry entry;
+	struct msg_endpoint msg;
+	struct path other, path;
+	uint64_t rate;
+	uint32_t i;
+
+	w.now++;
+	rate = counters_read(counters, COUNTER_ENDPOINT_RATE);
+	/* A key costs a node behind a NAT with many nothing of it. */
+	for (i = 0; i < 2 * REPORTS_MAX; i++) {
+		path = path_of(1, 0);
+		path.far.port = (uint16_t)(1 + i);
+		say_key('k', &path, NULL);
+		CHECK(told(&msg) == (i < NEWS_PER_SOURCE));
+	}
+	CHECK(counters_read(counters, COUNTER_ENDPOINT_RATE) ==
+	      rate + 2 * REPORTS_MAX - NEWS_PER_SOURCE);
+	entry = entry_of(&path, ENDPOINT_FRESH);
+	CHECK(say(PACKET_DISCOVER, &path, &entry) == 1 && told(&msg));
+	other = path_of(2, 0);
+	CHECK(say(PACKET_DISCOVER, &other, NULL) == 0 && told(&msg));
+	/* Of IPv6 a /64 is one. */
+	w.now++;
+	for (i = 0; i <= NEWS_PER_SOURCE; i++) {
+		memset(&path.far.addr, 0x20, 8);
+		memcpy(path.far.addr + 8, &i, sizeof(i));
+		CHECK(say(PACKET_DISCOVER, &path, NULL) == 0);
+		CHECK(told(&msg) == (i < NEWS_PER_SOURCE));
+	}
+	path.far.addr[7]++;
+	CHECK(say(PACKET_DISCOVER, &path, NULL) == 0 && told(&msg));
+}
+
+/* Auth hears of keys of nodes that the map has, where they were heard. */
+static void
+test_a_key_waits_for_the_map(void)
+{
+	struct peermap_entry *entry;
+	struct msg_endpoint msg;
+	struct path other, path;
+
+	w.now++;
+	path = path_of(1, 0);
+	other = path_of(2, 0);
+	entry = parts_know(7);
+	say_key('a', &path, NULL);
+	CHECK(told(&msg) && told_key() == -1);
+	entry->port = path.far.port;
+	memcpy(entry->addr, path.far.addr, sizeof(entry->addr));
+	discover_noted(&w, &msg);
+	CHECK(answers == 1 && told_key() == 'a');
+	discover_noted(&w, &msg);
+	CHECK(told_key() == -1);
+	/* The map has it elsewhere, though it is answered. */
+	say_key('b', &other, NULL);
+	CHECK(told(&msg));
+	discover_noted(&w, &msg);
+	CHECK(answers == 1 && told_key() == -1);
+	other.far = path.far;
+	other.far.port++;
+	say_key('b', &other, NULL);
+	CHECK(told(&msg));
+	discover_noted(&w, &msg);
+	CHECK(answers == 1 && told_key() == -1);
+	/* Another's word came in between. */
+	say_key('c', &path, NULL);
+	CHECK(told(&msg));
+	say_key('d', &other, NULL);
+	discover_noted(&w, &msg);
+	CHECK(answers == 1 && told_key() == -1 && told(&msg));
+	/* Refused by the parent, and never heard of again. */
+	CHECK(told_key() == -1);
+}
+
+/* As told once is not for ever: auth may have been replaced. */
+static void
+test_a_key_is_told_with_a_refresh(void)
+{
+	struct peermap_entry entry;
+	struct msg_endpoint msg;
+	struct path other, path;
+
+	w.now++;
+	path = path_of(1, 0);
+	other = path_of(2, 0);
+	entry = entry_of(&path, ENDPOINT_FRESH - 1);
+	say_key('a', &path, &entry);
+	CHECK(answers == 1 && !told(&msg) && told_key() == -1);
+	entry = entry_of(&path, ENDPOINT_FRESH);
+	say_key('a', &path, &entry);
+	CHECK(answers == 1 && told(&msg) && told_key() == 'a');
+	/* Not by who says that it is somewhere else now. */
+	say_key('b', &other, &entry);
+	CHECK(answers == 1 && !told(&msg) && told_key() == -1);
 }
 
 /* It is left half of its queue for the ends of sessions. */
@@ -250,12 +342,21 @@ test_a_parent_that_does_not_read(void)
 int
 main(void)
 {
-	if (set_up() == -1)
+	if (sodium_init() == -1)
 		return (1);
+	parts_loop();
+	parts_channel(&w.parent, &parent);
+	parts_channel(&w.auth, &auth);
+	(void)parts_map();
+	w.now = 1000;
+	w.news = limit_new();
 	RUN(test_first_waits_for_the_map);
 	RUN(test_refresh_is_answered_at_once);
 	RUN(test_change_waits_for_the_map);
 	RUN(test_what_is_not_noted_is_not_answered);
+	RUN(test_one_address_leaves_room_for_others);
+	RUN(test_a_key_waits_for_the_map);
+	RUN(test_a_key_is_told_with_a_refresh);
 	RUN(test_a_parent_that_does_not_read);
 	return (test_failed());
 }

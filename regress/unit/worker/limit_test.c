@@ -55,21 +55,21 @@ ports_are_sources_of_their_own(void)
 }
 
 static void
-upgrades_count_per_v4_address_and_v6_network(void)
+customers_are_v4_addresses_and_v6_networks(void)
 {
 	uint8_t addr[16] = { 0x20, 0x01, 0x0d, 0xb8 };
 	uint8_t a[16], b[16];
 
 	v4(a, 4);
 	v4(b, 5);
-	CHECK(limit_upgrade(table, a, 100, 1));
-	CHECK(limit_upgrade(table, b, 100, 1));
-	CHECK(!limit_upgrade(table, a, 100, 1));
-	CHECK(limit_upgrade(table, addr, 100, 1));
+	CHECK(limit_customer(table, a, 100, 1));
+	CHECK(limit_customer(table, b, 100, 1));
+	CHECK(!limit_customer(table, a, 100, 1));
+	CHECK(limit_customer(table, addr, 100, 1));
 	addr[15] = 9; /* same /64 */
-	CHECK(!limit_upgrade(table, addr, 100, 1));
+	CHECK(!limit_customer(table, addr, 100, 1));
 	addr[7] = 1; /* another */
-	CHECK(limit_upgrade(table, addr, 100, 1));
+	CHECK(limit_customer(table, addr, 100, 1));
 	/* As a source without a port. */
 	CHECK(!limit_source(table, a, 0, 100, 1));
 }
@@ -167,7 +167,7 @@ main(void)
 	RUN(counts_up_to_the_limit_each_second);
 	RUN(zero_is_no_limit);
 	RUN(ports_are_sources_of_their_own);
-	RUN(upgrades_count_per_v4_address_and_v6_network);
+	RUN(customers_are_v4_addresses_and_v6_networks);
 	RUN(packets_and_their_bytes_are_counted_apart);
 	RUN(either_limit_alone);
 	RUN(without_a_limit_nobody_is_counted);

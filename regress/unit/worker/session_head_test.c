@@ -17,9 +17,9 @@ static struct session *s;
 static int client;
 static int begun;        /* logins */
 static int has_room = 1; /* what login_has_room() says */
-static int upgrades = 1; /* what limit_upgrade() says */
+static int upgrades = 1; /* what limit_customer() says */
 static int joins = 1;    /* what session_join_source() says */
-static int asked;        /* limit_upgrade() */
+static int asked;        /* limit_customer() */
 static int broken;
 
 void
@@ -37,7 +37,7 @@ login_has_room(struct worker *of)
 }
 
 int
-limit_upgrade(struct source_table *table, const uint8_t addr[16], uint32_t now,
+limit_customer(struct source_table *table, const uint8_t addr[16], uint32_t now,
     uint32_t most)
 {
 	asked++;
