@@ -187,6 +187,9 @@
 	    "Syncs whose length does not fit their count") \
 	X(SYNC_BUSY, LOSS, "pilot_beacon_sync_refused_total{reason=\"busy\"}", \
 	    "Syncs not taken for want of memory") \
+	X(SYNC_CROWDED, LOSS, \
+	    "pilot_beacon_sync_refused_total{reason=\"crowded\"}", \
+	    "Syncs of a beacon that has half of the room for others' nodes") \
 	X(GOSSIP_FULL, LOSS, "pilot_beacon_gossip_full_total", \
 	    "nodes of other beacons not noted because the table is full") \
 	X(GOSSIP_CUT, LOSS, "pilot_beacon_gossip_cut_total", \

@@ -157,6 +157,12 @@ gossip_take(struct parent *parent, struct sync *sync, uint32_t ago)
 		counters_add(COUNTER_SYNC_STRANGER, 1);
 		return;
 	}
+	/* What it said from there before stands until it is silent. */
+	if (!gossip_source_has_room(
+		&parent->gossip, &sync->from, sync->count)) {
+		counters_add(COUNTER_SYNC_CROWDED, 1);
+		return;
+	}
 	number = gossip_source_find(
 	    &parent->gossip, sync->from.addr, sync->from.port);
 	if (number == GOSSIP_NO_SOURCE &&

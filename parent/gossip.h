@@ -11,6 +11,7 @@
 
 #include "common/proto.h"
 #include "parent/listen.h"
+#include "parent/peermap_write.h"
 
 struct block;
 struct parent;
@@ -43,6 +44,9 @@ struct sync {
 };
 
 #define GOSSIP_NO_SOURCE UINT32_MAX
+
+/* Nodes of one beacon: half of the room that there is for those of others. */
+#define GOSSIP_NODES_MAX ((PEERMAP_NODES_MAX - PMAP_RESERVE_GOSSIP) / 2)
 
 struct gossip {
 	struct source *sources; /* PROTO_BEACONS_MAX of them */
@@ -85,6 +89,8 @@ int gossip_ports_grow(struct parent *, uint32_t);
 uint32_t gossip_source_find(
     const struct gossip *, const uint8_t addr[16], uint16_t port);
 int gossip_source_crowded(const struct gossip *, const uint8_t addr[16]);
+int gossip_source_has_room(
+    const struct gossip *, const struct msg_sync *, uint32_t count);
 uint32_t gossip_source_new(
     struct parent *, const uint8_t addr[16], uint16_t port);
 void gossip_source_tell_all(struct parent *, uint32_t number);

@@ -106,6 +106,27 @@ gossip_source_crowded(const struct gossip *gossip, const uint8_t addr[16])
 	return (n >= SHARES_MAX + 1);
 }
 
+/*
+ * May a Sync of so many nodes take the place of what came from its port before?
+ * A beacon has GOSSIP_NODES_MAX from all ports of its address, or one of them
+ * could leave the others no room in the map.
+ */
+int
+gossip_source_has_room(
+    const struct gossip *gossip, const struct msg_sync *from, uint32_t count)
+{
+	const struct source *source;
+	uint32_t i;
+
+	for (i = 0; i < gossip->nsources; i++) {
+		source = &gossip->sources[i];
+		if (source->port != 0 && source->port != from->port &&
+		    memcmp(source->addr, from->addr, 16) == 0)
+			count += source->nodes;
+	}
+	return (count <= GOSSIP_NODES_MAX);
+}
+
 static void
 gossip_source_base(struct parent *parent, uint32_t number)
 {

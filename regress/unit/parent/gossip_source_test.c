@@ -114,6 +114,42 @@ test_so_many_ports_of_one_address(void)
 	parent.nworkers = 2;
 }
 
+/* By all its ports; nodes of one make room for new ones of the same. */
+static void
+test_so_many_nodes_of_one_address(void)
+{
+	struct msg_sync from;
+	uint32_t i;
+
+	begin();
+	parent.nworkers = 0;
+	memset(&from, 0, sizeof(from));
+	memcpy(from.addr, a, sizeof(from.addr));
+	for (i = 0; i < 8; i++) {
+		(void)gossip_source_new(&parent, a, (uint16_t)(i + 1));
+		sources[i].nodes = GOSSIP_NODES_MAX / 8;
+	}
+	(void)gossip_source_new(&parent, b, 99);
+	sources[8].nodes = 5;
+	for (from.port = 1; from.port <= 8; from.port++) {
+		CHECK(gossip_source_has_room(
+		    &parent.gossip, &from, GOSSIP_NODES_MAX / 8));
+		CHECK(!gossip_source_has_room(
+		    &parent.gossip, &from, GOSSIP_NODES_MAX / 8 + 1));
+	}
+	CHECK(gossip_source_has_room(&parent.gossip, &from, 0));
+	CHECK(!gossip_source_has_room(&parent.gossip, &from, 1));
+	/* A port that is forgotten has none. */
+	sources[5].port = 0;
+	CHECK(gossip_source_has_room(&parent.gossip, &from, 1));
+	memcpy(from.addr, b, sizeof(from.addr));
+	CHECK(gossip_source_has_room(
+	    &parent.gossip, &from, GOSSIP_NODES_MAX - 5));
+	CHECK(!gossip_source_has_room(
+	    &parent.gossip, &from, GOSSIP_NODES_MAX - 4));
+	parent.nworkers = 2;
+}
+
 /* Where it knows us: told when that changes, and only then. */
 static void
 test_where_it_knows_us(void)
@@ -181,6 +217,7 @@ main(void)
 	RUN(test_a_free_number_is_used_again);
 	RUN(test_no_more_than_there_are_numbers);
 	RUN(test_so_many_ports_of_one_address);
+	RUN(test_so_many_nodes_of_one_address);
 	RUN(test_where_it_knows_us);
 	RUN(test_a_worker_that_was_just_started);
 	return (test_failed());

@@ -331,6 +331,50 @@ test_ports_of_one_host(void)
 	tear_down();
 }
 
+/* A whole Sync of as many nodes as there can be, from `first` on. */
+static void
+full(uint8_t host, uint16_t port, uint32_t first)
+{
+	static uint32_t ids[PROTO_SYNC_MAX];
+	uint32_t i, n;
+
+	for (i = 0; i < PROTO_SYNC_MAX; i++)
+		ids[i] = first + i;
+	for (i = 0; i < PROTO_SYNC_MAX; i += n) {
+		n = PROTO_SYNC_MAX - i;
+		if (n > PROTO_SYNC_CHUNK)
+			n = PROTO_SYNC_CHUNK;
+		CHECK(chunk(host, port, ids + i, (uint16_t)n, i == 0,
+			  i + n == PROTO_SYNC_MAX) == NULL);
+	}
+	parent.gossip.taken = 0;
+}
+
+/* However many ports it speaks by. */
+static void
+test_one_beacon_leaves_room_for_others(void)
+{
+	uint64_t crowded;
+	uint32_t i, id;
+
+	CHECK(set_up() == 0);
+	parent.conf->accept_gossip_from_any = 1;
+	crowded = counters_read(counters, COUNTER_SYNC_CROWDED);
+	for (i = 0; i <= SHARES_MAX; i++)
+		full(1, (uint16_t)(4001 + i), 1000000 * (i + 1));
+	CHECK(parent.map.live == 24 * PROTO_SYNC_MAX);
+	CHECK(counters_read(counters, COUNTER_SYNC_CROWDED) ==
+	      crowded + SHARES_MAX + 1 - 24);
+	/* Who was refused has no number either. */
+	CHECK(parent.gossip.nsources == 24);
+	/* What it has it may change. */
+	full(1, 4001, 500000);
+	CHECK(route(500000) == 4001 && route(1000000) == 0);
+	id = 7;
+	CHECK(chunk(2, 9, &id, 1, 1, 1) == NULL && route(7) == 9);
+	tear_down();
+}
+
 /* Those of the registry's list are heard for as long as they stand there. */
 static void
 test_registered(void)
@@ -438,6 +482,7 @@ main(void)
 	RUN(test_silence);
 	RUN(test_a_blocked_network_is_forgotten);
 	RUN(test_registered);
+	RUN(test_one_beacon_leaves_room_for_others);
 	RUN(test_never_displaces);
 	RUN(test_chunks);
 	RUN(test_hostile_worker);
