@@ -258,6 +258,7 @@ login_open(struct worker *w, const struct msg_open *msg)
 	s->peer.generation = msg->generation;
 	s->map_number = peermap_find(&w->map, s->peer.node);
 	s->peer.hint = PEERMAP_NONE;
+	spent_resume(spent_set(w, msg->node), s, w->now);
 	w->upper.peer(w, &s->peer, 1);
 	/* Spread over the interval, as a whole fleet may have come at once. */
 	s->ping_due =

@@ -131,6 +131,7 @@ session_leave(struct worker *w, struct session *s)
 		break;
 	case SESSION_OPEN:
 		report_end(s, w->tick);
+		spent_keep(spent_set(w, s->peer.node), s, w->now);
 		w->upper.peer(w, &s->peer, 0);
 		tell_closed(w, s->peer.node, s->peer.generation);
 		break;

@@ -31,6 +31,7 @@
 #include "worker/route.h"
 #include "worker/router.h"
 #include "worker/session.h"
+#include "worker/spent.h"
 #include "worker/still.h"
 
 #define RX_SIZE (256U << 10) /* most bytes of one read */
@@ -143,6 +144,7 @@ struct worker {
 	size_t queued; /* bytes allocated for all outqs: outq.c */
 	struct inbound inbound[INBOUND_KINDS];
 	struct strangers strangers;
+	struct spent spent[SPENT_SETS][SPENT_WAYS];
 	struct networks proxies;      /* who is believed about its clients */
 	struct log_limit disbelieved; /* proxies that named none */
 	struct accept accept;
@@ -190,6 +192,13 @@ static inline uint32_t
 session_slot(const struct worker *w, const struct session *s)
 {
 	return ((uint32_t)(s - w->sessions));
+}
+
+/* Where it is known what a node had used: spent.h */
+static inline struct spent *
+spent_set(struct worker *w, uint32_t node)
+{
+	return (w->spent[peermap_hash(w->map.header, node) % SPENT_SETS]);
 }
 
 /* The open session in slot of that generation, or NULL. */

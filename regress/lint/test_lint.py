@@ -253,6 +253,7 @@ PARTS = {
     "punch": "punch",
     "router": "router",
     "routes": "route",
+    "spent": "login session",
     "still": "park still",
     "strangers": "stranger",
     "udp": "udp udp_recv udp_send",

@@ -146,6 +146,28 @@ test_the_parent_opens_it(void)
 	goes(0);
 }
 
+/* In the same second, of which its last session has used up something. */
+static void
+test_who_is_back_has_used_what_it_had(void)
+{
+	struct msg_open msg = { 0, 0, 7, 55 };
+	struct session last, *s;
+
+	w.now = 50;
+	memset(&last, 0, sizeof(last));
+	last.peer.node = 7;
+	last.packets.second = last.bytes.second = w.now;
+	last.packets.used = 3;
+	last.bytes.used = 500;
+	spent_keep(spent_set(&w, 7), &last, w.now);
+	s = verifying();
+	msg.serial = s->serial;
+	login_open(&w, &msg);
+	CHECK(s->packets.second == w.now && s->packets.used == 3);
+	CHECK(s->bytes.second == w.now && s->bytes.used == 500);
+	goes(0);
+}
+
 /* It went away while auth and the parent were at it: the map must know. */
 static void
 test_what_cannot_be_opened_is_told(void)
@@ -272,6 +294,7 @@ main(void)
 	RUN(test_what_is_no_reply);
 	RUN(test_a_reply_that_cannot_be_read_or_sent);
 	RUN(test_the_parent_opens_it);
+	RUN(test_who_is_back_has_used_what_it_had);
 	RUN(test_what_cannot_be_opened_is_told);
 	RUN(test_what_auth_refuses);
 	RUN(test_what_the_parent_refuses);

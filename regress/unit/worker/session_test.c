@@ -136,6 +136,88 @@ test_what_its_end_means_to_others(void)
 	CHECK(COUNTED(AUTH_FAIL) == failed + 1 && w.nupgraded == 0);
 }
 
+/* An open session of a node, which has used so much of this second, ends. */
+static void
+spends(uint32_t node, uint32_t packets, uint32_t bytes)
+{
+	struct session *s;
+
+	s = made(SESSION_OPEN, 1);
+	s->peer.node = node;
+	s->packets.second = w.now;
+	s->packets.used = packets;
+	s->bytes.second = bytes != 0 ? w.now : 0;
+	s->bytes.used = bytes;
+	end(s);
+}
+
+/* What of this second a node's next session begins with. */
+static int
+has_spent(uint32_t node, uint32_t packets, uint32_t bytes)
+{
+	static const struct session none;
+	struct session s;
+
+	s = none;
+	s.peer.node = node;
+	spent_resume(spent_set(&w, node), &s, w.now);
+	return (s.packets.used == packets && s.bytes.used == bytes &&
+		(packets == 0 || s.packets.second == w.now));
+}
+
+/* Its budget is not begun anew by its next session. */
+static void
+test_what_it_has_used_outlives_it(void)
+{
+	struct session *s;
+
+	w.now = 50;
+	spends(7, 3, 500);
+	CHECK(has_spent(7, 3, 500) && has_spent(8, 0, 0));
+	spends(7, 4, 0);
+	CHECK(has_spent(7, 4, 0));
+	/* Also by a close. */
+	s = made(SESSION_OPEN, 1);
+	s->peer.node = 8;
+	s->bytes.second = w.now;
+	s->bytes.used = 9;
+	session_close(&w, s, WS_STATUS_NORMAL, "");
+	CHECK(has_spent(8, 0, 9) && has_spent(7, 4, 0));
+	end(s);
+	CHECK(has_spent(8, 0, 9));
+	w.now++;
+	CHECK(has_spent(7, 0, 0) && has_spent(8, 0, 0));
+}
+
+/* The oldest makes room, and who was quiet needs none. */
+static void
+test_so_many_that_share_a_set(void)
+{
+	uint32_t node, others[SPENT_WAYS + 2];
+	struct session *s;
+	size_t n;
+
+	w.now += 10;
+	for (n = 0, node = 1; n < SPENT_WAYS + 2; node++)
+		if (spent_set(&w, node) == spent_set(&w, 1))
+			others[n++] = node;
+	for (n = 0; n < SPENT_WAYS; n++)
+		spends(others[n], (uint32_t)n + 1, 0);
+	s = made(SESSION_OPEN, 1);
+	s->peer.node = others[SPENT_WAYS + 1];
+	end(s);
+	for (n = 0; n < SPENT_WAYS; n++)
+		CHECK(has_spent(others[n], (uint32_t)n + 1, 0));
+	spends(others[SPENT_WAYS], 9, 0);
+	CHECK(has_spent(others[SPENT_WAYS], 9, 0));
+	for (n = 1; n < SPENT_WAYS; n++)
+		CHECK(has_spent(others[n], (uint32_t)n + 1, 0));
+	w.now++;
+	spends(others[1], 7, 0);
+	spends(others[0], 8, 0);
+	CHECK(has_spent(others[0], 8, 0) && has_spent(others[1], 7, 0));
+}
+
 /* Descriptors that libev's epoll watches. */
 static int
 watched(void)
@@ -427,6 +509,8 @@ main(void)
 	RUN(test_places_are_used_again_and_serials_grow);
 	RUN(test_found_by_slot_serial_and_state);
 	RUN(test_what_its_end_means_to_others);
+	RUN(test_what_it_has_used_outlives_it);
+	RUN(test_so_many_that_share_a_set);
 	RUN(test_nobody_watches_what_another_process_has);
 	RUN(test_a_close_leaves_the_map_at_once);
 	RUN(test_a_violation_is_answered_and_no_longer_heard);
