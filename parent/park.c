@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <sys/param.h>
+
 #include <errno.h>
 #include <string.h>
 
@@ -191,13 +193,18 @@ park_whole(struct parent *parent)
 	parent->park.done(parent, 1);
 }
 
-/* How many sessions the next worker may tell of while all goes on. */
+/*
+ * How many sessions the next worker may tell of while all goes on: the kernel
+ * has no more descriptors on their way than one may have open.
+ */
 static uint32_t
-park_left(const struct park *park)
+park_left(const struct parent *parent)
 {
-	return (park->file->sessions < PARK_ROUND
-		    ? PARK_ROUND - park->file->sessions
-		    : 0);
+	uint32_t most, sessions;
+
+	most = (uint32_t)MIN(PARK_ROUND, parent->max_files / 2);
+	sessions = parent->park.file->sessions;
+	return (sessions < most ? most - sessions : 0);
 }
 
 /*
@@ -214,12 +221,12 @@ park_tell_next(struct parent *parent)
 	park = &parent->park;
 	ahead = park->stage == PARK_AHEAD;
 	park_told_end(parent);
-	while (
-	    park->next < PROTO_PLACES_MAX && (!ahead || park_left(park) > 0)) {
+	while (park->next < PROTO_PLACES_MAX &&
+	       (!ahead || park_left(parent) > 0)) {
 		p = parent->workers[park->next++].child;
 		if (p == NULL)
 			continue;
-		if (park_told_begin(p, ahead ? park_left(park) : 0) == -1)
+		if (park_told_begin(p, ahead ? park_left(parent) : 0) == -1)
 			park_fail(parent, "see above");
 		return;
 	}

@@ -211,12 +211,12 @@ unit-links:
 unit-wraps:
 	@: $(foreach t,$(UNIT_NAMES),$(info $(t): $(wrap_$(t))))
 
-# pytest, four tests at a time, as most only wait, on the programs in
+# pytest, five tests at a time, as most only wait, on the programs in
 # $(BUILD)/$(1).  How many passed and failed is in $(TALLY) afterwards; 5 says
 # that no test was chosen.
 TESTS	   ?=
 TALLY	   := $(abspath $(BUILD))/tally
-PYTEST	   := /usr/bin/python3 -m pytest -q --no-header --tb=short -n 4 \
+PYTEST	   := /usr/bin/python3 -m pytest -q --no-header --tb=short -n 5 \
 	      --continue-on-collection-errors
 define pytest
 echo "tests of $(BUILD)/$(1)"; \

@@ -240,6 +240,7 @@ def test_flood_hides_nothing_else_and_is_told():
         answered(b, 405, request(method="PUT"))
         wait_event(b, "request-refused", "method")
         b.stop()
+        wait_event(b, "kept-back", "path")
         told = [e for e in events(b) if e["reason"] == "path"]
         assert [e["request"].split()[1] for e in told[:-1]] == \
             ["/flood"] * 10 + ["/other"]

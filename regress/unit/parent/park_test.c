@@ -144,6 +144,7 @@ quiet(void)
 	}
 	loads = 5;
 	parent.ready = 1;
+	parent.max_files = UINT64_MAX;
 	parent.stopping = parent.reloading = 0;
 	busy = cannot_map = called = over = checked = forgotten = 0;
 	result = -1;
@@ -364,6 +365,12 @@ tell_ahead(uint32_t first, uint32_t second)
 static void
 test_some_are_told_of_ahead(void)
 {
+	quiet();
+	parent.max_files = 100;
+	CHECK(park_some(&parent, done) == 0);
+	turns(1);
+	CHECK(asked == 1 && most == 50);
+	park_undo(&parent);
 	quiet();
 	CHECK(tell_ahead(PARK_ROUND, 0) == 0);
 	CHECK(tell_ahead(7, 5) == 0);
