@@ -93,12 +93,16 @@ def resize(server, count):
     timed(server, "reload")
 
 
-def changes(server):
-    """All that is asked of it, one after the other; the upgrades' seconds."""
-    upgrades = []
+def parents(server):
+    """New ones, one after the other."""
     for _ in range(options.parents):
         print(f"new parent: {server.take_over():.2f} s")
         settled(server, WORKERS)
+
+
+def changes(server):
+    """All that is asked of it, one after the other; the upgrades' seconds."""
+    upgrades = []
     for _ in range(options.upgrades):
         upgrades.append(timed(server, "upgrade"))
         settled(server, WORKERS)
@@ -132,7 +136,7 @@ def flow(server, change, seconds):
         return load.result(), done
 
 
-def report(server, quiet, busy, upgrades):
+def report(server, quiet, taken, busy, upgrades):
     """Prints the figures; returns those that are above their limit."""
     moved = [m["value"] for m in server.ctl("show", "metrics")
              if m["name"].endswith("wss_moved_total")][0]
@@ -142,7 +146,8 @@ def report(server, quiet, busy, upgrades):
     p99 = pause(server)
     rows = [
         ("peers that stay", peers, options.peers, peers < options.peers),
-        ("packets lost", busy["lost"], 0, busy["lost"] > 0),
+        ("packets lost", busy["lost"] + taken["lost"], 0,
+         busy["lost"] + taken["lost"] > 0),
         ("upgrade, seconds, median", statistics.median(upgrades or [0]), UPGRADE,
          statistics.median(upgrades or [0]) > UPGRADE),
         ("p99 of a pause, ms", p99, PAUSE, p99 > PAUSE),
@@ -150,7 +155,8 @@ def report(server, quiet, busy, upgrades):
     ]
     print(f"{moved} sessions moved; packets: {busy['delivered']}; upgrades, "
           "seconds: " + " ".join(f"{s:.2f}" for s in upgrades))
-    for name, of in (("quiet", quiet), ("moved", busy)):
+    for name, of in (("quiet", quiet), ("new parents", taken),
+                     ("moved", busy)):
         print(f"{name}: latency, ms: " + ", ".join(
             f"{k} {of['latency_us'][k] / 1000:.2f}"
             for k in ("p50", "p99", "p999", "max")))
@@ -170,10 +176,11 @@ def run(directory):
         crowd.open()
         settled(server, WORKERS)
         quiet, _ = flow(server, lambda: None, 5)
+        taken, _ = flow(server, lambda: parents(server), 30)
         busy, done = flow(server, lambda: changes(server), options.seconds)
         if not done:
             raise Failure("the changes were not done\n" + server.said())
-        return report(server, quiet, busy, done[0])
+        return report(server, quiet, taken, busy, done[0])
 
 
 def main():
@@ -186,7 +193,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=180)
     parser.add_argument("--upgrades", type=int, default=10)
     parser.add_argument("--resizes", type=int, default=50)
-    parser.add_argument("--parents", type=int, default=0)
+    parser.add_argument("--parents", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
