@@ -27,6 +27,7 @@ struct park_ahead {
 	uint32_t last;                       /* number */
 	uint32_t nslots;                     /* of each worker */
 	struct told *told[PROTO_PLACES_MAX]; /* of its slots; NULL: none */
+	uint32_t used[PROTO_PLACES_MAX];     /* of these, from the first on */
 };
 
 void
@@ -86,6 +87,7 @@ uint32_t
 park_ahead_add(
     struct parent *parent, uint32_t place, const struct msg_move_session *row)
 {
+	struct park_ahead *ahead;
 	struct told *told;
 
 	told = park_ahead_place(parent, place, row->slot);
@@ -96,7 +98,10 @@ park_ahead_add(
 	/* One that was there before it. */
 	if (told->ahead != 0 && park_ahead_call_off(parent, told) == -1)
 		return (0);
-	told->ahead = ++parent->park.ahead->last;
+	ahead = parent->park.ahead;
+	if (row->slot >= ahead->used[place])
+		ahead->used[place] = row->slot + 1;
+	told->ahead = ++ahead->last;
 	told->node = row->node;
 	told->generation = row->generation;
 	return (told->ahead);
@@ -141,13 +146,14 @@ park_ahead_is(const struct parent *parent, uint32_t place, uint32_t slot,
 int
 park_ahead_check(struct parent *parent)
 {
+	struct park_ahead *ahead;
 	struct told *told;
 	uint32_t i, slot;
 
-	for (i = 0; i < PROTO_PLACES_MAX && parent->park.ahead != NULL; i++) {
-		told = parent->park.ahead->told[i];
-		for (slot = 0;
-		     told != NULL && slot < parent->park.ahead->nslots; slot++)
+	ahead = parent->park.ahead;
+	for (i = 0; i < PROTO_PLACES_MAX && ahead != NULL; i++) {
+		told = ahead->told[i];
+		for (slot = 0; slot < ahead->used[i]; slot++)
 			if (told[slot].ahead != 0 &&
 			    !park_ahead_is(parent, i, slot, &told[slot]) &&
 			    park_ahead_call_off(parent, &told[slot]) == -1)
