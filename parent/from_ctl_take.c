@@ -137,12 +137,22 @@ static const char *
 from_ctl_keep_for(
     struct control_client *client, int (*begin)(struct parent *, park_fn))
 {
+	struct control_client *other;
+	struct parent *parent;
 	const char *why;
 	int error;
 
+	parent = client->control->parent;
+	/* What one was told of ahead no other may be given the rest of. */
+	other = control_of(parent, JOB_TAKE);
+	if (other != NULL && other != client) {
+		why = control_done(client, EBUSY);
+		client->channel.state = CONTROL_TAKES;
+		return (why);
+	}
 	client->job = JOB_TAKE;
 	client->left = from_ctl_taker_left;
-	error = begin(client->control->parent, from_ctl_kept);
+	error = begin(parent, from_ctl_kept);
 	if (error == 0) {
 		client->channel.state = CONTROL_BUSY;
 		return (NULL);

@@ -105,6 +105,23 @@ def test_one_with_less_room_takes_nobody():
 
 
 @limit(60)
+def test_a_second_one_meanwhile_takes_nobody():
+    """It would get the rest of what the first one was told of ahead."""
+    with Beacon(OPEN, workers=2) as b:
+        peers = {node: login(b, node) for node in range(1, 9)}
+        taking = Taking(b, "given", peers.values())
+        run = subprocess.run(b.command("-u", "-d", "-f", b.conf_path),
+            env=b.environment(), stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, timeout=20)
+        assert run.returncode == 1 and b"try again" in run.stderr, run.stderr
+        taking.go_on()
+        assert taking.ended() == "old"
+        b.succeeded_by(taking.new)
+        b.wait_peers(len(peers))
+        all_talk(peers)
+
+
+@limit(60)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_one_that_is_told_to_end_ends_alone(number):
     with Beacon(OPEN, workers=2) as b:
