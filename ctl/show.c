@@ -256,6 +256,9 @@ act(struct client *c, const struct request *r, const struct command *cmd)
 		warnx("node %u: %s", cmd->node, r->missing);
 	else if (error == ENOENT)
 		warnx("%s: there is no such block", r->name);
+	else if (error == EBUSY)
+		warnx("%s: another beacond takes over just now; try again",
+		    r->name);
 	else if (error == ENOSPC)
 		warnx("%s: there are %d blocks already", r->name, BLOCKS_MAX);
 	else if (error == EINVAL && r->action == ACTION_DRAIN)

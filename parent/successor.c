@@ -87,6 +87,9 @@ successor_over(struct parent *parent)
 
 	parent->successor.pending = 0;
 	unpark_ahead_free(parent);
+	/* Auth's looks at who has come may have been over by then. */
+	if (parent->auth.child != NULL)
+		(void)keys_send(parent);
 	successor_steer(parent);
 	if (parent->successor.asks)
 		successor_open(parent);

@@ -23,7 +23,7 @@ static int settled, opened;
 static int let_go, steered, serves, asked_sockets, opened_channel, confirmed;
 static int asked, asked_last; /* for some more; for all else */
 static uint32_t comes;        /* sessions in the next file */
-static int forgotten;
+static int forgotten, keys_sent;
 
 /* ---- in the place of what it calls ---- */
 
@@ -100,6 +100,13 @@ unpark_begin(struct parent *of, int fd, void (*done)(struct parent *))
 	unpark_file_close(&of->successor.unpark.file);
 }
 
+int
+keys_send(struct parent *of)
+{
+	keys_sent++;
+	return (0);
+}
+
 void
 unpark_ahead_free(struct parent *of)
 {
@@ -166,7 +173,7 @@ begin(int sealed)
 	settled = opened = 0;
 	let_go = steered = serves = asked_sockets = opened_channel = confirmed =
 	    0;
-	asked = asked_last = forgotten = 0;
+	asked = asked_last = forgotten = keys_sent = 0;
 	comes = 0;
 }
 
@@ -253,6 +260,7 @@ test_one_that_runs_is_asked(void)
 	CHECK(opened == 0);
 	parent.successor.over(&parent);
 	CHECK(serves == 1 && both_hear(STILL_NOT) && forgotten == 1);
+	CHECK(keys_sent == 1);
 	CHECK(settled == WORKERS && opened == 3);
 }
 
