@@ -145,14 +145,12 @@ from_ctl_keep_for(
 	parent = client->control->parent;
 	/* What one was told of ahead no other may be given the rest of. */
 	other = control_of(parent, JOB_TAKE);
-	if (other != NULL && other != client) {
-		why = control_done(client, EBUSY);
-		client->channel.state = CONTROL_TAKES;
-		return (why);
+	error = EBUSY;
+	if (other == NULL || other == client) {
+		client->job = JOB_TAKE;
+		client->left = from_ctl_taker_left;
+		error = begin(parent, from_ctl_kept);
 	}
-	client->job = JOB_TAKE;
-	client->left = from_ctl_taker_left;
-	error = begin(parent, from_ctl_kept);
 	if (error == 0) {
 		client->channel.state = CONTROL_BUSY;
 		return (NULL);

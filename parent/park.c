@@ -202,6 +202,8 @@ park_left(const struct parent *parent)
 {
 	uint32_t most, sessions;
 
+	if (parent->park.rounds > PARK_ROUNDS_MAX)
+		return (0);
 	most = (uint32_t)MIN(PARK_ROUND, parent->max_files / 2);
 	sessions = parent->park.file->sessions;
 	return (sessions < most ? most - sessions : 0);
@@ -351,14 +353,13 @@ park_start(struct parent *parent, park_fn done)
 
 /*
  * Begins, or begins again, to tell another parent of those at rest, while all
- * goes on; done is called when some more are in parent->park.file, or with the
- * reason logged.  Returns 0, or EBUSY.
+ * goes on; done is called when some more are in parent->park.file (none, if it
+ * was too often), or with the reason logged.  Returns 0, or EBUSY.
  */
 int
 park_some(struct parent *parent, park_fn done)
 {
-	if (parent->park.rounds == PARK_ROUNDS_MAX ||
-	    park_start(parent, done) != 0)
+	if (park_start(parent, done) != 0)
 		return (EBUSY);
 	parent->park.rounds++;
 	park_enter(parent, PARK_AHEAD);

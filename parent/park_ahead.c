@@ -123,22 +123,6 @@ park_ahead_changed(struct parent *parent, uint32_t place, uint32_t slot)
 	return (park_ahead_call_off(parent, &ahead->told[place][slot]));
 }
 
-/* Boolean: does the map have it there? */
-static int
-park_ahead_is(const struct parent *parent, uint32_t place, uint32_t slot,
-    const struct told *told)
-{
-	const struct peermap_entry *entry;
-	uint32_t number;
-
-	number = pmap_find(&parent->map, told->node);
-	if (number == PEERMAP_NONE)
-		return (0);
-	entry = pmap_entry(&parent->map, number);
-	return (entry->generation == told->generation &&
-		entry->worker == place && entry->slot == slot);
-}
-
 /*
  * When all stand still: those that have ended, been replaced or moved since.
  * Returns 0, or -1 with the reason logged.
@@ -155,7 +139,8 @@ park_ahead_check(struct parent *parent)
 		told = ahead->told[i];
 		for (slot = 0; slot < ahead->used[i]; slot++)
 			if (told[slot].ahead != 0 &&
-			    !park_ahead_is(parent, i, slot, &told[slot]) &&
+			    pmap_session(&parent->map, told[slot].node,
+				told[slot].generation, i, slot) == NULL &&
 			    park_ahead_call_off(parent, &told[slot]) == -1)
 				return (-1);
 	}

@@ -59,23 +59,6 @@ park_told_ago(uint32_t then)
 	return (clock_seconds() - then);
 }
 
-/* The map's entry of a session of the worker's; NULL: it has none such. */
-static const struct peermap_entry *
-park_told_entry(const struct process *p, const struct msg_move_session *row)
-{
-	const struct peermap_entry *entry;
-	uint32_t number;
-
-	number = pmap_find(&p->parent->map, row->node);
-	if (number == PEERMAP_NONE || row->slot >= p->parent->max_sockets)
-		return (NULL);
-	entry = pmap_entry(&p->parent->map, number);
-	if (entry->generation == 0 || entry->generation != row->generation ||
-	    entry->worker != p->place->number || entry->slot != row->slot)
-		return (NULL);
-	return (entry);
-}
-
 /* WM_PARK */
 static const char *
 park_told_session(void *owner, const void *data, size_t len, int fd)
@@ -89,7 +72,11 @@ park_told_session(void *owner, const void *data, size_t len, int fd)
 	parking = owner;
 	row = data;
 	parent = parking->p->parent;
-	entry = park_told_entry(parking->p, row);
+	entry = pmap_session(&parent->map, row->node, row->generation,
+	    parking->p->place->number, row->slot);
+	/* So many has a worker at most, whatever auth has said. */
+	if (row->slot >= parent->max_sockets)
+		entry = NULL;
 	parking->gone = entry == NULL && parent->park.stage == PARK_AHEAD;
 	if ((entry == NULL && !parking->gone) || parking->left == 0)
 		return ("session that it does not have");

@@ -105,6 +105,27 @@ pmap_find(const struct pmap *map, uint32_t node)
 	return (peermap_find(&map->view, node));
 }
 
+/*
+ * The entry of node's session, if it is that one and with that worker, in that
+ * slot; else NULL.
+ */
+const struct peermap_entry *
+pmap_session(const struct pmap *map, uint32_t node, uint32_t generation,
+    uint32_t worker, uint32_t slot)
+{
+	const struct peermap_entry *entry;
+	uint32_t number;
+
+	number = pmap_find(map, node);
+	if (number == PEERMAP_NONE || generation == 0)
+		return (NULL);
+	entry = pmap_entry(map, number);
+	return (entry->generation == generation && entry->worker == worker &&
+			entry->slot == slot
+		    ? entry
+		    : NULL);
+}
+
 /* The entry as it stands; the pointer stays good, what it shows does not. */
 const struct peermap_entry *
 pmap_entry(const struct pmap *map, uint32_t number)

@@ -35,6 +35,8 @@ struct pmap {
 int pmap_create(struct pmap *);
 void pmap_destroy(struct pmap *);
 uint32_t pmap_find(const struct pmap *, uint32_t);
+const struct peermap_entry *pmap_session(const struct pmap *, uint32_t node,
+    uint32_t generation, uint32_t worker, uint32_t slot);
 uint32_t pmap_add(struct pmap *, uint32_t node, uint32_t reserve);
 const struct peermap_entry *pmap_entry(const struct pmap *, uint32_t);
 void pmap_store(struct pmap *, uint32_t, const struct peermap_entry *);

@@ -185,8 +185,8 @@ sandbox_landlock(const struct parent *parent)
 /*
  * Confines the parent, and so every child that it will start, to its files.
  * Those of a reload must lie in the directories that the configuration and the
- * keys were in at the start.  Fatal if one could not be read again,
- * or may not be written.
+ * keys were in at the start.  Fatal if one could not be read again, or may not
+ * be written.
  */
 void
 parent_sandbox_files(struct parent *parent)

@@ -252,10 +252,7 @@ unpark_is_later(struct unparking *b, uint32_t i)
 	return (1);
 }
 
-/*
- * The map has it with the worker.  Returns 1, 0 if it cannot have it, or -1 if
- * a later one has come.
- */
+/* The map has it with the worker.  Returns 0: it cannot have it. */
 static int
 unpark_write(struct unparking *b, uint32_t i, uint32_t slot)
 {
@@ -266,8 +263,6 @@ unpark_write(struct unparking *b, uint32_t i, uint32_t slot)
 
 	map = &b->to->parent->map;
 	session = &b->sessions[i].session;
-	if (!unpark_is_later(b, i))
-		return (-1);
 	if (session->ahead != 0 &&
 	    unpark_ahead_add(b->to->parent, session->ahead, session->node,
 		b->sessions[i].generation) == -1)
@@ -340,16 +335,10 @@ unpark_ready(struct process *p, const struct msg_move_ready *msg)
 	for (i = 0; i < b->count; i++) {
 		if ((msg->mask >> i & 1) == 0)
 			continue;
-		switch (unpark_write(b, i, msg->slot[i])) {
-		case 1:
-			moved.mask |= UINT64_C(1) << i;
-			break;
-		case -1:
+		if (!unpark_is_later(b, i))
 			before |= UINT64_C(1) << i;
-			break;
-		default:
-			break;
-		}
+		else if (unpark_write(b, i, msg->slot[i]))
+			moved.mask |= UINT64_C(1) << i;
 	}
 	unpark_count(b, moved.mask | before | msg->ended);
 	b->settled = 1;

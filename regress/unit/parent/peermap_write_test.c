@@ -459,6 +459,33 @@ test_interrupted_writer(void)
 	pmap_destroy(&map);
 }
 
+static void
+test_a_session_is_found_as_it_is(void)
+{
+	struct peermap_entry entry;
+	struct pmap m;
+	uint32_t number;
+
+	CHECK(pmap_create(&m) == 0);
+	number = pmap_add(&m, 7, 0);
+	entry = *pmap_entry(&m, number);
+	entry.generation = 9;
+	entry.worker = 3;
+	entry.slot = 40;
+	pmap_store(&m, number, &entry);
+	CHECK(pmap_session(&m, 7, 9, 3, 40) == pmap_entry(&m, number));
+	CHECK(pmap_session(&m, 8, 9, 3, 40) == NULL);
+	CHECK(pmap_session(&m, 7, 8, 3, 40) == NULL);
+	CHECK(pmap_session(&m, 7, 9, 2, 40) == NULL);
+	CHECK(pmap_session(&m, 7, 9, 3, 41) == NULL);
+	/* That of a node without a session is none. */
+	entry.generation = entry.worker = entry.slot = 0;
+	entry.port = 1;
+	pmap_store(&m, number, &entry);
+	CHECK(pmap_session(&m, 7, 0, 0, 0) == NULL);
+	pmap_destroy(&m);
+}
+
 int
 main(void)
 {
@@ -474,5 +501,6 @@ main(void)
 	RUN(test_sealed);
 	RUN(test_racing_reader);
 	RUN(test_interrupted_writer);
+	RUN(test_a_session_is_found_as_it_is);
 	return (test_failed());
 }
