@@ -31,6 +31,7 @@ static uint8_t pk[PROTO_KEY_LEN], sk[crypto_sign_SECRETKEYBYTES];
 static uint8_t pk2[PROTO_KEY_LEN], sk2[crypto_sign_SECRETKEYBYTES];
 static uint8_t nonce[PROTO_NONCES_MAX][PROTO_NONCE_LEN];
 static uint32_t first_nonce;
+static int statuses; /* whether AP_STATUS, which the clock sends, is heard */
 
 static inline void
 tick(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -44,7 +45,10 @@ next_within(struct imsgbuf *buf, int turns)
 	int i, n;
 
 	for (i = 0; i < turns; i++) {
-		n = imsgbuf_get(buf, &imsg);
+		do {
+			n = imsgbuf_get(buf, &imsg);
+		} while (n == 1 && !statuses &&
+			 imsg_get_type(&imsg) == AP_STATUS);
 		if (n != 0)
 			return (n);
 		(void)ev_run(auth.loop, EVRUN_ONCE);

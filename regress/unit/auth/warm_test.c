@@ -239,15 +239,12 @@ new_snapshot(void)
 	CHECK(in(200, pk));
 	pass(600);
 	fake_second();
-	while (next(&parent) == 1 && imsg_get_type(&imsg) != AP_REVOKE)
-		CHECK(imsg_get_type(&imsg) == AP_STATUS);
-	CHECK(imsg_get_data(&imsg, &msg, sizeof(msg)) == 0);
+	CHECK(get(&parent, AP_REVOKE, &msg, sizeof(msg)));
 	CHECK(msg.node == 200 && msg.generation == 31);
 	session(0, 200, 0, pk);
 	ev_timer_stop(auth.loop, &auth.second);
 	while (next(&parent) == 1)
-		CHECK(imsg_get_type(&imsg) == AP_STATUS ||
-		      imsg_get_type(&imsg) == AP_REVOKE);
+		CHECK(imsg_get_type(&imsg) == AP_REVOKE);
 	/* As the tests after this one want it. */
 	CHECK(fake_conf(80, 100));
 	pass(2);
@@ -339,9 +336,7 @@ enrolls(void)
 			      "{\"id\":9,\"addr\":\"b.example:9001\"},"
 			      "{\"id\":1,\"addr\":\"192.0.2.1:9000\"},"
 			      "{\"id\":2,\"addr\":\"c.example:9000\"}]}"));
-	while (next(&parent) == 1 && imsg_get_type(&imsg) == AP_STATUS)
-		continue;
-	CHECK(imsg_get_type(&imsg) == AP_BEACON);
+	CHECK(next(&parent) == 1 && imsg_get_type(&imsg) == AP_BEACON);
 	CHECK(beacon(2, "c.example", 9000, 0, 1));
 	CHECK(auth.enrolled == clock_seconds() && auth.beacons == 2);
 	pass(29);
