@@ -44,7 +44,7 @@ SETTLE = 5
 
 # What feeds the parsers and the packet path: also with the sanitizers.
 SANITIZED = ("test_http", "test_websocket", "test_login", "test_mix",
-    "test_metrics", "test_metrics_page",
+    "test_metrics",
     "test_relay", "test_udp", "test_closing", "test_conformance")
 
 PR_SET_PDEATHSIG = 1
