@@ -41,13 +41,14 @@ from_parent_settings(void *owner, const void *data, size_t len, int fd)
 static const char *
 from_parent_map(void *owner, const void *data, size_t len, int fd)
 {
+	struct peermap map;
 	struct auth *auth;
 
 	auth = owner;
-	if (auth->has_map)
-		return ("second peer map");
-	if (peermap_open(&auth->map, fd) == -1)
+	if (peermap_open(&map, fd) == -1)
 		return ("not a peer map");
+	/* After the first it is another parent's, which has taken over. */
+	peermap_replace(&auth->map, &map);
 	auth->has_map = 1;
 	return (NULL);
 }
@@ -138,7 +139,7 @@ static const struct channel_rule from_parent_rules[] = {
 	    PA_HELLO, sizeof(struct msg_hello), AUTH_HELLO, from_parent_hello),
 	CHANNEL_RULE(PA_SETTINGS, sizeof(struct msg_settings), ANY_TIME,
 	    from_parent_settings),
-	CHANNEL_RULE_FD(PA_MAP, 0, SETTING_UP, from_parent_map),
+	CHANNEL_RULE_FD(PA_MAP, 0, ANY_TIME, from_parent_map),
 	CHANNEL_RULE_FD(PA_COUNTERS, 0, SETTING_UP, from_parent_counters),
 	CHANNEL_RULE_FD(
 	    PA_KEYS, sizeof(struct msg_keys), ANY_TIME, from_parent_keys),

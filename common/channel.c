@@ -207,6 +207,13 @@ channel_queued(const struct channel *ch)
 	return (ch->open ? imsgbuf_queued(&ch->imsgbuf) : 0);
 }
 
+/* Boolean: it is open, nothing waits to be sent, and no message is in half. */
+int
+channel_rests(const struct channel *ch)
+{
+	return (ch->open && imsgbuf_rests(&ch->imsgbuf));
+}
+
 /* Why the channel ends, if it is not the other end's fault. */
 static const char *
 channel_failure(const char *call)

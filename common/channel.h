@@ -98,6 +98,7 @@ int channel_sendv(
     struct channel *, uint32_t type, uint32_t id, const struct iovec *, int);
 const char *channel_charge(struct channel *, uint32_t);
 size_t channel_queued(const struct channel *);
+int channel_rests(const struct channel *);
 int channel_flush(struct channel *);
 void channel_pause(struct channel *);
 void channel_resume(struct channel *);

@@ -240,6 +240,14 @@ imsgbuf_get(struct imsgbuf *imsgbuf, struct imsg *imsg)
 	return (1);
 }
 
+/* Boolean: of all that has come nothing is left, and nothing waits to go. */
+int
+imsgbuf_rests(const struct imsgbuf *imsgbuf)
+{
+	return (imsgbuf->rpos == imsgbuf->rlen && imsgbuf->nfds == 0 &&
+		imsgbuf->queued == 0);
+}
+
 uint32_t
 imsg_get_type(const struct imsg *imsg)
 {

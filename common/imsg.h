@@ -90,6 +90,7 @@ void imsgbuf_allow_fdsend(struct imsgbuf *);
 void imsgbuf_clear(struct imsgbuf *);
 int imsgbuf_read(struct imsgbuf *);
 int imsgbuf_get(struct imsgbuf *, struct imsg *);
+int imsgbuf_rests(const struct imsgbuf *);
 
 uint32_t imsg_get_type(const struct imsg *);
 size_t imsg_get_len(const struct imsg *);

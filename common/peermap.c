@@ -49,6 +49,15 @@ peermap_open(struct peermap *map, int fd)
 	return (0);
 }
 
+/* The other map is in the place of this one, which nobody looks at any more. */
+void
+peermap_replace(struct peermap *map, const struct peermap *other)
+{
+	if (map->header != NULL)
+		(void)munmap((void *)(uintptr_t)map->header, PEERMAP_BYTES);
+	*map = *other;
+}
+
 /*
  * Keyed, because UDP lets strangers choose the node ids that fill the table:
  * two rounds of multiply and fold.

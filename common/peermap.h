@@ -125,6 +125,7 @@ peermap_near(const struct peermap *map, uint8_t number, uint8_t addr[16])
 }
 
 int peermap_open(struct peermap *, int);
+void peermap_replace(struct peermap *, const struct peermap *);
 void peermap_view(struct peermap *, const void *);
 uint32_t peermap_hash(const struct peermap_header *, uint32_t);
 uint32_t peermap_find(const struct peermap *, uint32_t);

@@ -37,7 +37,10 @@ enum ctl_request {
 	CTL_AHEAD,   /* empty -> CTL_FILE, CTL_QUEUE*: all goes on; again and
 		      * again, until little more comes */
 	CTL_TAKE,    /* likewise: all stands still */
-	CTL_TAKEN    /* empty: it has them, the other one ends */
+	CTL_TAKEN,   /* empty: it has them, the other one ends */
+	/* Or, of one that is alike, after CTL_SOCKETS: */
+	CTL_ADOPT /* empty -> (CTL_WARD, CTL_WARD_PAGE, CTL_WARD_LOG,
+		   * CTL_WARD_WORDS)*, CTL_FILE: then CTL_TAKEN */
 };
 
 enum ctl_reply {
@@ -55,6 +58,10 @@ enum ctl_reply {
 	CTL_STEERED,         /* msg_ctl_steered */
 	CTL_FILE,            /* fd: common/proto_park.h */
 	CTL_QUEUE,           /* fd: likewise */
+	CTL_WARD,            /* msg_ctl_ward, fd: the channel to it */
+	CTL_WARD_PAGE,       /* fd: of the last ward, its counters, */
+	CTL_WARD_LOG,        /* fd: its lines */
+	CTL_WARD_WORDS,      /* fd: and its standard error */
 	CTL_END              /* msg_ctl_end */
 };
 
@@ -227,9 +234,21 @@ struct msg_ctl_steered {
 	uint32_t steered; /* boolean */
 	uint32_t key;
 	uint32_t nworkers;
-	uint32_t keys; /* of the key file */
+	uint32_t keys;  /* of the key file */
+	uint64_t alike; /* adopt_alike(): of a like one children can be had */
+	uint64_t places[PROTO_PLACES_MAX / 64]; /* bits: its workers' */
 };
-PROTO_STRUCT(msg_ctl_steered, 16);
+PROTO_STRUCT(msg_ctl_steered, 40);
+
+/* A child that is to be another parent's. */
+struct msg_ctl_ward {
+	uint32_t role;   /* ROLE_AUTH, ROLE_WORKER */
+	uint32_t number; /* of its place */
+	uint32_t epoch;
+	uint32_t pid;
+	uint32_t age; /* seconds */
+};
+PROTO_STRUCT(msg_ctl_ward, 20);
 
 struct msg_ctl_end {
 	/*

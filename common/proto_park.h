@@ -83,8 +83,12 @@ struct park_header {
 	uint32_t steer_key;
 	uint32_t nworkers;
 	uint32_t keys; /* of the key file */
+	/* The last that it gave out. */
+	uint32_t generation;
+	uint32_t tickets;
 };
-PROTO_STRUCT(park_header, 40);
+PROTO_STRUCT(park_header, 48);
+#define PARK_HEADER_LEAST 40 /* bytes, of an earlier version */
 
 enum park_type {
 	PARK_SESSION = 1, /* park_session; what follows is of it */
@@ -92,7 +96,9 @@ enum park_type {
 	PARK_BYTES,       /* msg_move_bytes + bytes, as in WM_BYTES */
 	PARK_NODE,        /* park_node */
 	PARK_SYNC,        /* park_sync + u32 ids, sorted */
-	PARK_GONE         /* park_gone */
+	PARK_GONE,        /* park_gone */
+	PARK_HELD,        /* park_held */
+	PARK_COUNTERS     /* struct counters */
 };
 
 struct park_record {
@@ -120,6 +126,16 @@ struct park_gone {
 	uint32_t pad;
 };
 PROTO_STRUCT(park_gone, 8);
+
+/* One that stays with its worker, who is to be the other parent's. */
+struct park_held {
+	struct park_session session;
+	uint32_t generation;
+	uint32_t worker; /* its place */
+	uint32_t slot;
+	uint32_t pad;
+};
+PROTO_STRUCT(park_held, 48);
 
 /* An address of ours; port 0: none. */
 struct park_address {

@@ -312,6 +312,21 @@ control_of(const struct parent *parent, enum control_job job)
 	return (NULL);
 }
 
+/*
+ * Boolean: another parent takes over, and may have read already what would be
+ * changed: from the time on when it has our sockets.
+ */
+int
+control_is_parting(const struct parent *parent)
+{
+	const struct control_client *client;
+
+	TAILQ_FOREACH(client, &parent->control->clients, entry)
+		if (client->channel.state == CONTROL_TAKES)
+			return (1);
+	return (parent->park.stage != PARK_NOT);
+}
+
 /* Nobody is listened to but whoever waits for what is being done. */
 void
 control_pause(struct parent *parent)

@@ -101,6 +101,7 @@ const char *control_peer(struct control_client *, const struct peermap_entry *);
 
 /* from_ctl_take.c */
 const char *from_ctl_sockets(void *, const void *, size_t, int fd);
+const char *from_ctl_adopt(void *, const void *, size_t, int fd);
 const char *from_ctl_ahead(void *, const void *, size_t, int fd);
 const char *from_ctl_take(void *, const void *, size_t, int fd);
 const char *from_ctl_taken(void *, const void *, size_t, int fd);

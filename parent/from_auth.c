@@ -73,7 +73,9 @@ from_auth_revoke(void *owner, const void *data, size_t len, int fd)
 		return (channel_charge(&p->channel, 1));
 	budget = &p->parent->revocations;
 	if ((int32_t)(revoke->generation - p->parent->keys_generation) > 0) {
-		if (!from_auth_keys_end(p->parent))
+		/* An auth with other keys may still let them in. */
+		if (!from_auth_keys_end(p->parent) &&
+		    p->parent->auth_beside.role == NULL)
 			return ("revocation without new keys");
 		budget = &p->parent->unlearned;
 	}

@@ -429,6 +429,7 @@ const struct channel_rule from_ctl_rules[] = {
 	RULE(CTL_RENEW, sizeof(struct msg_ctl_renew), from_ctl_renew),
 	RULE(CTL_PARK, 0, from_ctl_park),
 	RULE(CTL_SOCKETS, 0, from_ctl_sockets),
+	CHANNEL_RULE(CTL_ADOPT, 0, CONTROL_TAKES, from_ctl_adopt),
 	CHANNEL_RULE(CTL_AHEAD, 0, CONTROL_TAKES, from_ctl_ahead),
 	CHANNEL_RULE(CTL_TAKE, 0, CONTROL_TAKES, from_ctl_take),
 	CHANNEL_RULE(CTL_TAKEN, 0, CONTROL_TAKEN, from_ctl_taken),

@@ -27,20 +27,13 @@ from_ctl_drop(void *owner, const void *data, size_t len, int fd)
 	return (control_done(client, 0));
 }
 
-/* Boolean: another parent takes over, and has read already what is blocked. */
-static int
-from_ctl_is_parting(const struct control_client *client)
-{
-	return (client->control->parent->park.stage != PARK_NOT);
-}
-
 const char *
 from_ctl_block(void *owner, const void *data, size_t len, int fd)
 {
 	struct control_client *client;
 
 	client = owner;
-	if (from_ctl_is_parting(client))
+	if (control_is_parting(client->control->parent))
 		return (control_done(client, EBUSY));
 	return (control_done(client, block_add(client->control->parent, data)));
 }
@@ -51,7 +44,7 @@ from_ctl_unblock(void *owner, const void *data, size_t len, int fd)
 	struct control_client *client;
 
 	client = owner;
-	if (from_ctl_is_parting(client))
+	if (control_is_parting(client->control->parent))
 		return (control_done(client, EBUSY));
 	return (
 	    control_done(client, block_remove(client->control->parent, data)));

@@ -7,10 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
+#include "parent/adopt.h"
 #include "parent/control.h"
 #include "parent/notify.h"
 #include "parent/park_file.h"
@@ -65,6 +68,17 @@ from_ctl_give_sockets(struct control_client *client)
 	return (listen_each(parent, from_ctl_give_socket, client));
 }
 
+/* Which places our workers have, a bit for each. */
+static void
+from_ctl_places(const struct parent *parent, uint64_t *bits)
+{
+	uint32_t i;
+
+	for (i = 0; i < PROTO_PLACES_MAX; i++)
+		if (parent->workers[i].role != NULL)
+			bits[i / 64] |= UINT64_C(1) << i % 64;
+}
+
 /* CTL_SOCKETS */
 const char *
 from_ctl_sockets(void *owner, const void *data, size_t len, int fd)
@@ -74,6 +88,7 @@ from_ctl_sockets(void *owner, const void *data, size_t len, int fd)
 	const struct parent *parent;
 	const char *why;
 
+	memset(&row, 0, sizeof(row));
 	client = owner;
 	parent = client->control->parent;
 	if (!from_ctl_may_take(client))
@@ -81,12 +96,14 @@ from_ctl_sockets(void *owner, const void *data, size_t len, int fd)
 	/* It would take us for dead, and all that is left. */
 	if (notify_is_open())
 		return (control_done(client, EOPNOTSUPP));
-	if (parent_is_ending(parent) || !parent->ready)
+	if (parent_is_ending(parent) || !parent->ready || parent->reloading)
 		return (control_done(client, EBUSY));
 	row.steered = parent->steered != 0;
 	row.key = parent->steer_key;
 	row.nworkers = parent->nworkers;
 	row.keys = parent->keys;
+	row.alike = adopt_alike(parent);
+	from_ctl_places(parent, row.places);
 	if (from_ctl_give_sockets(client) == -1 ||
 	    control_row(client, CTL_STEERED, &row, sizeof(row)) == -1)
 		return ("cannot be given the sockets");
@@ -101,7 +118,7 @@ from_ctl_taker_left(struct parent *parent)
 	park_fail(parent, "the other one is gone");
 }
 
-/* Some are told of, or all stand still and are kept, or (0) go on. */
+/* Some are told of, or all are to be taken, or (0) go on. */
 static void
 from_ctl_kept(struct parent *parent, int ok)
 {
@@ -117,10 +134,16 @@ from_ctl_kept(struct parent *parent, int ok)
 		client->left = NULL;
 		if (control_done(client, EAGAIN) != NULL)
 			control_drop(client);
+		else
+			client->channel.state = CONTROL_TAKES;
 		return;
 	}
 	file = parent->park.file;
-	error = from_ctl_give(client, CTL_FILE, file->fd);
+	error = parent->park.stage == PARK_ENTRUSTED
+		    ? entrust_give(parent, &client->channel)
+		    : 0;
+	if (error == 0)
+		error = from_ctl_give(client, CTL_FILE, file->fd);
 	for (i = 0; i < file->nqueues && error == 0; i++)
 		error = from_ctl_give(client, CTL_QUEUE, file->queues[i]);
 	if (error == -1 || control_done(client, 0) != NULL) {
@@ -129,7 +152,7 @@ from_ctl_kept(struct parent *parent, int ok)
 	}
 	client->job = JOB_TAKE;
 	client->channel.state =
-	    parent->park.stage == PARK_WHOLE ? CONTROL_TAKEN : CONTROL_TAKES;
+	    parent->park.stage >= PARK_WHOLE ? CONTROL_TAKEN : CONTROL_TAKES;
 }
 
 /* begin: park_some() or park_begin(). */
@@ -168,11 +191,30 @@ from_ctl_ahead(void *owner, const void *data, size_t len, int fd)
 	return (from_ctl_keep_for(owner, park_some));
 }
 
+/* CTL_ADOPT */
+const char *
+from_ctl_adopt(void *owner, const void *data, size_t len, int fd)
+{
+	return (from_ctl_keep_for(owner, park_children));
+}
+
 /* CTL_TAKE */
 const char *
 from_ctl_take(void *owner, const void *data, size_t len, int fd)
 {
 	return (from_ctl_keep_for(owner, park_begin));
+}
+
+/* Boolean: it is dead, or about to be: it would take all that there is along.
+ */
+static int
+from_ctl_has_left(const struct control_client *client)
+{
+	struct pollfd pfd;
+
+	pfd.fd = client->channel.imsgbuf.fd;
+	pfd.events = POLLRDHUP;
+	return (poll(&pfd, 1, 0) == 1);
 }
 
 /* CTL_TAKEN: all that we had is another's. */
@@ -184,8 +226,19 @@ from_ctl_taken(void *owner, const void *data, size_t len, int fd)
 
 	client = owner;
 	parent = client->control->parent;
-	if (parent->park.stage != PARK_WHOLE)
+	if (parent->park.stage < PARK_WHOLE)
 		return ("nothing to take");
+	if (parent_is_ending(parent))
+		return ("all are to end");
+	if (from_ctl_has_left(client))
+		return ("who takes it is gone");
+	if (parent->park.stage == PARK_ENTRUSTED) {
+		if (!entrust_can_end(parent))
+			return ("children that do not read");
+		(void)control_done(client, 0);
+		(void)imsgbuf_flush(&client->channel.imsgbuf, FLUSH_WAIT);
+		entrust_wait(parent, client->channel.imsgbuf.fd);
+	}
 	/* They stand still: the other one need not wait until they are dead. */
 	shutdown_kill_all(parent);
 	(void)control_done(client, 0);

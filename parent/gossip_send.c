@@ -222,6 +222,8 @@ gossip_step(struct ev_loop *loop, ev_timer *w, int revents)
 	uint32_t peers;
 
 	parent = w->data;
+	if (parent->park.stage == PARK_ENTRUSTED)
+		return;
 	gossip = &parent->gossip;
 	peer = gossip_nth_peer(parent, gossip->peer, &peers);
 	if (peer == NULL) {

@@ -187,8 +187,7 @@ logfd_close(struct process *p)
 	for (i = 0; i < LOG_CHILD_LINES && logfd_words(p); i++)
 		continue;
 	logfd_words_line(p);
-	loop_stop(p->parent->loop, &p->log);
-	loop_stop(p->parent->loop, &p->words);
-	(void)close(p->log.fd);
-	(void)close(p->words.fd);
+	/* The parent that has started it may have them, too. */
+	loop_close(p->parent->loop, &p->log);
+	loop_close(p->parent->loop, &p->words);
 }

@@ -18,6 +18,7 @@
 #include "common/event.h"
 #include "common/log.h"
 #include "common/loop.h"
+#include "parent/adopt.h"
 #include "parent/attributes.h"
 #include "parent/control.h"
 #include "parent/inherit.h"
@@ -215,6 +216,9 @@ each_second(struct ev_loop *loop, ev_timer *w, int revents)
 	struct parent *parent;
 
 	parent = w->data;
+	/* They are about to be another parent's, which does that. */
+	if (parent->park.stage == PARK_ENTRUSTED)
+		return;
 	metrics_publish_loads(parent);
 	endpoint_sweep(parent);
 	event_flush(0);
@@ -318,6 +322,7 @@ main(int argc, char **argv)
 
 	start_loop(&parent);
 	listen_print_all(&parent);
+	adopt_decide(&parent);
 	supervise_init(&parent);
 	gossip_init(&parent);
 	resolve_watch(&parent.resolve, parent.loop);

@@ -36,6 +36,7 @@
 #include "parent/resolve.h"
 #include "parent/router.h"
 #include "parent/successor.h"
+#include "parent/supervise.h"
 
 #ifndef LIBEXECDIR
 #define LIBEXECDIR "/usr/local/libexec/beacond"
@@ -166,6 +167,7 @@ struct process {
 	uint32_t started; /* clock_seconds() */
 	struct channel channel;
 	ev_child reaper;
+	ev_io watcher; /* in its place, of another parent's: a pidfd */
 	ev_prepare lost; /* fed when what it held is to be let go */
 	ev_io log;
 	ev_io words;                            /* its standard error */
@@ -309,8 +311,12 @@ const char *control_stat(
     struct process *, const struct msg_stat *, const struct msg_stat_row *);
 void control_reloaded(struct parent *, int);
 void control_renewed(struct parent *, int error);
+int control_is_parting(const struct parent *);
 void control_pause(struct parent *);
 void control_resume(struct parent *);
+
+/* death.c */
+void death_log(const struct process *, int status);
 
 /* endpoint.c */
 const char *endpoint_seen(struct process *, const struct msg_endpoint *);
@@ -372,6 +378,7 @@ struct process *process_of(const struct place *, uint32_t epoch);
 struct place *process_place(struct parent *, uint32_t);
 struct process *process_worker(struct parent *, uint32_t share);
 void process_buffers(const int pair[2]);
+void process_kill_at_once(const struct process *);
 void process_lost(struct process *);
 void process_kill(struct process *, const char *reason);
 void process_end(struct process *, const char *reason);
@@ -418,16 +425,6 @@ void steer_again(struct parent *);
 void steer_on(struct parent *);
 void steer_no_more(struct parent *);
 int steer_reaches(const struct process *, const uint8_t[16], uint32_t);
-
-/* supervise.c */
-void supervise_init(struct parent *);
-void supervise_worker(struct parent *, struct place *, int candidate);
-void supervise_beside(struct parent *, struct place *, enum role);
-void supervise_retire(struct place *);
-void supervise_start_all(struct parent *);
-void supervise_metrics(struct parent *, int);
-const char *supervise_ready(struct process *, const struct msg_hello *);
-void supervise_serve(struct parent *);
 
 /* wiring.c */
 void wiring_introduce(struct process *);

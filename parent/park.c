@@ -27,10 +27,12 @@
 static const uint32_t park_patience[] = {
 	[PARK_AHEAD] = 400,
 	[PARK_AWAY] = 1000,
+	[PARK_ENTRUST] = 400,
 	[PARK_LISTENERS] = 400, /* for moves; logins are waited for less */
 	[PARK_STILL] = 200,
 	[PARK_TOLD] = 400,
 	[PARK_WHOLE] = 1000,
+	[PARK_ENTRUSTED] = 1000,
 };
 #define PARK_LOGINS 100  /* turns */
 #define PARK_BEFORE 6000 /* in all, before anything stands still */
@@ -74,6 +76,8 @@ park_undo(struct parent *parent)
 	park_ahead_free(parent);
 	park_close_file(park);
 	park->rounds = park->before = 0;
+	if (park->stage == PARK_ENTRUSTED)
+		entrust_undo(parent);
 	park_say(parent, STILL_NOT);
 	if (park->stage >= PARK_STILL) {
 		if (parent->auth.child != NULL)
@@ -161,6 +165,8 @@ park_seal(struct parent *parent)
 	header.steer_key = parent->steer_key;
 	header.nworkers = parent->nworkers;
 	header.keys = parent->keys;
+	header.generation = parent->map.generation;
+	header.tickets = parent->tickets;
 	return (park_file_seal(parent->park.file, &header));
 }
 
@@ -251,6 +257,28 @@ park_tell(struct parent *parent, enum park_stage stage)
 		park_tell_next(parent);
 }
 
+/* Boolean: our children are at rest: as they are, they can go. */
+static int
+park_entrust(struct parent *parent)
+{
+	struct park *park;
+
+	park = &parent->park;
+	if (!entrust_rests(parent))
+		return (0);
+	park_enter(parent, PARK_ENTRUSTED);
+	control_pause(parent);
+	park->file = park_file_new();
+	if (park->file == NULL || entrust_write(parent) == -1 ||
+	    park_map(parent) == -1 || park_seal(parent) == -1)
+		park_fail(parent, "see above");
+	else {
+		log_info("our children are at rest, to be another parent's");
+		park->done(parent, 1);
+	}
+	return (1);
+}
+
 static void
 park_turn(struct ev_loop *loop, ev_timer *w, int revents)
 {
@@ -271,6 +299,8 @@ park_turn(struct ev_loop *loop, ev_timer *w, int revents)
 		park_tell(parent, PARK_AHEAD);
 		return;
 	}
+	if (park->stage == PARK_ENTRUST && park_entrust(parent))
+		return;
 	if (park->stage <= PARK_AWAY && ++park->before > PARK_BEFORE)
 		park->wrong = "the other one takes too long";
 	if (park->wrong != NULL) {
@@ -284,7 +314,9 @@ park_turn(struct ev_loop *loop, ev_timer *w, int revents)
 	}
 	if (++park->turns <= park_patience[park->stage])
 		return;
-	park_fail(parent, park->stage == PARK_WHOLE || park->stage == PARK_AWAY
+	park_fail(parent, park->stage == PARK_WHOLE ||
+				  park->stage == PARK_AWAY ||
+				  park->stage == PARK_ENTRUSTED
 			      ? "the other one does not take them"
 			      : "they do not come to rest");
 }
@@ -378,6 +410,20 @@ park_begin(struct parent *parent, park_fn done)
 		return (EBUSY);
 	parent->park.ticket = ++parent->tickets;
 	park_enter(parent, PARK_LISTENERS);
+	park_say(parent, STILL_LISTENERS);
+	return (0);
+}
+
+/*
+ * Begins with our children, who go with all that they have, likewise.  Returns
+ * 0, or EBUSY.
+ */
+int
+park_children(struct parent *parent, park_fn done)
+{
+	if (parent->auth.child == NULL || park_start(parent, done) != 0)
+		return (EBUSY);
+	park_enter(parent, PARK_ENTRUST);
 	park_say(parent, STILL_LISTENERS);
 	return (0);
 }

@@ -22,10 +22,12 @@ enum park_stage {
 	PARK_NOT,
 	PARK_AHEAD,     /* sessions at rest are told to us, and all goes on */
 	PARK_AWAY,      /* they are with another parent, which asks for more */
+	PARK_ENTRUST,   /* our children come to rest, to be that one's */
 	PARK_LISTENERS, /* nobody new is accepted; logins and moves end */
 	PARK_STILL,     /* nothing moves; what is on its way arrives */
 	PARK_TOLD,      /* all sessions are told to us */
-	PARK_WHOLE      /* they are, and wait for that one */
+	PARK_WHOLE,     /* they are, and wait for that one */
+	PARK_ENTRUSTED  /* our children are at rest, and wait for that one */
 };
 
 /*
@@ -54,10 +56,19 @@ struct park {
 /* park.c */
 int park_some(struct parent *, park_fn);
 int park_begin(struct parent *, park_fn);
+int park_children(struct parent *, park_fn);
 void park_undo(struct parent *);
 void park_fail(struct parent *, const char *reason);
 void park_lost(struct process *);
 const char *park_is_still(struct process *, const struct msg_still *);
+
+/* entrust.c */
+int entrust_rests(struct parent *);
+int entrust_can_end(struct parent *);
+void entrust_undo(struct parent *);
+int entrust_write(struct parent *);
+int entrust_give(struct parent *, struct channel *to);
+void entrust_wait(struct parent *, int fd) __attribute__((noreturn));
 
 /* park_told.c */
 int park_told_begin(struct process *, uint32_t most);

@@ -180,7 +180,7 @@ places_even_out(struct parent *parent)
 
 /*
  * Boolean: some worker has only begun, or does not answer: sessions would wait
- * for it, standing still.
+ * for it, standing still.  One of another parent has to have seen our map.
  */
 static int
 places_hindered(const struct parent *parent)
@@ -190,8 +190,8 @@ places_hindered(const struct parent *parent)
 
 	for (i = 0; i < PROTO_PLACES_MAX; i++) {
 		p = parent->workers[i].child;
-		if (p != NULL &&
-		    (p->state == CHILD_STARTING || p->unanswered > 1))
+		if (p != NULL && (p->state == CHILD_STARTING ||
+				     p->unanswered > (p->watcher.fd == -1)))
 			return (1);
 	}
 	return (0);

@@ -30,7 +30,7 @@ process_new(struct place *place)
 	p->parent = place->parent;
 	p->place = place;
 	p->epoch = ++place->epoch;
-	p->page_fd = -1;
+	p->page_fd = p->watcher.fd = -1;
 	p->started = clock_seconds();
 	budget_init(&p->budget, MESSAGE_RATE, MESSAGE_BURST);
 	n = COMPLAINTS_MAX * p->parent->nworkers;
@@ -108,6 +108,24 @@ process_free(struct process *p)
 }
 
 /*
+ * The end of a process of which it is not known whether it is dead by now.  One
+ * that another parent has started is out of our reach (Landlock), and its pid
+ * may be another's by now: that parent does it, entrust_wait().
+ */
+void
+process_kill_at_once(const struct process *p)
+{
+	uint32_t pid;
+
+	pid = (uint32_t)p->pid;
+	if (p->watcher.fd != -1)
+		(void)send(p->parent->successor.nurse, &pid, sizeof(pid),
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	else if (p->pid != 0)
+		(void)kill(p->pid, SIGKILL);
+}
+
+/*
  * Whatever it held is lost, whether or not it is dead already.  What that means
  * to the rest (supervise.c) waits until the caller is done: it may be in the
  * middle of a walk.
@@ -130,7 +148,7 @@ process_put_down(struct process *p, const char *prefix, const char *reason)
 	p->killed = 1;
 	log_warnx("%s%s (pid %d): %s: killed", prefix, p->place->name, p->pid,
 	    reason);
-	(void)kill(p->pid, SIGKILL);
+	process_kill_at_once(p);
 	p->channel.state = 0;
 	process_lost(p);
 	return (1);

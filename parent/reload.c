@@ -211,7 +211,7 @@ reload_all(struct parent *parent)
 	struct config *conf;
 	int error;
 
-	if (parent->park.stage != PARK_NOT) {
+	if (control_is_parting(parent)) {
 		log_warnx("reload: sessions go to another parent just now, "
 			  "nothing changed");
 		return (EBUSY);

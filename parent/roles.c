@@ -64,6 +64,8 @@ roles_auth_lost(struct process *p)
 	/* What another one has is not lost with it. */
 	if (p->place != &p->parent->auth)
 		return;
+	if (p->parent->park.stage == PARK_ENTRUSTED)
+		park_fail(p->parent, "auth has died");
 	registry_lost(p);
 	keys_cache_lost(p);
 }

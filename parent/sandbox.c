@@ -118,6 +118,8 @@ const struct sandbox_rule parent_sandbox_rules[] = {
 	SANDBOX_ALLOW(kill),
 	SANDBOX_ALLOW(pipe2),
 	SANDBOX_ALLOW(wait4),
+	/* whether those live that another parent has started */
+	SANDBOX_ALLOW(pidfd_open),
 
 	/* what every program begins with */
 	SANDBOX_ALLOW(arch_prctl),

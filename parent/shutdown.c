@@ -24,9 +24,11 @@ shutdown_kill_all(struct parent *parent)
 
 	parent->stopping = 2;
 	for (i = 0; (place = process_place(parent, i)) != NULL; i++)
-		/* It may be called for the death of one. */
-		if (place->child != NULL && ev_is_active(&place->child->reaper))
-			(void)kill(place->child->pid, SIGKILL);
+		/* It may be that one has just died, or is not ours yet. */
+		if (place->child != NULL &&
+		    (ev_is_active(&place->child->reaper) ||
+			ev_is_active(&place->child->watcher)))
+			process_kill_at_once(place->child);
 }
 
 static void

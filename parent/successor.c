@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "parent/control.h"
 #include "parent/inherit.h"
@@ -86,9 +87,16 @@ successor_over(struct parent *parent)
 	struct msg_still msg;
 
 	parent->successor.pending = 0;
+	if (parent->successor.adopt.likely)
+		adopt_over(parent);
 	unpark_ahead_free(parent);
-	/* Auth's looks at who has come may have been over by then. */
-	if (parent->auth.child != NULL)
+	/*
+	 * Auth's looks at who has come may have been over by then.  If nobody
+	 * stands still, it has time for another: when they have moved.
+	 */
+	if (parent->successor.adopt.likely)
+		parent->keys_missed = clock_seconds();
+	else if (parent->auth.child != NULL)
 		(void)keys_send(parent);
 	successor_steer(parent);
 	if (parent->successor.asks)
@@ -126,10 +134,33 @@ successor_unparked(struct parent *parent)
 	}
 }
 
-/* The file is here, and its queues. */
+/* Its children are here, and what it knows of them. */
 static void
-successor_unpark(struct parent *parent)
+successor_adopt(struct parent *parent)
 {
+	const char *wrong;
+
+	wrong = adopt_read(parent, parent->successor.file);
+	if (wrong != NULL)
+		shutdown_fatal(parent,
+		    "cannot take over from the beacond that runs, which goes "
+		    "on: %s",
+		    wrong);
+	(void)close(parent->successor.file);
+	parent->successor.file = -1;
+	log_info("its workers and their %u sessions can be ours",
+	    parent->successor.unpark.taken);
+	successor_taken(parent);
+}
+
+/* The file is here, and its queues, or its children. */
+static void
+successor_kept_is_here(struct parent *parent)
+{
+	if (parent->successor.adopt.likely) {
+		successor_adopt(parent);
+		return;
+	}
 	unpark_begin(parent, parent->successor.file, successor_unparked);
 }
 
@@ -145,10 +176,10 @@ successor_go(struct parent *parent)
 	parent->successor.begun = 1;
 	if (parent->successor.asks) {
 		successor_open_channel(
-		    parent, successor_unpark, successor_over);
+		    parent, successor_kept_is_here, successor_over);
 		successor_ask(parent);
 	} else
-		successor_unpark(parent);
+		successor_kept_is_here(parent);
 }
 
 /* At start, before anything is bound; ask: boolean: one runs. */

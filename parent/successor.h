@@ -9,14 +9,16 @@
 #include <stdint.h>
 
 #include "common/channel.h"
+#include "parent/adopt.h"
 #include "parent/unpark.h"
 
 struct parent;
 
 /* States of the channel. */
-#define SUCCESSOR_TAKES 0x1 /* sessions are to come */
-#define SUCCESSOR_TAKEN 0x2 /* and it is to confirm that they are ours */
-#define SUCCESSOR_QUIET 0x4 /* nothing is to come */
+#define SUCCESSOR_TAKES  0x1 /* sessions are to come */
+#define SUCCESSOR_TAKEN  0x2 /* and it is to confirm that they are ours */
+#define SUCCESSOR_QUIET  0x4 /* nothing is to come */
+#define SUCCESSOR_ADOPTS 0x8 /* its children are to come */
 
 /* We take over from another parent, doc/moving.md. */
 struct successor {
@@ -40,6 +42,11 @@ struct successor {
 	uint32_t steer_key;
 	uint32_t nworkers;
 	uint32_t keys; /* that it had */
+	/* What of it may be ours as it is, see adopt.c. */
+	uint64_t alike;
+	uint64_t places[PROTO_PLACES_MAX / 64];
+	struct adopt adopt;
+	int nurse; /* to it, while it waits for its children */
 };
 
 /* Boolean: the other one still has all that we are about to take over. */
@@ -54,6 +61,16 @@ static inline int
 successor_waits(const struct successor *s)
 {
 	return (s->pending && s->asks);
+}
+
+/* The place for our own worker of that part, which none of its workers has. */
+static inline uint32_t
+successor_place(const struct successor *s, uint32_t share)
+{
+	return (
+	    s->adopt.likely && (s->places[share / 64] >> share % 64 & 1) != 0
+		? share + PROTO_WORKERS_MAX
+		: share);
 }
 
 /* successor.c */

@@ -101,6 +101,8 @@ successor_take_steered(struct successor *s, const struct imsg *imsg)
 	s->steer_key = steered.key;
 	s->nworkers = steered.nworkers;
 	s->keys = steered.keys;
+	s->alike = steered.alike;
+	memcpy(s->places, steered.places, sizeof(s->places));
 }
 
 /* One row.  Returns 1 with the last. */
@@ -195,11 +197,21 @@ successor_end(void *owner, const void *data, size_t len, int fd)
 	parent = owner;
 	s = &parent->successor;
 	end = data;
+	/* Its children do not come to rest: their sessions may. */
+	if (end->error == EAGAIN && s->channel.state == SUCCESSOR_ADOPTS) {
+		log_warnx("its children cannot be ours, but their sessions "
+			  "may; its log says why");
+		s->adopt.likely = 0;
+		successor_ask(parent);
+		return (NULL);
+	}
 	if (end->error != 0)
 		shutdown_fatal(parent,
 		    "cannot take over from the beacond that runs, which goes "
 		    "on: %s",
 		    successor_refusal(end->error));
+	if (s->channel.state == SUCCESSOR_QUIET)
+		return ("an end without a beginning");
 	if (s->channel.state == SUCCESSOR_TAKEN)
 		s->next_is = s->over;
 	else if (s->file == -1)
@@ -219,16 +231,27 @@ successor_next(struct ev_loop *loop, ev_prepare *w, int revents)
 	struct parent *parent;
 
 	parent = w->data;
-	if (parent->successor.next_is == parent->successor.over)
+	if (parent->successor.next_is == parent->successor.over) {
+		parent->successor.nurse = fcntl(
+		    parent->successor.channel.imsgbuf.fd, F_DUPFD_CLOEXEC, 0);
 		channel_close(&parent->successor.channel);
+	}
 	parent->successor.next_is(parent);
 }
 
 static const struct channel_rule successor_rules[] = {
-	CHANNEL_RULE_FD(CTL_FILE, 0, SUCCESSOR_TAKES, successor_file),
+	CHANNEL_RULE_FD(
+	    CTL_FILE, 0, SUCCESSOR_TAKES | SUCCESSOR_ADOPTS, successor_file),
 	CHANNEL_RULE_FD(CTL_QUEUE, 0, SUCCESSOR_TAKES, successor_queue),
+	CHANNEL_RULE_FD(CTL_WARD, sizeof(struct msg_ctl_ward), SUCCESSOR_ADOPTS,
+	    adopt_ward),
+	CHANNEL_RULE_FD(CTL_WARD_PAGE, 0, SUCCESSOR_ADOPTS, adopt_ward_page),
+	CHANNEL_RULE_FD(CTL_WARD_LOG, 0, SUCCESSOR_ADOPTS, adopt_ward_log),
+	CHANNEL_RULE_FD(CTL_WARD_WORDS, 0, SUCCESSOR_ADOPTS, adopt_ward_words),
 	CHANNEL_RULE(CTL_END, sizeof(struct msg_ctl_end),
-	    SUCCESSOR_TAKES | SUCCESSOR_TAKEN, successor_end),
+	    SUCCESSOR_TAKES | SUCCESSOR_ADOPTS | SUCCESSOR_QUIET |
+		SUCCESSOR_TAKEN,
+	    successor_end),
 };
 
 static void
@@ -263,16 +286,22 @@ successor_open_channel(struct parent *parent, void (*kept)(struct parent *),
 	log_info("ready to take over");
 }
 
-/* For some sessions more while all goes on there; or (last) for all else. */
+/*
+ * For its children, if they can be ours; for some sessions more while all goes
+ * on there; or (last) for all else.
+ */
 void
 successor_ask(struct parent *parent)
 {
 	struct successor *s;
 
 	s = &parent->successor;
-	s->channel.state = SUCCESSOR_TAKES;
-	(void)channel_send(
-	    &s->channel, s->last ? CTL_TAKE : CTL_AHEAD, 0, -1, NULL, 0);
+	s->channel.state = s->adopt.likely ? SUCCESSOR_ADOPTS : SUCCESSOR_TAKES;
+	(void)channel_send(&s->channel,
+	    s->adopt.likely ? CTL_ADOPT
+	    : s->last       ? CTL_TAKE
+			    : CTL_AHEAD,
+	    0, -1, NULL, 0);
 }
 
 /* They are with our workers: it may end. */

@@ -3,10 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
-#include <sys/wait.h>
-
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,21 +12,6 @@
 #include "common/log.h"
 #include "parent/notify.h"
 #include "parent/parent.h"
-
-/* Deaths that speak of a break-in rather than of bad luck. */
-static const struct {
-	const char *name;
-	int number;
-	int security; /* boolean */
-} supervise_signals[] = {
-	{ "SIGSYS", SIGSYS, 1 },
-	{ "SIGSEGV", SIGSEGV, 1 },
-	{ "SIGBUS", SIGBUS, 1 },
-	{ "SIGILL", SIGILL, 1 },
-	{ "SIGABRT", SIGABRT, 1 },
-	{ "SIGKILL", SIGKILL, 0 },
-	{ "SIGTERM", SIGTERM, 0 },
-};
 
 /* The child's sessions are over, whether or not it is dead already. */
 static void
@@ -43,7 +25,7 @@ supervise_lost(struct ev_loop *loop, ev_prepare *w, int revents)
 }
 
 /* The channel has ended: the child is dead, dying, or hostile. */
-static void
+void
 supervise_channel_end(void *owner, const char *reason)
 {
 	struct process *p;
@@ -53,41 +35,9 @@ supervise_channel_end(void *owner, const char *reason)
 		process_end(p, reason);
 	else if (reason != NULL)
 		process_kill(p, reason);
-	else if (p->pid != 0 && !p->parent->stopping)
-		(void)kill(p->pid, SIGKILL);
+	else if (!p->parent->stopping)
+		process_kill_at_once(p);
 	process_lost(p);
-}
-
-static void
-supervise_log_signal(const struct process *p, int number)
-{
-	size_t i;
-
-	for (i = 0;
-	     i < sizeof(supervise_signals) / sizeof(supervise_signals[0]); i++)
-		if (supervise_signals[i].number == number) {
-			if (supervise_signals[i].security)
-				counters_add(COUNTER_SECURITY, 1);
-			log_warnx("%s%s (pid %d) died of %s",
-			    supervise_signals[i].security ? "security: " : "",
-			    p->place->name, p->pid, supervise_signals[i].name);
-			return;
-		}
-	log_warnx(
-	    "%s (pid %d) died of signal %d", p->place->name, p->pid, number);
-}
-
-static void
-supervise_log_death(const struct process *p, int status)
-{
-	if (p->killed || p->parent->stopping > 1)
-		return;
-	if (WIFSIGNALED(status))
-		supervise_log_signal(p, WTERMSIG(status));
-	else if (WEXITSTATUS(status) != 0 ||
-		 !(p->parent->stopping || p->place->retired))
-		log_warnx("%s (pid %d) exited with status %d", p->place->name,
-		    p->pid, WEXITSTATUS(status));
 }
 
 static void
@@ -142,7 +92,7 @@ supervise_bury(struct process *p)
 	if (ev_clear_pending(p->parent->loop, &p->lost) != 0)
 		supervise_lost(p->parent->loop, &p->lost, 0);
 	metrics_fold(p);
-	supervise_log_death(p, p->reaper.rstatus);
+	death_log(p, p->reaper.rstatus);
 	if (p->place->role->dead != NULL)
 		p->place->role->dead(p);
 	if (clock_seconds() - p->started >= BACKOFF_RESET)
@@ -150,16 +100,16 @@ supervise_bury(struct process *p)
 	process_free(p);
 }
 
-static void
-supervise_reaped(struct ev_loop *loop, ev_child *w, int revents)
+/* The child is dead. */
+void
+supervise_gone(struct process *p)
 {
 	struct parent *parent;
 	struct place *place;
 
-	ev_child_stop(loop, w);
-	place = ((struct process *)w->data)->place;
+	place = p->place;
 	parent = place->parent;
-	supervise_bury(w->data);
+	supervise_bury(p);
 	if (parent->stopping) {
 		shutdown_reaped(parent);
 		return;
@@ -180,9 +130,16 @@ supervise_reaped(struct ev_loop *loop, ev_child *w, int revents)
 	supervise_later(place);
 }
 
-/* Starts a child; its part in the mesh comes later. */
+static void
+supervise_reaped(struct ev_loop *loop, ev_child *w, int revents)
+{
+	ev_child_stop(loop, w);
+	supervise_gone(w->data);
+}
+
+/* Nobody yet, for a place; NULL, logged. */
 static struct process *
-supervise_spawn(struct place *place)
+supervise_new(struct place *place)
 {
 	struct process *p;
 
@@ -193,6 +150,18 @@ supervise_spawn(struct place *place)
 	}
 	ev_prepare_init(&p->lost, supervise_lost);
 	p->lost.data = p;
+	return (p);
+}
+
+/* Starts a child; its part in the mesh comes later. */
+static struct process *
+supervise_spawn(struct place *place)
+{
+	struct process *p;
+
+	p = supervise_new(place);
+	if (p == NULL)
+		return (NULL);
 	if (spawn(p, supervise_channel_end) == -1) {
 		metrics_fold(p);
 		process_free(p);
@@ -308,19 +277,43 @@ supervise_beside(struct parent *parent, struct place *place, enum role role)
 	supervise_first(place);
 }
 
+/*
+ * A process that another parent has started, in a place that nobody has: its
+ * pid and channel, and whether it is alive, are the caller's.  It counts as
+ * down, so that it is told nothing.  NULL, logged.
+ */
+struct process *
+supervise_adopt(
+    struct parent *parent, struct place *place, const struct msg_ctl_ward *ward)
+{
+	struct process *p;
+
+	supervise_place(parent, place, (enum role)ward->role, ward->number);
+	place->epoch = ward->epoch - 1;
+	p = supervise_new(place);
+	if (p == NULL)
+		return (NULL);
+	p->started -= ward->age;
+	place->was_ready = 1;
+	return (p);
+}
+
 /* Prepares a place for each child; once, with the loop at hand. */
 void
 supervise_init(struct parent *parent)
 {
-	uint32_t i;
+	uint32_t i, number;
 
 	budget_init(&parent->revocations, REVOKE_RATE, REVOKE_BURST);
 	budget_init(&parent->unlearned, UNLEARN_RATE, UNLEARN_BURST);
 	supervise_place(parent, &parent->auth, ROLE_AUTH, 0);
 	for (i = 0; i < PROTO_PLACES_MAX; i++)
 		parent->workers[i].number = i;
-	for (i = 0; i < parent->nworkers; i++)
-		supervise_place(parent, &parent->workers[i], ROLE_WORKER, i);
+	for (i = 0; i < parent->nworkers; i++) {
+		number = successor_place(&parent->successor, i);
+		supervise_place(
+		    parent, &parent->workers[number], ROLE_WORKER, number);
+	}
 	if (parent->sums != NULL)
 		supervise_place(parent, &parent->metrics, ROLE_METRICS, 0);
 	ping_init(parent);

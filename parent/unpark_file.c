@@ -30,16 +30,19 @@ unpark_file_check(int fd, const struct stat *st, const struct park_header *h)
 	seals = fcntl(fd, F_GET_SEALS);
 	if (seals == -1 || (seals & UNPARK_SEALS) != UNPARK_SEALS)
 		return ("it could change");
-	if (h->magic != PARK_MAGIC || h->version == 0 || h->len < sizeof(*h) ||
-	    h->bytes != (uint64_t)st->st_size || h->len % 8 != 0 ||
-	    h->bytes < h->len)
+	if (h->magic != PARK_MAGIC || h->version == 0 ||
+	    h->len < PARK_HEADER_LEAST || h->bytes != (uint64_t)st->st_size ||
+	    h->len % 8 != 0 || h->bytes < h->len)
 		return ("no such file");
 	if ((h->required & ~PARK_REQUIRED) != 0)
 		return ("it takes a later version");
 	return (NULL);
 }
 
-/* Its header.  Returns 0, or -1 with the reason logged: it is of no use. */
+/*
+ * Its header; what an earlier version did not write is 0.  Returns 0, or -1
+ * with the reason logged: it is of no use.
+ */
 int
 unpark_file_head(int fd, struct park_header *header)
 {
@@ -47,12 +50,16 @@ unpark_file_head(int fd, struct park_header *header)
 	struct stat st;
 
 	if (fstat(fd, &st) == -1 ||
-	    pread(fd, header, sizeof(*header), 0) != sizeof(*header))
+	    pread(fd, header, sizeof(*header), 0) < PARK_HEADER_LEAST)
 		wrong = "it cannot be read";
 	else
 		wrong = unpark_file_check(fd, &st, header);
-	if (wrong == NULL)
+	if (wrong == NULL) {
+		if (header->len < sizeof(*header))
+			memset((uint8_t *)header + header->len, 0,
+			    sizeof(*header) - header->len);
 		return (0);
+	}
 	log_warnx("sessions that were kept are lost: %s", wrong);
 	return (-1);
 }

@@ -54,10 +54,15 @@ unit_parent/control_peers := $(call in,parent,control control_peers \
 unit_parent/admit  := $(call in,parent,admit conf_table peermap_write process)
 unit_parent/block  := $(call in,parent,block block_file conf_table newfile)
 unit_parent/block_file := $(call in,parent,block_file conf_table newfile)
+unit_parent/adopt  := $(call in,parent,adopt park_file peermap_write process \
+		      unpark_file)
+unit_parent/adopt_ward := $(call in,parent,adopt_ward process)
 unit_parent/beside := $(call in,parent,beside process)
 unit_parent/beacons := $(call in,parent,beacons conf_table refusal resolve)
 unit_parent/conf   := $(wildcard parent/conf_*.c)
 unit_parent/conf_file := $(unit_parent/conf)
+unit_parent/entrust := $(call in,parent,death entrust park_file \
+		      peermap_write process)
 unit_parent/endpoint := $(call in,parent,conf_table endpoint holders \
 		      inherit listen_address peermap_write process refusal \
 		      steer)
@@ -93,7 +98,7 @@ unit_parent/renew  := $(call in,parent,process renew)
 unit_parent/resize := $(call in,parent,process resize)
 unit_parent/metrics := $(call in,parent,memory metrics process)
 unit_parent/shutdown := $(call in,parent,process shutdown)
-unit_parent/supervise := $(call in,parent,ping process supervise)
+unit_parent/supervise := $(call in,parent,death ping process supervise)
 unit_parent/sums   := $(call in,parent,process sums)
 unit_parent/keys_cache := $(call in,parent,conf_table keys_cache memory newfile \
 		      process)
@@ -276,7 +281,8 @@ check-steps: deps-test
 	@$(MAKE) --no-print-directory WERROR=1 BUILD=$(BUILD)/strict \
 	    DEFINES=-DSANDBOX_STRICT all hostile
 	STEPS=all BEACOND_BUILD=$(abspath $(BUILD))/strict $(PYTEST) \
-	    regress/system/test_move_steps.py
+	    regress/system/test_move_steps.py regress/system/test_successor.py \
+	    regress/system/test_adopt.py
 
 # Keys of a registry at the numbers that are promised, minutes of it: ten million
 # ids through auth, and what is measured (regress/bench/README.md).

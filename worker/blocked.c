@@ -69,10 +69,10 @@ blocked_set(struct worker *w, const struct msg_address *net)
 	if (net->number)
 		return (blocked_add(w, net) == -1 ? "too many blocks" : NULL);
 	if (w->blocks == NULL)
-		return ("end of no block");
+		return (NULL);
+	/* Another parent, which has taken over, may say it once more. */
 	block = blocks_find(w->blocks, net->addr, net->prefix);
-	if (block == NULL)
-		return ("end of no block");
-	blocks_remove(w->blocks, block);
+	if (block != NULL)
+		blocks_remove(w->blocks, block);
 	return (NULL);
 }

@@ -54,10 +54,16 @@ from_parent_settings(void *owner, const void *data, size_t len, int fd)
 static const char *
 from_parent_map(void *owner, const void *data, size_t len, int fd)
 {
+	struct peermap map;
 	struct worker *w;
 
 	w = owner;
-	return (peermap_open(&w->map, fd) == -1 ? "no peer map" : NULL);
+	if (peermap_open(&map, fd) == -1)
+		return ("no peer map");
+	/* After the first it is another parent's, which has taken over. */
+	peermap_replace(&w->map, &map);
+	session_find_all(w);
+	return (NULL);
 }
 
 static const char *
@@ -359,7 +365,7 @@ static const struct channel_rule from_parent_rules[] = {
 	    PW_HELLO, sizeof(struct msg_hello), WORKER_NEW, from_parent_hello),
 	CHANNEL_RULE(PW_SETTINGS, sizeof(struct msg_settings), ANY_TIME,
 	    from_parent_settings),
-	CHANNEL_RULE_FD(PW_MAP, 0, WORKER_SETUP, from_parent_map),
+	CHANNEL_RULE_FD(PW_MAP, 0, ANY_TIME, from_parent_map),
 	CHANNEL_RULE_FD(PW_COUNTERS, 0, WORKER_SETUP, from_parent_counters),
 	CHANNEL_RULE_FD(PW_LISTENER, sizeof(struct msg_listener), ANY_TIME,
 	    from_parent_listener),

@@ -410,6 +410,18 @@ session_current(struct worker *w, const struct session *s)
 		entry.generation == s->peer.generation);
 }
 
+/* All open sessions look for their entries in a map that is new. */
+void
+session_find_all(struct worker *w)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->nslots; i++)
+		if (w->sessions[i].state == SESSION_OPEN)
+			w->sessions[i].map_number =
+			    peermap_find(&w->map, w->sessions[i].peer.node);
+}
+
 /*
  * Delivers one binary message to the session that the peer map names by slot
  * and generation.  FRAME_HEADROOM bytes before frame are overwritten, and all

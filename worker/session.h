@@ -173,6 +173,7 @@ void session_stop_listening(struct worker *, struct session *);
 void session_goodbye(struct worker *, struct session *);
 struct session *session_find(
     struct worker *, uint32_t slot, uint32_t serial, uint32_t states);
+void session_find_all(struct worker *);
 int session_current(struct worker *, const struct session *);
 void session_removed(struct worker *, struct session *, uint32_t);
 void session_try_later(struct worker *, struct session *);

@@ -36,7 +36,7 @@ static int offers[OPERATORS]; /* the parent's ends of those not accepted yet */
 static int noffers;
 static int listener; /* -1: closed */
 
-#define REQUESTS (CTL_TAKEN - CTL_SHOW_SUMMARY + 1U)
+#define REQUESTS (CTL_ADOPT - CTL_SHOW_SUMMARY + 1U)
 
 /* Bytes of the rows of answers. */
 static const struct {
@@ -196,6 +196,8 @@ in_turn(const struct operator* o, uint32_t type)
 	case CTL_AHEAD:
 	case CTL_TAKE:
 		return (o->taking == CTL_SOCKETS || o->taking == CTL_AHEAD);
+	case CTL_ADOPT:
+		return (o->taking == CTL_SOCKETS);
 	case CTL_TAKEN: /* and then there is no answer, perhaps */
 		return (0);
 	default:
@@ -284,9 +286,15 @@ hear_end(struct operator* o, const struct imsg *imsg)
 		o->file = -1;
 		o->nqueues = 0;
 		o->taking = o->request;
+	} else if (o->request == CTL_ADOPT && end.error == 0) {
+		REQUIRE(o->file != -1 && o->nqueues == 0);
+		(void)close(o->file);
+		o->file = -1;
+		o->taking = CTL_ADOPT;
 	} else if (o->request == CTL_SOCKETS && end.error == 0)
 		o->taking = CTL_SOCKETS;
-	else if ((o->request != CTL_TAKE && o->request != CTL_AHEAD) ||
+	else if ((o->request != CTL_TAKE && o->request != CTL_AHEAD &&
+		     o->request != CTL_ADOPT) ||
 		 end.error != EBUSY)
 		let_go(o);
 	o->request = 0;
@@ -301,14 +309,16 @@ hear_row(struct operator* o, struct imsg *imsg)
 	type = imsg_get_type(imsg);
 	REQUIRE(type >= CTL_SUMMARY);
 	REQUIRE(imsg_has_fd(imsg) ==
-		(type == CTL_SOCKET || type == CTL_FILE || type == CTL_QUEUE));
+		(type == CTL_SOCKET || type == CTL_FILE ||
+		    (type >= CTL_QUEUE && type <= CTL_WARD_WORDS)));
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].type == type)
 			REQUIRE(imsg_get_len(imsg) == rows[i].size);
 	/* Whoever does not take what he has asked for hears of that. */
 	REQUIRE(o->spoilt || o->request != 0 ||
 		(type == CTL_END &&
-		    (o->taking == CTL_TAKE || o->taking == CTL_AHEAD)));
+		    (o->taking == CTL_TAKE || o->taking == CTL_AHEAD ||
+			o->taking == CTL_ADOPT)));
 	if (imsg_has_fd(imsg))
 		hear_fd(o, imsg);
 	else if (type == CTL_END)

@@ -15,10 +15,15 @@ import pytest
 from beacon import Beacon, children_of, limit, wait_for, write
 from client import BINARY, CONTINUATION, PING, PONG, frame, login, relay
 from keeper import Kept
+from test_move_steps import ALL
 from test_move import Talk
 from udp import Udp
 
 OPEN = "source packet limit 0"
+
+# One that takes over from a parent like itself has its children; with another
+# number of workers than that it is not like it, and all stand still.
+LIKE, UNLIKE = 2, 3
 
 
 def talks_of(peers):
@@ -27,16 +32,20 @@ def talks_of(peers):
 
 
 @limit(60)
-def test_a_new_parent_under_traffic():
+@pytest.mark.parametrize("counts", [(2, 2, 2, 2), (3, 2, 1, 2)],
+    ids=["like", "unlike"])
+def test_a_new_parent_under_traffic(counts):
     with Beacon(OPEN, workers=2, udp=True) as b:
         peers = [login(b, node) for node in range(1, 9)]
         talks = talks_of(peers)
-        for _ in range(4):
+        for workers in counts:
+            b.write_conf(OPEN, workers=workers, udp=True)
             b.take_over()
         for talk in talks:
             talk.end()
         b.wait_peers(8)
-        assert {b.worker_of(node) for node in range(1, 9)} == {0, 1}
+        wait_for(lambda: {b.worker_of(node) for node in range(1, 9)} ==
+            {0, 1}, what="all to be spread")
 
 
 @limit(60)
@@ -79,11 +88,13 @@ def states(b):
     return half, whole[9:], fragments, first[7:], pinged, slow
 
 
-def test_half_a_frame_and_half_a_message_go_along():
+@pytest.mark.parametrize("workers", [LIKE, UNLIKE])
+def test_half_a_frame_and_half_a_message_go_along(workers):
     with Beacon(OPEN, workers=2) as b:
         half, rest, fragments, more, pinged, _ = states(b)
         dest = login(b, 5)
         b.wait_metric(5, "connections", outcome="auth_ok")
+        b.write_conf(OPEN, workers=workers)
         b.take_over()
         half.send(rest)
         assert dest.recv_packet(5)[5:] == b"in two halves"
@@ -94,7 +105,8 @@ def test_half_a_frame_and_half_a_message_go_along():
 
 
 @limit(60)
-def test_what_a_slow_peer_has_not_read_goes_along():
+@pytest.mark.parametrize("workers", [LIKE, UNLIKE])
+def test_what_a_slow_peer_has_not_read_goes_along(workers):
     size, count = 30000, 60
     with Beacon(OPEN, workers=2) as b, login(b, 1) as fast, \
             login(b, 2) as slow:
@@ -102,6 +114,7 @@ def test_what_a_slow_peer_has_not_read_goes_along():
             fast.send_packet(relay(1, 2, b"%06d" % i + bytes(size)))
         wait_for(lambda: b.ctl("show", "peer", "2")["queued"] > 0,
             what="a queue")
+        b.write_conf(OPEN, workers=workers)
         b.take_over()
         for i in range(count):
             assert slow.recv_packet(5)[5:11] == b"%06d" % i
@@ -130,19 +143,19 @@ def test_who_does_not_come_up_changes_nothing():
 
 
 def named(parent, role):
-    """A child of that parent, once there are as many as there will be."""
+    """A child of that parent, once it is what it is to be."""
     def found():
-        by_name = {}
         for pid in children_of(parent):
-            with open("/proc/%d/cmdline" % pid) as f:
-                by_name[f.read().split("\0")[0]] = pid
-        return by_name if len(by_name) == 3 else None
-    return next(pid for name, pid in wait_for(found, 10).items()
-        if name.endswith(role))
+            with contextlib.suppress(OSError), \
+                    open("/proc/%d/cmdline" % pid) as f:
+                if f.read().split("\0")[0].endswith(role):
+                    return pid
+        return None
+    return wait_for(found, 10, role)
 
 
 class Taking:
-    """A new parent that is about to take over, held at some step.
+    """A new parent, unlike the old one, about to take over, held at some step.
 
     ahead: an old worker does not tell of its sessions at rest. given: a new one
     does not take those. still: an old one does not stand still. whole: all do,
@@ -156,6 +169,7 @@ class Taking:
             "old auth": b.pid_of("auth")}
         old = self.held = b.pid_of("worker", 1)
         os.kill(self.held, signal.SIGSTOP)
+        b.write_conf(OPEN, workers=UNLIKE)
         self.log = tempfile.TemporaryFile()
         self.new = subprocess.Popen(
             b.command("-u", "-d", "-f", b.conf_path), env=b.environment(),
@@ -201,11 +215,19 @@ class Taking:
         return "new" if self.new.poll() is not None else "old"
 
 
+STEPS = ["ahead", "given", "still", "whole"]
+VICTIMS = ["new parent", "new worker", "new auth", "old worker", "old auth"]
+
+
+def some(steps, victims):
+    """In make test half of all, so that each is there at each second step."""
+    return [(step, who) for i, step in enumerate(steps)
+        for j, who in enumerate(victims) if ALL or (i + j) % 2 == 0]
+
+
 @limit(60)
-@pytest.mark.parametrize("step", ["ahead", "given", "still", "whole"])
-@pytest.mark.parametrize("who", ["new parent", "new worker", "new auth",
-    "old worker", "old auth"])
-def test_a_death_in_the_middle(who, step):
+@pytest.mark.parametrize("step,who", some(STEPS, VICTIMS))
+def test_a_death_in_the_middle(step, who):
     """Sessions of the living stay, with one of the two."""
     with Beacon(OPEN, workers=2) as b:
         peers = {node: login(b, node) for node in range(1, 9)}

@@ -194,6 +194,27 @@ test_an_entry_is_of_one_moment(void)
 	CHECK(bad == 0);
 }
 
+/* What was mapped before is not, and there may have been nothing. */
+static void
+test_one_in_the_place_of_another(void)
+{
+	struct peermap one, other;
+	unsigned char in_core[1];
+
+	memset(&one, 0, sizeof(one));
+	CHECK(peermap_open(&other, dup(memory)) == 0);
+	peermap_replace(&one, &other);
+	CHECK(one.header == other.header && one.entries == other.entries);
+	CHECK(peermap_open(&one, dup(memory)) == 0);
+	CHECK(one.header != other.header);
+	peermap_replace(&other, &one);
+	CHECK(other.header == one.header && other.half[1] == one.half[1]);
+	CHECK(mincore((void *)(uintptr_t)one.header, 1, in_core) == 0);
+	peermap_replace(&other, &map);
+	CHECK(mincore((void *)(uintptr_t)one.header, 1, in_core) == -1 &&
+	      errno == ENOMEM);
+}
+
 int
 main(void)
 {
@@ -205,5 +226,6 @@ main(void)
 	RUN(test_an_index_without_an_end);
 	RUN(test_our_address_by_number);
 	RUN(test_an_entry_is_of_one_moment);
+	RUN(test_one_in_the_place_of_another);
 	return (test_failed());
 }

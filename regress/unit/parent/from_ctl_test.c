@@ -111,6 +111,12 @@ from_ctl_ahead(void *owner, const void *data, size_t len, int fd)
 }
 
 const char *
+from_ctl_adopt(void *owner, const void *data, size_t len, int fd)
+{
+	return ("not of this test");
+}
+
+const char *
 from_ctl_take(void *owner, const void *data, size_t len, int fd)
 {
 	return ("not of this test");

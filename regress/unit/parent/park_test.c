@@ -21,7 +21,8 @@ static uint32_t most;   /* of how many sessions, at rest; 0: of all */
 static int checked;     /* those of before; -1: they cannot be */
 static int forgotten;
 static int cannot_map;
-static int called, result; /* done */
+static int at_rest, resumed, written, cannot_write; /* of entrust.c */
+static int called, result;                          /* done */
 
 /* ---- in the place of what it calls ---- */
 
@@ -88,6 +89,25 @@ park_map(struct parent *of)
 	return (cannot_map ? -1 : 0);
 }
 
+int
+entrust_rests(struct parent *of)
+{
+	return (at_rest);
+}
+
+void
+entrust_undo(struct parent *of)
+{
+	resumed++;
+}
+
+int
+entrust_write(struct parent *of)
+{
+	written++;
+	return (cannot_write ? -1 : 0);
+}
+
 static void
 done(struct parent *of, int ok)
 {
@@ -146,6 +166,7 @@ quiet(void)
 	parent.ready = 1;
 	parent.max_files = UINT64_MAX;
 	parent.stopping = parent.reloading = 0;
+	at_rest = resumed = written = cannot_write = 0;
 	busy = cannot_map = called = over = checked = forgotten = 0;
 	result = -1;
 }
@@ -501,6 +522,76 @@ test_what_cannot_be_written(void)
 	CHECK(all_go_on());
 }
 
+static int
+begin_children(void)
+{
+	quiet();
+	return (park_children(&parent, done));
+}
+
+/* Our children go as they are, as soon as they are at rest. */
+static void
+test_children_are_entrusted(void)
+{
+	struct park_header header;
+
+	parent.map.generation = 77;
+	CHECK(begin_children() == 0 && both_hear(STILL_LISTENERS));
+	turns(3);
+	CHECK(parent.park.stage == PARK_ENTRUST && called == 0 && !paused);
+	at_rest = 1;
+	turns(1);
+	CHECK(parent.park.stage == PARK_ENTRUSTED && called == 1 && result);
+	CHECK(paused && written == 1);
+	CHECK(pread(parent.park.file->fd, &header, sizeof(header), 0) ==
+	      sizeof(header));
+	CHECK(header.generation == 77 && header.tickets == parent.tickets);
+	/* The other one does not want them. */
+	turns(1001);
+	CHECK(parent.park.stage == PARK_NOT && called == 2 && !result);
+	CHECK(resumed == 1 && !paused && both_hear(STILL_NOT));
+	CHECK(parent.park.file == NULL);
+}
+
+static void
+test_children_that_do_not_rest(void)
+{
+	CHECK(begin_children() == 0 && both_hear(STILL_LISTENERS));
+	turns(401);
+	CHECK(all_go_on() && resumed == 0 && written == 0);
+	CHECK(begin_children() == 0 && both_hear(STILL_LISTENERS));
+	parent.stopping = 1;
+	turns(1);
+	CHECK(all_go_on());
+}
+
+static void
+test_children_that_cannot_be_written(void)
+{
+	CHECK(begin_children() == 0 && both_hear(STILL_LISTENERS));
+	at_rest = cannot_write = 1;
+	turns(1);
+	CHECK(all_go_on() && resumed == 1);
+	CHECK(begin_children() == 0 && both_hear(STILL_LISTENERS));
+	at_rest = cannot_map = 1;
+	turns(1);
+	CHECK(all_go_on() && resumed == 1);
+}
+
+static void
+test_children_without_auth(void)
+{
+	struct process *auth;
+
+	quiet();
+	auth = parent.auth.child;
+	parent.auth.child = NULL;
+	CHECK(park_children(&parent, done) == EBUSY);
+	parent.auth.child = auth;
+	busy = 1;
+	CHECK(park_children(&parent, done) == EBUSY);
+}
+
 int
 main(void)
 {
@@ -518,5 +609,9 @@ main(void)
 	RUN(test_still_twice_is_a_lie);
 	RUN(test_still_at_another_time);
 	RUN(test_what_cannot_be_written);
+	RUN(test_children_are_entrusted);
+	RUN(test_children_that_do_not_rest);
+	RUN(test_children_that_cannot_be_written);
+	RUN(test_children_without_auth);
 	return (test_failed());
 }

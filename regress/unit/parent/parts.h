@@ -65,7 +65,7 @@ parts_child(uint32_t i)
 	imsgbuf_allow_fdrecv(&parts_ends[i]);
 	p->parent = &parent;
 	p->place = place;
-	p->page_fd = -1;
+	p->page_fd = p->watcher.fd = -1;
 	p->epoch = ++place->epoch;
 	p->state = CHILD_RUNNING;
 	place->child = p;

@@ -80,6 +80,12 @@ conf_changed(const struct config *old, const struct config *new, size_t *next)
 }
 
 int
+control_is_parting(const struct parent *of)
+{
+	return (of->park.stage != PARK_NOT);
+}
+
+int
 conf_has_names(const struct config *conf)
 {
 	return (conf->registry.name[0] == 'n');

@@ -74,6 +74,34 @@ say_socket(int fd)
 	(void)say(CTL_SOCKET, dup(fd), NULL, 0);
 }
 
+static int wards; /* what has come of them */
+
+const char *
+adopt_ward(void *owner, const void *data, size_t len, int fd)
+{
+	wards++;
+	(void)close(fd);
+	return (NULL);
+}
+
+const char *
+adopt_ward_page(void *owner, const void *data, size_t len, int fd)
+{
+	return (adopt_ward(owner, data, len, fd));
+}
+
+const char *
+adopt_ward_log(void *owner, const void *data, size_t len, int fd)
+{
+	return (adopt_ward(owner, data, len, fd));
+}
+
+const char *
+adopt_ward_words(void *owner, const void *data, size_t len, int fd)
+{
+	return (adopt_ward(owner, data, len, fd));
+}
+
 /*
  * Whoever runs `answers` when it is asked, and closes then; we ask it.  Returns
  * how that ended: 0, FATAL.
@@ -123,7 +151,12 @@ asked_at_start(void (*answers)(void), void (*ask)(void))
 static void
 has_two_sockets(void)
 {
-	struct msg_ctl_steered steered = { 2, 77, 5, 32 };
+	struct msg_ctl_steered steered = { .steered = 2,
+		.key = 77,
+		.nworkers = 5,
+		.keys = 32,
+		.alike = 99,
+		.places = { 3, 4 } };
 
 	say_socket(STDIN_FILENO);
 	say_socket(STDOUT_FILENO);
@@ -138,7 +171,8 @@ ask_and_look(void)
 	successor_ask_sockets(&parent);
 	if (parent.successor.steered != 1 || parent.successor.steer_key != 77 ||
 	    parent.successor.nworkers != 5 || parent.successor.keys != 32 ||
-	    !parent.successor.pending ||
+	    parent.successor.alike != 99 || parent.successor.places[0] != 3 ||
+	    parent.successor.places[1] != 4 || !parent.successor.pending ||
 	    !successor_can_go_back(&parent.successor))
 		_exit(2);
 }
@@ -238,7 +272,7 @@ run(void)
 {
 	int i;
 
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < 10; i++)
 		(void)ev_run(parent.loop, EVRUN_NOWAIT);
 }
 
@@ -316,6 +350,37 @@ test_all_comes_and_is_confirmed(void)
 	say_end(0);
 	run();
 	CHECK(overs == 1 && !parent.successor.channel.open && unparks == 1);
+}
+
+/* Of one that is alike its children are asked for; queues do not come then. */
+static int
+begin_alike(void)
+{
+	if (begin() == -1)
+		return (-1);
+	parent.successor.adopt.likely = 1;
+	successor_ask(&parent);
+	return (is_asked(CTL_ADOPT) ? 0 : -1);
+}
+
+static void
+test_its_children_come(void)
+{
+	struct msg_ctl_ward ward = { ROLE_AUTH, 0, 1, 2, 3 };
+
+	CHECK(begin_alike() == 0);
+	wards = 0;
+	(void)say(CTL_WARD, dup(STDOUT_FILENO), &ward, sizeof(ward));
+	(void)say(CTL_WARD_PAGE, dup(STDOUT_FILENO), NULL, 0);
+	(void)say(CTL_WARD_LOG, dup(STDOUT_FILENO), NULL, 0);
+	(void)say(CTL_WARD_WORDS, dup(STDOUT_FILENO), NULL, 0);
+	(void)say(CTL_FILE, dup(STDOUT_FILENO), NULL, 0);
+	say_end(0);
+	run();
+	CHECK(wards == 4 && unparks == 1 && parent.successor.file != -1);
+	CHECK(successor_can_go_back(&parent.successor));
+	successor_taken(&parent);
+	CHECK(is_asked(CTL_TAKEN) && !successor_can_go_back(&parent.successor));
 }
 
 /* Some more of them, and again: the channel is open for it each time. */
@@ -480,5 +545,6 @@ main(void)
 	RUN(test_what_ends_us);
 	RUN(test_its_end_is_to_be_said);
 	(void)unlink(path);
+	RUN(test_its_children_come);
 	return (test_failed());
 }

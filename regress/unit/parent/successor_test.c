@@ -24,6 +24,8 @@ static int let_go, steered, serves, asked_sockets, opened_channel, confirmed;
 static int asked, asked_last; /* for some more; for all else */
 static uint32_t comes;        /* sessions in the next file */
 static int forgotten, keys_sent;
+static int adopts, adopted;
+static const char *not_adopted;
 
 /* ---- in the place of what it calls ---- */
 
@@ -111,6 +113,25 @@ void
 unpark_ahead_free(struct parent *of)
 {
 	forgotten++;
+}
+
+const char *
+adopt_read(struct parent *of, int fd)
+{
+	adopts++;
+	return (not_adopted);
+}
+
+void
+adopt_over(struct parent *of)
+{
+	adopted += adopts == 1 && serves == 0 && confirmed == 1;
+}
+
+void
+shutdown_fatal(struct parent *of, const char *fmt, ...)
+{
+	_exit(77);
 }
 
 void
@@ -264,6 +285,39 @@ test_one_that_runs_is_asked(void)
 	CHECK(settled == WORKERS && opened == 3);
 }
 
+/* One that is like us, for its children, and once. */
+static void
+go_to_one_that_is_alike(void)
+{
+	begin(1);
+	successor_init(&parent, 1);
+	parent.successor.adopt.likely = 1;
+	adopts = adopted = 0;
+	parent.successor.go(&parent);
+	parent.successor.file = dup(STDOUT_FILENO);
+	parent.successor.kept(&parent);
+}
+
+static void
+test_its_children_become_ours(void)
+{
+	go_to_one_that_is_alike();
+	CHECK(opened_channel == 1 && asked == 1 && asked_last == 0);
+	CHECK(adopts == 1 && confirmed == 1 && adopted == 0);
+	CHECK(parent.successor.file == -1 && unparked == NULL);
+	parent.successor.over(&parent);
+	CHECK(adopted == 1 && serves == 1 && both_hear(STILL_NOT));
+	parent.successor.adopt.likely = 0;
+}
+
+static void
+test_its_children_cannot_be_ours(void)
+{
+	not_adopted = "for a reason";
+	CHECK(parts_apart(go_to_one_that_is_alike) == 77);
+	not_adopted = NULL;
+}
+
 /* For as long as many more come while all goes on there. */
 static void
 test_it_is_asked_until_little_comes(void)
@@ -332,5 +386,7 @@ main(void)
 	RUN(test_one_that_runs_is_asked);
 	RUN(test_it_is_asked_until_little_comes);
 	RUN(test_it_begins_once);
+	RUN(test_its_children_become_ours);
+	RUN(test_its_children_cannot_be_ours);
 	return (test_failed());
 }

@@ -549,6 +549,42 @@ test_new_workers_ask_the_new_auth(void)
 	parent.workers[0].leaving = 0;
 }
 
+/* Ours has a place that no worker of another parent has. */
+static void
+test_a_place_beside(void)
+{
+	static struct parent another;
+
+	another.loop = parent.loop;
+	another.roles = parent.roles;
+	another.nworkers = 2;
+	another.successor.adopt.likely = 1;
+	another.successor.places[0] = 1U << 1;
+	supervise_init(&another);
+	CHECK(another.workers[0].role != NULL);
+	CHECK(another.workers[1].role == NULL);
+	CHECK(another.workers[1 + PROTO_WORKERS_MAX].role != NULL);
+	CHECK(strcmp(another.workers[1 + PROTO_WORKERS_MAX].name,
+		  "worker[1]") == 0);
+	ev_timer_stop(another.loop, &another.ping);
+}
+
+/* One that another parent has started: it is what that one said it is. */
+static void
+test_one_that_is_adopted(void)
+{
+	struct msg_ctl_ward ward = { ROLE_WORKER, 7, 5, 1234, 30 };
+	struct process *p;
+
+	p = supervise_adopt(&parent, &parent.workers[7], &ward);
+	CHECK(p != NULL && p->place == &parent.workers[7] && p->epoch == 5);
+	CHECK(parent.workers[7].number == 7 && p->state == CHILD_DOWN);
+	CHECK(clock_seconds() - p->started - 30 <= 1 && p->watcher.fd == -1);
+	CHECK(process_of(&parent.workers[7], 5) == NULL);
+	process_free(p);
+	parent.workers[7].role = NULL;
+}
+
 int
 main(void)
 {
@@ -578,5 +614,7 @@ main(void)
 	RUN(test_metrics_come_and_go);
 	RUN(test_new_workers_ask_the_new_auth);
 	kill_all();
+	RUN(test_a_place_beside);
+	RUN(test_one_that_is_adopted);
 	return (test_failed());
 }

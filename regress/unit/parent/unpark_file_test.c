@@ -42,11 +42,11 @@ fill(void)
 	file.last.record.len = 16;
 }
 
-/* It as a file of so many bytes, with those seals; 0 if it is taken, or -1. */
+/* It as a file of so many bytes, with those seals. */
 static int
-opened(size_t len, int seals)
+made(size_t len, int seals)
 {
-	int fd, result;
+	int fd;
 
 	fd = memfd_create("kept", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd == -1 || ftruncate(fd, (off_t)len) == -1 ||
@@ -54,6 +54,16 @@ opened(size_t len, int seals)
 		-1 ||
 	    fcntl(fd, F_ADD_SEALS, seals) == -1)
 		abort();
+	return (fd);
+}
+
+/* Likewise; 0 if it is taken, or -1. */
+static int
+opened(size_t len, int seals)
+{
+	int fd, result;
+
+	fd = made(len, seals);
 	unpark_file_close(&u);
 	memset(&u, 0, sizeof(u));
 	result = unpark_file_open(&u, fd);
@@ -127,7 +137,7 @@ test_a_head_that_makes_no_sense_is_refused(void)
 	file.header.version = 0;
 	CHECK(opened(sizeof(file), SEALS) == -1);
 	fill();
-	file.header.len -= 8;
+	file.header.len = PARK_HEADER_LEAST - 8;
 	CHECK(opened(sizeof(file), SEALS) == -1);
 	fill();
 	file.header.len += 4;
@@ -140,6 +150,28 @@ test_a_head_that_makes_no_sense_is_refused(void)
 	CHECK(opened(sizeof(file), SEALS) == -1);
 	fill();
 	CHECK(opened(sizeof(file) - 1, SEALS) == -1);
+}
+
+/* What it did not write is not taken for something else. */
+static void
+test_the_head_of_an_earlier_version(void)
+{
+	struct park_header header;
+	int fd;
+
+	fill();
+	file.header.len = PARK_HEADER_LEAST;
+	file.header.generation = file.header.tickets = 7;
+	fd = made(sizeof(file), SEALS);
+	CHECK(unpark_file_head(fd, &header) == 0);
+	CHECK(header.keys == file.header.keys);
+	CHECK(header.generation == 0 && header.tickets == 0);
+	(void)close(fd);
+	file.header.len = sizeof(file.header);
+	fd = made(sizeof(file), SEALS);
+	CHECK(unpark_file_head(fd, &header) == 0);
+	CHECK(header.generation == 7 && header.tickets == 7);
+	(void)close(fd);
 }
 
 static void
@@ -334,6 +366,7 @@ main(void)
 	RUN(test_a_file_that_could_change_is_refused);
 	RUN(test_what_is_no_memory_file_is_refused);
 	RUN(test_a_head_that_makes_no_sense_is_refused);
+	RUN(test_the_head_of_an_earlier_version);
 	RUN(test_what_must_not_be_passed_over_is_refused);
 	RUN(test_a_record_that_is_cut_short_is_the_last);
 	RUN(test_part_of_a_record_is_the_end);

@@ -386,6 +386,31 @@ test_the_map_says_whose_it_is(void)
 	end(s);
 }
 
+/* In a map that is new the entries have other numbers. */
+static void
+test_entries_are_looked_for_again(void)
+{
+	struct session *s;
+	uint32_t slot;
+
+	(void)parts_know(7);
+	s = made(SESSION_OPEN, 1);
+	slot = session_slot(&w, s);
+	s->peer.node = 7;
+	s->map_number = 12;
+	session_find_all(&w);
+	CHECK(w.sessions[slot].map_number == 7);
+	s->peer.node = 8;
+	session_find_all(&w);
+	CHECK(s->map_number == PEERMAP_NONE);
+	s->state = SESSION_CLOSING;
+	s->map_number = 12;
+	session_find_all(&w);
+	CHECK(s->map_number == 12);
+	s->state = SESSION_OPEN;
+	end(s);
+}
+
 static void
 test_a_frame_for_a_generation_that_is_there(void)
 {
@@ -516,6 +541,7 @@ main(void)
 	RUN(test_a_violation_is_answered_and_no_longer_heard);
 	RUN(test_so_many_strangers_of_a_source);
 	RUN(test_the_map_says_whose_it_is);
+	RUN(test_entries_are_looked_for_again);
 	RUN(test_a_frame_for_a_generation_that_is_there);
 	RUN(test_frames_before_the_close);
 	RUN(test_frames_are_not_for_a_place_that_is_free);
