@@ -340,7 +340,7 @@ sized(const void *data, size_t len)
 }
 
 static const struct park_header header = { PARK_MAGIC, PARK_VERSION,
-	sizeof(header), PARK_REQUIRED, KEPT_FDS, 0, 1, 1, 2, 0 };
+	sizeof(header), PARK_REQUIRED, KEPT_FDS, 0, 1, 1, 2, 0, 0, 0 };
 
 static void
 seal(int fd)

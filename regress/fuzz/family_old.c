@@ -161,8 +161,9 @@ some_fd(void)
 static void
 answer_sockets(void)
 {
-	static const struct msg_ctl_steered steered = { 1, 0x12345678, WORKERS,
-		2 };
+	static const struct msg_ctl_steered steered = {
+		.steered = 1, .key = 0x12345678, .nworkers = WORKERS, .keys = 2
+	};
 	uint8_t how;
 	int i;
 
