@@ -232,8 +232,11 @@ successor_next(struct ev_loop *loop, ev_prepare *w, int revents)
 
 	parent = w->data;
 	if (parent->successor.next_is == parent->successor.over) {
-		parent->successor.nurse = fcntl(
-		    parent->successor.channel.imsgbuf.fd, F_DUPFD_CLOEXEC, 0);
+		/* Whoever has its children asks it to kill one, perhaps. */
+		if (parent->successor.adopt.likely)
+			parent->successor.nurse =
+			    fcntl(parent->successor.channel.imsgbuf.fd,
+				F_DUPFD_CLOEXEC, 0);
 		channel_close(&parent->successor.channel);
 	}
 	parent->successor.next_is(parent);
