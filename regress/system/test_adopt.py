@@ -300,10 +300,10 @@ def test_who_asks_to_end_all_is_heard():
     """Not what was to be taken over goes on, but nobody."""
     with Steps() as b:
         peers = {node: login(b, node) for node in range(1, 9)}
-        adopting = Adopting(b, "taken")
+        adopting = Adopting(b, "given")
         b.proc.send_signal(signal.SIGTERM)
-        adopting.go_on()
         for peer in peers.values():
             peer.expect_close(1001)
+        adopting.go_on()
         assert adopting.new.wait(20) == 1
         assert b.proc.wait(20) == 0
