@@ -149,8 +149,7 @@ entrust_counters(struct parent *parent)
 	return (park_file_add(parent->park.file, PARK_COUNTERS, &iov, 1));
 }
 
-/* What we know of them, to the file.  Returns 0, or -1 with the reason logged.
- */
+/* What we know of them, to park.file.  Returns 0, or -1, logged. */
 int
 entrust_write(struct parent *parent)
 {
@@ -270,6 +269,8 @@ entrust_let_go(int fd)
 
 	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		(void)signal(ignored[i], SIG_IGN);
+	/* libev's handler writes to a descriptor that is another's then. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	if (fd != ENTRUST_FD)
 		(void)dup2(fd, ENTRUST_FD);
 	(void)attributes_close_above(ENTRUST_FD);

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -141,6 +142,11 @@ successor_adopt(struct parent *parent)
 	const char *wrong;
 
 	wrong = adopt_read(parent, parent->successor.file);
+	/* It stays, and has to be asked to kill one of them, perhaps. */
+	parent->successor.nurse =
+	    fcntl(parent->successor.fd, F_DUPFD_CLOEXEC, 0);
+	if (wrong == NULL && parent->successor.nurse == -1)
+		wrong = "no descriptor is left for what it is to be asked";
 	if (wrong != NULL)
 		shutdown_fatal(parent,
 		    "cannot take over from the beacond that runs, which goes "

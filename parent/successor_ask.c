@@ -231,14 +231,8 @@ successor_next(struct ev_loop *loop, ev_prepare *w, int revents)
 	struct parent *parent;
 
 	parent = w->data;
-	if (parent->successor.next_is == parent->successor.over) {
-		/* Whoever has its children asks it to kill one, perhaps. */
-		if (parent->successor.adopt.likely)
-			parent->successor.nurse =
-			    fcntl(parent->successor.channel.imsgbuf.fd,
-				F_DUPFD_CLOEXEC, 0);
+	if (parent->successor.next_is == parent->successor.over)
 		channel_close(&parent->successor.channel);
-	}
 	parent->successor.next_is(parent);
 }
 

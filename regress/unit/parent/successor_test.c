@@ -26,6 +26,7 @@ static uint32_t comes;        /* sessions in the next file */
 static int forgotten, keys_sent;
 static int adopts, adopted;
 static const char *not_adopted;
+static int nurse = STDOUT_FILENO; /* -1: it cannot be kept */
 
 /* ---- in the place of what it calls ---- */
 
@@ -295,6 +296,7 @@ go_to_one_that_is_alike(void)
 	adopts = adopted = 0;
 	parent.successor.go(&parent);
 	parent.successor.file = dup(STDOUT_FILENO);
+	parent.successor.fd = nurse;
 	parent.successor.kept(&parent);
 }
 
@@ -316,6 +318,10 @@ test_its_children_cannot_be_ours(void)
 	not_adopted = "for a reason";
 	CHECK(parts_apart(go_to_one_that_is_alike) == 77);
 	not_adopted = NULL;
+	/* Before it has let go: one of them could not be killed. */
+	nurse = -1;
+	CHECK(parts_apart(go_to_one_that_is_alike) == 77);
+	nurse = STDOUT_FILENO;
 }
 
 /* For as long as many more come while all goes on there. */
