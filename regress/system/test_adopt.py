@@ -15,11 +15,12 @@ import time
 import pytest
 
 from beacon import Beacon, children_of, limit, wait_for
-from client import TEXT, Client, login, relay
+from client import TEXT, Client, login
 from router import FRAME
 from test_move_steps import Stepped, is_stopped, message
 from test_router import Routed
 from test_successor import OPEN, VICTIMS, named, some
+from test_successor_losses import all_talk
 
 WORKERS = 2
 PLACES = 64        # for workers of one parent, and as many for the other's
@@ -77,7 +78,7 @@ class Adopting:
         if step == "taken":
             return
         self.release(old)
-        wait_for(lambda: b"beacond: ready" in self.said())
+        wait_for(lambda: b"beacond: ready\n" in self.said())
 
     def start(self):
         """Its workers stop themselves before they say that they are ready."""
@@ -136,12 +137,14 @@ class Adopting:
         return "old"
 
 
-def talk(peers):
-    nodes = sorted(peers)
-    for i, node in enumerate(nodes):
-        to = nodes[i - 1]
-        peers[node].send_packet(relay(node, to, b"from %d" % node))
-        peers[to].expect_from(node, b"from %d" % node)
+def spread(b):
+    """Peers on both workers."""
+    peers = {}
+    for node in range(1, 26):
+        peers[node] = login(b, node)
+        if node >= 8 and len({p["worker"] for p in b.peers()}) == WORKERS:
+            break
+    return peers
 
 
 # Who dies, and who goes on; "moving" is over by then for both parents.
@@ -154,7 +157,7 @@ DEATHS = [(step, who) for step, who in
 @pytest.mark.parametrize("step,who", DEATHS)
 def test_a_death_in_the_middle(step, who):
     with Steps() as b:
-        peers = {node: login(b, node) for node in range(1, 9)}
+        peers = spread(b)
         lost = {n for n in peers if b.worker_of(n) == 0}
         before = len(os.listdir("/proc/%d/fd" % b.proc.pid))
         adopting = Adopting(b, step)
@@ -172,18 +175,18 @@ def test_a_death_in_the_middle(step, who):
         if who != "old worker":
             lost = set()
         b.wait_peers(len(peers) - len(lost))
-        talk({n: peers[n] for n in set(peers) - lost})
-        login(b, 9).close()
+        all_talk({n: peers[n] for n in set(peers) - lost})
+        login(b, 32).close()
         # Nothing is in the way of the next one.
         b.take_over()
-        talk({n: peers[n] for n in set(peers) - lost})
+        all_talk({n: peers[n] for n in set(peers) - lost})
 
 
 @limit(60)
 def test_its_parent_waits_for_them_and_ends_with_the_last():
     """And nobody ends it before."""
     with Steps() as b:
-        peers = {node: login(b, node) for node in range(1, 9)}
+        peers = spread(b)
         held = {n for n in peers if b.worker_of(n) == 1}
         adopting = Adopting(b, "moving")
         old = b.proc
@@ -191,23 +194,23 @@ def test_its_parent_waits_for_them_and_ends_with_the_last():
             old.send_signal(number)
         time.sleep(0.2)
         assert old.poll() is None
-        talk({n: peers[n] for n in set(peers) - held})
+        all_talk({n: peers[n] for n in set(peers) - held})
         adopting.go_on()
         assert old.wait(20) == 0
         b.succeeded_by(adopting.new)
-        talk(peers)
+        all_talk(peers)
 
 
 @limit(60)
 def test_counters_go_on():
     """No scrape sees them begin anew, nor twice as much."""
     with Steps() as b:
-        peers = {node: login(b, node) for node in range(1, 9)}
-        talk(peers)
+        peers = spread(b)
+        all_talk(peers)
         for _ in range(3):
-            b.wait_metric(8, "bridge", src_transport="wss",
+            b.wait_metric(len(peers), "bridge", src_transport="wss",
                 dst_transport="wss")
-            assert b.metric("connections", outcome="auth_ok") == 8
+            assert b.metric("connections", outcome="auth_ok") == len(peers)
             b.take_over()
 
 
@@ -215,14 +218,14 @@ def test_counters_go_on():
 def test_who_has_begun_to_log_in_is_in():
     """With a challenge of the old auth, and an answer when it is not ours."""
     with Steps() as b:
-        peers = {node: login(b, node) for node in range(1, 9)}
+        peers = spread(b)
         begun = [Client(b.port) for _ in range(6)]
         challenges = []
         for client in begun:
             client.upgrade()
             challenges.append(client.challenge())
         adopting = Adopting(b, "moving")
-        for node, (client, challenge) in enumerate(zip(begun, challenges), 9):
+        for node, (client, challenge) in enumerate(zip(begun, challenges), 27):
             client.send_text(client.reply(node, challenge))
         adopting.go_on()
         assert adopting.goes_on() == "new"
@@ -239,7 +242,7 @@ def test_a_router_attaches_again():
             peers = {node: login(b, node) for node in range(1, 5)}
             b.take_over()
             # It has lost its channels, and the relay goes on; then again.
-            talk(peers)
+            all_talk(peers)
         with b.router() as r:
             peers[1].send_packet(b"to whoever is there")
             share = b.worker_of(1)
@@ -253,7 +256,7 @@ def test_a_router_attaches_again():
 def test_one_that_hangs_does_not_stay():
     """It is not the new parent's child, and can be killed none the less."""
     with Steps() as b:
-        peers = {node: login(b, node) for node in range(1, 9)}
+        peers = spread(b)
         held = {n for n in peers if b.worker_of(n) == 1}
         adopting = Adopting(b, "moving")
         b.note_children()
@@ -264,15 +267,14 @@ def test_one_that_hangs_does_not_stay():
         b.succeeded_by(adopting.new)
         assert b"hung: killed" in adopting.said()
         b.wait_peers(len(peers) - len(held))
-        talk({n: peers[n] for n in set(peers) - held})
+        all_talk({n: peers[n] for n in set(peers) - held})
         b.take_over()
 
 
 @limit(60)
 def test_a_break_in_is_told_of_by_whoever_has_started_it():
     with Steps() as b:
-        peers = {node: login(b, node) for node in range(1, 9)}
-        assert {b.worker_of(node) for node in peers} == {0, 1}
+        peers = spread(b)
         adopting = Adopting(b, "moving")
         os.kill(adopting.hangs, signal.SIGSYS)
         adopting.go_on()
@@ -285,13 +287,13 @@ def test_a_break_in_is_told_of_by_whoever_has_started_it():
 def test_nothing_changes_once_it_has_the_sockets():
     """What it has read by then would not be true any more."""
     with Steps() as b:
-        peers = {node: login(b, node) for node in range(1, 9)}
+        peers = spread(b)
         adopting = Adopting(b, "held")
         for words in (("reload",), ("block", "3"), ("unblock", "3")):
             b.ctl(*words, text=True, ok=1)
         adopting.go_on()
         assert adopting.goes_on() == "new"
-        talk(peers)
+        all_talk(peers)
         b.ctl("reload", text=True)
 
 
@@ -299,7 +301,7 @@ def test_nothing_changes_once_it_has_the_sockets():
 def test_who_asks_to_end_all_is_heard():
     """Not what was to be taken over goes on, but nobody."""
     with Steps() as b:
-        peers = {node: login(b, node) for node in range(1, 9)}
+        peers = spread(b)
         adopting = Adopting(b, "given")
         b.proc.send_signal(signal.SIGTERM)
         for peer in peers.values():
