@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -183,6 +184,17 @@ channel_send(struct channel *ch, uint32_t type, uint32_t id, int fd,
 	}
 	channel_mark(ch);
 	return (0);
+}
+
+/* As channel_send(), with a duplicate of fd, which stays the caller's. */
+int
+channel_send_copy(struct channel *ch, uint32_t type, uint32_t id, int fd,
+    const void *data, size_t len)
+{
+	int copy;
+
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return (copy == -1 ? -1 : channel_send(ch, type, id, copy, data, len));
 }
 
 /* As channel_send(), from several pieces and without a descriptor. */

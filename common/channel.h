@@ -94,6 +94,8 @@ int channel_open(struct channel *, struct ev_loop *, int, const char *,
 void channel_close(struct channel *);
 int channel_send(
     struct channel *, uint32_t type, uint32_t id, int, const void *, size_t);
+int channel_send_copy(
+    struct channel *, uint32_t type, uint32_t id, int, const void *, size_t);
 int channel_sendv(
     struct channel *, uint32_t type, uint32_t id, const struct iovec *, int);
 const char *channel_charge(struct channel *, uint32_t);

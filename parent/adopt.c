@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/fold.h"
 #include "common/log.h"
 #include "parent/adopt.h"
+#include "parent/park_session.h"
 #include "parent/parent.h"
 #include "parent/unpark_file.h"
 
@@ -107,12 +107,12 @@ adopt_session(struct parent *parent, const struct park_held *held)
 {
 	struct peermap_entry entry;
 	struct process *p;
-	uint32_t now, number;
+	uint32_t number;
 
 	p = held->worker < PROTO_PLACES_MAX
 		? parent->workers[held->worker].child
 		: NULL;
-	if (p == NULL || p->watcher.fd == -1 ||
+	if (p == NULL || !process_is_adopted(p) ||
 	    held->slot >= parent->max_sockets || held->generation == 0)
 		return ("a session of nobody");
 	number = pmap_add(&parent->map, held->session.node, 0);
@@ -121,14 +121,10 @@ adopt_session(struct parent *parent, const struct park_held *held)
 	entry = *pmap_entry(&parent->map, number);
 	if (entry.generation != 0)
 		return ("a node with two sessions");
-	now = clock_seconds();
 	entry.generation = held->generation;
 	entry.worker = (uint8_t)held->worker;
 	entry.slot = held->slot;
-	entry.since = now - held->session.since;
-	entry.keyid = held->session.keyid;
-	entry.replaced = (uint8_t)held->session.replaced;
-	entry.rwindow = now - held->session.rwindow;
+	park_session_to(&entry, &held->session);
 	pmap_store(&parent->map, number, &entry);
 	p->sessions++;
 	parent->successor.unpark.taken++;
@@ -225,7 +221,7 @@ adopt_introduce(struct process *p)
 	process_send(p, PW_ROUTER_END, -1, NULL, 0);
 	for (i = 0; i < PROTO_PLACES_MAX; i++) {
 		other = parent->workers[i].child;
-		if (other == NULL || other->watcher.fd != -1)
+		if (other == NULL || process_is_adopted(other))
 			continue;
 		/* Of both, ours can do without. */
 		wiring_connect(other, p);

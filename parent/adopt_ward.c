@@ -4,11 +4,12 @@
  */
 
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include "common/fdstat.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "parent/adopt.h"
@@ -129,7 +130,6 @@ const char *
 adopt_ward_page(void *owner, const void *data, size_t len, int fd)
 {
 	struct ward *ward;
-	struct stat st;
 	void *page;
 
 	ward = adopt_ward_last(owner, fd);
@@ -139,10 +139,9 @@ adopt_ward_page(void *owner, const void *data, size_t len, int fd)
 		(void)close(fd);
 		return ("counters twice");
 	}
-	page = fstat(fd, &st) == 0 && st.st_size == COUNTERS_BYTES
-		   ? mmap(NULL, COUNTERS_BYTES, PROT_READ, MAP_SHARED, fd, 0)
-		   : MAP_FAILED;
-	if (page == MAP_FAILED) {
+	page = fdstat_map(
+	    fcntl(fd, F_DUPFD_CLOEXEC, 0), COUNTERS_BYTES, PROT_READ);
+	if (page == NULL) {
 		(void)close(fd);
 		return ("no counters");
 	}

@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "common/log.h"
 #include "parent/park.h"
 #include "parent/park_file.h"
+#include "parent/park_session.h"
 #include "parent/parent.h"
 
 #define ENTRUST_EVERY 20 /* milliseconds between looks at who has ended */
@@ -112,15 +112,9 @@ entrust_session(struct parent *parent, const struct peermap_entry *entry)
 {
 	struct park_held held;
 	struct iovec iov;
-	uint32_t now;
 
-	now = clock_seconds();
 	memset(&held, 0, sizeof(held));
-	held.session.node = entry->node;
-	held.session.since = now - entry->since;
-	held.session.keyid = entry->keyid;
-	held.session.replaced = entry->replaced;
-	held.session.rwindow = now - entry->rwindow;
+	park_session_of(&held.session, entry);
 	held.generation = entry->generation;
 	held.worker = entry->worker;
 	held.slot = entry->slot;
@@ -166,17 +160,6 @@ entrust_write(struct parent *parent)
 	return (entrust_counters(parent));
 }
 
-/* A duplicate of fd. */
-static int
-entrust_fd(struct channel *to, enum ctl_reply type, int fd, const void *data,
-    size_t len)
-{
-	int copy;
-
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return (copy == -1 ? -1 : channel_send(to, type, 0, copy, data, len));
-}
-
 static int
 entrust_one(void *arg, struct process *p)
 {
@@ -189,12 +172,13 @@ entrust_one(void *arg, struct process *p)
 	ward.epoch = p->epoch;
 	ward.pid = (uint32_t)p->pid;
 	ward.age = clock_seconds() - p->started;
-	if (entrust_fd(to, CTL_WARD, p->channel.imsgbuf.fd, &ward,
+	if (channel_send_copy(to, CTL_WARD, 0, p->channel.imsgbuf.fd, &ward,
 		sizeof(ward)) == -1 ||
-	    entrust_fd(to, CTL_WARD_PAGE, p->page_fd, NULL, 0) == -1 ||
-	    entrust_fd(to, CTL_WARD_LOG, p->log.fd, NULL, 0) == -1)
+	    channel_send_copy(to, CTL_WARD_PAGE, 0, p->page_fd, NULL, 0) ==
+		-1 ||
+	    channel_send_copy(to, CTL_WARD_LOG, 0, p->log.fd, NULL, 0) == -1)
 		return (-1);
-	return (entrust_fd(to, CTL_WARD_WORDS, p->words.fd, NULL, 0));
+	return (channel_send_copy(to, CTL_WARD_WORDS, 0, p->words.fd, NULL, 0));
 }
 
 /* All of them, to the other parent.  Returns 0, or -1 with errno. */

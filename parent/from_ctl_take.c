@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,16 +35,11 @@ from_ctl_may_take(const struct control_client *client)
 		(cred.uid == 0 || cred.uid == geteuid()));
 }
 
-/* A duplicate of fd.  Returns 0, or -1. */
+/* Returns 0, or -1. */
 static int
 from_ctl_give(struct control_client *client, enum ctl_reply type, int fd)
 {
-	int copy;
-
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return (copy == -1
-		    ? -1
-		    : channel_send(&client->channel, type, 0, copy, NULL, 0));
+	return (channel_send_copy(&client->channel, type, 0, fd, NULL, 0));
 }
 
 static int

@@ -267,6 +267,13 @@ place_share(const struct place *place)
 	return (place->number % PROTO_WORKERS_MAX);
 }
 
+/* Boolean: another parent has started it, adopt.c. */
+static inline int
+process_is_adopted(const struct process *p)
+{
+	return (p->watcher.fd != -1);
+}
+
 /* Whose sessions go where: there may be something to do. */
 static inline void
 places_wake(struct parent *parent)

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "parent/park.h"
 #include "parent/park_file.h"
+#include "parent/park_session.h"
 #include "parent/parent.h"
 
 /*
@@ -53,12 +53,6 @@ park_told_record(
 	return (NULL);
 }
 
-static uint32_t
-park_told_ago(uint32_t then)
-{
-	return (clock_seconds() - then);
-}
-
 /* WM_PARK */
 static const char *
 park_told_session(void *owner, const void *data, size_t len, int fd)
@@ -84,12 +78,7 @@ park_told_session(void *owner, const void *data, size_t len, int fd)
 	parking->channel.state = TOLD_STATE;
 	if (parking->gone)
 		return (NULL);
-	memset(&session, 0, sizeof(session));
-	session.node = row->node;
-	session.keyid = entry->keyid;
-	session.since = park_told_ago(entry->since);
-	session.replaced = entry->replaced;
-	session.rwindow = park_told_ago(entry->rwindow);
+	park_session_of(&session, entry);
 	if (parent->park.stage == PARK_AHEAD) {
 		session.ahead =
 		    park_ahead_add(parent, parking->p->place->number, row);

@@ -191,7 +191,7 @@ places_hindered(const struct parent *parent)
 	for (i = 0; i < PROTO_PLACES_MAX; i++) {
 		p = parent->workers[i].child;
 		if (p != NULL && (p->state == CHILD_STARTING ||
-				     p->unanswered > (p->watcher.fd == -1)))
+				     p->unanswered > !process_is_adopted(p)))
 			return (1);
 	}
 	return (0);

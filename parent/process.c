@@ -118,7 +118,7 @@ process_kill_at_once(const struct process *p)
 	uint32_t pid;
 
 	pid = (uint32_t)p->pid;
-	if (p->watcher.fd != -1)
+	if (process_is_adopted(p))
 		(void)send(p->parent->successor.nurse, &pid, sizeof(pid),
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 	else if (p->pid != 0)

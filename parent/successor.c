@@ -148,10 +148,7 @@ successor_adopt(struct parent *parent)
 	if (wrong == NULL && parent->successor.nurse == -1)
 		wrong = "no descriptor is left for what it is to be asked";
 	if (wrong != NULL)
-		shutdown_fatal(parent,
-		    "cannot take over from the beacond that runs, which goes "
-		    "on: %s",
-		    wrong);
+		successor_give_up(parent, wrong);
 	(void)close(parent->successor.file);
 	parent->successor.file = -1;
 	log_info("its workers and their %u sessions can be ours",

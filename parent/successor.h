@@ -82,5 +82,7 @@ void successor_open_channel(struct parent *, void (*kept)(struct parent *),
     void (*over)(struct parent *));
 void successor_ask(struct parent *);
 void successor_taken(struct parent *);
+void successor_give_up(struct parent *, const char *why)
+    __attribute__((noreturn));
 
 #endif /* PARENT_SUCCESSOR_H */

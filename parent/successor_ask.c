@@ -159,6 +159,15 @@ successor_ask_sockets(struct parent *parent)
 	s->pending = 1;
 }
 
+/* As successor_cannot(), with our children there. */
+void
+successor_give_up(struct parent *parent, const char *why)
+{
+	shutdown_fatal(parent,
+	    "cannot take over from the beacond that runs, which goes on: %s",
+	    why);
+}
+
 static const char *
 successor_file(void *owner, const void *data, size_t len, int fd)
 {
@@ -206,10 +215,7 @@ successor_end(void *owner, const void *data, size_t len, int fd)
 		return (NULL);
 	}
 	if (end->error != 0)
-		shutdown_fatal(parent,
-		    "cannot take over from the beacond that runs, which goes "
-		    "on: %s",
-		    successor_refusal(end->error));
+		successor_give_up(parent, successor_refusal(end->error));
 	if (s->channel.state == SUCCESSOR_QUIET)
 		return ("an end without a beginning");
 	if (s->channel.state == SUCCESSOR_TAKEN)

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/log.h"
+#include "parent/park_session.h"
 #include "parent/parent.h"
 #include "parent/unpark.h"
 #include "parent/unpark_batch.h"
@@ -259,7 +259,7 @@ unpark_write(struct unparking *b, uint32_t i, uint32_t slot)
 	const struct park_session *session;
 	struct peermap_entry entry;
 	struct pmap *map;
-	uint32_t now, number;
+	uint32_t number;
 
 	map = &b->to->parent->map;
 	session = &b->sessions[i].session;
@@ -271,14 +271,10 @@ unpark_write(struct unparking *b, uint32_t i, uint32_t slot)
 	if (number == PEERMAP_NONE)
 		return (0);
 	entry = *pmap_entry(map, number);
-	now = clock_seconds();
 	entry.generation = b->sessions[i].generation;
 	entry.worker = (uint8_t)b->to->place->number;
 	entry.slot = slot;
-	entry.since = now - session->since;
-	entry.keyid = session->keyid;
-	entry.replaced = (uint8_t)session->replaced;
-	entry.rwindow = now - session->rwindow;
+	park_session_to(&entry, session);
 	pmap_store(map, number, &entry);
 	b->to->sessions++;
 	b->to->parent->successor.unpark.taken++;

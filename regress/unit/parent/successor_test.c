@@ -130,7 +130,7 @@ adopt_over(struct parent *of)
 }
 
 void
-shutdown_fatal(struct parent *of, const char *fmt, ...)
+successor_give_up(struct parent *of, const char *why)
 {
 	_exit(77);
 }
