@@ -13,8 +13,8 @@
 /*
  * How all sessions go from one parent to the next, doc/moving.md: they stand
  * still, are told to the parent, and wait in a file and in the queues of a few
- * sockets for the workers of the next one.  Or they stay with their workers, who
- * go along: then the file has what the next parent is to know of them.
+ * sockets for the workers of the next one.  Or they stay with their workers,
+ * who go along: then the file has what the next parent is to know of them.
  */
 
 /* PW_STILL */
