@@ -165,7 +165,9 @@ def test_a_death_in_the_middle(step, who):
         time.sleep(0.1)
         adopting.go_on()
         goes_on = adopting.goes_on()
-        if step in ("asked", "given"):
+        # Before it has read that it is asked, the old one may replace its own
+        # child first, and then be taken over from.
+        if step == "given" or (step == "asked" and who.startswith("new")):
             assert goes_on == "old"
         elif step == "moving" or who.startswith("new w"):
             assert goes_on == "new"
